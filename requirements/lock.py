@@ -1,0 +1,43 @@
+"""Lock the project's dependencies with hashes: python requirements/lock.py (needs pip-tools).
+
+Reads pyproject.toml, leaves out aligner-mypyc (it is installed from this tree), and writes one file a purpose. The
+files hold no index address, so that they work with any mirror.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PURPOSES = {
+    "worker": [],
+    "dev": ["speech", "onnx", "local", "dev"],
+    "training": ["speech", "onnx", "training"],
+}
+"""Lock file -> the extras that it holds on top of the worker's own dependencies."""
+
+
+def lock(purpose: str, extras: list[str]) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    wanted = [line for line in project["dependencies"] if line != "aligner-mypyc"]
+    for extra in extras:
+        wanted += project["optional-dependencies"][extra]
+    with tempfile.TemporaryDirectory() as folder:
+        source = Path(folder, f"{purpose}.in")
+        source.write_text("\n".join(wanted) + "\n")
+        target = ROOT / "requirements" / f"{purpose}.txt"
+        subprocess.run(
+            [sys.executable, "-m", "piptools", "compile", "--quiet", "--generate-hashes", "--allow-unsafe"]
+            + ["--strip-extras", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
+            + ["--no-emit-trusted-host", "--no-emit-options", "--output-file", str(target), str(source)],
+            check=True,
+        )
+
+
+if __name__ == "__main__":
+    for purpose in sys.argv[1:] or PURPOSES:
+        lock(purpose, PURPOSES[purpose])
