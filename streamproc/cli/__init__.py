@@ -1,0 +1,66 @@
+"""The command line: one file a command group, imported only when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from streamproc import __version__
+from streamproc.errors import StreamprocError
+
+COMMANDS = {
+    "demo": "Publish known readings, wait for their results and show them.",
+    "local": "A Kafka, a schema registry and a Triton on this machine.",
+    "schemas": "The event schemas: check, compare and register them.",
+    "settings": "List every setting with its variable, default and meaning.",
+    "topics": "Create the topics.",
+    "worker": "Score readings: consume activities, publish results.",
+}
+"""Command -> its line in the help; the module ``streamproc.cli.<command>`` holds it as ``command``."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module when the command is used (click's documented lazy loading)."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names, in order."""
+        del ctx
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import one command; None where there is no such command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(f"streamproc.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="streamproc")
+def cli() -> None:
+    """Score children's reading: activities in, exactly one result out for each.
+
+    Begin with `streamproc local up`, then `streamproc demo`. Every command explains itself with --help; every
+    setting is an environment variable that `streamproc settings` explains.
+    """
+
+
+def main() -> None:
+    """Run the command line; a known error is one message and exit code 2 when it is fatal, else 1."""
+    try:
+        cli(prog_name="streamproc")
+    except StreamprocError as error:
+        click.secho(f"streamproc: {error.code.name}", fg="red", bold=True, err=True)
+        for line in error.message.splitlines():
+            click.echo(f"  {line}", err=True)
+        sys.exit(2 if error.code.error_class == "fatal" else 1)

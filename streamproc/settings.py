@@ -1,0 +1,251 @@
+"""Every setting of streamproc: one typed tree, from the environment or a TOML file, checked before anything starts.
+
+A variable's name is ``STREAMPROC_`` + the section + ``__`` + the setting, for example
+``STREAMPROC_TRITON__MAX_IN_FLIGHT=8``. The file named by ``STREAMPROC_CONFIG`` holds the same tree; the
+environment wins over it.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from streamproc.errors import ErrorCode, StreamprocError
+
+PREFIX = "STREAMPROC_"
+CONFIG_VARIABLE = "STREAMPROC_CONFIG"
+
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+
+
+class Section(BaseModel):
+    """A branch of the tree: a misspelt setting is an error, not silence."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+class Kafka(Section):
+    """Kafka: where it is and what the topics are called."""
+
+    bootstrap_servers: str = Field(default="127.0.0.1:9092", min_length=1)
+    """Brokers to start from, host:port, separated by commas."""
+    group_id: str = Field(default="streamproc", min_length=1)
+    """Consumer group of the workers."""
+    activity_topic: str = Field(default="reading.activity.v1", min_length=1)
+    """Topic that activities are read from."""
+    result_topic: str = Field(default="reading.result.v1", min_length=1)
+    """Topic that results are written to."""
+    dead_letter_topic: str = Field(default="reading.activity.v1.dlq", min_length=1)
+    """Topic that unscorable activities are copied to."""
+    partitions: Count = 4
+    """Partitions of the topics that 'streamproc topics create' makes."""
+    replication_factor: Count = 1
+    """Replicas of the topics that 'streamproc topics create' makes."""
+
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _host_and_port(cls, value: str) -> str:
+        for server in value.split(","):
+            host, _, port = server.strip().rpartition(":")
+            if not host or not port.isdigit():
+                raise ValueError(f"{server.strip()!r} is not host:port")
+        return value
+
+
+class Registry(Section):
+    """The schema registry (Confluent's API)."""
+
+    url: str = Field(default="http://127.0.0.1:8081", pattern=r"^https?://[^\s]+$")
+    """Base URL of the registry's API."""
+    username: str = ""
+    """User for basic authentication; empty: none."""
+    password: SecretStr = SecretStr("")
+    """Password for basic authentication."""
+    token: SecretStr = SecretStr("")
+    """Bearer token; wins over user and password."""
+    ca_file: Path | None = None
+    """Certificates to trust, in PEM, for a registry behind a private authority."""
+    timeout: Seconds = 5.0
+    """Seconds to wait for an answer."""
+
+
+class Triton(Section):
+    """The Triton inference server."""
+
+    url: str = Field(default="127.0.0.1:8001", pattern=r"^[^\s/:]+:\d+$")
+    """Address of its gRPC service, host:port."""
+    model: str = Field(default="phonemes", min_length=1)
+    """Model in its repository."""
+    model_version: str = ""
+    """Version of the model; empty: the newest that is served."""
+    timeout: Seconds = 30.0
+    """Seconds that one inference call may take."""
+    max_in_flight: Count = 8
+    """Calls that this worker has open at once."""
+
+
+class Audio(Section):
+    """What audio is accepted."""
+
+    allowed_prefixes: tuple[str, ...] = ()
+    """URI prefixes that claim checks may lie under, for example ["file:///var/clips/"]. Empty: inline audio only."""
+    max_seconds: Seconds = 120.0
+    """Longest clip."""
+    max_bytes: Count = 16 * 1024 * 1024
+    """Largest encoded clip behind a URI."""
+    max_inline_bytes: Count = 512 * 1024
+    """Largest total of the inline clips of one activity."""
+
+
+class Scoring(Section):
+    """How words are judged."""
+
+    margin: float = Field(default=3.0, ge=0)
+    """A word is wrong when what was heard explains its audio better than the reference by this log-probability."""
+    max_phrases: Count = 500
+    """Most phrases in one activity."""
+    max_phonemes: Count = 2000
+    """Most reference phonemes in one phrase."""
+
+
+class Worker(Section):
+    """The worker process."""
+
+    max_in_flight: Count = 64
+    """Activities that are worked on at once."""
+    drain_timeout: Seconds = 30.0
+    """Seconds that SIGTERM leaves for finishing what is in flight."""
+
+
+class Web(Section):
+    """The worker's health and metrics pages."""
+
+    host: str = "127.0.0.1"
+    """Address to listen on."""
+    port: int = Field(default=6066, ge=0, le=65535)
+    """Port to listen on; 0 takes a free one."""
+
+
+class Log(Section):
+    """Structured logs on standard error."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least severe level that is written."""
+    format: Literal["auto", "json", "console"] = "auto"
+    """json for machines, console for people; auto chooses console on a terminal."""
+
+
+class Settings(BaseSettings):
+    """The tree."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    kafka: Kafka = Kafka()
+    registry: Registry = Registry()
+    triton: Triton = Triton()
+    audio: Audio = Audio()
+    scoring: Scoring = Scoring()
+    worker: Worker = Worker()
+    web: Web = Web()
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over the file; no .env file and no secrets folder are read."""
+        path = os.environ.get(CONFIG_VARIABLE)
+        file = (TomlConfigSettingsSource(settings_cls, Path(path)),) if path else ()
+        return (init_settings, env_settings, *file)
+
+
+def load() -> Settings:
+    """Read and check every setting.
+
+    Raises:
+        StreamprocError: SETTINGS_INVALID, with all problems in one message, a line each.
+    """
+    problems = list(_unknown_variables())
+    path = os.environ.get(CONFIG_VARIABLE)
+    if path and not Path(path).is_file():
+        problems.append(f"{CONFIG_VARIABLE}: there is no file {path}")
+    elif path:
+        try:
+            tomllib.loads(Path(path).read_text())
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            problems.append(f"{CONFIG_VARIABLE}: {path} is not TOML: {error}")
+    if not any(problem.startswith(CONFIG_VARIABLE) for problem in problems):
+        try:
+            settings = Settings()
+        except ValidationError as error:
+            problems += [_describe(detail["loc"], detail["msg"]) for detail in error.errors(include_input=False)]
+        except SettingsError as error:
+            problems.append(str(error.__cause__ or error))
+    if problems:
+        raise StreamprocError(ErrorCode.SETTINGS_INVALID, "\n".join(problems))
+    return settings
+
+
+def documentation() -> Iterator[tuple[str, str, str, str]]:
+    """Yield (variable, type, default, meaning) of every setting, in the tree's order."""
+    for section, field in Settings.model_fields.items():
+        model = field.annotation
+        assert isinstance(model, type)
+        assert issubclass(model, BaseModel)
+        for name, setting in model.model_fields.items():
+            yield variable(section, name), _type_name(setting), _default(setting), setting.description or ""
+
+
+def variable(section: str, name: str) -> str:
+    """The environment variable of a setting."""
+    return f"{PREFIX}{section}__{name}".upper()
+
+
+def _unknown_variables() -> Iterator[str]:
+    """Variables with our prefix that name no setting: a typing mistake must not be silence."""
+    known = {name for name, _, _, _ in documentation()}
+    sections = {f"{PREFIX}{section}".upper() for section in Settings.model_fields}
+    for name in sorted(os.environ):
+        if name.startswith(PREFIX) and name not in known | sections | {CONFIG_VARIABLE}:
+            yield f"{name}: there is no such setting ('streamproc settings' lists them)"
+
+
+def _describe(location: tuple[int | str, ...], message: str) -> str:
+    section, *rest = (str(part) for part in location)
+    name = variable(section, rest[0]) if rest else f"{PREFIX}{section}".upper()
+    return f"{name}: {message.removeprefix('Value error, ')}"
+
+
+def _type_name(field: FieldInfo) -> str:
+    annotation: Any = field.annotation
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+
+
+def _default(field: FieldInfo) -> str:
+    value = field.default
+    return "" if isinstance(value, SecretStr) or value is None else str(value)
