@@ -1,0 +1,73 @@
+"""The schema files: ``schemas/<contract>/<version>.avsc``, the source of truth of every contract."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+ACTIVITY = "reading.activity"
+RESULT = "reading.result"
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def schema_folder() -> Path:
+    """The folder of all contracts: inside an installed package, else at the root of a source tree."""
+    installed = _PACKAGE / "schemas"
+    return installed if installed.is_dir() else _PACKAGE.parent / "schemas"
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """What ``compatibility.toml`` says about one contract; the file explains the entries."""
+
+    name: str
+    compatibility: str
+    owner: str
+    topic: str
+    key: str
+    retention: str
+    ordering: str
+
+
+@cache
+def contracts() -> tuple[Contract, ...]:
+    """All contracts, in the file's order."""
+    tables = tomllib.loads((schema_folder() / "compatibility.toml").read_text("utf-8"))
+    return tuple(Contract(name=name, **table) for name, table in tables.items())
+
+
+@dataclass(frozen=True, slots=True)
+class SchemaFile:
+    """One released version of a contract."""
+
+    contract: str
+    version: int
+    path: Path
+    schema: dict[str, Any]
+
+    @property
+    def text(self) -> str:
+        """The one serialisation that is ever sent to a registry: some make a new version of mere white space."""
+        return json.dumps(self.schema, separators=(",", ":"), ensure_ascii=True)
+
+
+@cache
+def versions(contract: str) -> tuple[SchemaFile, ...]:
+    """All versions of ``contract``, oldest first."""
+    paths = sorted((schema_folder() / contract).glob("*.avsc"), key=lambda path: int(path.stem))
+    return tuple(SchemaFile(contract, int(path.stem), path, json.loads(path.read_text("utf-8"))) for path in paths)
+
+
+def newest(contract: str) -> SchemaFile:
+    """The newest version of ``contract``: what this release writes, and what it reads everything as."""
+    return versions(contract)[-1]
+
+
+def subject(topic: str) -> str:
+    """The registry subject of a topic's values, after Confluent's TopicNameStrategy."""
+    return f"{topic}-value"

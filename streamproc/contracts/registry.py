@@ -1,0 +1,139 @@
+"""The schema registry: which schema an id stands for, and which id a schema has.
+
+Confluent's asynchronous client does the talking. Here are its settings, a bound on every call, and the translation of
+its failures into the error taxonomy.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from streamproc.errors import ErrorCode, StreamprocError
+
+if TYPE_CHECKING:
+    from confluent_kafka.schema_registry import AsyncSchemaRegistryClient
+
+    from streamproc.settings import Registry as RegistrySettings
+
+T = TypeVar("T")
+
+_MAX_RETRIES = 2
+_RETRY_WAIT_MS = 200
+_REFUSALS = {404, 409, 422}
+"""No such thing; not compatible; not a valid schema."""
+
+
+class Registry:
+    """A schema registry with Confluent's API. Use it in one event loop; ``close`` it in the same."""
+
+    def __init__(self, settings: RegistrySettings) -> None:
+        self.url = settings.url
+        self._timeout = settings.timeout
+        self._configuration = _client_configuration(settings)
+        self._client: AsyncSchemaRegistryClient | None = None
+
+    async def schema_text(self, schema_id: int) -> str:
+        """Fetch the schema with this id, as JSON.
+
+        Raises:
+            StreamprocError: SCHEMA_UNKNOWN when the registry says that there is no such id; REGISTRY_UNAVAILABLE when
+                it does not say anything sensible.
+        """
+        schema = await self._ask(
+            self._connected().get_schema(schema_id), ErrorCode.SCHEMA_UNKNOWN, f"schema id {schema_id}"
+        )
+        return str(schema.schema_str)
+
+    async def id_of(self, subject: str, text: str) -> int:
+        """Look up the id under which ``subject`` holds exactly this schema; never registers.
+
+        Raises:
+            StreamprocError: RESULT_SCHEMA_MISSING when it does not hold it; REGISTRY_UNAVAILABLE.
+        """
+        from confluent_kafka.schema_registry import Schema
+
+        found = await self._ask(
+            self._connected().lookup_schema(subject, Schema(text, "AVRO")),
+            ErrorCode.RESULT_SCHEMA_MISSING,
+            f"subject {subject}",
+        )
+        assert found.schema_id is not None
+        return found.schema_id
+
+    async def register(self, subject: str, text: str) -> int:
+        """Register a schema under ``subject`` and return its id; the same id when it is there already.
+
+        Raises:
+            StreamprocError: SCHEMA_REFUSED with the registry's reason; REGISTRY_UNAVAILABLE.
+        """
+        from confluent_kafka.schema_registry import Schema
+
+        return await self._ask(
+            self._connected().register_schema(subject, Schema(text, "AVRO")),
+            ErrorCode.SCHEMA_REFUSED,
+            f"subject {subject}",
+        )
+
+    async def set_compatibility(self, subject: str, level: str) -> None:
+        """Set the compatibility level that the registry enforces on ``subject``.
+
+        Raises:
+            StreamprocError: REGISTRY_UNAVAILABLE.
+        """
+        await self._ask(self._connected().set_compatibility(subject, level), ErrorCode.SCHEMA_REFUSED, subject)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        if self._client is not None:
+            await self._client.aclose()
+            self._client = None
+
+    def _connected(self) -> AsyncSchemaRegistryClient:
+        if self._client is None:
+            # Imported here because it costs as much as the rest of the worker's own modules together.
+            from confluent_kafka.schema_registry import AsyncSchemaRegistryClient
+
+            self._client = AsyncSchemaRegistryClient(self._configuration)
+        return self._client
+
+    async def _ask(self, call: Awaitable[T], refusal: ErrorCode, what: str) -> T:
+        from confluent_kafka.schema_registry import SchemaRegistryError
+
+        try:
+            # The client bounds each attempt; this bounds an answer that trickles in, byte by byte.
+            async with asyncio.timeout((self._timeout + 1) * (_MAX_RETRIES + 1)):
+                return await call
+        except SchemaRegistryError as error:
+            if error.http_status_code in _REFUSALS:
+                raise StreamprocError(refusal, f"the schema registry at {self.url}: {what}: {error}") from error
+            raise self._unavailable(f"HTTP status {error.http_status_code}") from error
+        except Exception as error:
+            raise self._unavailable(f"{type(error).__name__} {error}".strip()) from error
+
+    def _unavailable(self, reason: str) -> StreamprocError:
+        return StreamprocError(
+            ErrorCode.REGISTRY_UNAVAILABLE, f"the schema registry at {self.url} gives no answer: {reason}"
+        )
+
+
+def _client_configuration(settings: RegistrySettings) -> dict[str, Any]:
+    """The settings under the names of Confluent's client; it has no timeout unless it is given one."""
+    configuration: dict[str, Any] = {
+        "url": settings.url,
+        "timeout": settings.timeout,
+        "max.retries": _MAX_RETRIES,
+        "retries.wait.ms": _RETRY_WAIT_MS,
+    }
+    if settings.ca_file is not None:
+        configuration["ssl.ca.location"] = str(settings.ca_file)
+    if token := settings.token.get_secret_value():
+        configuration |= {
+            "bearer.auth.credentials.source": "STATIC_TOKEN",
+            "bearer.auth.token": token,
+            "bearer.auth.logical.cluster": "",
+        }
+    elif settings.username:
+        configuration["basic.auth.user.info"] = f"{settings.username}:{settings.password.get_secret_value()}"
+    return configuration
