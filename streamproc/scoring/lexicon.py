@@ -1,0 +1,63 @@
+"""Pronunciations of words: the CMU dictionary, then espeak-ng where the ``speech`` extra is installed.
+
+Source of the data: The Carnegie Mellon Pronouncing Dictionary, http://www.speech.cs.cmu.edu/cgi-bin/cmudict, under
+the licence in ``data/dictionary.LICENSE``; ``streamproc.training.dictionary`` makes the file.
+"""
+
+from __future__ import annotations
+
+import gzip
+from functools import cache
+from importlib.resources import files
+
+from streamproc.scoring.g2p import pronounce
+from streamproc.scoring.phonemes import PHONEME_CODES
+
+
+@cache
+def _dictionary() -> dict[str, str]:
+    """Word in lower case -> its pronunciations, separated by '|'; 135,000 words, read once in about 0.1 s."""
+    packed = files("streamproc.scoring").joinpath("data", "dictionary.txt.gz").read_bytes()
+    text = gzip.decompress(packed).decode()
+    return dict(line.split("\t", 1) for line in text.splitlines())  # type: ignore[misc]
+
+
+def load() -> None:
+    """Read the dictionary now rather than with the first activity."""
+    _dictionary()
+
+
+def encode(symbols: list[str] | tuple[str, ...]) -> bytes:
+    """Phoneme symbols as codes, one byte each.
+
+    Raises:
+        KeyError: a symbol that is not one of ``PHONEMES``.
+    """
+    return bytes([PHONEME_CODES[symbol] for symbol in symbols])
+
+
+@cache
+def pronunciations(word: str) -> tuple[bytes, ...]:
+    """All known pronunciations of a word as phoneme codes, the most usual first; empty where none is known.
+
+    A possessive or a hyphenated compound that the dictionary lacks is put together from its parts.
+    """
+    spelling = word.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").strip("'-")
+    known = _dictionary().get(spelling)
+    if known is not None:
+        return tuple(encode(variant.split()) for variant in known.split("|"))
+    if "-" in spelling:
+        parts = [pronunciations(part) for part in spelling.split("-") if part]
+        return (b"".join(part[0] for part in parts),) if parts and all(parts) else ()
+    if spelling.endswith("'s") and (stem := pronunciations(spelling[:-2])):
+        return tuple(variant + _possessive(variant) for variant in stem)
+    symbols = pronounce(spelling) if spelling else None
+    return (encode(symbols),) if symbols else ()
+
+
+def _possessive(stem: bytes) -> bytes:
+    """The sound of 's after a stem: AX Z after a sibilant, S after a voiceless consonant, else Z."""
+    last = stem[-1]
+    if last in encode(["S", "Z", "SH", "ZH", "CH", "JH"]):
+        return encode(["AX", "Z"])
+    return encode(["S"] if last in encode(["P", "T", "K", "F", "TH"]) else ["Z"])

@@ -1,0 +1,105 @@
+"""The verdict on every word of a phrase.
+
+The greedy decode aligned with the reference finds most misread words, but every second word that it suspects was read
+well: the recogniser errs too. A suspect word is therefore weighed by its CTC margin: log P(audio | what was heard)
+minus log P(audio | the reference), over the stretch of audio around the word. Only a clear margin makes it wrong.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from aligner_mypyc import ACCEPTED, DELETE, INSERT, MATCH, SUBSTITUTE, Aligner
+
+from streamproc.contracts.events import Operation, Verdict, WordResult
+from streamproc.errors import ErrorCode
+from streamproc.scoring.ctc import FRAME_MS, Floats, Token, greedy_decode, log_likelihoods
+from streamproc.scoring.phonemes import PHONEMES
+from streamproc.scoring.reference import ReferenceWord
+from streamproc.scoring.words import HeardWord, hear_words
+
+CONTEXT_PHONEMES = 6
+"""Heard phonemes on either side of a suspect word that are weighed with it: what surrounds a word is heard as it was,
+so that one misread word does not weigh on its neighbours, and the cost of a word does not grow with the phrase."""
+
+_OPERATIONS = {
+    MATCH: Operation.MATCH,
+    ACCEPTED: Operation.ACCEPT,
+    SUBSTITUTE: Operation.SUBSTITUTE,
+    DELETE: Operation.DELETE,
+    INSERT: Operation.INSERT,
+}
+
+
+def score_phrase(
+    log_probs: Floats, words: Sequence[ReferenceWord], aligner: Aligner, margin: float
+) -> list[WordResult]:
+    """Judge every expected word of a phrase, and the extra speech in it.
+
+    Args:
+        log_probs: frames × 41 log-probabilities of the phrase's audio, the blank last, one frame each 20 ms.
+        words: the expected words in order.
+        aligner: aligns reference and heard phoneme codes.
+        margin: a suspect word is wrong when its CTC margin (natural logarithm) is above this.
+
+    Returns:
+        One result a word, in order, with an INSERTED one wherever extra speech was heard.
+    """
+    tokens = greedy_decode(log_probs)
+    heard_words = hear_words(words, bytes(token.code for token in tokens), aligner)
+    return [result for word in heard_words if (result := _judge(word, tokens, log_probs, margin)) is not None]
+
+
+def _judge(word: HeardWord, tokens: Sequence[Token], log_probs: Floats, margin: float) -> WordResult | None:
+    """The verdict on one heard word; None for extra speech that the audio does not bear out."""
+    heard = tokens[word.start : word.end]
+    if word.expected is not None and not word.reference:
+        return _result(word, heard, Verdict.UNKNOWN, 0.0, ErrorCode.REFERENCE_MISSING.name)
+    if not word.suspect:
+        certainty = math.exp(sum(math.log(max(token.probability, 1e-9)) for token in heard) / max(len(heard), 1))
+        accepted = any(op == ACCEPTED for op in word.ops)
+        return _result(word, heard, Verdict.ACCEPTED if accepted else Verdict.CORRECT, certainty)
+    excess = ctc_margin(word, tokens, log_probs) - margin
+    certainty = 1.0 / (1.0 + math.exp(-min(abs(excess), 50.0)))
+    if word.expected is None:
+        return _result(word, heard, Verdict.INSERTED, certainty) if excess > 0 else None
+    if excess <= 0:
+        return _result(word, heard, Verdict.CORRECT, certainty)
+    return _result(word, heard, Verdict.MISPRONOUNCED if heard else Verdict.OMITTED, certainty)
+
+
+def ctc_margin(word: HeardWord, tokens: Sequence[Token], log_probs: Floats) -> float:
+    """log P(audio | as heard) - log P(audio | as any pronunciation of the reference), around one word.
+
+    At least about 0, and infinite where the reference cannot be spoken in so few frames.
+    """
+    first = max(0, word.start - CONTEXT_PHONEMES)
+    last = min(len(tokens), word.end + CONTEXT_PHONEMES)
+    begin = tokens[first - 1].end if first else 0
+    end = tokens[last].start if last < len(tokens) else len(log_probs)
+    before = bytes(token.code for token in tokens[first : word.start])
+    after = bytes(token.code for token in tokens[word.end : last])
+    heard = bytes(token.code for token in tokens[word.start : word.end])
+    references = word.expected.pronunciations if word.expected else (b"",)
+    as_heard, *as_expected = log_likelihoods(
+        log_probs[begin:end], [before + spoken + after for spoken in (heard, *references)]
+    )
+    return float(as_heard - np.max(as_expected))
+
+
+def _result(
+    word: HeardWord, heard: Sequence[Token], verdict: Verdict, confidence: float, error_code: str | None = None
+) -> WordResult:
+    return WordResult(
+        text=word.expected.text if word.expected else None,
+        verdict=verdict,
+        error_code=error_code,
+        confidence=round(confidence, 4),
+        start_ms=heard[0].start * FRAME_MS if heard else None,
+        end_ms=heard[-1].end * FRAME_MS if heard else None,
+        reference=tuple(PHONEMES[code] for code in word.reference),
+        heard=tuple(PHONEMES[token.code] for token in heard),
+        operations=tuple(_OPERATIONS[op] for op in word.ops),
+    )
