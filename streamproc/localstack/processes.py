@@ -1,0 +1,123 @@
+"""Processes that outlive this one (or are tied to it), named so that no other process is ever ended by mistake."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from streamproc.localstack import tied
+from streamproc.localstack.errors import StackError
+
+LOG_LINES = 20
+CLOCK_TOLERANCE_S = 2.0
+
+_children: list[subprocess.Popen[bytes]] = []
+# Linux sends the parent-death signal when the *thread* that made the child ends: this one lasts as long as we do.
+_spawner = ThreadPoolExecutor(max_workers=1, thread_name_prefix="localstack-spawner")
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessRef:
+    """A process: its id, and when it started (seconds since 1970), because ids are used again."""
+
+    pid: int
+    started: float
+
+    def find(self) -> psutil.Process | None:
+        """Return the process while it runs; None when it has ended, even if its id has been given to another."""
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.started) < CLOCK_TOLERANCE_S
+            if same and process.status() != psutil.STATUS_ZOMBIE:
+                return process
+        return None
+
+    def alive(self) -> bool:
+        """Whether this very process runs."""
+        return self.find() is not None
+
+    def end(self, grace_s: float = 5.0) -> None:
+        """End it and its children: SIGTERM, and SIGKILL for what is left after ``grace_s`` seconds."""
+        process = self.find()
+        if process is None:
+            return
+        family = [process]
+        with contextlib.suppress(psutil.NoSuchProcess):
+            family += process.children(recursive=True)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if grace_s > 0:
+                process.terminate()
+                process.wait(grace_s)
+            else:
+                process.kill()
+        _kill(family)
+
+    def kill(self) -> None:
+        """End it and its children at once, with SIGKILL."""
+        self.end(grace_s=0)
+
+
+def _kill(family: Sequence[psutil.Process]) -> None:
+    for member in family:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            member.kill()
+    psutil.wait_procs(family, timeout=10)
+
+
+def spawn(command: Sequence[str], log: Path, environment: Mapping[str, str], *, tie: bool) -> ProcessRef:
+    """Start a command in a session of its own, its output appended to ``log``.
+
+    ``tie``: it is killed when this process ends, however it ends (Linux only); otherwise it outlives this process.
+    """
+    if tie:
+        command = [sys.executable, "-I", "-S", tied.__file__, str(os.getpid()), *command]
+    return _spawner.submit(_spawn, command, log, environment).result()
+
+
+def _spawn(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> ProcessRef:
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        child = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(environment),
+            start_new_session=True,
+        )
+    _children.append(child)  # Dropped, a running child would be reported as a leak.
+    return ProcessRef(child.pid, psutil.Process(child.pid).create_time())
+
+
+def wait_ready(part: str, ref: ProcessRef, log: Path, probe: Callable[[], bool], timeout_s: float) -> None:
+    """Wait until ``probe`` says that the process serves.
+
+    Raises StackError with the log's last lines when the process ends or ``timeout_s`` runs out; it is ended then.
+    """
+    deadline = time.monotonic() + timeout_s
+    while not probe():
+        if not ref.alive():
+            raise StackError(f"{part} ended while it was starting.\n{log_tail(log)}")
+        if time.monotonic() > deadline:
+            ref.kill()
+            raise StackError(f"{part} did not answer within {timeout_s:g} s.\n{log_tail(log)}")
+        time.sleep(0.05)
+
+
+def log_tail(log: Path, lines: int = LOG_LINES) -> str:
+    """The last lines of a log, under its name."""
+    try:
+        text = log.read_text(errors="replace")
+    except FileNotFoundError:
+        return f"{log} was not written"
+    last = text.splitlines()[-lines:]
+    return "\n".join([f"last lines of {log}:", *(f"  {line}" for line in last)])

@@ -1,0 +1,191 @@
+"""The stack: which parts are there already, which are to be started, and all of them taken down again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from streamproc.localstack import kafka, state
+from streamproc.localstack.errors import StackError
+from streamproc.localstack.kafka import KafkaPart
+from streamproc.localstack.packages import Report, log_progress
+from streamproc.localstack.processes import ProcessRef
+
+
+class Part(Protocol):
+    """One server of the stack, in a folder of its own."""
+
+    log: Path
+    process: ProcessRef | None
+
+    @property
+    def address(self) -> str:
+        """Where it serves, as its clients want it."""
+
+    def start(self, spawned: Callable[[], None]) -> None:
+        """Start it, call ``spawned`` when ``address`` and ``process`` are known, wait until it serves.
+
+        Raises StackError.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class PartKind:
+    """What the stack knows of a part: who may provide it, whether it answers, how it is started."""
+
+    variable: str
+    answers: Callable[[str], bool]
+    make: Callable[[Path, bool, Report], Part]
+
+
+KINDS: dict[str, PartKind] = {
+    "kafka": PartKind(
+        "STREAMPROC_KAFKA__BOOTSTRAP_SERVERS",
+        kafka.answers,
+        lambda folder, tie, report: KafkaPart(folder, tie=tie, report=report),
+    ),
+}
+PARTS = tuple(KINDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where the parts serve; empty for a part that was not asked for."""
+
+    kafka_bootstrap: str = ""
+    """Kafka's bootstrap servers, host:port."""
+    registry_url: str = ""
+    """Base URL of the registry's Confluent API, as confluent-kafka's SchemaRegistryClient takes it."""
+    triton_url: str = ""
+    """Triton's gRPC service, host:port."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How a part is: ``up`` (it answers), ``silent`` (its process runs but does not answer) or ``down``.
+
+    ``provider``: ``environment`` where a variable gives the address, else ``stack``. ``pid``: of the stack's own.
+    """
+
+    state: str
+    provider: str
+    address: str
+    pid: int | None
+    log: str
+
+
+class LocalStack:
+    """The stack whose state and data lie in ``folder``.
+
+    A part is taken from the environment where its variable is set, else from what is up in the folder, else it is
+    started. ``tie``: what is started dies with this process.
+    """
+
+    def __init__(self, folder: Path, *, tie: bool = False, report: Report = log_progress) -> None:
+        self.folder = folder.resolve()
+        self._tie = tie
+        self._report = report
+        self._noting = threading.Lock()
+
+    def up(self, parts: Sequence[str] = PARTS) -> Addresses:
+        """Bring the parts up, side by side, and return once all of them serve.
+
+        Raises StackError when one does not come up, with its last log lines; the others stay up. ValueError for a
+        part that does not exist.
+        """
+        for name in parts:
+            if name not in KINDS:
+                raise ValueError(f"no part is called {name!r}; there are {', '.join(PARTS)}")
+        with state.locked(self.folder):
+            known = state.read(self.folder)
+            addresses = {name: found for name in parts if (found := self._already_up(name, known))}
+            missing = [name for name in parts if name not in addresses]
+            failures: list[str] = []
+            with ThreadPoolExecutor(len(KINDS)) as workers:
+                starting = {name: workers.submit(self._start, name, known) for name in missing}
+            for name, outcome in starting.items():
+                try:
+                    addresses[name] = outcome.result()
+                except StackError as failure:
+                    failures.append(str(failure))
+        if failures:
+            raise StackError("\n".join(failures))
+        return Addresses(
+            kafka_bootstrap=addresses.get("kafka", ""),
+            registry_url=addresses.get("registry", ""),
+            triton_url=addresses.get("triton", ""),
+        )
+
+    def down(self) -> list[str]:
+        """End every part that this stack started and remove its data; returns the parts that were running.
+
+        What others provide, or what only has an old process id of ours, is left alone.
+        """
+        if not self.folder.exists():
+            return []
+        with state.locked(self.folder):
+            known = state.read(self.folder)
+            running = [name for name, part in known.items() if part.process.alive()]
+            with ThreadPoolExecutor(len(KINDS)) as workers:
+                # At once: nothing of what an orderly end would save outlives the folder.
+                list(workers.map(lambda name: known[name].process.kill(), running))
+            for name in KINDS:
+                shutil.rmtree(self.folder / name, ignore_errors=True)
+            (self.folder / state.FILE).unlink(missing_ok=True)
+            if not any(self.folder.iterdir()):
+                self.folder.rmdir()
+        return running
+
+    def status(self) -> dict[str, Status]:
+        """How each part is, by name. Starts nothing."""
+        known = state.read(self.folder)
+        return {name: self._status(name, known.get(name)) for name in KINDS}
+
+    def _status(self, name: str, part: state.PartState | None) -> Status:
+        kind = KINDS[name]
+        given = os.environ.get(kind.variable, "")
+        if given:
+            return Status("up" if kind.answers(given) else "down", "environment", given, None, "")
+        if part is None or not part.process.alive():
+            return Status("down", "stack", "", None, "")
+        return Status("up" if kind.answers(part.address) else "silent", "stack", part.address, part.pid, part.log)
+
+    def _already_up(self, name: str, known: dict[str, state.PartState]) -> str:
+        kind = KINDS[name]
+        given = os.environ.get(kind.variable, "")
+        if given:
+            if not kind.answers(given):
+                raise StackError(f"{name} does not answer at {given}, which {kind.variable} names")
+            self._report(f"{name} is given by {kind.variable}: {given}")
+            return given
+        part = known.get(name)
+        if part is None or not part.process.alive():
+            return ""
+        if not kind.answers(part.address):
+            self._report(f"{name} runs (process {part.pid}) but does not answer: it is ended and started again")
+            part.process.end()
+            return ""
+        self._report(f"{name} is already up at {part.address}")
+        return part.address
+
+    def _start(self, name: str, known: dict[str, state.PartState]) -> str:
+        began = time.monotonic()
+        self._report(f"{name} is starting")
+        part = KINDS[name].make(self.folder / name, self._tie, lambda text: self._report(f"{name}: {text}"))
+        # Written down before it serves: should this command be killed, `down` still finds the process.
+        part.start(spawned=lambda: self._note(name, part, known))
+        self._report(f"{name} is up at {part.address} after {time.monotonic() - began:.1f} s")
+        return part.address
+
+    def _note(self, name: str, part: Part, known: dict[str, state.PartState]) -> None:
+        assert part.process is not None
+        with self._noting:
+            known[name] = state.PartState(part.address, part.process.pid, part.process.started, str(part.log))
+            state.write(self.folder, known)

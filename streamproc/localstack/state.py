@@ -1,0 +1,67 @@
+"""What runs in a stack's folder, written down so that another command can find it, check it and end it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from streamproc.localstack.errors import StackError
+from streamproc.localstack.processes import ProcessRef
+
+FILE = "stack.json"
+
+
+@dataclass(frozen=True, slots=True)
+class PartState:
+    """A part that was started: where it serves, and its process (``started``: seconds since 1970)."""
+
+    address: str
+    pid: int
+    started: float
+    log: str
+
+    @property
+    def process(self) -> ProcessRef:
+        """The process, with what tells it from another one of the same id."""
+        return ProcessRef(self.pid, self.started)
+
+
+def read(folder: Path) -> dict[str, PartState]:
+    """The parts by name; none where there is no stack. Raises StackError for a file that is not ours."""
+    file = folder / FILE
+    try:
+        return {name: PartState(**part) for name, part in json.loads(file.read_text()).items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, TypeError, AttributeError) as broken:
+        raise StackError(f"{file} is damaged ({broken}); end its processes by hand and remove it") from broken
+
+
+def write(folder: Path, parts: dict[str, PartState]) -> None:
+    """Replace what is written, at once: a reader sees the old state or the new one."""
+    folder.mkdir(parents=True, exist_ok=True)
+    scratch = folder / f"{FILE}.new"
+    scratch.write_text(json.dumps({name: asdict(part) for name, part in parts.items()}, indent=2) + "\n")
+    scratch.replace(folder / FILE)
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the stack in ``folder`` (made if missing), so that no other command starts or ends it meanwhile."""
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            # Whoever held the lock may have removed the folder: then this is the lock of nothing.
+            with contextlib.suppress(FileNotFoundError):
+                if os.path.samestat(os.fstat(held), folder.stat()):
+                    yield
+                    return
+        finally:
+            os.close(held)
