@@ -1,0 +1,27 @@
+"""Graphemes to phonemes: how a word that no dictionary knows is probably said."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import re
+
+from streamproc.scoring import espeak
+
+_WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*['’]?")
+
+
+@functools.lru_cache(maxsize=16_384)
+def _pronounce(word: str) -> tuple[str, ...]:
+    return tuple(espeak.symbols(espeak.engine().mnemonics(word)))
+
+
+def pronounce(word: str) -> list[str] | None:
+    """The symbols with which espeak-ng's American English says ``word``, or None.
+
+    None where the extra ``speech`` is not installed, and for what is not one word (letters or digits, with
+    apostrophes or hyphens inside) or has nothing to say.
+    """
+    if importlib.util.find_spec("espeakng_loader") is None or not _WORD.fullmatch(word):
+        return None
+    return list(_pronounce(word.lower())) or None
