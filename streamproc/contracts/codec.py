@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 
@@ -13,6 +12,7 @@ from streamproc.contracts import files, wire
 from streamproc.contracts.conversions import activity_from_avro, result_from_avro, result_to_avro
 from streamproc.contracts.events import Activity, Result
 from streamproc.contracts.registry import Registry
+from streamproc.contracts.schema_cache import SchemaCache
 from streamproc.errors import ErrorCode, StreamprocError
 
 T = TypeVar("T")
@@ -22,10 +22,10 @@ class Decoder(Generic[T]):
     """Reads values that were written with any version of a contract, as its newest version."""
 
     def __init__(self, registry: Registry, contract: str, from_avro: Callable[[dict[str, Any]], T]) -> None:
-        self._registry = registry
-        self._reader = fastavro.parse_schema(files.newest(contract).schema)
+        schema = files.newest(contract).schema
+        self._reader = fastavro.parse_schema(schema)
+        self._schemas = SchemaCache(registry, schema)
         self._from_avro = from_avro
-        self._writers: dict[int, Any] = {}
 
     async def decode(self, value: bytes | None) -> T:
         """Read one value; asks the registry only for a schema id that it meets for the first time.
@@ -36,9 +36,9 @@ class Decoder(Generic[T]):
         """
         schema_id = wire.schema_id_of(value)
         assert value is not None
-        writer = self._writers.get(schema_id)
+        writer = self._schemas.known(schema_id)
         if writer is None:
-            writer = self._writers[schema_id] = await self._fetch(schema_id)
+            writer = await self._schemas.get(schema_id)
         body = io.BytesIO(value)
         body.seek(wire.HEADER.size)
         try:
@@ -55,15 +55,6 @@ class Decoder(Generic[T]):
                 ErrorCode.VALUE_UNREADABLE, f"{len(value) - body.tell()} bytes follow the body of schema id {schema_id}"
             )
         return event
-
-    async def _fetch(self, schema_id: int) -> Any:
-        text = await self._registry.schema_text(schema_id)
-        try:
-            return fastavro.parse_schema(json.loads(text))
-        except Exception as error:
-            raise StreamprocError(
-                ErrorCode.SCHEMA_UNREADABLE, f"schema id {schema_id} is no Avro schema that this release knows: {error}"
-            ) from error
 
 
 class ActivityDecoder(Decoder[Activity]):
