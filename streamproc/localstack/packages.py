@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,12 @@ class Artifact:
         return cls(group, name, packaging, "".join(classifier), version, sha256)
 
 
+REGISTRY = Artifact.parse(
+    "io.apicurio:apicurio-registry-app:tar.gz:all:3.0.9"
+    " 2b28181501a20cbf6efcd77f9b7153908fc01f3d3a7c32024c0bd9e1b04c8a43"
+)
+
+
 def cache_folder() -> Path:
     """This user's cache: ``$XDG_CACHE_HOME/streamproc``, by default ``~/.cache/streamproc``."""
     base = os.environ.get("XDG_CACHE_HOME")
@@ -51,6 +58,20 @@ def kafka_jars(report: Report) -> list[Path]:
     lines = Path(__file__).with_name("kafka.lock").read_text().splitlines()
     artifacts = [Artifact.parse(line) for line in lines if not line.startswith("#")]
     return fetch_artifacts(artifacts, "Kafka: 46 jars, 43 MB", report)
+
+
+def registry_folder(report: Report) -> Path:
+    """The folder with Apicurio Registry's program and libraries."""
+    with locked("registry") as cache:
+        folder = cache / f"apicurio-registry-{REGISTRY.version}"
+        if not folder.exists():
+            [archive] = fetch_artifacts([REGISTRY], "the registry: 109 MB", report)
+            with tempfile.TemporaryDirectory(dir=cache) as scratch:
+                with tarfile.open(archive) as files:
+                    files.extractall(Path(scratch) / "registry", filter="data")
+                (Path(scratch) / "registry").replace(folder)
+            archive.unlink()
+    return folder
 
 
 def java() -> Path:

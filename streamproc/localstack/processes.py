@@ -18,6 +18,7 @@ from streamproc.localstack import tied
 from streamproc.localstack.errors import StackError
 
 LOG_LINES = 20
+KILL_TIMEOUT_S = 10.0
 CLOCK_TOLERANCE_S = 2.0
 
 _children: list[subprocess.Popen[bytes]] = []
@@ -36,8 +37,7 @@ class ProcessRef:
         """Return the process while it runs; None when it has ended, even if its id has been given to another."""
         with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.pid)
-            same = abs(process.create_time() - self.started) < CLOCK_TOLERANCE_S
-            if same and process.status() != psutil.STATUS_ZOMBIE:
+            if abs(process.create_time() - self.started) < CLOCK_TOLERANCE_S and _runs(process):
                 return process
         return None
 
@@ -46,31 +46,46 @@ class ProcessRef:
         return self.find() is not None
 
     def end(self, grace_s: float = 5.0) -> None:
-        """End it and its children: SIGTERM, and SIGKILL for what is left after ``grace_s`` seconds."""
+        """End it and its children: SIGTERM, and SIGKILL for what is left after ``grace_s`` seconds.
+
+        Raises StackError for what even SIGKILL does not end.
+        """
         process = self.find()
         if process is None:
             return
         family = [process]
         with contextlib.suppress(psutil.NoSuchProcess):
             family += process.children(recursive=True)
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if grace_s > 0:
+        if grace_s > 0:
+            with contextlib.suppress(psutil.NoSuchProcess):
                 process.terminate()
-                process.wait(grace_s)
-            else:
-                process.kill()
-        _kill(family)
+            _wait_gone(family, grace_s)
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
+        if not _wait_gone(family, KILL_TIMEOUT_S):
+            raise StackError(f"process {self.pid} does not end")
 
     def kill(self) -> None:
         """End it and its children at once, with SIGKILL."""
         self.end(grace_s=0)
 
 
-def _kill(family: Sequence[psutil.Process]) -> None:
-    for member in family:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            member.kill()
-    psutil.wait_procs(family, timeout=10)
+def _wait_gone(family: Sequence[psutil.Process], timeout_s: float) -> bool:
+    deadline = time.monotonic() + timeout_s
+    while any(_runs(member) for member in family):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _runs(process: psutil.Process) -> bool:
+    # A zombie has ended; only its parent has not asked about it yet.
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 def spawn(command: Sequence[str], log: Path, environment: Mapping[str, str], *, tie: bool) -> ProcessRef:

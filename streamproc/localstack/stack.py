@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from streamproc.localstack import kafka, state
+from streamproc.localstack import kafka, registry, state
 from streamproc.localstack.errors import StackError
 from streamproc.localstack.kafka import KafkaPart
 from streamproc.localstack.packages import Report, log_progress
 from streamproc.localstack.processes import ProcessRef
+from streamproc.localstack.registry import RegistryPart
 
 
 class Part(Protocol):
@@ -50,6 +51,11 @@ KINDS: dict[str, PartKind] = {
         "STREAMPROC_KAFKA__BOOTSTRAP_SERVERS",
         kafka.answers,
         lambda folder, tie, report: KafkaPart(folder, tie=tie, report=report),
+    ),
+    "registry": PartKind(
+        "STREAMPROC_REGISTRY__URL",
+        registry.answers,
+        lambda folder, tie, report: RegistryPart(folder, tie=tie, report=report),
     ),
 }
 PARTS = tuple(KINDS)
