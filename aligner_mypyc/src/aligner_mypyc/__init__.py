@@ -1,0 +1,63 @@
+"""Aligns expected with heard phonemes: typed Python, compiled by mypyc. See the README for a tour."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from . import aligner as _aligner
+from ._compiled import check_compiled
+from ._version import __version__
+from .aligner import MAX_PATH_CELLS, Aligner, PreparedReference, spans_of
+from .costs import MAX_COST, UNIT, Accepted, CostModel
+from .errors import AlignerError
+from .inventory import MAX_SYMBOLS, Inventory
+from .ops import (
+    ACCEPTED,
+    ACCEPTED_DELETE,
+    ACCEPTED_INSERT,
+    DELETE,
+    INSERT,
+    MATCH,
+    OP_NAMES,
+    SUBSTITUTE,
+    expand,
+    lengths,
+)
+from .projection import ACCEPTED_WORD, ERROR, EXACT, WordAlignment, project
+
+COMPILED: bool = not str(_aligner.__file__).endswith(".py")
+"""Whether the algorithms run compiled; interpreted they give the same results, some hundred times slower."""
+
+if COMPILED:
+    check_compiled(Path(__file__).parent)
+
+__all__ = [
+    "ACCEPTED",
+    "ACCEPTED_DELETE",
+    "ACCEPTED_INSERT",
+    "ACCEPTED_WORD",
+    "COMPILED",
+    "DELETE",
+    "ERROR",
+    "EXACT",
+    "INSERT",
+    "MATCH",
+    "MAX_COST",
+    "MAX_PATH_CELLS",
+    "MAX_SYMBOLS",
+    "OP_NAMES",
+    "SUBSTITUTE",
+    "UNIT",
+    "Accepted",
+    "Aligner",
+    "AlignerError",
+    "CostModel",
+    "Inventory",
+    "PreparedReference",
+    "WordAlignment",
+    "__version__",
+    "expand",
+    "lengths",
+    "project",
+    "spans_of",
+]

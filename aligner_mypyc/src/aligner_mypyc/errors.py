@@ -1,0 +1,7 @@
+"""The aligner's one error: bad symbols, costs, files or sizes, with the entry at fault in the message."""
+
+from __future__ import annotations
+
+
+class AlignerError(ValueError):
+    """What was given cannot be aligned with; the message names the entry (symbol, pair, position, file entry)."""

@@ -1,0 +1,76 @@
+"""The alphabet of alignments: one byte an operation, and what a string of them means.
+
+Operations turn the expected sequence (``ref``) into the heard one (``hyp``), from left to right.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from .errors import AlignerError
+
+MATCH: Final = 0
+"""The expected symbol was heard. Consumes one symbol of each side."""
+SUBSTITUTE: Final = 1
+"""Another symbol was heard. Consumes one of each."""
+INSERT: Final = 2
+"""A symbol was heard that nothing expects. Consumes one of ``hyp``."""
+DELETE: Final = 3
+"""An expected symbol was not heard. Consumes one of ``ref``."""
+ACCEPTED: Final = 4
+"""Another symbol was heard, and a rule accepts it for the expected one. Consumes one of each."""
+ACCEPTED_INSERT: Final = 5
+"""An additional symbol that a rule accepts. Consumes one of ``hyp``."""
+ACCEPTED_DELETE: Final = 6
+"""A missing symbol that a rule accepts. Consumes one of ``ref``."""
+
+OP_NAMES: Final = (
+    "match",
+    "substitute",
+    "insert",
+    "delete",
+    "accepted",
+    "accepted insert",
+    "accepted delete",
+)
+"""The name of operation ``op`` is ``OP_NAMES[op]``."""
+
+_SIDE: Final = 64
+"""Positions below this share their step objects: most phrases are shorter, and a tuple costs more than an alignment."""
+
+_shared: Final[list[tuple[int, int, int] | None]] = [None] * (len(OP_NAMES) * _SIDE * _SIDE)
+
+
+def expand(ops: bytes) -> list[tuple[int, int, int]]:
+    """The operations with their places: ``(op, i, j)``, i an index into ref and j one into hyp.
+
+    Where an operation does not consume a side, that side's index is where its next symbol would be: ``i`` of an
+    insertion is the ref symbol before which something was inserted. Raises AlignerError on a byte that is no operation.
+    """
+    steps: list[tuple[int, int, int]] = []
+    i = 0
+    j = 0
+    for op in ops:
+        if op > 6:
+            raise AlignerError(f"operation {len(steps)} is {op}: operations are 0 to 6")
+        if i < _SIDE and j < _SIDE:
+            key = (op * _SIDE + i) * _SIDE + j
+            step = _shared[key]
+            if step is None:
+                step = (op, i, j)
+                _shared[key] = step
+            steps.append(step)
+        else:
+            steps.append((op, i, j))
+        if op != INSERT and op != ACCEPTED_INSERT:
+            i += 1
+        if op != DELETE and op != ACCEPTED_DELETE:
+            j += 1
+    return steps
+
+
+def lengths(ops: bytes) -> tuple[int, int]:
+    """How many symbols of (ref, hyp) the operations consume."""
+    inserted = ops.count(INSERT) + ops.count(ACCEPTED_INSERT)
+    deleted = ops.count(DELETE) + ops.count(ACCEPTED_DELETE)
+    return len(ops) - inserted, len(ops) - deleted
