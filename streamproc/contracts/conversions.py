@@ -93,12 +93,14 @@ def activity_from_avro(datum: dict[str, Any]) -> Activity:
     return Activity(
         activity_id=datum["activity_id"],
         learner_id=datum["learner_id"],
-        tenant=datum["tenant"],
+        tenant_id=datum["tenant_id"],
         started_at=datum["started_at"],
         submitted_at=datum["submitted_at"],
         locale=datum["locale"],
         story_id=datum["story_id"],
         passage_id=datum["passage_id"],
+        assignment_id=datum["assignment_id"],
+        attempt=datum["attempt"],
         phrases=tuple([phrase_from_avro(item) for item in datum["phrases"]]),
     )
 
@@ -108,12 +110,14 @@ def activity_to_avro(event: Activity) -> dict[str, Any]:
     return {
         "activity_id": event.activity_id,
         "learner_id": event.learner_id,
-        "tenant": event.tenant,
+        "tenant_id": event.tenant_id,
         "started_at": event.started_at,
         "submitted_at": event.submitted_at,
         "locale": event.locale,
         "story_id": event.story_id,
         "passage_id": event.passage_id,
+        "assignment_id": event.assignment_id,
+        "attempt": event.attempt,
         "phrases": [phrase_to_avro(item) for item in event.phrases],
     }
 
@@ -272,6 +276,8 @@ def result_from_avro(datum: dict[str, Any]) -> Result:
         locale=datum["locale"],
         story_id=datum["story_id"],
         passage_id=datum["passage_id"],
+        assignment_id=datum["assignment_id"],
+        attempt=datum["attempt"],
         source=source_position_from_avro(datum["source"]),
         status=_RESULT_STATUS[datum["status"]],
         accuracy=datum["accuracy"],
@@ -298,6 +304,8 @@ def result_to_avro(event: Result) -> dict[str, Any]:
         "locale": event.locale,
         "story_id": event.story_id,
         "passage_id": event.passage_id,
+        "assignment_id": event.assignment_id,
+        "attempt": event.attempt,
         "source": source_position_to_avro(event.source),
         "status": event.status,
         "accuracy": event.accuracy,

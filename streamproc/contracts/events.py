@@ -114,8 +114,8 @@ class Activity:
     """
     learner_id: str = field(repr=False)
     """Opaque identifier of the learner. Never a name or an address."""
-    tenant: str
-    """The customer (school, district, product) that the reading belongs to."""
+    tenant_id: str
+    """The customer (school, district, product) that the reading belongs to. Called tenant in version 1."""
     started_at: datetime
     """When the learner began to read, UTC."""
     submitted_at: datetime
@@ -126,6 +126,10 @@ class Activity:
     """The story that was read from."""
     passage_id: str | None = None
     """The passage within the story, where the story has passages."""
+    assignment_id: str | None = None
+    """The teacher's assignment that the reading answers; null for free reading. Since version 2."""
+    attempt: int = 1
+    """Which attempt at this passage it is, from 1. Since version 2."""
     phrases: tuple[Phrase, ...] = field(repr=False)
     """What was to be read, in order, each phrase with its own audio clip. At least one."""
 
@@ -249,7 +253,7 @@ class Result:
     learner_id: str = field(repr=False)
     """The activity's learner."""
     tenant: str
-    """The activity's tenant."""
+    """The activity's tenant_id."""
     started_at: datetime
     """The activity's started_at, UTC."""
     submitted_at: datetime
@@ -262,6 +266,10 @@ class Result:
     """The activity's story."""
     passage_id: str | None = None
     """The activity's passage."""
+    assignment_id: str | None = None
+    """The activity's assignment. Since version 2."""
+    attempt: int = 1
+    """The activity's attempt. Since version 2."""
     source: SourcePosition
     """The activity record that this result answers. Unique: the same activity published twice gives two
     positions.
