@@ -105,6 +105,8 @@ class Audio(Section):
     """URI prefixes that claim checks may lie under, for example ["file:///var/clips/"]. Empty: inline audio only."""
     max_seconds: Seconds = 120.0
     """Longest clip."""
+    max_activity_seconds: Seconds = 900.0
+    """Longest audio of one activity, all its clips together."""
     max_bytes: Count = 16 * 1024 * 1024
     """Largest encoded clip behind a URI."""
     max_inline_bytes: Count = 512 * 1024

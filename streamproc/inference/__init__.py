@@ -1,0 +1,1 @@
+"""Inference: from samples to the model's logits, asynchronously and bounded in flight."""

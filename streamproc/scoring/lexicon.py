@@ -19,7 +19,7 @@ def _dictionary() -> dict[str, str]:
     """Word in lower case -> its pronunciations, separated by '|'; 135,000 words, read once in about 0.1 s."""
     packed = files("streamproc.scoring").joinpath("data", "dictionary.txt.gz").read_bytes()
     text = gzip.decompress(packed).decode()
-    return dict(line.split("\t", 1) for line in text.splitlines())  # type: ignore[misc]
+    return dict(line.split("\t", 1) for line in text.splitlines())
 
 
 def load() -> None:

@@ -11,8 +11,8 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from aligner_mypyc import ACCEPTED, DELETE, INSERT, MATCH, SUBSTITUTE, Aligner
 
+from aligner_mypyc import ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, MATCH, SUBSTITUTE, Aligner
 from streamproc.contracts.events import Operation, Verdict, WordResult
 from streamproc.errors import ErrorCode
 from streamproc.scoring.ctc import FRAME_MS, Floats, Token, greedy_decode, log_likelihoods
@@ -30,7 +30,11 @@ _OPERATIONS = {
     SUBSTITUTE: Operation.SUBSTITUTE,
     DELETE: Operation.DELETE,
     INSERT: Operation.INSERT,
+    # The word's verdict ACCEPTED tells them from real slips.
+    ACCEPTED_DELETE: Operation.DELETE,
+    ACCEPTED_INSERT: Operation.INSERT,
 }
+_ACCEPTED = {ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT}
 
 
 def score_phrase(
@@ -59,7 +63,7 @@ def _judge(word: HeardWord, tokens: Sequence[Token], log_probs: Floats, margin: 
         return _result(word, heard, Verdict.UNKNOWN, 0.0, ErrorCode.REFERENCE_MISSING.name)
     if not word.suspect:
         certainty = math.exp(sum(math.log(max(token.probability, 1e-9)) for token in heard) / max(len(heard), 1))
-        accepted = any(op == ACCEPTED for op in word.ops)
+        accepted = not _ACCEPTED.isdisjoint(word.ops)
         return _result(word, heard, Verdict.ACCEPTED if accepted else Verdict.CORRECT, certainty)
     excess = ctc_margin(word, tokens, log_probs) - margin
     certainty = 1.0 / (1.0 + math.exp(-min(abs(excess), 50.0)))

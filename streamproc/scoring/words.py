@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from aligner_mypyc import DELETE, INSERT, SUBSTITUTE, Aligner
-
+from aligner_mypyc import ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, SUBSTITUTE, Aligner
 from streamproc.scoring.reference import ReferenceWord
 
 EXTRA_SPEECH_PHONEMES = 3
 """This many heard phonemes between two expected words are extra speech rather than part of a word."""
+
+_INSERTIONS = (INSERT, ACCEPTED_INSERT)
+_DELETIONS = (DELETE, ACCEPTED_DELETE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def _share_out(
     ops = [bytearray() for _ in words]
     extra: dict[int, int] = {}  # the word after which extra speech was heard (-1: before the first) -> phonemes
     done = 0  # reference phonemes that the steps so far have used
-    for inserting, steps in groupby(aligner.align(b"".join(chosen), heard), key=INSERT.__eq__):
+    for inserting, steps in groupby(aligner.align(b"".join(chosen), heard), key=_INSERTIONS.__contains__):
         run = bytes(steps)
         if not inserting:
             for op in run:
@@ -100,7 +102,7 @@ def _share_out(
 
     def add(expected: ReferenceWord | None, reference: bytes, word_ops: bytes) -> None:
         nonlocal position
-        end = position + sum(op != DELETE for op in word_ops)
+        end = position + sum(op not in _DELETIONS for op in word_ops)
         result.append(HeardWord(expected, reference, word_ops, position, end))
         position = end
 

@@ -1,0 +1,140 @@
+"""The composition root: settings in, a wired Faust app out."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from typing import Any
+
+import faust
+
+from aligner_mypyc import Aligner, CostModel, Inventory
+from streamproc import topics
+from streamproc.agents import ReadingAgent, Stages
+from streamproc.audio.fetch import ClipFetcher
+from streamproc.contracts.codec import ActivityDecoder, ResultEncoder
+from streamproc.contracts.registry import Registry
+from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.inference.engine import Engine
+from streamproc.inference.triton import TritonEngine
+from streamproc.scoring import lexicon
+from streamproc.scoring.activity import ActivityScorer
+from streamproc.scoring.phonemes import PHONEMES
+from streamproc.settings import Settings
+from streamproc.telemetry.metrics import Metrics
+from streamproc.web.pages import add_pages
+
+
+def create_engine(settings: Settings) -> Engine:
+    """The inference engine that the settings name, not started."""
+    triton = settings.triton
+    return TritonEngine(triton.url, triton.model, triton.model_version, triton.timeout, triton.max_in_flight)
+
+
+def create_aligner() -> Aligner:
+    """The aligner of phoneme codes."""
+    return Aligner(CostModel(Inventory(PHONEMES)))
+
+
+async def check_dependencies(settings: Settings) -> None:
+    """Check everything that the worker needs, before it joins the consumer group.
+
+    Raises:
+        StreamprocError: the first problem, naming the setting that leads to it.
+    """
+    await asyncio.to_thread(topics.check, settings.kafka)
+    registry = Registry(settings.registry)
+    engine = create_engine(settings)
+    try:
+        await ResultEncoder(registry, settings.kafka.result_topic).start()
+        await engine.start()
+    except StreamprocError as error:
+        setting = _SETTING_OF.get(error.code)
+        if setting is None:
+            raise
+        raise StreamprocError(error.code, f"{error.message} ({setting})") from None
+    finally:
+        await registry.close()
+        await engine.close()
+
+
+_SETTING_OF = {
+    ErrorCode.REGISTRY_UNAVAILABLE: "STREAMPROC_REGISTRY__URL",
+    ErrorCode.INFERENCE_UNAVAILABLE: "STREAMPROC_TRITON__URL, STREAMPROC_TRITON__MODEL",
+    ErrorCode.INFERENCE_TIMEOUT: "STREAMPROC_TRITON__URL, STREAMPROC_TRITON__TIMEOUT",
+    ErrorCode.MODEL_UNSUITABLE: "STREAMPROC_TRITON__MODEL",
+}
+
+
+class WorkerApp(faust.App):
+    """The worker's Faust app: it starts what the agent calls before anything is consumed."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._registry = Registry(settings.registry)
+        self._engine = create_engine(settings)
+        self._agent: ReadingAgent | None = None
+        kafka = settings.kafka
+        super().__init__(
+            kafka.group_id,
+            broker=[f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],
+            # Results count as progress: a record is acknowledged after its outcome is in Kafka.
+            processing_guarantee="at_least_once",
+            producer_acks=-1,
+            # SIGTERM waits for what is in flight.
+            stream_wait_empty=True,
+            topic_allow_declare=False,
+            topic_disable_leader=True,
+            value_serializer="raw",
+            key_serializer="raw",
+            web_bind=settings.web.host,
+            web_port=settings.web.port,
+            web_host=settings.web.host,
+            datadir=tempfile.gettempdir(),
+        )
+        self._activities = self._topic(kafka.activity_topic)
+        self._results = self._topic(kafka.result_topic)
+        self._dead_letters = self._topic(kafka.dead_letter_topic)
+        self.agent(self._activities, name="score_readings")(self._score_readings)
+        add_pages(self, ready=lambda: self._agent is not None and not self.rebalancing)
+
+    def _topic(self, name: str) -> Any:
+        return self.topic(name, key_type=bytes, value_type=bytes, allow_empty=True)
+
+    async def on_start(self) -> None:
+        """Start the engine and look up the result schema; consumption begins after this."""
+        settings = self._settings
+        lexicon.load()
+        encoder = ResultEncoder(self._registry, settings.kafka.result_topic)
+        await encoder.start()
+        model = await self._engine.start()
+        scorer = ActivityScorer(
+            ClipFetcher(settings.audio.allowed_prefixes, settings.audio.max_bytes),
+            self._engine,
+            model,
+            create_aligner(),
+            settings.audio,
+            settings.scoring,
+        )
+        self._agent = ReadingAgent(
+            Stages(ActivityDecoder(self._registry), scorer, encoder),
+            Metrics(),
+            self._results,
+            self._dead_letters,
+            settings.worker.max_in_flight,
+            self._stop_with,
+        )
+        await super().on_start()
+
+    async def on_stop(self) -> None:
+        """Close the connections, after the agent has drained."""
+        await super().on_stop()
+        await self._engine.close()
+        await self._registry.close()
+
+    async def _score_readings(self, stream: faust.Stream[bytes]) -> None:
+        assert self._agent is not None, "on_start comes first"
+        await self._agent.run(stream)
+
+    def _stop_with(self, error: StreamprocError) -> None:
+        self.add_future(self.crash(error))

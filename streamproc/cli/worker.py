@@ -1,0 +1,40 @@
+"""``streamproc worker``: the process that scores readings."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+
+import click
+
+from streamproc import settings
+from streamproc.errors import StreamprocError
+
+
+@click.command()
+def command() -> None:
+    """Score readings until SIGTERM: consume activities, publish results and dead letters.
+
+    Checks every setting and dependency first; a problem there is one message and exit code 2. SIGTERM finishes what
+    is in flight, then leaves. Several workers share the work when they have the same STREAMPROC_KAFKA__GROUP_ID.
+
+    Health is at /health/live and /health/ready, metrics are at /metrics (STREAMPROC_WEB__PORT).
+    """
+    tree = settings.load()
+
+    from streamproc.app import WorkerApp, check_dependencies
+    from streamproc.telemetry import logs, metrics
+
+    logs.configure(tree.log)
+    metrics.configure()
+    try:
+        asyncio.run(check_dependencies(tree))
+    except StreamprocError as error:
+        click.secho(f"streamproc: {error.code.name}", fg="red", bold=True, err=True)
+        click.echo(f"  {error.message}", err=True)
+        sys.exit(2)
+
+    import faust
+
+    app = WorkerApp(tree)
+    faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True).execute_from_commandline()

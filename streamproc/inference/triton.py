@@ -1,0 +1,137 @@
+"""The Triton engine: asynchronous gRPC, all clips of an activity in one call."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import grpc
+import numpy as np
+from tritonclient.grpc import aio as triton
+from tritonclient.utils import InferenceServerException
+
+from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.inference.engine import Inference, Logits, ModelIdentity, Samples
+
+MAX_CALL_SAMPLES = 8_000_000
+"""Padded samples in one call (32 MB): an activity beyond that is sent in several."""
+
+_INPUTS = {"AUDIO": "TYPE_FP32", "LENGTHS": "TYPE_INT32"}
+_OUTPUTS = {"LOGITS": "TYPE_FP32", "FRAMES": "TYPE_INT32"}
+
+
+class TritonEngine:
+    """Inference by a Triton server.
+
+    The model takes AUDIO (FP32, batch × samples, zero-padded) and LENGTHS (INT32, batch × 1, samples of each clip)
+    and gives LOGITS (FP32, batch × frames × 41) and FRAMES (INT32, batch × 1, frames of each clip).
+
+    Args:
+        url: host:port of the gRPC service.
+        model: name in the model repository.
+        version: version of the model; "" for the newest served.
+        timeout: seconds that one call may take.
+        max_in_flight: calls open at once.
+    """
+
+    name = "triton"
+
+    def __init__(self, url: str, model: str, version: str, timeout: float, max_in_flight: int) -> None:
+        self._url = url
+        self._model = model
+        self._version = version
+        self._timeout = timeout
+        self._places = asyncio.Semaphore(max_in_flight)
+        self._max_batch = 1
+        self._client: Any = None
+
+    async def start(self) -> ModelIdentity:
+        """See Engine."""
+        # Created here and not in __init__: gRPC's aio channel belongs to the running event loop.
+        self._client = triton.InferenceServerClient(self._url)
+        try:
+            if not await self._client.is_model_ready(self._model, self._version, client_timeout=self._timeout):
+                raise StreamprocError(
+                    ErrorCode.INFERENCE_UNAVAILABLE, f"Triton at {self._url} does not serve the model {self._model!r}"
+                )
+            metadata = await self._client.get_model_metadata(
+                self._model, self._version, as_json=True, client_timeout=self._timeout
+            )
+            answer = await self._client.get_model_config(
+                self._model, self._version, as_json=True, client_timeout=self._timeout
+            )
+        except (InferenceServerException, grpc.RpcError) as error:
+            raise self._translate(error) from None
+        config = answer["config"]
+        self._check(config)
+        self._max_batch = int(config["max_batch_size"])
+        sha256 = config.get("parameters", {}).get("sha256", {}).get("string_value", "")
+        version = self._version or max(metadata["versions"], key=int)
+        return ModelIdentity(self._model, version, sha256)
+
+    async def infer(self, clips: Sequence[Samples]) -> Inference:
+        """See Engine."""
+        asked = time.perf_counter()
+        async with self._places:
+            began = time.perf_counter()
+            logits: list[Logits] = []
+            for batch in self._batches(clips):
+                logits += await self._call(batch)
+            return Inference(logits, began - asked, time.perf_counter() - began)
+
+    async def close(self) -> None:
+        """See Engine."""
+        if self._client is not None:
+            await self._client.close()
+
+    def _check(self, config: dict[str, Any]) -> None:
+        inputs = {tensor["name"]: tensor["data_type"] for tensor in config.get("input", [])}
+        outputs = {tensor["name"]: tensor["data_type"] for tensor in config.get("output", [])}
+        if inputs != _INPUTS or outputs != _OUTPUTS or int(config.get("max_batch_size", 0)) < 1:
+            raise StreamprocError(
+                ErrorCode.MODEL_UNSUITABLE,
+                f"model {self._model!r} takes {inputs} and gives {outputs}; needed are {_INPUTS} and {_OUTPUTS} in batches",
+            )
+
+    def _batches(self, clips: Sequence[Samples]) -> Iterator[Sequence[Samples]]:
+        """Runs of clips, each within the model's batch size and MAX_CALL_SAMPLES; normally one."""
+        begin = 0
+        longest = 0
+        for index, clip in enumerate(clips):
+            longest = max(longest, len(clip))
+            size = index + 1 - begin
+            if size > 1 and (size > self._max_batch or size * longest > MAX_CALL_SAMPLES):
+                yield clips[begin:index]
+                begin, longest = index, len(clip)
+        if begin < len(clips):
+            yield clips[begin:]
+
+    async def _call(self, clips: Sequence[Samples]) -> list[Logits]:
+        padded = np.zeros((len(clips), max(map(len, clips))), dtype=np.float32)
+        for row, clip in enumerate(clips):
+            padded[row, : len(clip)] = clip
+        lengths = np.array([[len(clip)] for clip in clips], dtype=np.int32)
+        inputs = [
+            triton.InferInput("AUDIO", list(padded.shape), "FP32").set_data_from_numpy(padded),
+            triton.InferInput("LENGTHS", list(lengths.shape), "INT32").set_data_from_numpy(lengths),
+        ]
+        outputs = [triton.InferRequestedOutput(name) for name in _OUTPUTS]
+        try:
+            answer = await self._client.infer(self._model, inputs, self._version, outputs, client_timeout=self._timeout)
+        except (InferenceServerException, grpc.RpcError) as error:
+            raise self._translate(error) from None
+        logits = answer.as_numpy("LOGITS")
+        frames = answer.as_numpy("FRAMES")
+        return [row[: int(count)] for row, count in zip(logits, frames[:, 0], strict=True)]
+
+    def _translate(self, error: Exception) -> StreamprocError:
+        status = str(error.status() or "") if isinstance(error, InferenceServerException) else str(error)
+        if "DEADLINE_EXCEEDED" in status:
+            return StreamprocError(ErrorCode.INFERENCE_TIMEOUT, f"no answer within {self._timeout:g} s")
+        if "INVALID_ARGUMENT" in status:
+            return StreamprocError(ErrorCode.INFERENCE_REFUSED)
+        return StreamprocError(
+            ErrorCode.INFERENCE_UNAVAILABLE, f"Triton at {self._url}: {status or type(error).__name__}"
+        )

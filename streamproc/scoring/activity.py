@@ -1,0 +1,214 @@
+"""One activity, from the event to its result: audio, inference, verdicts, figures."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import aligner_mypyc
+from aligner_mypyc import Aligner
+from streamproc.audio.decode import SAMPLE_RATE, Samples, decode_clip
+from streamproc.audio.fetch import ClipFetcher
+from streamproc.contracts.events import (
+    Activity,
+    Model,
+    Phrase,
+    PhraseResult,
+    PhraseStatus,
+    Result,
+    ResultStatus,
+    SourcePosition,
+    StageTimings,
+    WordResult,
+)
+from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
+from streamproc.inference.engine import Engine, Inference, Logits, ModelIdentity
+from streamproc.retrying import until_it_works
+from streamproc.scoring import fluency
+from streamproc.scoring.ctc import log_softmax
+from streamproc.scoring.reference import ReferenceWord, reference_words
+from streamproc.scoring.score import score_phrase
+from streamproc.settings import Audio, Scoring
+
+CLIPS_AT_ONCE = 4
+"""Clips of one activity that are fetched and decoded at once: bounds the encoded bytes that one activity holds."""
+
+
+@dataclass(slots=True)
+class _Work:
+    """One phrase on its way: it gathers words and samples, or the error that ended it."""
+
+    phrase: Phrase
+    words: list[ReferenceWord] = field(default_factory=list)
+    samples: Samples | None = None
+    error: StreamprocError | None = None
+
+
+class ActivityScorer:
+    """Scores activities; one instance serves all tasks of a worker.
+
+    Args:
+        fetcher: reads clips.
+        engine: a started engine.
+        model: what ``engine.start()`` returned.
+        aligner: aligns phoneme codes.
+        audio, scoring: the limits.
+    """
+
+    def __init__(
+        self,
+        fetcher: ClipFetcher,
+        engine: Engine,
+        model: ModelIdentity,
+        aligner: Aligner,
+        audio: Audio,
+        scoring: Scoring,
+    ) -> None:
+        self._fetcher = fetcher
+        self._engine = engine
+        self._model = Model(name=model.name, version=model.version, sha256=model.sha256)
+        self._aligner = aligner
+        self._audio = audio
+        self._scoring = scoring
+
+    async def score(self, activity: Activity, source: SourcePosition, received: float, decoded: float) -> Result:
+        """Score every phrase; phrases that cannot be scored are marked FAILED.
+
+        Args:
+            activity: the event.
+            source: its place in Kafka.
+            received, decoded: ``time.perf_counter()`` when the record arrived and when it was decoded.
+
+        Raises:
+            StreamprocError: poison, where the activity is invalid or not one phrase could be scored (the first
+                phrase's error); fatal failures. Transient ones are waited for.
+        """
+        self._check(activity)
+        began = time.perf_counter()
+        works = await self._load(activity)
+        loaded = time.perf_counter()
+        ready = [work for work in works if work.error is None]
+        if not ready:
+            first = works[0].error
+            assert first is not None
+            raise StreamprocError(first.code, f"none of {len(works)} phrases can be scored; the first: {first.message}")
+        clips = [work.samples for work in ready if work.samples is not None]
+        inference: Inference = await until_it_works(lambda: self._engine.infer(clips))
+        inferred = time.perf_counter()
+        words = await asyncio.to_thread(self._judge, ready, inference.logits)
+        judged = dict(zip((work.phrase.index for work in ready), words, strict=True))
+        done = time.perf_counter()
+
+        phrases = tuple(_phrase_result(work, judged.get(work.phrase.index, ())) for work in works)
+        audio_ms = sum(phrase.audio_ms for phrase in phrases if phrase.status is PhraseStatus.SCORED)
+        counts = fluency.count_verdicts(word for phrase in phrases for word in phrase.words)
+        return Result(
+            activity_id=activity.activity_id,
+            learner_id=activity.learner_id,
+            tenant=activity.tenant_id,
+            started_at=activity.started_at,
+            submitted_at=activity.submitted_at,
+            scored_at=datetime.now(UTC),
+            locale=activity.locale,
+            story_id=activity.story_id,
+            passage_id=activity.passage_id,
+            assignment_id=activity.assignment_id,
+            attempt=activity.attempt,
+            source=source,
+            status=ResultStatus.COMPLETE if len(ready) == len(works) else ResultStatus.PARTIAL,
+            accuracy=fluency.accuracy(counts),
+            words_correct_per_minute=fluency.words_correct_per_minute(counts, audio_ms),
+            audio_ms=audio_ms,
+            counts=counts,
+            phrases=phrases,
+            model=self._model,
+            engine=self._engine.name,
+            aligner_version=aligner_mypyc.__version__,
+            timings=StageTimings(
+                decode_ms=_ms(decoded - received),
+                audio_ms=_ms(loaded - began),
+                wait_ms=_ms(inferred - loaded - inference.worked),
+                inference_ms=_ms(inference.worked),
+                score_ms=_ms(done - inferred),
+                total_ms=_ms(done - received),
+            ),
+        )
+
+    def _check(self, activity: Activity) -> None:
+        """The rules of the contract that Avro cannot state."""
+        if not activity.phrases:
+            raise StreamprocError(ErrorCode.PHRASES_MISSING)
+        if len(activity.phrases) > self._scoring.max_phrases:
+            raise StreamprocError(
+                ErrorCode.PHRASES_TOO_MANY,
+                f"{len(activity.phrases)} phrases; the limit is {self._scoring.max_phrases} "
+                "(STREAMPROC_SCORING__MAX_PHRASES)",
+            )
+        for name in ("activity_id", "learner_id"):
+            if not getattr(activity, name):
+                raise StreamprocError(ErrorCode.ACTIVITY_INVALID, f"{name} is empty")
+        if len({phrase.index for phrase in activity.phrases}) < len(activity.phrases):
+            raise StreamprocError(ErrorCode.ACTIVITY_INVALID, "two phrases have the same index")
+        inline = sum(len(phrase.audio.data or b"") for phrase in activity.phrases)
+        if inline > self._audio.max_inline_bytes:
+            raise StreamprocError(
+                ErrorCode.AUDIO_TOO_LARGE,
+                f"{inline} bytes of inline audio; the limit for one activity is {self._audio.max_inline_bytes} "
+                "(STREAMPROC_AUDIO__MAX_INLINE_BYTES)",
+            )
+
+    async def _load(self, activity: Activity) -> list[_Work]:
+        works = [_Work(phrase) for phrase in activity.phrases]
+        places = asyncio.Semaphore(CLIPS_AT_ONCE)
+        remaining = self._audio.max_activity_seconds
+
+        async def load(work: _Work) -> None:
+            nonlocal remaining
+            try:
+                work.words = reference_words(work.phrase, self._scoring.max_phonemes)
+                async with places:
+                    encoded = await until_it_works(lambda: self._fetcher.fetch(work.phrase.audio))
+                    samples = await asyncio.to_thread(decode_clip, encoded, self._audio.max_seconds)
+                remaining -= len(samples) / SAMPLE_RATE
+                if remaining < 0:
+                    raise StreamprocError(
+                        ErrorCode.AUDIO_TOO_LONG,
+                        f"the activity has more than {self._audio.max_activity_seconds:g} s of audio "
+                        "(STREAMPROC_AUDIO__MAX_ACTIVITY_SECONDS)",
+                    )
+                work.samples = samples
+            except StreamprocError as error:
+                if error.code.error_class is not ErrorClass.POISON:
+                    raise
+                work.error = error
+
+        async with asyncio.TaskGroup() as group:
+            for work in works:
+                group.create_task(load(work))
+        return works
+
+    def _judge(self, works: Sequence[_Work], logits: Sequence[Logits]) -> list[tuple[WordResult, ...]]:
+        return [
+            tuple(score_phrase(log_softmax(clip), work.words, self._aligner, self._scoring.margin))
+            for work, clip in zip(works, logits, strict=True)
+        ]
+
+
+def _phrase_result(work: _Work, words: tuple[WordResult, ...]) -> PhraseResult:
+    error = work.error
+    return PhraseResult(
+        index=work.phrase.index,
+        status=PhraseStatus.FAILED if error else PhraseStatus.SCORED,
+        error_code=error.code.name if error else None,
+        error_message=error.message if error else None,
+        expected_text=work.phrase.expected_text,
+        audio_ms=0 if work.samples is None else round(len(work.samples) * 1000 / SAMPLE_RATE),
+        words=words,
+    )
+
+
+def _ms(seconds: float) -> float:
+    return round(max(seconds, 0.0) * 1000, 3)

@@ -1,0 +1,90 @@
+"""The Kafka topics: how they are made, and whether they are there."""
+
+from __future__ import annotations
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.settings import Kafka
+
+TIMEOUT = 10.0
+"""Seconds to wait for the brokers."""
+
+ACTIVITY_MAX_BYTES = 1_048_576
+"""Largest activity record; inline audio of 512 KiB leaves room for texts and references."""
+
+DEAD_LETTER_ROOM = 65_536
+"""What a dead letter may be larger than its activity: the error headers."""
+
+
+def _client(kafka: Kafka) -> AdminClient:
+    # librdkafka writes to standard error by itself; what matters is raised below.
+    return AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0, "socket.timeout.ms": 10_000})
+
+
+def existing(kafka: Kafka) -> dict[str, int]:
+    """Names of the cluster's topics and their partitions.
+
+    Raises:
+        StreamprocError: KAFKA_UNAVAILABLE.
+    """
+    try:
+        metadata = _client(kafka).list_topics(timeout=TIMEOUT)
+    except KafkaException as error:
+        raise StreamprocError(
+            ErrorCode.KAFKA_UNAVAILABLE,
+            f"no answer from {kafka.bootstrap_servers} within {TIMEOUT:g} s "
+            f"(STREAMPROC_KAFKA__BOOTSTRAP_SERVERS): {error.args[0].str()}",
+        ) from None
+    return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+
+
+def create(kafka: Kafka) -> list[str]:
+    """Create the topics that are missing; the names of those that were created.
+
+    Raises:
+        StreamprocError: KAFKA_UNAVAILABLE, or TOPIC_MISSING where Kafka refuses to create one.
+    """
+    there = existing(kafka)
+    sizes = {
+        kafka.activity_topic: ACTIVITY_MAX_BYTES,
+        kafka.result_topic: ACTIVITY_MAX_BYTES,
+        kafka.dead_letter_topic: ACTIVITY_MAX_BYTES + DEAD_LETTER_ROOM,
+    }
+    missing = [
+        NewTopic(
+            name,
+            num_partitions=kafka.partitions,
+            replication_factor=kafka.replication_factor,
+            config={"max.message.bytes": str(size)},
+        )
+        for name, size in sizes.items()
+        if name not in there
+    ]
+    created = []
+    for name, future in _client(kafka).create_topics(missing).items() if missing else ():
+        try:
+            future.result(TIMEOUT)
+            created.append(name)
+        except KafkaException as error:
+            # Another operator may have been quicker.
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise StreamprocError(ErrorCode.TOPIC_MISSING, f"{name}: {error.args[0].str()}") from None
+    return created
+
+
+def check(kafka: Kafka) -> None:
+    """Check that the worker's topics exist.
+
+    Raises:
+        StreamprocError: KAFKA_UNAVAILABLE or TOPIC_MISSING.
+    """
+    there = existing(kafka)
+    missing = [n for n in (kafka.activity_topic, kafka.result_topic, kafka.dead_letter_topic) if n not in there]
+    if missing:
+        raise StreamprocError(
+            ErrorCode.TOPIC_MISSING,
+            f"{', '.join(missing)} on {kafka.bootstrap_servers}: run 'streamproc topics create'",
+        )

@@ -1,0 +1,35 @@
+"""The worker's pages: liveness, readiness and metrics, on Faust's web server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from faust import App
+from faust.web import Request, Response, View
+
+from streamproc.telemetry import metrics
+
+
+def add_pages(app: App, ready: Callable[[], bool]) -> None:
+    """Add /health/live, /health/ready and /metrics.
+
+    Args:
+        app: the worker's Faust app.
+        ready: whether the worker consumes; /health/ready answers 503 while it does not.
+    """
+
+    async def live(self: View, request: Request) -> Response:
+        return self.json({"status": "live"})
+
+    async def readiness(self: View, request: Request) -> Response:
+        is_ready = ready()
+        return self.json({"status": "ready" if is_ready else "starting"}, status=200 if is_ready else 503)
+
+    async def exposition(self: View, request: Request) -> Response:
+        body, content_type = metrics.exposition()
+        return self.bytes(body, content_type=content_type.split(";")[0])
+
+    pages: dict[str, Any] = {"/health/live": live, "/health/ready": readiness, "/metrics": exposition}
+    for path, page in pages.items():
+        app.page(path)(page)
