@@ -113,7 +113,7 @@ class ReadingAgent:
             if error.code.error_class is ErrorClass.FATAL:
                 raise
             return self._dead_letter(message, source, error)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # A bug in our code must not cost an event its outcome. The exception's message may quote the event: the
             # log gets the stack alone.
             log.error("unexpected failure", type=type(error).__name__, stack=traceback.format_tb(error.__traceback__))

@@ -132,8 +132,9 @@ class WorkerApp(faust.App):
         await self._engine.close()
         await self._registry.close()
 
-    async def _score_readings(self, stream: faust.Stream[bytes]) -> None:
+    async def _score_readings(self, stream: faust.StreamT[bytes]) -> None:
         assert self._agent is not None, "on_start comes first"
+        assert isinstance(stream, faust.Stream)
         await self._agent.run(stream)
 
     def _stop_with(self, error: StreamprocError) -> None:
