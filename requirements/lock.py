@@ -11,6 +11,7 @@ import sys
 import tempfile
 import tomllib
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 PURPOSES = {
@@ -21,9 +22,15 @@ PURPOSES = {
 """Lock file -> the extras that it holds on top of the worker's own dependencies."""
 
 
+def _project(folder: Path) -> dict[str, Any]:
+    project: dict[str, Any] = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
+    return project
+
+
 def lock(purpose: str, extras: list[str]) -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    project = _project(ROOT)
     wanted = [line for line in project["dependencies"] if line != "aligner-mypyc"]
+    wanted += _project(ROOT / "aligner_mypyc")["dependencies"]
     for extra in extras:
         wanted += project["optional-dependencies"][extra]
     with tempfile.TemporaryDirectory() as folder:

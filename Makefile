@@ -1,0 +1,60 @@
+# streamproc: `make` lists the targets.
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+ALIGNER := aligner_mypyc/pyproject.toml aligner_mypyc/setup.py $(wildcard aligner_mypyc/src/aligner_mypyc/*)
+
+# Every command runs in a process group of its own with a hard limit: what hangs, ends.
+BOUNDED := timeout -s KILL
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-unit test-integration lint types chaos bench-transport bench-aligner model lock clean
+
+help:  ## List the targets.
+	@sed -n 's/^\([a-z-]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST) | expand -t 26
+
+install: $(VENV)/.installed  ## Create .venv with everything but torch.
+
+$(VENV)/.installed: requirements/dev.txt pyproject.toml $(ALIGNER)
+	@echo "Installing into $(VENV) (about a minute)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "streamproc needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@# Built anew from these sources: an aligner compiled from older ones must not stay.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall ./aligner_mypyc
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+demo: install  ## Publish known readings to a local stack, show their results. KEEP=1 leaves the stack up.
+	@$(BIN)/streamproc demo $(if $(KEEP),--keep)
+
+test: test-unit test-integration  ## Unit tests, then integration tests against a real Kafka, registry and Triton.
+
+test-unit: install
+	$(BOUNDED) 300 $(BIN)/python -m pytest -q tests/unit tests/contract
+	cd aligner_mypyc && $(BOUNDED) 300 ../$(BIN)/python -m pytest -q tests
+
+test-integration: install
+	$(BOUNDED) 900 $(BIN)/python -m pytest -q tests/integration
+
+lint: install  ## ruff: lint and format.
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+types: install  ## mypy --strict.
+	$(BIN)/mypy
+	cd aligner_mypyc && ../$(BIN)/mypy
+
+model: ## Train and export the phoneme model (needs torch: its own environment, about 15 minutes).
+	@test -x .venv-training/bin/python || $(PYTHON) -m venv .venv-training
+	@.venv-training/bin/python -m pip install --quiet --require-hashes -r requirements/training.txt
+	.venv-training/bin/python -m streamproc.training
+
+lock:  ## Lock the dependencies anew, with hashes.
+	@test -x .venv-lock/bin/python || $(PYTHON) -m venv .venv-lock
+	@.venv-lock/bin/python -m pip install --quiet pip-tools
+	.venv-lock/bin/python requirements/lock.py
+
+clean:  ## Take the local stack down and remove everything that was built.
+	@test ! -x $(BIN)/streamproc || $(BIN)/streamproc local down
+	rm -rf $(VENV) .venv-training .venv-lock .local build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
