@@ -1,0 +1,35 @@
+"""What the transport raises: each message says what happened and what to change."""
+
+from __future__ import annotations
+
+
+class TransportError(Exception):
+    """The worker cannot go on: a configuration, permission or log problem that trying again does not mend."""
+
+
+class Unsupported(TransportError):  # noqa: N818 - reads as what it says
+    """The app uses a feature of Faust that this driver does not carry with its guarantee."""
+
+
+class OffsetOutOfRange(TransportError):  # noqa: N818
+    """The committed offset points outside the partition's log: records were deleted before they were processed."""
+
+
+class SentAfterAck(TransportError):  # noqa: N818
+    """A send came after its event was acknowledged: it can no longer share the event's transaction."""
+
+
+class OutcomeRefused(TransportError):  # noqa: N818
+    """The broker refuses an event's outcome for good, for example because it is too large.
+
+    ``reason`` is Kafka's name of the error, ``topic`` the topic that refused.
+    """
+
+    def __init__(self, reason: str, topic: str, source: str) -> None:
+        self.reason = reason
+        self.topic = topic
+        super().__init__(f"Kafka refuses an outcome of {source} on topic {topic!r}: {reason}")
+
+
+class HandlerFailed(TransportError):  # noqa: N818
+    """An agent raised on an event, and the policy is to stop."""

@@ -1,0 +1,304 @@
+"""How far a partition is processed: which offsets are done. Pure logic, no input or output.
+
+Work finishes out of order, so a committed offset alone is not enough. Progress is the committed offset (the *base*:
+everything below it is done) and the *unfinished* offsets between the base and the *top* (one past the highest offset
+that is done). Every other offset in between is done or does not exist: transaction markers, aborted records and
+compaction leave holes, and a hole needs no work. The complement is stored rather than the finished set, because
+what is unfinished is bounded by what is in flight, while one slow record lets the finished set grow without bound.
+
+The base is committed as the group's offset and the rest as that offset's metadata, in one transaction: after a
+restart the records that were finished are skipped. (The idea of Confluent's parallel-consumer.)
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import zlib
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+#: Brokers refuse metadata of 4,096 characters (``offset.metadata.max.bytes``), and poison the transaction.
+METADATA_LIMIT = 4000
+
+VERSION = "s1"
+_RUNS = "r"
+_BITMAP = "b"
+#: Neither written nor read back: more unfinished offsets, a wider bitmap, or a larger payload before compression.
+#: Whatever is written must be readable, or finished records would be processed again.
+_COUNT_LIMIT = 1 << 20
+_PAYLOAD_LIMIT = 1 << 17
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Offsets below ``base`` are done; so are those in [base, top), the ``unfinished`` (ascending) excepted.
+
+    Invariant: ``unfinished`` is empty and base == top, or unfinished[0] == base and all lie in [base, top).
+    """
+
+    base: int
+    top: int
+    unfinished: tuple[int, ...] = ()
+
+    @classmethod
+    def at(cls, base: int) -> Progress:
+        """Nothing is done beyond ``base``."""
+        return cls(base, base)
+
+    @classmethod
+    def of(cls, unfinished: Sequence[int], top: int) -> Progress:
+        """Everything below ``top`` is done but ``unfinished`` (ascending; entries at or beyond ``top`` are ignored)."""
+        inside = tuple(unfinished[: bisect_left(unfinished, top)])
+        if inside:
+            return cls(inside[0], top, inside)
+        return cls.at(unfinished[0] if unfinished else top)
+
+    def is_done(self, offset: int) -> bool:
+        """Whether ``offset`` needs no more work."""
+        if offset >= self.top:
+            return offset < self.base
+        index = bisect_left(self.unfinished, offset)
+        return index == len(self.unfinished) or self.unfinished[index] != offset
+
+    def below(self, log_end: int) -> Progress:
+        """The same, forgetting what lies at or beyond the log's end.
+
+        Such records were lost with a leader's log, and their offsets will be given to others.
+        """
+        if self.top <= log_end:
+            return self
+        return Progress.of(self.unfinished, log_end)
+
+
+def encode(progress: Progress) -> str | None:
+    """The offset metadata for ``progress``: at most METADATA_LIMIT characters, or None when it does not fit.
+
+    Nothing done beyond the base is the empty string. Otherwise ``s1:<base>:<kind><base64 of zlib>``, where the kind is
+    ``r``, lengths of alternating runs (unfinished first) as LEB128, or ``b``, a bit for each offset (1: done).
+    """
+    if progress.top == progress.base:
+        return ""
+    if len(progress.unfinished) > _COUNT_LIMIT:
+        return None
+    head = f"{VERSION}:{progress.base}:"
+    for kind, payload in ((_RUNS, _runs), (_BITMAP, _bitmap)):
+        data = payload(progress)
+        if data is not None and len(data) <= _PAYLOAD_LIMIT:
+            text = head + kind + base64.b64encode(zlib.compress(data)).decode("ascii")
+            if len(text) <= METADATA_LIMIT:
+                return text
+    return None
+
+
+def decode(base: int, metadata: str | None) -> Progress:
+    """The progress at committed offset ``base``.
+
+    Metadata of another program, an unknown version, damaged, or written for another base (an operator moved the
+    offset) means that nothing beyond the base is known to be done: that work is done again, which is safe.
+    """
+    try:
+        version, written_for, body = (metadata or "").split(":", 2)
+        if version != VERSION or int(written_for) != base:
+            return Progress.at(base)
+        inflate = zlib.decompressobj()
+        data = inflate.decompress(base64.b64decode(body[1:], validate=True), _PAYLOAD_LIMIT + 1)
+        if not inflate.eof or len(data) > _PAYLOAD_LIMIT:
+            return Progress.at(base)
+        progress = {_RUNS: _from_runs, _BITMAP: _from_bitmap}[body[0]](base, data)
+        return progress if progress.base == base else Progress.at(base)
+    except (ValueError, KeyError, IndexError, binascii.Error, zlib.error):
+        return Progress.at(base)
+
+
+def _runs(progress: Progress) -> bytes:
+    data = bytearray()
+    at = progress.base
+    index = 0
+    unfinished = progress.unfinished
+    while index < len(unfinished):
+        start = unfinished[index]
+        end = start
+        while index < len(unfinished) and unfinished[index] == end:
+            end += 1
+            index += 1
+        if start > at:
+            _append_varint(data, start - at)
+        _append_varint(data, end - start)
+        at = end
+    if progress.top > at:
+        _append_varint(data, progress.top - at)
+    return bytes(data)
+
+
+def _from_runs(base: int, data: bytes) -> Progress:
+    unfinished: list[int] = []
+    at = base
+    value = shift = 0
+    open_run = True
+    for byte in data:
+        value |= (byte & 0x7F) << shift
+        shift += 7
+        if byte & 0x80:
+            continue
+        if open_run:
+            if len(unfinished) + value > _COUNT_LIMIT:
+                raise ValueError("more unfinished offsets than are ever written")
+            unfinished.extend(range(at, at + value))
+        at += value
+        value = shift = 0
+        open_run = not open_run
+    return Progress.of(unfinished, at)
+
+
+def _append_varint(data: bytearray, value: int) -> None:
+    while value > 0x7F:
+        data.append(value & 0x7F | 0x80)
+        value >>= 7
+    data.append(value)
+
+
+def _bitmap(progress: Progress) -> bytes | None:
+    width = progress.top - progress.base
+    if width > _PAYLOAD_LIMIT * 8:
+        return None
+    bits = bytearray(b"\xff" * ((width + 7) // 8))
+    for offset in progress.unfinished:
+        at = offset - progress.base
+        bits[at >> 3] &= ~(1 << (at & 7))
+    # The last byte's spare bits would read as done records beyond the top: the width is not stored, so clear them.
+    if width & 7:
+        bits[-1] &= (1 << (width & 7)) - 1
+    return bytes(bits)
+
+
+def _from_bitmap(base: int, data: bytes) -> Progress:
+    width = int.from_bytes(data, "little").bit_length()
+    unfinished = [base + at for at in range(width) if not data[at >> 3] >> (at & 7) & 1]
+    return Progress.of(unfinished, base + width)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What one transaction may commit for a partition: the offsets it finishes, and the progress afterwards."""
+
+    finished: tuple[int, ...]
+    progress: Progress
+    metadata: str
+
+
+class Span:
+    """The progress of one partition during one assignment, from the offsets that are really delivered.
+
+    ``deliver`` as records arrive (ascending), ``finish`` in any order, ``offer`` to form a transaction and ``settle``
+    when it is committed. A new assignment makes a new span, so nothing from before a rebalance can reach it.
+    """
+
+    def __init__(self, progress: Progress, *, commit_base: bool = False) -> None:
+        """``commit_base``: the base itself is news (a group that starts at the log's end) and is offered at once."""
+        self.committed = progress
+        self._news = commit_base
+        #: Finished work was left out of the last offer because its metadata would not fit: deliver no more until it
+        #: does.
+        self.full = False
+        #: Unfinished offsets of the last incarnation that have not been delivered again yet; all above _delivered.
+        self._awaited = deque(progress.unfinished)
+        #: One past the highest delivered offset.
+        self._delivered = progress.base
+        #: Delivered and not committed, ascending (records arrive in order).
+        self._open: dict[int, None] = {}
+        #: The part of _open whose work is finished.
+        self._finished: set[int] = set()
+
+    @property
+    def in_flight(self) -> int:
+        """Delivered records whose outcome is not committed."""
+        return len(self._open)
+
+    def deliver(self, offset: int) -> bool:
+        """A record arrived. False: it was finished before this assignment, and must be skipped."""
+        if offset < self._delivered:
+            return False  # fetched twice, for example after a reconnection
+        self._delivered = offset + 1
+        while self._awaited and self._awaited[0] < offset:
+            self._awaited.popleft()  # compacted away since: nothing is left to do for it
+        if offset < self.committed.top:
+            if not self._awaited or self._awaited[0] != offset:
+                return False
+            self._awaited.popleft()
+        self._open[offset] = None
+        return True
+
+    def finish(self, offset: int) -> None:
+        """The work on a delivered record is finished."""
+        if offset in self._open:
+            self._finished.add(offset)
+
+    def reopen(self, offset: int) -> None:
+        """The work on a finished but uncommitted record must be done again."""
+        self._finished.discard(offset)
+
+    def offer(self, *, ordered: bool = False, only: int | None = None) -> Offer | None:
+        """The largest prefix, by offset, of the finished records whose progress can be written; None if there is none.
+
+        ``ordered``: stop at the first unfinished record. ``only``: this finished record alone.
+        """
+        finished = list(self._take(ordered)) if only is None else [only]
+        if not finished and not self._news:
+            return None
+        count = len(finished)
+        progress = self._after(finished)
+        metadata = encode(progress)
+        self.full = metadata is None
+        if metadata is None:
+            low, high = 0, count  # low always fits: it is what is committed now
+            while high - low > 1:
+                middle = (low + high) // 2
+                if encode(self._after(finished[:middle])) is None:
+                    high = middle
+                else:
+                    low = middle
+            count = low
+            progress = self._after(finished[:count])
+            metadata = encode(progress)
+            if not count or metadata is None:
+                return None
+        return Offer(tuple(finished[:count]), progress, metadata)
+
+    def settle(self, offer: Offer) -> None:
+        """The offer's transaction is committed."""
+        for offset in offer.finished:
+            del self._open[offset]
+            self._finished.discard(offset)
+        self.committed = offer.progress
+        self._news = False
+
+    def adopt(self, progress: Progress) -> tuple[int, ...]:
+        """The group's committed progress was read again after a transaction in doubt: forget what it shows done.
+
+        Returns the offsets that are forgotten.
+        """
+        done = tuple(offset for offset in self._open if progress.is_done(offset))
+        for offset in done:
+            del self._open[offset]
+            self._finished.discard(offset)
+        self.committed = progress
+        return done
+
+    def _take(self, ordered: bool) -> Iterable[int]:
+        for offset in self._open:
+            if offset in self._finished:
+                yield offset
+            elif ordered:
+                return
+
+    def _after(self, finished: Sequence[int]) -> Progress:
+        chosen = set(finished)
+        left = [offset for offset in self._open if offset not in chosen]
+        left += self._awaited  # not delivered yet, so above every open offset
+        top = max(self.committed.top, finished[-1] + 1) if finished else self.committed.top
+        if not left:
+            top = max(top, self._delivered)
+        return Progress.of(left, top)
