@@ -21,6 +21,19 @@ PURPOSES = {
 }
 """Lock file -> the extras that it holds on top of the worker's own dependencies."""
 
+OPTIONS = (
+    "--quiet",
+    "--generate-hashes",
+    "--allow-unsafe",
+    "--strip-extras",
+    "--no-header",
+    "--no-annotate",
+    "--no-emit-index-url",
+    "--no-emit-find-links",
+    "--no-emit-trusted-host",
+    "--no-emit-options",
+)
+
 
 def _project(folder: Path) -> dict[str, Any]:
     project: dict[str, Any] = tomllib.loads((folder / "pyproject.toml").read_text())["project"]
@@ -37,12 +50,7 @@ def lock(purpose: str, extras: list[str]) -> None:
         source = Path(folder, f"{purpose}.in")
         source.write_text("\n".join(wanted) + "\n")
         target = ROOT / "requirements" / f"{purpose}.txt"
-        subprocess.run(
-            [sys.executable, "-m", "piptools", "compile", "--quiet", "--generate-hashes", "--allow-unsafe"]
-            + ["--strip-extras", "--no-header", "--no-annotate", "--no-emit-index-url", "--no-emit-find-links"]
-            + ["--no-emit-trusted-host", "--no-emit-options", "--output-file", str(target), str(source)],
-            check=True,
-        )
+        subprocess.run([sys.executable, "-m", "piptools", "compile", *OPTIONS, "-o", target, source], check=True)
 
 
 if __name__ == "__main__":
