@@ -64,7 +64,8 @@ def create(kafka: Kafka) -> list[str]:
         if name not in there
     ]
     created = []
-    for name, future in _client(kafka).create_topics(missing).items() if missing else ():
+    client = _client(kafka)  # must outlive the futures
+    for name, future in client.create_topics(missing).items() if missing else ():
         try:
             future.result(TIMEOUT)
             created.append(name)
