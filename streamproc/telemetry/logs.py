@@ -45,5 +45,5 @@ def configure(settings: Log) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level)
-    for name in ("faust", "mode", "aiokafka", "aiohttp", "httpx"):
+    for name in ("faust", "mode", "aiokafka", "aiohttp", "httpx", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
