@@ -8,9 +8,10 @@ from typing import Any, Generic, TypeVar
 
 import fastavro
 
-from streamproc.contracts import files, wire
-from streamproc.contracts.conversions import activity_from_avro, result_from_avro, result_to_avro
-from streamproc.contracts.events import Activity, Result
+from streamproc.contracts import conversions, conversions_v2, files, wire
+from streamproc.contracts import events as v1
+from streamproc.contracts import events_v2 as v2
+from streamproc.contracts.casts import upcast
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.schema_cache import SchemaCache
 from streamproc.errors import ErrorCode, StreamprocError
@@ -57,22 +58,32 @@ class Decoder(Generic[T]):
         return event
 
 
-class ActivityDecoder(Decoder[Activity]):
+class ActivityDecoder(Decoder[v1.Activity]):
     """Reads activities."""
 
     def __init__(self, registry: Registry) -> None:
-        super().__init__(registry, files.ACTIVITY, activity_from_avro)
+        super().__init__(registry, files.ACTIVITY, conversions.activity_from_avro)
 
 
-class ResultDecoder(Decoder[Result]):
-    """Reads results."""
+class ResultDecoder(Decoder[v1.Result]):
+    """Reads results of major version 1."""
 
     def __init__(self, registry: Registry) -> None:
-        super().__init__(registry, files.RESULT, result_from_avro)
+        super().__init__(registry, files.RESULT, conversions.result_from_avro)
+
+
+class ResultDecoderV2(Decoder[v2.Result]):
+    """Reads results of major version 2."""
+
+    def __init__(self, registry: Registry) -> None:
+        super().__init__(registry, files.RESULT_V2, conversions_v2.result_from_avro)
 
 
 class Encoder(Generic[T]):
     """Writes events with the newest version of a contract, which must be registered already."""
+
+    missing = ErrorCode.RESULT_SCHEMA_MISSING
+    """What ``start`` raises where it is not."""
 
     def __init__(self, registry: Registry, contract: str, topic: str, to_avro: Callable[[T], dict[str, Any]]) -> None:
         self._registry = registry
@@ -80,27 +91,54 @@ class Encoder(Generic[T]):
         self._subject = files.subject(topic)
         self._schema = fastavro.parse_schema(self._file.schema)
         self._to_avro = to_avro
-        self._schema_id: int | None = None
+        self._header: bytes | None = None
 
     async def start(self) -> None:
         """Look up the schema's id; nothing is ever registered here.
 
         Raises:
-            StreamprocError: RESULT_SCHEMA_MISSING (fatal); REGISTRY_UNAVAILABLE (transient).
+            StreamprocError: ``missing`` (fatal); REGISTRY_UNAVAILABLE (transient).
         """
-        self._schema_id = await self._registry.id_of(self._subject, self._file.text)
+        schema_id = await self._registry.id_of(self._subject, self._file.text)
+        if schema_id is None:
+            raise StreamprocError(
+                self.missing,
+                f"{self._registry.url} does not hold version {self._file.version} of {self._file.contract} under "
+                f"{self._subject}: run 'streamproc schemas register'",
+            )
+        self._header = wire.header(schema_id)
 
     def encode(self, event: T) -> bytes:
         """Write one event; ``start`` must have succeeded."""
-        assert self._schema_id is not None, "start() has not been called"
+        assert self._header is not None, "start() has not been called"
         body = io.BytesIO()
-        body.write(wire.header(self._schema_id))
+        body.write(self._header)
         fastavro.schemaless_writer(body, self._schema, self._to_avro(event))
         return body.getvalue()
 
 
-class ResultEncoder(Encoder[Result]):
-    """Writes results for ``topic``."""
+class ActivityEncoder(Encoder[v1.Activity]):
+    """Writes activities for ``topic``."""
+
+    missing = ErrorCode.ACTIVITY_SCHEMA_MISSING
 
     def __init__(self, registry: Registry, topic: str) -> None:
-        super().__init__(registry, files.RESULT, topic, result_to_avro)
+        super().__init__(registry, files.ACTIVITY, topic, conversions.activity_to_avro)
+
+
+class ResultEncoder(Encoder[v1.Result]):
+    """Writes results of major version 1 for ``topic``."""
+
+    def __init__(self, registry: Registry, topic: str) -> None:
+        super().__init__(registry, files.RESULT, topic, conversions.result_to_avro)
+
+
+class ResultEncoderV2(Encoder[v1.Result]):
+    """Writes results as major version 2 for ``topic``."""
+
+    def __init__(self, registry: Registry, topic: str) -> None:
+        super().__init__(registry, files.RESULT_V2, topic, _result_to_avro_v2)
+
+
+def _result_to_avro_v2(result: v1.Result) -> dict[str, Any]:
+    return conversions_v2.result_to_avro(upcast(result))

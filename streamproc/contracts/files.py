@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import tomllib
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 ACTIVITY = "reading.activity"
 RESULT = "reading.result"
+RESULT_V2 = "reading.result.v2"
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 
@@ -34,10 +34,9 @@ class Contract:
     ordering: str
 
 
-@cache
-def contracts() -> tuple[Contract, ...]:
-    """All contracts, in the file's order."""
-    tables = tomllib.loads((schema_folder() / "compatibility.toml").read_text("utf-8"))
+def contracts(folder: Path | None = None) -> tuple[Contract, ...]:
+    """All contracts, in the file's order; those of this release unless another folder is given."""
+    tables = tomllib.loads(((folder or schema_folder()) / "compatibility.toml").read_text("utf-8"))
     return tuple(Contract(name=name, **table) for name, table in tables.items())
 
 
@@ -56,10 +55,9 @@ class SchemaFile:
         return json.dumps(self.schema, separators=(",", ":"), ensure_ascii=True)
 
 
-@cache
-def versions(contract: str) -> tuple[SchemaFile, ...]:
-    """All versions of ``contract``, oldest first."""
-    paths = sorted((schema_folder() / contract).glob("*.avsc"), key=lambda path: int(path.stem))
+def versions(contract: str, folder: Path | None = None) -> tuple[SchemaFile, ...]:
+    """All versions of ``contract``, oldest first; those of this release unless another folder is given."""
+    paths = sorted(((folder or schema_folder()) / contract).glob("*.avsc"), key=lambda path: int(path.stem))
     return tuple(SchemaFile(contract, int(path.stem), path, json.loads(path.read_text("utf-8"))) for path in paths)
 
 

@@ -46,21 +46,42 @@ class Registry:
         )
         return str(schema.schema_str)
 
-    async def id_of(self, subject: str, text: str) -> int:
-        """Look up the id under which ``subject`` holds exactly this schema; never registers.
+    async def id_of(self, subject: str, text: str) -> int | None:
+        """Look up the id under which ``subject`` holds exactly this schema, None where it does not; never registers.
 
         Raises:
-            StreamprocError: RESULT_SCHEMA_MISSING when it does not hold it; REGISTRY_UNAVAILABLE.
+            StreamprocError: REGISTRY_UNAVAILABLE.
         """
         from confluent_kafka.schema_registry import Schema
 
-        found = await self._ask(
-            self._connected().lookup_schema(subject, Schema(text, "AVRO")),
-            ErrorCode.RESULT_SCHEMA_MISSING,
-            f"subject {subject}",
-        )
-        assert found.schema_id is not None
+        try:
+            found = await self._ask(
+                self._connected().lookup_schema(subject, Schema(text, "AVRO")), ErrorCode.SCHEMA_UNKNOWN, subject
+            )
+        except StreamprocError as error:
+            if error.code is ErrorCode.SCHEMA_UNKNOWN:
+                return None
+            raise
         return found.schema_id
+
+    async def versions(self, subject: str) -> dict[int, str]:
+        """The schemas under ``subject``, as JSON, by version; empty where there is no such subject.
+
+        Raises:
+            StreamprocError: REGISTRY_UNAVAILABLE.
+        """
+        client = self._connected()
+        try:
+            numbers = await self._ask(client.get_versions(subject), ErrorCode.SCHEMA_UNKNOWN, subject)
+        except StreamprocError as error:
+            if error.code is ErrorCode.SCHEMA_UNKNOWN:
+                return {}
+            raise
+        schemas = {}
+        for number in numbers:
+            found = await self._ask(client.get_version(subject, number), ErrorCode.SCHEMA_UNKNOWN, subject)
+            schemas[int(number)] = str(found.schema.schema_str)
+        return schemas
 
     async def register(self, subject: str, text: str) -> int:
         """Register a schema under ``subject`` and return its id; the same id when it is there already.
@@ -71,16 +92,42 @@ class Registry:
         from confluent_kafka.schema_registry import Schema
 
         return await self._ask(
-            self._connected().register_schema(subject, Schema(text, "AVRO")),
-            ErrorCode.SCHEMA_REFUSED,
-            f"subject {subject}",
+            self._connected().register_schema(subject, Schema(text, "AVRO")), ErrorCode.SCHEMA_REFUSED, subject
         )
+
+    async def is_compatible(self, subject: str, text: str) -> bool:
+        """Whether the registry would accept a schema as the next version of ``subject``.
+
+        Raises:
+            StreamprocError: SCHEMA_REFUSED when it is not a valid schema; REGISTRY_UNAVAILABLE.
+        """
+        from confluent_kafka.schema_registry import Schema
+
+        return await self._ask(
+            self._connected().test_compatibility_all_versions(subject, Schema(text, "AVRO")),
+            ErrorCode.SCHEMA_REFUSED,
+            subject,
+        )
+
+    async def compatibility(self, subject: str) -> str | None:
+        """The level that the registry enforces on ``subject``; None where it has none of its own.
+
+        Raises:
+            StreamprocError: REGISTRY_UNAVAILABLE.
+        """
+        try:
+            level = await self._ask(self._connected().get_compatibility(subject), ErrorCode.SCHEMA_UNKNOWN, subject)
+        except StreamprocError as error:
+            if error.code is ErrorCode.SCHEMA_UNKNOWN:
+                return None
+            raise
+        return str(level)
 
     async def set_compatibility(self, subject: str, level: str) -> None:
         """Set the compatibility level that the registry enforces on ``subject``.
 
         Raises:
-            StreamprocError: REGISTRY_UNAVAILABLE.
+            StreamprocError: SCHEMA_REFUSED; REGISTRY_UNAVAILABLE.
         """
         await self._ask(self._connected().set_compatibility(subject, level), ErrorCode.SCHEMA_REFUSED, subject)
 
