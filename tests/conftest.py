@@ -1,4 +1,4 @@
-"""What every test may ask for: the real stack."""
+"""What every test may ask for: the real stack, or one part of it."""
 
 from __future__ import annotations
 
@@ -7,25 +7,49 @@ from pathlib import Path
 
 import pytest
 
-from streamproc.localstack.stack import KINDS, Addresses, LocalStack
+from streamproc.localstack.stack import PARTS, Addresses, LocalStack
 
-DEVELOPER_STACK = Path(__file__).parent.parent / ".local"
+DEVELOPERS_STACK = Path(__file__).parent.parent / ".local"
 
 
 @pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Addresses]:
-    """The addresses of a real Kafka, schema registry and Triton, the same ones for the whole session.
+def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack]:
+    """The stack that this session's parts come from; a part is started when a test first asks for it.
 
-    What the environment names is used, else what `streamproc local up` has brought up in this checkout, else a stack
-    is started for this session; it dies with it, however the session ends. Names of topics, groups and subjects are
-    shared: make your own.
+    It is the one that `streamproc local up` has brought up in this checkout, else the session's own, which dies with
+    the session, however that ends. What the environment names wins over both. Names of topics, groups and subjects
+    are shared: make your own.
     """
-    own = LocalStack(tmp_path_factory.mktemp("stack"), tie=True, report=print)
-    developers = LocalStack(DEVELOPER_STACK)
+    developers = LocalStack(DEVELOPERS_STACK)
     if all(part.state == "up" for part in developers.status().values()):
-        yield developers.up()
+        yield developers
         return
+    own = LocalStack(tmp_path_factory.mktemp("stack"), tie=True, report=print)
     try:
-        yield own.up(tuple(KINDS))
+        yield own
     finally:
         own.down()
+
+
+@pytest.fixture(scope="session")
+def stack(local_stack: LocalStack) -> Addresses:
+    """The addresses of a real Kafka, schema registry and Triton, the same ones for the whole session."""
+    return local_stack.up(PARTS)
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(local_stack: LocalStack) -> str:
+    """The bootstrap servers of a real Kafka; nothing else is started for it."""
+    return local_stack.up(("kafka",)).kafka_bootstrap
+
+
+@pytest.fixture(scope="session")
+def registry_url(local_stack: LocalStack) -> str:
+    """The base URL of a real schema registry, as confluent-kafka's client takes it; nothing else is started for it."""
+    return local_stack.up(("registry",)).registry_url
+
+
+@pytest.fixture(scope="session")
+def triton_url(local_stack: LocalStack) -> str:
+    """The gRPC address, host:port, of a real Triton that serves models/; nothing else is started for it."""
+    return local_stack.up(("triton",)).triton_url
