@@ -12,6 +12,7 @@ import functools
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 SAMPLE_RATE = 22050
 """Samples a second of what espeak-ng 1.52 speaks."""
@@ -110,6 +111,7 @@ class Espeak:
         self._callback = _CALLBACK(self._receive)  # kept: espeak calls it as long as the process lives
         library.espeak_SetSynthCallback(self._callback)
         self._library = library
+        self._variants = {file.name for file in Path(str(espeakng_loader.get_data_path()), "voices", "!v").iterdir()}
 
     def speak(self, text: str, *, voice: str, speed: int, pitch: int) -> tuple[bytes, list[Event]]:
         """Speak ``text``, in which ``[[…]]`` holds mnemonics, with a voice such as ``en-us+f3``.
@@ -141,7 +143,10 @@ class Espeak:
             return [mnemonic for mnemonic in found if mnemonic]
 
     def _set_voice(self, voice: str) -> None:
-        if self._library.espeak_SetVoiceByName(voice.encode()) != 0:
+        # espeak itself takes an unknown variant for the plain voice.
+        _, plus, variant = voice.partition("+")
+        unknown = plus and variant not in self._variants
+        if unknown or self._library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise EspeakError(f"espeak-ng has no voice {voice!r}")
 
     def _receive(self, samples: int | None, count: int, events: ctypes._Pointer[_Event]) -> int:

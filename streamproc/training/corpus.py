@@ -1,7 +1,7 @@
 """What is spoken to train and to test on: readings with and without mistakes, and the splits.
 
 The test readings and the demo's are fixed by `SPLIT_SEED`, whatever seed a training uses: a training sentence that is
-one of them is never used; nor are the voices of `HELD_OUT_VOICES`, nor the dictionary words for which `unseen` holds.
+one of them is never used; nor are the voices of `HELD_OUT_VOICES`, nor the words of `unseen_words`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import functools
 import importlib.resources
 import itertools
 import random
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -80,14 +79,19 @@ class Clip:
 @functools.cache
 def pronunciations() -> Mapping[str, tuple[Pronunciation, ...]]:
     """The CMU dictionary's pronunciations of every word of `sentences.vocabulary`."""
-    text = importlib.resources.files("streamproc.training").joinpath("pronunciations.tsv").read_text("utf-8")
-    rows = [line.split("\t") for line in text.splitlines() if line and not line.startswith("#")]
+    return _table("pronunciations.tsv")
+
+
+@functools.cache
+def unseen_words() -> Mapping[str, tuple[Pronunciation, ...]]:
+    """600 other words of the CMU dictionary with their pronunciations: training never hears them."""
+    return _table("unseen_words.tsv")
+
+
+def _table(name: str) -> Mapping[str, tuple[Pronunciation, ...]]:
+    text = importlib.resources.files("streamproc.training").joinpath(name).read_text("utf-8")
+    rows = [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
     return {row[0]: tuple(tuple(spoken.split()) for spoken in row[1:]) for row in rows}
-
-
-def unseen(word: str) -> bool:
-    """Whether a dictionary word outside `sentences.vocabulary` is kept from training: one in twenty."""
-    return word not in pronunciations() and zlib.crc32(word.encode()) % 20 == 0
 
 
 def read_well(text: Sequence[str], rng: random.Random | None = None) -> Reading:
@@ -167,6 +171,7 @@ def draw_voice(rng: random.Random, names: Sequence[str]) -> Voice:
 
 
 Split = Literal["held_out_sentences", "held_out_voices", "misread", "unseen_words"]
+_SENTENCE_SPLITS: tuple[Split, ...] = ("held_out_sentences", "held_out_voices", "misread")
 
 
 @functools.cache
@@ -177,10 +182,9 @@ def demo_sentences() -> frozenset[tuple[str, ...]]:
 
 @functools.cache
 def split_sentences(split: Split) -> tuple[tuple[str, ...], ...]:
-    """The 400 sentences of a split, each in no other split and not in the demo. ("unseen_words" has none.)"""
-    order: tuple[Split, ...] = ("held_out_sentences", "held_out_voices", "misread")
+    """The 400 sentences of a split, each in no other split and not in the demo; "unseen_words" has none."""
     taken: set[tuple[str, ...]] = set(demo_sentences())
-    for earlier in order[: order.index(split)]:
+    for earlier in _SENTENCE_SPLITS[: _SENTENCE_SPLITS.index(split)]:
         taken.update(split_sentences(earlier))
     rng = random.Random(f"{SPLIT_SEED}:{split}")
     found: list[tuple[str, ...]] = []
@@ -195,18 +199,14 @@ def split_sentences(split: Split) -> tuple[tuple[str, ...], ...]:
 @functools.cache
 def reserved() -> frozenset[tuple[str, ...]]:
     """Every sentence that training must not hear."""
-    splits: tuple[Split, ...] = ("held_out_sentences", "held_out_voices", "misread")
-    return demo_sentences().union(*(split_sentences(split) for split in splits))
+    return demo_sentences().union(*(split_sentences(split) for split in _SENTENCE_SPLITS))
 
 
-def split_readings(split: Split, dictionary: Mapping[str, Sequence[Pronunciation]] | None = None) -> list[Reading]:
-    """The 400 readings of a split; "unseen_words" needs the whole ``dictionary``."""
+def split_readings(split: Split) -> list[Reading]:
+    """The 400 readings of a split."""
     rng = random.Random(f"{SPLIT_SEED}:{split}:readings")
     if split == "unseen_words":
-        if dictionary is None:
-            raise ValueError("the split unseen_words needs the CMU dictionary")
-        words = sorted(word for word in dictionary if word.isalpha() and unseen(word))
-        return [jumble(rng, words, dictionary) for _ in range(400)]
+        return [jumble(rng, sorted(unseen_words()), unseen_words()) for _ in range(400)]
     readings = [read_well(words, rng) for words in split_sentences(split)]
     if split == "misread":
         kinds: list[list[Kind]] = [
@@ -215,6 +215,13 @@ def split_readings(split: Split, dictionary: Mapping[str, Sequence[Pronunciation
         ]  # fmt: skip
         readings = [misread(r, rng, rng.choices(kinds, (50, 15, 10, 10, 8, 7))[0]) for r in readings]
     return readings
+
+
+def training_sentence(rng: random.Random) -> tuple[str, ...]:
+    """A made sentence that is not reserved."""
+    while (sentence := tuple(sentences.sentence(rng))) in reserved():
+        pass
+    return sentence
 
 
 def jumble(rng: random.Random, words: Sequence[str], dictionary: Mapping[str, Sequence[Pronunciation]]) -> Reading:
@@ -241,7 +248,7 @@ def training_clips(
     mispronounced, so that the network learns sounds rather than words. espeak-ng itself pronounces some sentences.
     """
     rng = random.Random(f"{seed}:train")
-    words = sorted(word for word in dictionary if word.isalpha() and len(word) > 1 and not unseen(word))
+    words = sorted(word for word in dictionary if word.isalpha() and len(word) > 1 and word not in unseen_words())
     while True:
         kind = rng.random()
         if kind < 0.40:
@@ -252,9 +259,7 @@ def training_clips(
             ]
             reading = Reading(reading.expected, tuple(said))
         else:
-            sentence = tuple(sentences.sentence(rng))
-            if sentence in reserved():
-                continue
+            sentence = training_sentence(rng)
             if kind < 0.50:
                 reading = Reading(sentence, tuple(Word(word) for word in sentence))
             else:
