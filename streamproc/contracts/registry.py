@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from streamproc.errors import ErrorCode, StreamprocError
 
 if TYPE_CHECKING:
-    from confluent_kafka.schema_registry import AsyncSchemaRegistryClient
+    from confluent_kafka.schema_registry import AsyncSchemaRegistryClient, SchemaRegistryError
 
     from streamproc.settings import Registry as RegistrySettings
 
@@ -153,7 +153,7 @@ class Registry:
             async with asyncio.timeout((self._timeout + 1) * (_MAX_RETRIES + 1)):
                 return await call
         except SchemaRegistryError as error:
-            if error.http_status_code in _REFUSALS:
+            if error.http_status_code in _REFUSALS and _is_registrys(error):
                 raise StreamprocError(refusal, f"the schema registry at {self.url}: {what}: {error}") from error
             raise self._unavailable(f"HTTP status {error.http_status_code}") from error
         except Exception as error:
@@ -163,6 +163,14 @@ class Registry:
         return StreamprocError(
             ErrorCode.REGISTRY_UNAVAILABLE, f"the schema registry at {self.url} gives no answer: {reason}"
         )
+
+
+def _is_registrys(error: SchemaRegistryError) -> bool:
+    """Whether a registry said so, in its JSON, and not a web server that knows nothing of schemas.
+
+    A wrong path in the URL must not make every record a dead letter.
+    """
+    return isinstance(error.error_code, int) and error.error_code > 0
 
 
 def _client_configuration(settings: RegistrySettings) -> dict[str, Any]:

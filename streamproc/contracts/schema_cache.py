@@ -87,11 +87,11 @@ class SchemaCache:
                 if error.code is not ErrorCode.SCHEMA_UNKNOWN or time.monotonic() >= deadline:
                     raise
             await asyncio.sleep(min(_ASK_AGAIN_SECONDS, self._grace))
-        return readable(schema_id, text, self._reader)
+        return readable(f"schema id {schema_id}", text, self._reader)
 
 
-def readable(schema_id: int, text: str, reader: dict[str, Any]) -> Any:
-    """Parse a writer's schema for fastavro.
+def readable(what: str, text: str, reader: dict[str, Any]) -> Any:
+    """Parse a writer's schema, which messages call ``what``, for fastavro.
 
     Raises:
         StreamprocError: SCHEMA_UNREADABLE, naming the first fields that ``reader`` cannot read.
@@ -104,12 +104,12 @@ def readable(schema_id: int, text: str, reader: dict[str, Any]) -> Any:
         parsed = fastavro.parse_schema(json.loads(text))
     except (ValueError, fastavro.schema.SchemaParseException) as error:
         raise StreamprocError(
-            ErrorCode.SCHEMA_UNREADABLE, f"schema id {schema_id} is not an Avro schema that this release knows: {error}"
+            ErrorCode.SCHEMA_UNREADABLE, f"{what} is not an Avro schema that this release knows: {error}"
         ) from error
     if found:
         reasons = "\n".join(f"  {violation}" for violation in found)
         raise StreamprocError(
             ErrorCode.SCHEMA_UNREADABLE,
-            f"this release of streamproc cannot read schema id {schema_id}; upgrade it:\n{reasons}",
+            f"this release of streamproc cannot read {what}; upgrade it:\n{reasons}",
         )
     return parsed
