@@ -1,0 +1,51 @@
+"""Which records may start now: not those that are done already, and of each key one at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from streamproc.transport.outcomes import Assignment, Entry
+
+
+class Admission:
+    """Lets records in; in the order `key`, a record whose predecessor of the same key is unfinished waits here.
+
+    Records without a key have no order. Gates are per partition: a key lives in one partition.
+    """
+
+    def __init__(self, *, by_key: bool) -> None:
+        self._by_key = by_key
+
+    def admit(self, assignment: Assignment, record: Any, size: int) -> Entry | None:
+        """Take a record in. Returns its entry if it may start now."""
+        offset = record.offset()
+        if not assignment.span.deliver(offset):
+            assignment.released_events += 1
+            assignment.released_bytes += size
+            return None
+        entry = assignment.entries[offset] = Entry(assignment, offset, record, size)
+        key = record.key() if self._by_key else None
+        if key is None:
+            return entry
+        waiting = assignment.gate.get(key)
+        if waiting is None:
+            assignment.gate[key] = deque()
+            return entry
+        waiting.append(entry)
+        return None
+
+    def successor(self, entry: Entry) -> Entry | None:
+        """The event is finished: the entry of its key that may start now, if one waits.
+
+        Its outcomes are held already and lie at a lower offset, so they are produced before the successor's.
+        """
+        assignment = entry.assignment
+        key = entry.record.key() if self._by_key else None
+        if key is None or not assignment.alive:
+            return None
+        waiting = assignment.gate[key]
+        if waiting:
+            return waiting.popleft()
+        del assignment.gate[key]
+        return None

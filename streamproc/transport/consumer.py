@@ -1,0 +1,512 @@
+"""Faust's consumer: delivers records, takes acknowledgements, and forms transactions.
+
+Everything here runs on the event loop. The poll thread brings records and rebalances, the commit thread carries
+transactions out; between them go plain data.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import random
+import time
+import uuid
+import weakref
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from confluent_kafka import TopicPartition
+from faust.app.base import App
+from faust.streams import _current_event, current_event
+from faust.tables.manager import TableManager
+from faust.transport import base
+from faust.transport.consumer import Fetcher as FaustFetcher
+from faust.types import TP, EventT
+from mode import Service
+
+from streamproc.transport.admission import Admission
+from streamproc.transport.errors import HandlerFailed, OutcomeRefused, TransportError, Unsupported
+from streamproc.transport.message import Delivery
+from streamproc.transport.offsets import Offsets
+from streamproc.transport.outcomes import Assignment, Entry, State, record_metadata
+from streamproc.transport.poller import Poller, Records
+from streamproc.transport.transaction import (
+    Aborted,
+    Committed,
+    Committer,
+    InDoubt,
+    PlainCommitter,
+    Refused,
+    Stopped,
+    TransactionalCommitter,
+)
+
+if TYPE_CHECKING:
+    from streamproc.transport.driver import Transport
+
+logger = logging.getLogger(__name__)
+
+_MAX_BACKOFF_S = 60.0
+#: How long a refused generation waits for its successor before the next attempt.
+_GENERATION_S = 1.0
+#: A transaction gets this long when the deadline is over already.
+_LAST_TRY_S = 1.0
+#: Records handed over before the agents get a turn.
+_TURN = 100
+
+
+class Fetcher(FaustFetcher):
+    """Faust starts it when streams may flow, and stops it first of all when the worker stops: the time to drain."""
+
+    async def on_stop(self) -> None:
+        """Let the agents finish, while they still run, and commit what they finished."""
+        consumer = self.app.consumer
+        assert isinstance(consumer, Consumer)
+        await consumer.drain()
+        await super().on_stop()
+
+
+class Consumer(base.Consumer):
+    """One member of the consumer group."""
+
+    transport: Transport
+    logger = logger
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.settings = self.transport.settings
+        self.ledger = self.transport.ledger
+        self._admission = Admission(by_key=self.settings.ordering == "key")
+        self._inbox: deque[Callable[[], Awaitable[None]]] = deque()
+        self._ready: deque[Entry] = deque()
+        self._arrived = asyncio.Event()
+        self._commit_now = asyncio.Event()
+        self._committing = asyncio.Lock()
+        self._cycles: set[asyncio.Future[None]] = set()
+        self._drained = False
+        self._crashed_with: BaseException | None = None
+        self._closing = False
+        self._first_assignment = True
+        self._commit_thread = ThreadPoolExecutor(1, thread_name_prefix="rdkafka-commit")
+        self._committer: Committer
+        self._poller: Poller
+
+    # -- life
+
+    async def on_start(self) -> None:
+        """Check the app, make the producer ready, then start to poll.
+
+        Raises:
+            Unsupported: the app uses what this driver cannot carry with its guarantee.
+            TransportError: the brokers refuse.
+        """
+        self._check()
+        settings, servers, group = self.settings, self.transport.servers, self.app.conf.id
+        offsets = Offsets(
+            settings.client(servers), group, settings.offset_reset, settings.out_of_range, lambda: self._closing
+        )
+        self._poller = Poller(settings.consumer(servers, group), settings, offsets, self, self.loop)
+        if self.in_transaction:
+            # A stable id lets a restarted worker end its predecessor's transaction at once; a random one is as right,
+            # but the predecessor's transaction then stays open until its timeout.
+            name = settings.group_instance_id or uuid.uuid4().hex
+            config = settings.producer(servers, f"{group}-{name}")
+            self._committer = TransactionalCommitter(config, offsets, lambda: self._closing)
+        else:
+            self._committer = PlainCommitter(
+                settings.producer(servers, None), self._commit_through_consumer, lambda: self._closing
+            )
+        await self._in_commit_thread(self._committer.open)
+        self._poller.start()
+
+    def _check(self) -> None:
+        if self.app.client_only:
+            raise Unsupported("rdkafka:// cannot consume in a client-only app: run a worker, or use kafka://")
+        if len(self.app.tables):
+            raise Unsupported(
+                f"rdkafka:// does not carry tables yet (found {', '.join(map(str, self.app.tables))}): their changelog "
+                "would not be part of the transaction. Use kafka://, or keep the state elsewhere."
+            )
+        if not self.app.conf.topic_disable_leader:
+            raise Unsupported(
+                "rdkafka:// has no leader yet (on_leader=True): pass topic_disable_leader=True to faust.App"
+            )
+        if self.app.conf.broker_credentials is not None:
+            raise Unsupported(
+                "rdkafka:// does not read broker_credentials: set the transport's security_protocol, sasl_mechanism, "
+                "sasl_username, sasl_password and ca_file"
+            )
+
+    async def drain(self) -> None:
+        """Before the agents stop: let them finish what they have, commit it, and give the rest up."""
+        if self._drained:
+            return
+        self._drained = True
+        assignments = list(self.ledger.assignments.values())
+        deadline = time.monotonic() + (0.0 if self._crashed_with else self.settings.stop_timeout)
+        await self.revoked(assignments, deadline)
+        for assignment in assignments:
+            self.ledger.drop(assignment)
+
+    async def on_stop(self) -> None:
+        """Leave the group."""
+        await self.drain()
+        self._closing = True
+        await asyncio.to_thread(self._poller.close, self.settings.drain_timeout + 5.0)
+        await self._in_commit_thread(self._committer.close)
+        self._commit_thread.shutdown(wait=False)
+
+    def crash_soon(self, error: BaseException) -> None:
+        """Stop the worker with this reason; what is finished is committed on the way down."""
+        if self._crashed_with is None and not self._closing:
+            self._crashed_with = error
+            logger.error("The worker stops: %s", error)
+            self._background = asyncio.ensure_future(self.crash(error))
+
+    # -- from the poll thread (Listener)
+
+    def on_records(self, records: Records) -> None:
+        """Records arrived."""
+        self.loop.call_soon_threadsafe(self._receive, partial(self._admit, records))
+
+    def on_assigned(self, assignments: list[Assignment]) -> None:
+        """Partitions are ours."""
+        self.loop.call_soon_threadsafe(self._receive, partial(self._assign, assignments))
+
+    def on_lost(self, assignments: list[Assignment]) -> None:
+        """Partitions are no longer ours."""
+        self.loop.call_soon_threadsafe(self._lose, assignments)
+
+    def on_crash(self, error: BaseException) -> None:
+        """The poll thread cannot go on."""
+        self.loop.call_soon_threadsafe(self.crash_soon, error)
+
+    async def revoked(self, assignments: list[Assignment], deadline: float) -> None:
+        """Let started events finish and commit them, until the deadline; what is not started is given up."""
+        for assignment in assignments:
+            assignment.draining = True
+        while any(assignment.in_progress() for assignment in assignments) and time.monotonic() < deadline:
+            await asyncio.sleep(0.01)  # noqa: ASYNC110 - a few times in a rebalance, against an event in every ack
+        # One transaction may be under way that was formed before the last event finished, and one may be refused for
+        # its generation: so until nothing finished is left.
+        while any(self._has_finished(assignment) for assignment in assignments):
+            await self._commit_cycle(timeout=max(_LAST_TRY_S, deadline - time.monotonic()))
+            if time.monotonic() >= deadline:
+                return
+            await asyncio.sleep(0.01)
+
+    def _has_finished(self, assignment: Assignment) -> bool:
+        return assignment.alive and any(e.state is State.FINISHED for e in assignment.entries.values())
+
+    def _receive(self, step: Callable[[], Awaitable[None]]) -> None:
+        self._inbox.append(step)
+        self._arrived.set()
+
+    def _lose(self, assignments: list[Assignment]) -> None:
+        for assignment in assignments:
+            self.ledger.drop(assignment)
+        if assignments and not self._drained:
+            self._receive(partial(self._assign, []))
+
+    # -- delivery
+
+    @Service.task
+    async def _deliver(self) -> None:
+        turn = 0
+        while not self.should_stop:
+            await self._arrived.wait()
+            self._arrived.clear()
+            while self._ready or self._inbox:
+                if self._ready:
+                    await self._hand_over(self._ready.popleft())
+                    turn += 1
+                else:
+                    await self._inbox.popleft()()
+                if turn >= _TURN:
+                    turn = 0
+                    await asyncio.sleep(0)
+
+    async def _admit(self, records: Records) -> None:
+        for assignment, record, size in records:
+            if assignment.alive and not assignment.draining:
+                entry = self._admission.admit(assignment, record, size)
+                if entry is not None:
+                    self._ready.append(entry)
+
+    async def _hand_over(self, entry: Entry) -> None:
+        if entry.live and not entry.assignment.draining:
+            entry.state = State.QUEUED
+            message = entry.message = Delivery(self.app, entry)
+            await self.callback(message)
+
+    async def _assign(self, begun: list[Assignment]) -> None:
+        """Tell Faust what is ours now.
+
+        Faust's own handling of a rebalance clears the streams' queues, which drops what is still ours; so it runs
+        once, before anything is delivered, and later only the parts that keep the queues.
+        """
+        for assignment in begun:
+            if assignment.alive:
+                self.ledger.add(assignment)
+        tps = self.assignment()
+        self.app.on_rebalance_start()
+        if self._first_assignment:
+            self._first_assignment = False
+            await self.on_partitions_assigned(tps, self.app.consumer_generation_id)
+            return
+        self._set_active_tps(tps)
+        app = cast(App, self.app)
+        revoked, added = app._update_assignment(tps)
+        await self.app.agents.on_rebalance(revoked, added)
+        await self.app.topics.on_partitions_assigned(tps)
+        if revoked:
+            await self.app.on_partitions_revoked.send(revoked)
+        await self.app.on_partitions_assigned.send(tps)
+        tables = cast(TableManager, app.tables)
+        tables.on_actives_ready()
+        tables.on_standbys_ready()
+        self.app.on_rebalance_return()
+        self.app.on_rebalance_end()
+
+    # -- acknowledgement
+
+    def ack(self, message: Any) -> bool:
+        """The last stream acknowledged the event: its outcomes may be committed."""
+        message.acked = True
+        self._unacked_messages.discard(message)
+        entry: Entry = message.entry
+        if not entry.live or entry.message is not message or entry.state is State.FINISHED:
+            return False
+        self._finish(entry)
+        return True
+
+    def _finish(self, entry: Entry) -> None:
+        self.ledger.finish(entry)
+        successor = self._admission.successor(entry)
+        if successor is not None:
+            self._ready.append(successor)
+            self._arrived.set()
+        if self.ledger.finished >= self.settings.commit_every:
+            self._commit_now.set()
+
+    def failed(self, message: Any, error: BaseException) -> None:
+        """An agent raised on this event: its outcomes are discarded, and the policy decides what becomes of it."""
+        entry: Entry = message.entry
+        self._unacked_messages.discard(message)
+        if not entry.live or entry.message is not message or entry.state is State.FINISHED:
+            return
+        self.ledger.reopen(entry)
+        where = f"{entry.assignment.tp.topic}[{entry.assignment.tp.partition}]@{entry.offset}"
+        if self.settings.on_raise == "skip":
+            logger.error("Skipped %s: the agent raised", where, exc_info=error)
+            self._finish(entry)
+        elif self.settings.on_raise == "retry":
+            backoff = min(_MAX_BACKOFF_S, self.settings.retry_backoff * 2 ** (entry.attempts - 1))
+            entry.state = State.WAITING
+            delay = backoff * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+            logger.warning("%s: the agent raised; again in %.1f s", where, delay, exc_info=error)
+            self.loop.call_later(delay, self._again, entry)
+        else:
+            logger.error("%s: the agent raised", where, exc_info=error)
+            self.crash_soon(HandlerFailed(f"{where}: the agent raised {type(error).__name__}, and on_raise is 'stop'"))
+
+    def _again(self, entry: Entry) -> None:
+        entry.events.clear()
+        self._ready.append(entry)
+        self._arrived.set()
+
+    async def on_task_error(self, exc: BaseException) -> None:
+        """Faust: an agent's own coroutine raised."""
+        event = current_event()
+        if event is not None and isinstance(event.message, Delivery):
+            self.failed(event.message, exc)
+
+    # -- transactions
+
+    @Service.task
+    async def _commit_handler(self) -> None:
+        while not self.should_stop and not self._drained:
+            try:
+                async with asyncio.timeout(self.settings.commit_interval):
+                    await self._commit_now.wait()
+            except TimeoutError:
+                pass
+            self._commit_now.clear()
+            await self._commit_cycle()
+
+    async def _commit_cycle(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Form a transaction and carry it out, waiting at most ``timeout``.
+
+        Whoever waits may be cancelled, the transaction never: its verdict must be booked, or what it committed would
+        be committed again.
+        """
+        cycle = asyncio.ensure_future(self._transact())
+        self._cycles.add(cycle)
+        cycle.add_done_callback(self._cycles.discard)
+        await asyncio.wait({cycle}, timeout=timeout)
+
+    async def _transact(self) -> None:
+        async with self._committing:
+            generation = self._poller.generation  # before the spans: see Ledger.form
+            batch = self.ledger.form(generation)
+            if batch is None:
+                return
+            try:
+                verdict = await self._in_commit_thread(self._committer.commit, batch)
+            except (TransportError, Stopped) as error:
+                self.ledger.loose = batch.loose + self.ledger.loose
+                self.crash_soon(error)
+                return
+            match verdict:
+                case Committed():
+                    self.ledger.settle(batch)
+                    for loose in batch.loose:
+                        if not loose.sent.done():
+                            loose.sent.set_result(record_metadata(loose.outcome, -1))
+                    return
+                case InDoubt(committed):
+                    self.ledger.adopt(committed)
+                case Refused():
+                    self._refuse(verdict, isolated=batch.isolated)
+                case Aborted(reason, _):
+                    logger.info("Transaction aborted: %s", reason)
+            self.ledger.loose = [loose for loose in batch.loose if not loose.sent.done()] + self.ledger.loose
+            if isinstance(verdict, Aborted):
+                await self._newer(generation if verdict.stale else None)
+
+    async def _newer(self, stale: bytes | None) -> None:
+        deadline = time.monotonic() + _GENERATION_S
+        await asyncio.sleep(0.02)
+        while stale is not None and self._poller.generation == stale and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)  # noqa: ASYNC110 - another thread sets it
+
+    def _refuse(self, refused: Refused, *, isolated: bool) -> None:
+        for loose in refused.loose:
+            if not loose.sent.done():
+                loose.sent.set_exception(OutcomeRefused(refused.reason, refused.topic, "a send outside any event"))
+        if len(refused.entries) > 1 or (refused.entries and not isolated):
+            # Brokers refuse whole batches: find the guilty one by committing them one at a time.
+            self.ledger.suspect(refused.entries)
+            self._commit_now.set()
+            return
+        for entry in refused.entries:
+            tp = entry.assignment.tp
+            error = OutcomeRefused(refused.reason, refused.topic, f"{tp.topic}[{tp.partition}]@{entry.offset}")
+            handler = self.transport.on_refused
+            if handler is None or entry.attempts or not entry.events:
+                self.crash_soon(error)
+                continue
+            self.ledger.reopen(entry)
+            entry.state = State.STARTED
+            event = entry.events[0]
+            context = contextvars.copy_context()
+            context.run(_current_event.set, weakref.ref(event))
+            task = self.loop.create_task(self._replace_outcome(handler, event, entry, error), context=context)
+            self._replacing = task
+
+    async def _replace_outcome(self, handler: Any, event: EventT[Any], entry: Entry, error: OutcomeRefused) -> None:
+        try:
+            await handler(event, error)
+        except Exception as reason:  # noqa: BLE001 - whatever it is, the event has no outcome
+            self.crash_soon(HandlerFailed(f"on_refused raised {type(reason).__name__} on: {error}"))
+            return
+        if entry.live:
+            # The gate has let a successor pass already: nothing to admit here.
+            self.ledger.finish(entry)
+
+    def _commit_through_consumer(self, offsets: list[TopicPartition]) -> None:
+        self._poller.call(lambda consumer: consumer.commit(offsets=offsets, asynchronous=False)).result(60.0)
+
+    async def _in_commit_thread(self, function: Any, *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._commit_thread, function, *args)
+
+    # -- what Faust asks a consumer
+
+    async def subscribe(self, topics: Iterable[str]) -> None:
+        """Join the group for these topics."""
+        await asyncio.wrap_future(self._poller.subscribe(topics))
+
+    def assignment(self) -> set[TP]:
+        """The partitions that are ours."""
+        return set(self.ledger.assignments)
+
+    async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
+        """Commit what is finished, now."""
+        await self._commit_cycle()
+        return True
+
+    async def wait_empty(self) -> None:
+        """Draining does this."""
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        """Delivery does not wait for the fetcher; flow control holds records back until Faust is ready."""
+        await fetcher._stopped.wait()
+
+    @Service.task
+    async def _commit_livelock_detector(self) -> None:
+        """Faust's detector looks at acknowledgements that this driver does not keep."""
+
+    async def perform_seek(self) -> None:
+        """Positions are resolved at assignment."""
+
+    async def seek_to_committed(self) -> Mapping[TP, int]:
+        """Positions are resolved at assignment."""
+        return {tp: assignment.span.committed.base for tp, assignment in self.ledger.assignments.items()}
+
+    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
+        """Not with this driver."""
+        raise Unsupported("rdkafka:// cannot seek: it would break exactly-once")
+
+    async def _seek(self, partition: TP, offset: int) -> None:
+        raise Unsupported("rdkafka:// cannot seek: it would break exactly-once")
+
+    async def position(self, tp: TP) -> int | None:
+        """The committed offset."""
+        assignment = self.ledger.assignments.get(tp)
+        return assignment.span.committed.base if assignment else None
+
+    def highwater(self, tp: TP) -> int:
+        """The end of the log as last seen, or 0."""
+        return 0
+
+    async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
+        """Only tables ask."""
+        raise Unsupported("rdkafka:// does not carry tables yet")
+
+    async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
+        """Only tables ask."""
+        raise Unsupported("rdkafka:// does not carry tables yet")
+
+    def topic_partitions(self, topic: str) -> int | None:
+        """How many partitions a topic has."""
+        return self.transport.topics.partitions(topic)
+
+    def key_partition(self, topic: str, key: bytes | None, partition: int | None = None) -> int | None:
+        """Where a record goes; None: the producer chooses."""
+        if partition is not None or key is None:
+            return partition
+        number: int = self.app.producer.key_partition(topic, key).partition
+        return number
+
+    async def create_topic(self, topic: str, partitions: int, replication: int, **kwargs: Any) -> None:
+        """Create a topic; one that exists is left as it is."""
+        await self.app.producer.create_topic(topic, partitions, replication, **kwargs)
+
+    def close(self) -> None:
+        """Stopping does this."""
+
+    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
+        raise NotImplementedError
+
+    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109
+        raise NotImplementedError
+
+    def _to_message(self, tp: TP, record: Any) -> Any:
+        raise NotImplementedError
+
+    def _new_topicpartition(self, topic: str, partition: int) -> TP:
+        return TP(topic, partition)

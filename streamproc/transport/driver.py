@@ -1,0 +1,74 @@
+"""The driver that Faust finds under ``rdkafka://``."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from functools import cached_property
+from typing import Any, ClassVar
+
+import confluent_kafka
+from faust.transport import base
+from faust.types import EventT
+from pydantic import ValidationError
+
+from streamproc.transport.conductor import Conductor
+from streamproc.transport.consumer import Consumer, Fetcher
+from streamproc.transport.errors import OutcomeRefused, TransportError
+from streamproc.transport.outcomes import Ledger
+from streamproc.transport.producer import Producer, TransactionManager
+from streamproc.transport.settings import TransportSettings
+from streamproc.transport.topics import Topics
+
+#: Called for an event whose outcome Kafka refuses for good; what it sends becomes the event's outcome instead.
+RefusedHandler = Callable[[EventT[Any], OutcomeRefused], Awaitable[None]]
+
+
+class Transport(base.Transport):
+    """``faust.App(broker="rdkafka://host:port,host:port")``.
+
+    Settings come from ``app.transport.settings``, assigned before the worker starts, or from the URL's query:
+    ``rdkafka://host:9092?ordering=unordered&commit_interval=0.05``.
+    """
+
+    Consumer: ClassVar[Any] = Consumer
+    Producer: ClassVar[Any] = Producer
+    TransactionManager: ClassVar[Any] = TransactionManager
+    Conductor: ClassVar[Any] = Conductor
+    Fetcher: ClassVar[Any] = Fetcher
+
+    default_port = 9092
+    driver_version = f"confluent_kafka={confluent_kafka.__version__}"
+
+    #: What to do with an event whose outcome is refused; None: stop the worker.
+    on_refused: RefusedHandler | None = None
+
+    @cached_property
+    def settings(self) -> TransportSettings:
+        """How to consume, order, bound and commit.
+
+        Raises:
+            TransportError: the URL's query names no setting, or a value that it cannot have.
+        """
+        query = {name: value for url in self.url for name, value in url.query.items()}
+        try:
+            return TransportSettings.model_validate(query)
+        except ValidationError as error:
+            problems = "; ".join(
+                f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors(include_input=False)
+            )
+            raise TransportError(f"The broker URL's query: {problems}") from error
+
+    @cached_property
+    def servers(self) -> str:
+        """librdkafka's bootstrap.servers."""
+        return ",".join(f"{url.host or '127.0.0.1'}:{url.port or self.default_port}" for url in self.url)
+
+    @cached_property
+    def topics(self) -> Topics:
+        """Topics of this cluster."""
+        return Topics(self.settings.client(self.servers))
+
+    @cached_property
+    def ledger(self) -> Ledger:
+        """What this worker has in flight."""
+        return Ledger(ordered=self.settings.ordering == "partition")

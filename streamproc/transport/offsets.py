@@ -1,0 +1,148 @@
+"""Where a group stands: its committed offsets with their metadata, read stably, and the ends of the log.
+
+Stable (KIP-447): an offset that an open transaction may still change is not answered but waited for, so that the
+work of a dead worker's last transaction is neither done twice nor left out.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka._model import ConsumerGroupTopicPartitions
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._listoffsets import OffsetSpec
+from faust.types import TP
+
+from streamproc.transport.errors import OffsetOutOfRange, TransportError
+from streamproc.transport.progress import Progress, decode
+
+logger = logging.getLogger(__name__)
+
+_EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
+_LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+_RETRY_S = 0.1
+_REQUEST_S = 10.0
+_REFUSALS = frozenset(
+    {
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError._AUTHENTICATION,
+        KafkaError.UNSUPPORTED_VERSION,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a partition is taken up; ``commit_base``: that is news to the group and must be committed."""
+
+    progress: Progress
+    commit_base: bool = False
+
+
+class Offsets:
+    """Reads positions with an admin client of its own: a consumer's own calls would wait for its poll.
+
+    Every method blocks, and retries until it succeeds or ``stopped()``.
+    """
+
+    def __init__(
+        self, config: dict[str, Any], group: str, reset: str, out_of_range: str, stopped: Callable[[], bool]
+    ) -> None:
+        self._admin = AdminClient(config)
+        self._group = group
+        self._reset = reset
+        self._out_of_range = out_of_range
+        self._stopped = stopped
+
+    def starts(self, tps: Sequence[TP], wanted: Callable[[TP], bool]) -> Iterator[tuple[TP, Start]]:
+        """Where to take each partition up, as soon as each is known.
+
+        ``wanted(tp)`` is asked before every attempt: a partition may be revoked while it waits.
+
+        Raises:
+            OffsetOutOfRange: the committed offset's records are gone, and the policy is to stop.
+            TransportError: the brokers refuse the request.
+        """
+        for tp, committed, metadata in self._stable(tps, wanted):
+            first, end = self._ends(tp)
+            if committed < 0:
+                yield tp, self._from_end(tp, self._reset, first)
+            elif first <= committed <= end:
+                yield tp, Start(decode(committed, metadata).below(end))
+            else:
+                reason = (
+                    f"{tp.topic}[{tp.partition}]: the group {self._group!r} stands at offset {committed}, but the log "
+                    f"holds {first} to {end}"
+                )
+                if self._out_of_range == "stop":
+                    raise OffsetOutOfRange(
+                        f"{reason}: records may be lost. Set the transport's out_of_range to earliest or latest to go "
+                        f"on, or move the group's offset with kafka-consumer-groups.sh."
+                    )
+                logger.warning("%s; going on at the %s offset", reason, self._out_of_range)
+                start = self._from_end(tp, self._out_of_range, first)
+                yield tp, Start(start.progress, commit_base=True)
+
+    def committed(self, tps: Sequence[TP]) -> dict[TP, Progress]:
+        """The group's committed progress; a partition without a committed offset is left out."""
+        found = self._stable(tps, lambda _: True)
+        return {tp: decode(offset, metadata) for tp, offset, metadata in found if offset >= 0}
+
+    def _from_end(self, tp: TP, which: str, first: int) -> Start:
+        if which == "earliest":
+            return Start(Progress.at(first))
+        # Committed at once: else a worker that dies before its first event would start at a later end, and skip some.
+        return Start(Progress.at(self._list(tp, _LATEST, IsolationLevel.READ_COMMITTED)), commit_base=True)
+
+    def _ends(self, tp: TP) -> tuple[int, int]:
+        anything = IsolationLevel.READ_UNCOMMITTED
+        return self._list(tp, _EARLIEST, anything), self._list(tp, _LATEST, anything)
+
+    def _stable(self, tps: Sequence[TP], wanted: Callable[[TP], bool]) -> Iterator[tuple[TP, int, str | None]]:
+        waiting = list(tps)
+        while not self._stopped() and (waiting := [tp for tp in waiting if wanted(tp)]):
+            request = ConsumerGroupTopicPartitions(self._group, [TopicPartition(*tp) for tp in waiting])
+            try:
+                future = self._admin.list_consumer_group_offsets(
+                    [request], require_stable=True, request_timeout=_REQUEST_S
+                )[self._group]
+                answer = future.result().topic_partitions
+            except KafkaException as error:
+                self._retry(error.args[0], "the group's offsets")
+                continue
+            waiting = []
+            for found in answer:
+                tp = TP(found.topic, found.partition)
+                if found.error is None:
+                    yield tp, found.offset, found.metadata
+                else:
+                    waiting.append(tp)
+                    if found.error.code() != KafkaError.UNSTABLE_OFFSET_COMMIT:
+                        self._retry(found.error, f"the group's offset of {tp.topic}[{tp.partition}]")
+            if waiting:
+                time.sleep(_RETRY_S)
+
+    def _list(self, tp: TP, spec: OffsetSpec, isolation: IsolationLevel) -> int:
+        while not self._stopped():
+            try:
+                futures = self._admin.list_offsets(
+                    {TopicPartition(*tp): spec}, isolation_level=isolation, request_timeout=_REQUEST_S
+                )
+                return int(next(iter(futures.values())).result().offset)
+            except KafkaException as error:
+                self._retry(error.args[0], f"the ends of {tp.topic}[{tp.partition}]")
+        raise TransportError("stopped")
+
+    def _retry(self, error: KafkaError, what: str) -> None:
+        if error.code() in _REFUSALS:
+            raise TransportError(f"Kafka does not let the group {self._group!r} read {what}: {error.str()}")
+        logger.warning("Reading %s: %s; trying again", what, error.name())
+        time.sleep(_RETRY_S)

@@ -1,0 +1,223 @@
+"""What is in flight: events, the outcomes held for them, and the transaction they form.
+
+Everything here belongs to the event loop, but for the fields of Assignment that say which thread writes them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any, NamedTuple
+
+from faust.types import TP, RecordMetadata
+
+from streamproc.transport.progress import Offer, Progress, Span
+
+
+class Outcome(NamedTuple):
+    """A record to produce."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    partition: int | None
+    #: Milliseconds since the epoch; None: now.
+    timestamp: int | None
+    headers: list[tuple[str, str | bytes | None]] | None
+
+
+def record_metadata(outcome: Outcome, offset: int) -> RecordMetadata:
+    """Faust's answer to a send; offset -1: the record goes with a later transaction."""
+    partition = -1 if outcome.partition is None else outcome.partition
+    return RecordMetadata(outcome.topic, partition, TP(outcome.topic, partition), offset, time.time(), 0)
+
+
+class State(Enum):
+    """Where an event is."""
+
+    #: An earlier event of its key is not finished.
+    WAITING = 1
+    #: Handed to Faust; no agent has taken it yet.
+    QUEUED = 2
+    #: An agent has it.
+    STARTED = 3
+    #: Acknowledged; its outcomes wait for a transaction.
+    FINISHED = 4
+
+
+class Entry:
+    """One event in flight."""
+
+    __slots__ = ("assignment", "attempts", "events", "message", "offset", "outcomes", "record", "size", "state")
+
+    def __init__(self, assignment: Assignment, offset: int, record: Any, size: int) -> None:
+        self.assignment = assignment
+        self.offset = offset
+        #: librdkafka's message, kept so that the event can be delivered again.
+        self.record = record
+        self.size = size
+        self.state = State.WAITING
+        self.attempts = 0
+        self.outcomes: list[Outcome] = []
+        self.message: Any = None
+        #: Faust's current_event() is a weak reference: the events live as long as their outcomes are open.
+        self.events: list[Any] = []
+
+    @property
+    def live(self) -> bool:
+        """Whether its outcome is still ours to commit."""
+        return self.assignment.alive and self.offset in self.assignment.entries
+
+
+class Assignment:
+    """A partition, from its assignment to its revocation. A new assignment is a new object: it fences the old one."""
+
+    def __init__(self, tp: TP, progress: Progress, *, commit_base: bool = False) -> None:
+        self.tp = tp
+        self.span = Span(progress, commit_base=commit_base)
+        self.entries: dict[int, Entry] = {}
+        #: Keys with an event in progress, and those that wait behind it.
+        self.gate: dict[bytes, deque[Entry]] = {}
+        #: Cleared by the poll thread, before it learns of any newer generation of the group.
+        self.alive = True
+        #: Set when its revocation begins: nothing new is started.
+        self.draining = False
+        #: Written by the poll thread.
+        self.received_events = 0
+        self.received_bytes = 0
+        self.paused = False
+        #: Written by the event loop.
+        self.released_events = 0
+        self.released_bytes = 0
+
+    def in_progress(self) -> int:
+        """Events that agents are working on."""
+        return sum(1 for entry in self.entries.values() if entry.state is State.STARTED)
+
+    def release(self, offset: int) -> None:
+        """The event is committed, or needs no work."""
+        entry = self.entries.pop(offset, None)
+        if entry is not None:
+            self.released_events += 1
+            self.released_bytes += entry.size
+            # The entry, its message and its events refer to each other: cut the ring, so that no collector is needed.
+            entry.events.clear()
+            entry.message = entry.record = None
+
+
+@dataclass(slots=True)
+class Loose:
+    """A record sent outside any event: it joins the next transaction."""
+
+    outcome: Outcome
+    sent: asyncio.Future[Any]
+
+
+@dataclass(slots=True)
+class Batch:
+    """One transaction to be, as plain data: formed on the event loop, carried out on the commit thread.
+
+    The generation (``metadata``) and the spans (``offers``) are captured together and never refreshed: brokers check
+    the generation but not who owns a partition, so a newer generation could carry offsets of a partition given up.
+    """
+
+    metadata: bytes | None
+    offers: list[tuple[Assignment, Offer]]
+    outcomes: list[tuple[Entry, Outcome]]
+    loose: list[Loose] = field(default_factory=list)
+    #: A single suspect: what is refused now is refused because of it.
+    isolated: bool = False
+
+
+class Ledger:
+    """Everything this worker has in flight."""
+
+    def __init__(self, *, ordered: bool) -> None:
+        """``ordered``: outcomes of a partition are released in offset order."""
+        self._ordered = ordered
+        self.assignments: dict[TP, Assignment] = {}
+        self.loose: list[Loose] = []
+        self.finished = 0
+        #: Events of a refused transaction: committed one by one, until the guilty one is known.
+        self.suspects: deque[Entry] = deque()
+
+    def add(self, assignment: Assignment) -> None:
+        """A partition is ours from now on."""
+        self.assignments[assignment.tp] = assignment
+
+    def drop(self, assignment: Assignment) -> None:
+        """A partition is no longer ours: forget its events and their outcomes."""
+        assignment.alive = False
+        if self.assignments.get(assignment.tp) is assignment:
+            del self.assignments[assignment.tp]
+        for offset in list(assignment.entries):
+            assignment.release(offset)
+        assignment.gate.clear()
+
+    def finish(self, entry: Entry) -> None:
+        """The work on an event is finished, its outcomes may be committed."""
+        entry.state = State.FINISHED
+        entry.assignment.span.finish(entry.offset)
+        self.finished += 1
+
+    def reopen(self, entry: Entry) -> None:
+        """Discard an event's outcomes: its work will be done again."""
+        entry.outcomes.clear()
+        entry.assignment.span.reopen(entry.offset)
+        entry.attempts += 1
+
+    def form(self, metadata: bytes | None) -> Batch | None:
+        """The next transaction; None when there is nothing to commit.
+
+        ``metadata``: the group's generation, read *before* this call; None: no offset can be committed now.
+        """
+        batch = Batch(metadata, [], [])
+        self.finished = 0
+        if metadata is not None:
+            for assignment, only in self._candidates(batch):
+                # The poll thread clears `alive` before it publishes a newer generation, and the generation was read
+                # before: a span of a partition given up can only meet a generation that brokers refuse.
+                offer = assignment.span.offer(ordered=self._ordered, only=only) if assignment.alive else None
+                if offer is not None:
+                    batch.offers.append((assignment, offer))
+                    for offset in offer.finished:
+                        entry = assignment.entries[offset]
+                        batch.outcomes += [(entry, outcome) for outcome in entry.outcomes]
+        if not batch.isolated:
+            batch.loose, self.loose = self.loose, []
+        return batch if batch.offers or batch.loose else None
+
+    def _candidates(self, batch: Batch) -> Iterator[tuple[Assignment, int | None]]:
+        while self.suspects:
+            suspect = self.suspects[0]
+            if suspect.live and suspect.state is State.FINISHED:
+                batch.isolated = True
+                yield suspect.assignment, suspect.offset
+                return
+            self.suspects.popleft()
+        for assignment in self.assignments.values():
+            yield assignment, None
+
+    def settle(self, batch: Batch) -> None:
+        """The transaction is committed."""
+        for assignment, offer in batch.offers:
+            if assignment.alive:
+                assignment.span.settle(offer)
+                for offset in offer.finished:
+                    assignment.release(offset)
+
+    def suspect(self, entries: list[Entry]) -> None:
+        """A transaction was refused because of one of these."""
+        self.suspects.extend(sorted(entries, key=lambda entry: (entry.assignment.tp, entry.offset)))
+
+    def adopt(self, positions: dict[TP, Progress]) -> None:
+        """A transaction is in doubt: the group's committed progress was read again and tells what took effect."""
+        for tp, progress in positions.items():
+            assignment = self.assignments.get(tp)
+            if assignment is not None and assignment.alive:
+                for offset in assignment.span.adopt(progress):
+                    assignment.release(offset)

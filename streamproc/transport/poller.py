@@ -1,0 +1,294 @@
+"""The poll thread: owns the consumer, takes records in, and carries rebalances out.
+
+confluent-kafka serialises the calls on one consumer, so nothing else ever touches it. The thread polls whatever the
+agents do: their slowness pauses partitions, it never delays a poll, so it causes no rebalance.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import queue
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
+from typing import Any, Protocol
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from faust.types import TP
+
+from streamproc.transport.errors import TransportError
+from streamproc.transport.offsets import Offsets, Start
+from streamproc.transport.outcomes import Assignment
+from streamproc.transport.settings import TransportSettings
+
+logger = logging.getLogger(__name__)
+
+_POLL_S = 0.05
+_BATCH = 500
+
+Records = list[tuple[Assignment, Message, int]]
+
+
+class Listener(Protocol):
+    """Whom the poll thread tells; all but ``revoked`` are called on the poll thread and return at once."""
+
+    def on_records(self, records: Records) -> None:
+        """Records arrived."""
+
+    def on_assigned(self, assignments: list[Assignment]) -> None:
+        """These partitions are ours, from now on; called once with none when the group is joined."""
+
+    def on_lost(self, assignments: list[Assignment]) -> None:
+        """These partitions were taken away: nothing of theirs may be committed."""
+
+    def on_crash(self, error: BaseException) -> None:
+        """The worker cannot go on."""
+
+    def revoked(self, assignments: list[Assignment], deadline: float) -> Coroutine[Any, Any, None]:
+        """Finish and commit what can be before the deadline (monotonic); runs on the event loop."""
+
+
+class Poller:
+    """One consumer and its thread."""
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        settings: TransportSettings,
+        offsets: Offsets,
+        listener: Listener,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        #: The group's generation as of the last poll, for the offsets of a transaction; None while there is none.
+        self.generation: bytes | None = None
+        self._config = config
+        self._settings = settings
+        self._offsets = offsets
+        self._listener = listener
+        self._loop = loop
+        self._eager = settings.assignment == "range"
+        self._commands: queue.SimpleQueue[tuple[Callable[[Consumer], Any], Future[Any]]] = queue.SimpleQueue()
+        self._assignments: dict[TP, Assignment] = {}
+        #: Assigned by the group, but not fetched yet: their positions are being read. The token tells one assignment
+        #: of a partition from the next.
+        self._pending: dict[TP, object] = {}
+        self._starts: dict[TP, Start] = {}
+        self._joined = False
+        self._stop = threading.Event()
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="rdkafka-offsets")
+        self._thread = threading.Thread(target=self._run, name="rdkafka-poll", daemon=True)
+
+    def start(self) -> None:
+        """Start polling."""
+        self._thread.start()
+
+    def close(self, timeout: float) -> None:
+        """Leave the group and end the thread; blocks."""
+        self._stop.set()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        self._reader.shutdown(wait=False, cancel_futures=True)
+
+    def call(self, function: Callable[[Consumer], Any]) -> Future[Any]:
+        """Have the poll thread call ``function(consumer)``."""
+        future: Future[Any] = Future()
+        self._commands.put((function, future))
+        return future
+
+    def subscribe(self, topics: Iterable[str]) -> Future[Any]:
+        """Join the group for these topics."""
+        names = sorted(topics)
+        return self.call(
+            lambda consumer: consumer.subscribe(
+                names, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+            )
+        )
+
+    # -- the thread
+
+    def _run(self) -> None:
+        try:
+            consumer = Consumer(self._config)
+            try:
+                while not self._stop.is_set():
+                    self._run_commands(consumer)
+                    self._poll(consumer)
+                    self._capture_generation(consumer)
+                    self._regulate(consumer)
+            finally:
+                consumer.close()
+        except BaseException as error:  # noqa: BLE001 - whatever ends this thread must end the worker
+            self._listener.on_crash(error)
+
+    def _run_commands(self, consumer: Consumer) -> None:
+        with suppress(queue.Empty):
+            while True:
+                function, future = self._commands.get_nowait()
+                try:
+                    future.set_result(function(consumer))
+                except Exception as error:  # noqa: BLE001 - the caller's to handle
+                    future.set_exception(error)
+
+    def _poll(self, consumer: Consumer) -> None:
+        # consume(n, t) waits for n records or all of t: so wait for one, and take the others that are there.
+        first = consumer.poll(_POLL_S)
+        if first is None:
+            return
+        records: Records = []
+        for message in (first, *consumer.consume(_BATCH, 0)):
+            error = message.error()
+            if error is not None:
+                self._judge(error, message)
+                continue
+            assignment = self._assignments.get((message.topic(), message.partition()))  # type: ignore[call-overload]
+            if assignment is not None:
+                size = len(message) + len(message.key() or b"")
+                assignment.received_events += 1
+                assignment.received_bytes += size
+                records.append((assignment, message, size))
+        if records:
+            self._listener.on_records(records)
+
+    def _judge(self, error: KafkaError, message: Message) -> None:
+        code = error.code()
+        if code == KafkaError._AUTO_OFFSET_RESET:
+            raise TransportError(
+                f"{message.topic()}[{message.partition()}]: the position left the log, records were deleted before "
+                f"they were read ({error.str()}). Start again; the transport's out_of_range says where to go on."
+            )
+        if error.fatal() or code in (
+            KafkaError.UNKNOWN_TOPIC_OR_PART,
+            KafkaError._UNKNOWN_TOPIC,
+            KafkaError.TOPIC_AUTHORIZATION_FAILED,
+            KafkaError.GROUP_AUTHORIZATION_FAILED,
+            KafkaError.FENCED_INSTANCE_ID,
+            KafkaError.UNRELEASED_INSTANCE_ID,
+            KafkaError.UNSUPPORTED_VERSION,
+            KafkaError._AUTHENTICATION,
+        ):
+            raise TransportError(f"Kafka does not let this worker consume: {error.name()}: {error.str()}")
+        logger.warning("Consumer: %s: %s", error.name(), error.str())
+
+    def _capture_generation(self, consumer: Consumer) -> None:
+        metadata = consumer.consumer_group_metadata()
+        if metadata != self.generation:
+            self.generation = metadata if _in_group(metadata) else None
+
+    def _regulate(self, consumer: Consumer) -> None:
+        """Pause partitions whose share of what may be in flight is used up; resume them below half of it."""
+        share = max(1, len(self._assignments))
+        events = max(1, self._settings.max_in_flight // share)
+        size = max(1, self._settings.max_in_flight_bytes // share)
+        for assignment in self._assignments.values():
+            in_flight = assignment.received_events - assignment.released_events
+            held = assignment.received_bytes - assignment.released_bytes
+            if not assignment.paused and (in_flight >= events or held >= size or assignment.span.full):
+                consumer.pause([TopicPartition(*assignment.tp)])
+                assignment.paused = True
+            elif assignment.paused and in_flight * 2 <= events and held * 2 <= size and not assignment.span.full:
+                consumer.resume([TopicPartition(*assignment.tp)])
+                assignment.paused = False
+
+    # -- rebalancing; the callbacks run inside poll and close
+
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        if self._eager:
+            consumer.assign([])
+        else:
+            consumer.incremental_assign([])
+        token = object()
+        tps = [TP(partition.topic, partition.partition) for partition in partitions]
+        self._pending.update(dict.fromkeys(tps, token))
+        if not self._joined:
+            self._joined = True
+            self._listener.on_assigned([])
+        if tps:
+            self._reader.submit(self._read_starts, tps, token)
+
+    def _read_starts(self, tps: list[TP], token: object) -> None:
+        try:
+            for tp, start in self._offsets.starts(tps, lambda tp: self._pending.get(tp) is token):
+                self.call(partial(self._begin, tp, token, start))
+        except BaseException as error:  # noqa: BLE001 - it must end the worker, not this thread
+            if not self._stop.is_set():
+                self._listener.on_crash(error)
+
+    def _begin(self, tp: TP, token: object, start: Start, consumer: Consumer) -> None:
+        """The position is known: fetch from it, unless the partition was taken away meanwhile."""
+        if self._pending.get(tp) is not token:
+            return
+        self._starts[tp] = start
+        if self._eager and len(self._starts) < len(self._pending):
+            return  # an eager assignment is made all at once
+        starts, self._starts = self._starts, {}
+        positions = [TopicPartition(*tp, start.progress.base) for tp, start in starts.items()]
+        try:
+            if self._eager:
+                consumer.assign(positions)
+            else:
+                consumer.incremental_assign(positions)
+        except KafkaException as error:
+            self._listener.on_crash(error)
+            return
+        begun = [Assignment(tp, start.progress, commit_base=start.commit_base) for tp, start in starts.items()]
+        for assignment in begun:
+            del self._pending[assignment.tp]
+            self._assignments[assignment.tp] = assignment
+        self._listener.on_assigned(begun)
+
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        doomed = self._forget(partitions)
+        for assignment in doomed:
+            assignment.draining = True
+        if doomed:
+            self._capture_generation(consumer)
+            deadline = time.monotonic() + self._settings.drain_timeout
+            drained = asyncio.run_coroutine_threadsafe(self._listener.revoked(doomed, deadline), self._loop)
+            while not drained.done() and time.monotonic() < deadline:
+                self._run_commands(consumer)
+                time.sleep(0.005)
+            drained.cancel()
+        for assignment in doomed:
+            assignment.alive = False
+        self._listener.on_lost(doomed)
+        self._unassign(consumer, doomed)
+
+    def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        lost = self._forget(partitions)
+        for assignment in lost:
+            assignment.alive = False
+        logger.warning("Lost %s", [f"{tp.topic}[{tp.partition}]" for tp in partitions])
+        self._listener.on_lost(lost)
+        self._unassign(consumer, lost)
+
+    def _forget(self, partitions: list[TopicPartition]) -> list[Assignment]:
+        forgotten = []
+        for partition in partitions:
+            tp = TP(partition.topic, partition.partition)
+            self._pending.pop(tp, None)
+            self._starts.pop(tp, None)
+            if assignment := self._assignments.pop(tp, None):
+                forgotten.append(assignment)
+        return forgotten
+
+    def _unassign(self, consumer: Consumer, assignments: list[Assignment]) -> None:
+        # Only what was assigned: librdkafka refuses the others, and a revocation may overtake the reading of offsets.
+        if self._eager:
+            consumer.unassign()
+        else:
+            consumer.incremental_unassign([TopicPartition(*assignment.tp) for assignment in assignments])
+
+
+def _in_group(metadata: bytes | None) -> bool:
+    """Whether group metadata (``CGMDv2:`` and a little-endian int32 generation) names a generation.
+
+    Brokers accept transactional offsets without a generation from anybody, unfenced: they must never be sent.
+    """
+    prefix = b"CGMDv2:"
+    if not metadata or not metadata.startswith(prefix):
+        return False
+    return int.from_bytes(metadata[len(prefix) : len(prefix) + 4], "little", signed=True) >= 0

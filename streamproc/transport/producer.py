@@ -1,0 +1,233 @@
+"""Faust's producer: binds what agents send to the event they work on, and leaves the rest to the transactions."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from confluent_kafka import KafkaError
+from confluent_kafka import Producer as KafkaProducer
+from faust.exceptions import ProducerSendError
+from faust.streams import current_event
+from faust.transport import base
+from faust.transport.consumer import TransactionManager as FaustTransactionManager
+from faust.types import TP, RecordMetadata
+from mode.utils.times import want_seconds
+
+from streamproc.transport.errors import SentAfterAck, TransportError
+from streamproc.transport.message import Delivery
+from streamproc.transport.outcomes import Loose, Outcome, State, record_metadata
+from streamproc.transport.partitioner import partition_for
+
+if TYPE_CHECKING:
+    from streamproc.transport.driver import Transport
+
+
+class Producer(base.Producer):
+    """Sends of an agent are held until its event is finished; other sends go with the next transaction.
+
+    Without transactions (a client, or at_least_once) other sends are produced at once.
+    """
+
+    transport: Transport
+    _direct: KafkaProducer | None = None
+    _closed: threading.Event
+
+    async def on_start(self) -> None:
+        """Make a producer for sends that no transaction carries."""
+        await super().on_start()
+        if not self.app.in_transaction:
+            self._closed = threading.Event()
+            self._direct = KafkaProducer(self.transport.settings.producer(self.transport.servers, None))
+            threading.Thread(target=self._serve, name="rdkafka-produce", daemon=True).start()
+
+    async def on_stop(self) -> None:
+        """Wait for what is on its way."""
+        await super().on_stop()
+        if self._direct is not None:
+            await self.flush()
+            self._closed.set()
+
+    def _serve(self) -> None:
+        direct = self._direct
+        assert direct is not None
+        while not self._closed.is_set():
+            direct.poll(0.1)
+
+    async def send(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        partition: int | None,
+        timestamp: float | None,
+        headers: Any,
+        *,
+        transactional_id: str | None = None,
+    ) -> Awaitable[RecordMetadata]:
+        """Send a record.
+
+        Bound to an event, the answer is there at once, with offset -1: the record is sent when the event's
+        transaction is, and an agent that waited for that before it acknowledges the event would wait for ever.
+
+        Raises:
+            SentAfterAck: the event is finished; the record could not share its transaction.
+        """
+        outcome = Outcome(
+            topic,
+            key,
+            value,
+            partition,
+            round(timestamp * 1000) if timestamp is not None else None,
+            _header_list(headers),
+        )
+        sent: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
+        event = current_event()
+        message = event.message if event is not None else None
+        if isinstance(message, Delivery):
+            entry = message.entry
+            if entry.state is State.FINISHED:
+                raise SentAfterAck(
+                    f"A send to {topic!r} came after its event ({entry.assignment.tp.topic}"
+                    f"[{entry.assignment.tp.partition}]@{entry.offset}) was acknowledged: await sends before the ack."
+                )
+            # An event whose partition was given up belongs to another worker now, and so do its outcomes.
+            if entry.live and entry.message is message:
+                entry.outcomes.append(outcome)
+            sent.set_result(record_metadata(outcome, -1))
+        elif self.app.in_transaction:
+            self.transport.ledger.loose.append(Loose(outcome, sent))
+        else:
+            self._produce(outcome, sent)
+        return sent
+
+    async def send_and_wait(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        partition: int | None,
+        timestamp: float | None,
+        headers: Any,
+        *,
+        transactional_id: str | None = None,
+    ) -> RecordMetadata:
+        """Send a record and wait for it (bound to an event: no wait, see ``send``)."""
+        return await (await self.send(topic, key, value, partition, timestamp, headers))
+
+    def _produce(self, outcome: Outcome, sent: asyncio.Future[RecordMetadata]) -> None:
+        direct = self._direct
+        if direct is None:
+            raise ProducerSendError("The producer is not started")
+        loop = asyncio.get_running_loop()
+
+        def resolve(error: KafkaError | None, landed: Outcome, offset: int) -> None:
+            if sent.done():
+                return
+            if error is not None:
+                sent.set_exception(ProducerSendError(f"{outcome.topic}: {error.str()}"))
+            else:
+                sent.set_result(record_metadata(landed, offset))
+
+        def delivered(error: KafkaError | None, message: Any) -> None:
+            landed = outcome._replace(partition=message.partition())
+            loop.call_soon_threadsafe(resolve, error, landed, message.offset())
+
+        extra: dict[str, Any] = {}
+        if outcome.partition is not None:
+            extra["partition"] = outcome.partition
+        if outcome.timestamp is not None:
+            extra["timestamp"] = outcome.timestamp
+        direct.produce(
+            outcome.topic,
+            value=outcome.value,
+            key=outcome.key,
+            headers=outcome.headers,
+            on_delivery=delivered,
+            **extra,
+        )
+
+    async def flush(self) -> None:
+        """Wait for what was sent outside any event. What is bound to events goes with their transactions."""
+        if self.buffer.state == "running":
+            await self.buffer.flush()
+        if self._direct is not None:
+            while await asyncio.to_thread(self._direct.flush, 1.0):
+                pass
+
+    async def create_topic(
+        self,
+        topic: str,
+        partitions: int,
+        replication: int,
+        *,
+        config: Mapping[str, Any] | None = None,
+        timeout: Any = 30.0,  # noqa: ASYNC109
+        retention: Any = None,
+        compacting: bool | None = None,
+        deleting: bool | None = None,
+        ensure_created: bool = False,
+    ) -> None:
+        """Create a topic; one that exists is left as it is."""
+        await asyncio.to_thread(
+            self.transport.topics.create,
+            topic,
+            partitions,
+            replication,
+            config=config,
+            retention=want_seconds(retention) if retention is not None else None,
+            compacting=compacting,
+            deleting=deleting,
+            timeout=min(want_seconds(timeout), 60.0),
+        )
+
+    def key_partition(self, topic: str, key: bytes) -> TP:
+        """Where a Java producer would put this key; reads the topic's metadata the first time, blocking."""
+        partitions = self.transport.topics.partitions(topic)
+        if partitions is None:
+            raise TransportError(f"There is no topic {topic!r}")
+        return TP(topic, partition_for(key, partitions))
+
+    def supports_headers(self) -> bool:
+        """Yes."""
+        return True
+
+
+class TransactionManager(FaustTransactionManager):
+    """What Faust sends through when processing_guarantee is exactly_once: the producer, which knows what to hold.
+
+    Faust's transactions, one for each input partition, do not exist here: the consumer commits.
+    """
+
+    producer: Producer
+
+    async def send(self, *args: Any, **kwargs: Any) -> Awaitable[RecordMetadata]:
+        """See Producer.send."""
+        return await self.producer.send(*args, **kwargs)
+
+    async def send_and_wait(self, *args: Any, **kwargs: Any) -> RecordMetadata:
+        """See Producer.send_and_wait."""
+        return await self.producer.send_and_wait(*args, **kwargs)
+
+    async def on_partitions_revoked(self, revoked: set[TP]) -> None:
+        """The consumer does this."""
+
+    async def on_rebalance(self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP]) -> None:
+        """The consumer does this."""
+
+    async def commit(self, offsets: Mapping[TP, int], start_new_transaction: bool = True) -> bool:
+        """The consumer does this."""
+        return True
+
+    def key_partition(self, topic: str, key: bytes) -> TP:
+        """See Producer.key_partition."""
+        return self.producer.key_partition(topic, key)
+
+
+def _header_list(headers: Any) -> list[tuple[str, str | bytes | None]] | None:
+    if not headers:
+        return None
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    return list(pairs)

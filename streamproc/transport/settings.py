@@ -1,0 +1,140 @@
+"""The transport's settings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+Count = Annotated[int, Field(ge=1)]
+Seconds = Annotated[float, Field(gt=0)]
+
+#: librdkafka's settings that the promise rests on: the driver sets them.
+_OURS = frozenset(
+    {
+        "bootstrap.servers",
+        "group.id",
+        "group.instance.id",
+        "group.protocol",
+        "partition.assignment.strategy",
+        "isolation.level",
+        "enable.auto.commit",
+        "enable.auto.offset.store",
+        "auto.offset.reset",
+        "enable.idempotence",
+        "transactional.id",
+        "transaction.timeout.ms",
+        "partitioner",
+        "max.poll.interval.ms",
+        "session.timeout.ms",
+    }
+)
+
+
+class TransportSettings(BaseModel):
+    """How `rdkafka://` consumes, orders, bounds and commits."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    ordering: Literal["key", "partition", "unordered"] = "key"
+    """key: records of one key one after the other. partition: concurrent, outcomes in offset order. unordered."""
+    assignment: Literal["cooperative-sticky", "range", "consumer"] = "cooperative-sticky"
+    """How the group shares partitions: a classic strategy, or consumer: the brokers assign (KIP-848)."""
+    group_instance_id: str = ""
+    """Stable name of this worker (static membership, KIP-345); the transactional id is then stable too."""
+    offset_reset: Literal["earliest", "latest"] = "earliest"
+    """Where a group without a committed offset starts."""
+    out_of_range: Literal["stop", "earliest", "latest"] = "stop"
+    """When the committed offset's records are gone: stop and say so, or go on from one end of the log."""
+    on_raise: Literal["stop", "skip", "retry"] = "stop"
+    """When an agent raises: stop the worker, commit the event without outcomes, or deliver it again."""
+    retry_backoff: Seconds = 0.5
+    """First delay before an event is delivered again; doubles up to a minute, with jitter."""
+    commit_interval: Seconds = 0.1
+    """Seconds between transactions."""
+    commit_every: Count = 10_000
+    """Finished events that start a transaction before the interval is over."""
+    max_in_flight: Count = 4_000
+    """Events taken in and not committed, in this worker."""
+    max_in_flight_bytes: Count = 64 * 1024 * 1024
+    """Their keys and values together, in bytes; half as much again may wait prefetched in librdkafka."""
+    drain_timeout: Seconds = 5.0
+    """Seconds that a rebalance waits for events in progress before it gives them up."""
+    stop_timeout: Seconds = 30.0
+    """Seconds that a stopping worker waits for events in progress before it gives them up."""
+    session_timeout: Seconds = 30.0
+    """Seconds of silence after which the group takes a worker for dead (with KIP-848 the brokers decide)."""
+    max_poll_interval: Seconds = 300.0
+    """Seconds without a poll after which a worker leaves its group."""
+    transaction_timeout: Seconds = 10.0
+    """Seconds after which the broker aborts the open transaction of a dead worker."""
+    security_protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
+    """How to talk to the brokers."""
+    ca_file: str = ""
+    """Certificates to trust, in PEM; empty: the system's."""
+    sasl_mechanism: Literal["", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"] = ""
+    """How to authenticate."""
+    sasl_username: str = ""
+    """User."""
+    sasl_password: str = Field(default="", repr=False)
+    """Password."""
+    librdkafka: dict[str, str | int | float | bool] = {}
+    """Further librdkafka settings for every client, for example {"socket.keepalive.enable": true}."""
+
+    @field_validator("librdkafka")
+    @classmethod
+    def _not_ours(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted(_OURS & value.keys()):
+            raise ValueError(f"{', '.join(taken)}: set by the driver, the guarantee rests on it")
+        return value
+
+    @model_validator(mode="after")
+    def _deadlines_in_order(self) -> TransportSettings:
+        if self.drain_timeout >= self.max_poll_interval:
+            raise ValueError("drain_timeout must be shorter than max_poll_interval, or a rebalance loses the group")
+        return self
+
+    def client(self, servers: str) -> dict[str, Any]:
+        """librdkafka settings that every client shares."""
+        config: dict[str, Any] = {"bootstrap.servers": servers, "security.protocol": self.security_protocol}
+        for name, value in (
+            ("ssl.ca.location", self.ca_file),
+            ("sasl.mechanism", self.sasl_mechanism),
+            ("sasl.username", self.sasl_username),
+            ("sasl.password", self.sasl_password),
+        ):
+            if value:
+                config[name] = value
+        return config | self.librdkafka
+
+    def consumer(self, servers: str, group: str) -> dict[str, Any]:
+        """librdkafka settings of the worker's consumer."""
+        config = self.client(servers) | {
+            "group.id": group,
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            # Positions are resolved at assignment; one that leaves the log later must be an error, never a jump.
+            "auto.offset.reset": "error",
+            "max.poll.interval.ms": round(self.max_poll_interval * 1000),
+        }
+        config.setdefault("queued.max.messages.kbytes", max(1024, self.max_in_flight_bytes // 2048))
+        config.setdefault("fetch.wait.max.ms", 100)
+        if self.group_instance_id:
+            config["group.instance.id"] = self.group_instance_id
+        if self.assignment == "consumer":
+            config["group.protocol"] = "consumer"
+        else:
+            config["partition.assignment.strategy"] = self.assignment
+            session = min(self.session_timeout, self.max_poll_interval)
+            config["session.timeout.ms"] = round(session * 1000)
+            config.setdefault("heartbeat.interval.ms", round(min(session / 3, 3.0) * 1000))
+        return config
+
+    def producer(self, servers: str, transactional_id: str | None) -> dict[str, Any]:
+        """librdkafka settings of a producer; ``murmur2_random`` is the Java client's partitioner."""
+        config = self.client(servers) | {"enable.idempotence": True, "partitioner": "murmur2_random"}
+        if transactional_id is not None:
+            config["transactional.id"] = transactional_id
+            config["transaction.timeout.ms"] = round(self.transaction_timeout * 1000)
+        return config

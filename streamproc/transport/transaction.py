@@ -1,0 +1,354 @@
+"""Carries out one transaction at a time, on the commit thread: outcomes and progress together (KIP-98, KIP-447).
+
+Three branches of errors. *Retriable*: the same call again. *Requires abort*: abort; the caller forms a new
+transaction from what is still live. *Fatal, fenced or in doubt*: a commit that may or may not have taken effect is
+only ever committed again; when that is impossible the producer is replaced (`init_transactions` fences its
+predecessor and finishes what it left), and the group's progress, read stably, tells what took effect.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from faust.types import TP
+
+from streamproc.transport.errors import TransportError
+from streamproc.transport.offsets import Offsets
+from streamproc.transport.outcomes import Batch, Entry, Loose, Outcome
+from streamproc.transport.progress import Progress
+
+logger = logging.getLogger(__name__)
+
+_CALL_S = 5.0
+_PAUSE_S = 0.05
+
+#: The broker will refuse this record however often it is sent.
+_REFUSED = frozenset(
+    {
+        KafkaError.MSG_SIZE_TOO_LARGE,
+        KafkaError.INVALID_RECORD,
+        KafkaError._INVALID_DIFFERENT_RECORD,
+        KafkaError.INVALID_MSG,
+        KafkaError.INVALID_TIMESTAMP,
+        KafkaError.RECORD_LIST_TOO_LARGE,
+    }
+)
+#: A person must change something.
+_FATAL = frozenset(
+    {
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+        KafkaError._AUTHENTICATION,
+        KafkaError.UNKNOWN_TOPIC_OR_PART,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError.TOPIC_EXCEPTION,
+        KafkaError.UNSUPPORTED_VERSION,
+        KafkaError.INVALID_TRANSACTION_TIMEOUT,
+        KafkaError.OFFSET_METADATA_TOO_LARGE,
+        KafkaError.FENCED_INSTANCE_ID,
+    }
+)
+#: While these were reported, a request may have been sent twice or be on its way still.
+_LINK = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE})
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """It took effect."""
+
+
+@dataclass(frozen=True, slots=True)
+class Aborted:
+    """It took no effect; form another."""
+
+    reason: str
+    #: The generation was refused: wait for a newer one.
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """It took no effect, because the broker will never take one of these."""
+
+    reason: str
+    topic: str
+    entries: list[Entry] = field(default_factory=list)
+    loose: list[Loose] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class InDoubt:
+    """Whether it took effect, the group's committed progress tells."""
+
+    committed: dict[TP, Progress]
+
+
+Verdict = Committed | Aborted | Refused | InDoubt
+
+
+class Stopped(Exception):  # noqa: N818
+    """The worker stops while a call is being tried again."""
+
+
+class _Refusal(Exception):  # noqa: N818
+    """Some records of this transaction are refused for good."""
+
+    def __init__(self, refused: Refused) -> None:
+        self.refused = refused
+
+
+class Committer(ABC):
+    """Produces outcomes and commits progress. All methods block, and are called from one thread."""
+
+    def __init__(self, config: dict[str, Any], stopped: Callable[[], bool]) -> None:
+        self._config = config | {"error_cb": self._on_error}
+        self._stopped = stopped
+        self._producer: Producer | None = None
+        #: A connection failed since this was last cleared.
+        self._link_failed = False
+        self._failures: list[tuple[KafkaError, Entry | Loose, Outcome]] = []
+
+    @abstractmethod
+    def open(self) -> None:
+        """Make the producer ready.
+
+        Raises:
+            TransportError: the brokers refuse it.
+            Stopped: the worker stops before the brokers answer.
+        """
+
+    @abstractmethod
+    def commit(self, batch: Batch) -> Verdict:
+        """Carry a transaction out.
+
+        Raises:
+            TransportError: a person must change something.
+            Stopped: the worker stops before the brokers answer.
+        """
+
+    def close(self) -> None:
+        """Let the producer go; what it has not sent is dropped. A later commit opens another."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            producer.purge()
+
+    def produce(self, batch: Batch) -> None:
+        """Send the batch's records and wait for their acknowledgement."""
+        producer = self._producer
+        assert producer is not None
+        self._failures.clear()
+        sources: list[tuple[Entry | Loose, Outcome]] = [*batch.outcomes]
+        sources += [(loose, loose.outcome) for loose in batch.loose]
+        for source, outcome in sources:
+            self._send(producer, source, outcome)
+            if batch.isolated:
+                # Brokers judge a whole produce batch; alone, a record answers for itself.
+                self._flush(producer)
+        self._flush(producer)
+        self._judge()
+
+    def _send(self, producer: Producer, source: Entry | Loose, outcome: Outcome) -> None:
+        def delivered(error: KafkaError | None, _message: Any) -> None:
+            if error is not None:
+                self._failures.append((error, source, outcome))
+
+        extra: dict[str, Any] = {}
+        if outcome.partition is not None:
+            extra["partition"] = outcome.partition
+        if outcome.timestamp is not None:
+            extra["timestamp"] = outcome.timestamp
+        if outcome.headers is not None:
+            extra["headers"] = outcome.headers
+        while True:
+            try:
+                producer.produce(outcome.topic, value=outcome.value, key=outcome.key, on_delivery=delivered, **extra)
+                producer.poll(0)
+                return
+            except BufferError:
+                producer.poll(_PAUSE_S)
+            except KafkaException as error:
+                if error.args[0].code() in _REFUSED:
+                    # Refused before it was sent: this record is the guilty one.
+                    raise _Refusal(_refused(error.args[0], [(source, outcome)])) from error
+                raise
+
+    def _flush(self, producer: Producer) -> None:
+        while producer.flush(_CALL_S):
+            if self._stopped():
+                raise Stopped
+
+    def _judge(self) -> None:
+        if not self._failures:
+            return
+        for error, _, outcome in self._failures:
+            if error.code() in _FATAL:
+                raise TransportError(f"Kafka refuses to write to topic {outcome.topic!r}: {error.str()}")
+        refused = [(source, outcome) for error, source, outcome in self._failures if error.code() in _REFUSED]
+        first = self._failures[0][0]
+        if refused:
+            codes = [error for error, _, _ in self._failures if error.code() in _REFUSED]
+            named = [error for error in codes if error.code() != KafkaError._INVALID_DIFFERENT_RECORD]
+            raise _Refusal(_refused((named or codes)[0], refused))
+        raise KafkaException(first)
+
+    def _again(self, call: Callable[..., Any], *args: Any) -> bool:
+        """Make a call until it succeeds. Returns whether it was made more than once."""
+        repeated = False
+        while True:
+            try:
+                call(*args)
+                return repeated
+            except KafkaException as error:
+                reason: KafkaError = error.args[0]
+                if not reason.retriable() or reason.fatal() or reason.txn_requires_abort():
+                    raise
+                if self._stopped():
+                    raise Stopped from error
+                logger.info("%s: %s; the same call again", getattr(call, "__name__", call), reason.name())
+                repeated = True
+                time.sleep(_PAUSE_S)
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.code() in _LINK:
+            self._link_failed = True
+
+
+class TransactionalCommitter(Committer):
+    """Exactly-once: outcomes and progress in one transaction."""
+
+    def __init__(self, config: dict[str, Any], offsets: Offsets, stopped: Callable[[], bool]) -> None:
+        super().__init__(config, stopped)
+        self._offsets = offsets
+
+    def open(self) -> None:
+        producer = Producer(self._config)
+        try:
+            self._again(producer.init_transactions, _CALL_S)
+        except KafkaException as error:
+            raise TransportError(f"Kafka does not grant a transactional producer: {error.args[0].str()}") from error
+        self._producer = producer
+
+    def commit(self, batch: Batch) -> Verdict:
+        if self._producer is None:
+            self.open()
+        producer = self._producer
+        assert producer is not None
+        try:
+            self._again(producer.begin_transaction)
+            self.produce(batch)
+            self._send_offsets(producer, batch)
+        except _Refusal as refusal:
+            self._abort(producer)
+            return refusal.refused
+        except KafkaException as error:
+            return self._give_up(producer, error.args[0])
+        return self._finish(producer, batch)
+
+    def _send_offsets(self, producer: Producer, batch: Batch) -> None:
+        if batch.metadata is not None and batch.offers:
+            offsets = [
+                TopicPartition(*assignment.tp, offer.progress.base, offer.metadata)
+                for assignment, offer in batch.offers
+            ]
+            self._again(producer.send_offsets_to_transaction, offsets, batch.metadata, _CALL_S)
+
+    def _finish(self, producer: Producer, batch: Batch) -> Verdict:
+        """Commit. From here on only the brokers know whether the transaction takes effect."""
+        self._link_failed = False
+        try:
+            repeated = self._again(producer.commit_transaction, _CALL_S)
+        except KafkaException as error:
+            logger.warning("A commit is in doubt (%s): the group's progress will tell", error.args[0].name())
+            self.close()
+            self.open()  # fences the transaction, or finishes it if its commit had been accepted
+            return InDoubt(self._offsets.committed([assignment.tp for assignment, _ in batch.offers]))
+        if repeated or self._link_failed:
+            # The request may be on its way a second time and would end the *next* transaction, since the protocol
+            # before KIP-890 does not change the epoch between transactions: a new producer fences it off.
+            self.close()
+        return Committed()
+
+    def _give_up(self, producer: Producer, error: KafkaError) -> Verdict:
+        """The transaction failed before its commit was asked for: it takes no effect."""
+        if error.code() in _FATAL:
+            raise TransportError(f"Kafka refuses the transaction: {error.str()}")
+        if error.fatal() or not error.txn_requires_abort():
+            logger.warning("The producer must be replaced: %s", error.name())
+            self.close()
+        else:
+            self._abort(producer)
+        return Aborted(error.name(), stale=error.code() in _STALE)
+
+    def _abort(self, producer: Producer) -> None:
+        self._link_failed = False
+        try:
+            repeated = self._again(producer.abort_transaction, _CALL_S)
+        except KafkaException as error:
+            logger.warning("The producer must be replaced, its abort failed: %s", error.args[0].name())
+            repeated = True
+        if repeated or self._link_failed:
+            self.close()
+
+
+#: The group moved on without this generation: routine around a rebalance.
+_STALE = frozenset(
+    {
+        KafkaError.ILLEGAL_GENERATION,
+        KafkaError.UNKNOWN_MEMBER_ID,
+        KafkaError.STALE_MEMBER_EPOCH,
+        KafkaError.FENCED_MEMBER_EPOCH,
+        KafkaError.REBALANCE_IN_PROGRESS,
+    }
+)
+
+
+class PlainCommitter(Committer):
+    """At least once: outcomes first, then progress. A crash in between produces the outcomes again."""
+
+    def __init__(
+        self,
+        config: dict[str, Any],
+        commit_offsets: Callable[[list[TopicPartition]], None],
+        stopped: Callable[[], bool],
+    ) -> None:
+        """``commit_offsets``: commits through the consumer, blocking; raises KafkaException."""
+        super().__init__(config, stopped)
+        self._commit_offsets = commit_offsets
+
+    def open(self) -> None:
+        self._producer = Producer(self._config)
+
+    def commit(self, batch: Batch) -> Verdict:
+        try:
+            self.produce(batch)
+            if batch.offers:
+                self._commit_offsets(
+                    [
+                        TopicPartition(*assignment.tp, offer.progress.base, offer.metadata)
+                        for assignment, offer in batch.offers
+                    ]
+                )
+        except _Refusal as refusal:
+            return refusal.refused
+        except KafkaException as error:
+            reason: KafkaError = error.args[0]
+            if reason.code() in _FATAL:
+                raise TransportError(f"Kafka refuses the commit: {reason.str()}") from error
+            return Aborted(reason.name(), stale=reason.code() in _STALE)
+        return Committed()
+
+
+def _refused(error: KafkaError, sources: list[tuple[Entry | Loose, Outcome]]) -> Refused:
+    entries = {id(source): source for source, _ in sources if isinstance(source, Entry)}
+    loose = [source for source, _ in sources if isinstance(source, Loose)]
+    return Refused(error.name(), sources[0][1].topic, list(entries.values()), loose)
