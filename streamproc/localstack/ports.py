@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import socket
+import urllib.parse
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,8 +53,24 @@ def is_free(port: int) -> bool:
     return True
 
 
-def accepts(port: int) -> bool:
+def accepts(port: int, host: str = HOST) -> bool:
     """Whether something listens on this port."""
-    with socket.socket() as probe:
-        probe.settimeout(1.0)
-        return probe.connect_ex((HOST, port)) == 0
+    try:
+        with socket.create_connection((host, port), timeout=2.0):
+            return True
+    except OSError:
+        return False
+
+
+def reachable(address: str) -> bool:
+    """Whether one of the servers that ``address`` names (a URL, or host:port separated by commas) is there."""
+    return any(_reachable(server.strip()) for server in address.split(","))
+
+
+def _reachable(server: str) -> bool:
+    url = urllib.parse.urlsplit(server if "://" in server else f"//{server}")
+    try:
+        port = url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
+    except ValueError:
+        return False
+    return url.hostname is not None and port > 0 and accepts(port, url.hostname)

@@ -81,9 +81,12 @@ def _wait_gone(family: Sequence[psutil.Process], timeout_s: float) -> bool:
 
 
 def _runs(process: psutil.Process) -> bool:
-    # A zombie has ended; only its parent has not asked about it yet.
+    # A zombie has ended and only its parent has not asked about it yet; but other threads may still be ending, and
+    # hold its ports until then.
     try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+        if process.status() == psutil.STATUS_ZOMBIE:
+            return process.num_threads() > 1
+        return process.is_running()
     except psutil.NoSuchProcess:
         return False
 

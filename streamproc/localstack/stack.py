@@ -16,6 +16,7 @@ from streamproc.localstack import kafka, registry, state, triton
 from streamproc.localstack.errors import StackError
 from streamproc.localstack.kafka import KafkaPart
 from streamproc.localstack.packages import Report, log_progress
+from streamproc.localstack.ports import reachable
 from streamproc.localstack.processes import ProcessRef
 from streamproc.localstack.registry import RegistryPart
 from streamproc.localstack.triton import TritonPart
@@ -164,7 +165,7 @@ class LocalStack:
         kind = KINDS[name]
         given = os.environ.get(kind.variable, "")
         if given:
-            return Status("up" if kind.answers(given) else "down", "environment", given, None, "")
+            return Status("up" if reachable(given) else "down", "environment", given, None, "")
         if part is None or not part.process.alive():
             return Status("down", "stack", "", None, "")
         return Status("up" if kind.answers(part.address) else "silent", "stack", part.address, part.pid, part.log)
@@ -173,8 +174,9 @@ class LocalStack:
         kind = KINDS[name]
         given = os.environ.get(kind.variable, "")
         if given:
-            if not kind.answers(given):
-                raise StackError(f"{name} does not answer at {given}, which {kind.variable} names")
+            # Whether it also lets us in is asked by whoever has the credentials.
+            if not reachable(given):
+                raise StackError(f"{name}: nothing listens at {given}, which {kind.variable} names")
             self._report(f"{name} is given by {kind.variable}: {given}")
             return given
         part = known.get(name)

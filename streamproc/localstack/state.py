@@ -53,15 +53,22 @@ def write(folder: Path, parts: dict[str, PartState]) -> None:
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Hold the stack in ``folder`` (made if missing), so that no other command starts or ends it meanwhile."""
+    held = _hold(folder)
+    try:
+        yield
+    finally:
+        os.close(held)
+
+
+def _hold(folder: Path) -> int:
     while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
+        if folder.exists() and not folder.is_dir():
+            raise StackError(f"{folder} is not a folder")
+        # Whoever held the lock may have removed the folder in between: then that is the lock of nothing.
+        with contextlib.suppress(FileNotFoundError, FileExistsError):
+            folder.mkdir(parents=True, exist_ok=True)
+            held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             fcntl.flock(held, fcntl.LOCK_EX)
-            # Whoever held the lock may have removed the folder: then this is the lock of nothing.
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(os.fstat(held), folder.stat()):
-                    yield
-                    return
-        finally:
+            if folder.exists() and os.path.samestat(os.fstat(held), folder.stat()):
+                return held
             os.close(held)

@@ -67,7 +67,10 @@ class TritonPart:
                 f"--grpc-port={grpc}",
                 f"--http-port={http}",
                 f"--metrics-port={metrics}",
+                # A model states its whole configuration: it is not loaded twice, once to ask it.
                 "--disable-auto-complete-config",
+                # Warnings and errors only: the reason of a failure is then among the log's last lines.
+                "--log-info=false",
             ]
             self.process = spawn(command, self.log, _environment(server, self._python()), tie=self._tie)
             spawned()
