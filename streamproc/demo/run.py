@@ -1,0 +1,161 @@
+"""One run of the demonstration: stack, schemas, topics, worker, readings, outcomes; and everything down again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from streamproc import settings as settings_module
+from streamproc import topics
+from streamproc.contracts.events import Activity
+from streamproc.demo import exchange
+from streamproc.demo.activities import make_activities
+from streamproc.demo.exchange import Outcome, OutcomeDecoder, OutcomeReader, Published
+from streamproc.demo.judging import Row, match
+from streamproc.demo.progress import Display
+from streamproc.demo.readings import demo_readings
+from streamproc.demo.worker import Worker, environment_of
+from streamproc.localstack.errors import StackError
+from streamproc.localstack.processes import log_tail
+from streamproc.localstack.stack import LocalStack
+from streamproc.settings import Settings
+
+OUTCOMES_TIMEOUT_S = 90.0
+"""How long the outcomes of all activities may take; what is not there then is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run has shown. ``left_up``: the stack still runs and, if ``worker_log`` is set, a worker too.
+
+    ``environment``: the variables that point a process at the stack.
+    """
+
+    rows: list[Row]
+    environment: Mapping[str, str]
+    left_up: bool
+    worker_log: Path | None
+
+
+def run(folder: Path, display: Display, *, keep: bool) -> Run:
+    """Publish the demonstration's readings to the local stack in ``folder`` and collect what becomes of them.
+
+    A stack that is up already is used and left up, as is a worker that an earlier run has kept (a new one takes its
+    place); otherwise all is taken down, unless ``keep``.
+
+    Raises:
+        StackError: a part or the worker does not come up.
+        StreamprocError: settings, the registry or Kafka.
+        EspeakError: espeak-ng is not installed.
+    """
+    settings_module.load()  # What is wrong is said before anything starts.
+    stack = LocalStack(folder, tie=not keep, report=display.say)
+    was_up = any(part.pid is not None for part in stack.status().values())
+    readings = demo_readings()
+    with ExitStack() as cleanup:
+        with display.waiting("starting the stack"):
+            settings = _bring_up(stack)
+        if not keep and not was_up:
+            cleanup.callback(_take_down, stack, display)
+        prepare(settings, display)
+        worker = Worker(folder)
+        keep_worker = worker.end_kept() or keep
+        if not keep_worker:
+            cleanup.callback(worker.clean)
+            cleanup.callback(worker.end)
+        display.say("the worker is starting; meanwhile the readings are spoken")
+        with display.waiting("starting the worker"), worker.starting(settings, keep=keep_worker):
+            activities = make_activities(readings, worker.clips)
+        display.say(f"the worker consumes; its log: {worker.log}")
+        published, outcomes = _exchange(settings, activities, worker, display, end_worker=not keep_worker)
+    return Run(
+        match(readings, published, outcomes),
+        environment_of(settings),
+        keep or was_up,
+        worker.log if keep_worker else None,
+    )
+
+
+def _bring_up(stack: LocalStack) -> Settings:
+    """The settings, with the addresses of the stack's parts."""
+    addresses = stack.up()
+    tree = settings_module.load()
+    return tree.model_copy(
+        update={
+            "kafka": tree.kafka.model_copy(update={"bootstrap_servers": addresses.kafka_bootstrap}),
+            "registry": tree.registry.model_copy(update={"url": addresses.registry_url}),
+            "triton": tree.triton.model_copy(update={"url": addresses.triton_url}),
+        }
+    )
+
+
+def _take_down(stack: LocalStack, display: Display) -> None:
+    stack.down()
+    display.say("the stack is down")
+
+
+def prepare(settings: Settings, display: Display) -> None:
+    """Register the schemas and create the topics, where they are missing.
+
+    Raises:
+        StackError: the registry refuses; with its reason.
+    """
+    # The very command that operators run, and the only thing that may register.
+    command = [sys.executable, "-m", "streamproc", "schemas", "register"]
+    environment = {**os.environ, **environment_of(settings)}
+    registered = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
+    if registered.returncode:
+        raise StackError(f"the schemas cannot be registered:\n{registered.stderr.strip()}")
+    topics.create(settings.kafka)
+    display.say("schemas are registered, topics are there")
+
+
+def _exchange(
+    settings: Settings, activities: Sequence[Activity], worker: Worker, display: Display, *, end_worker: bool
+) -> tuple[list[Published], list[Outcome]]:
+    """Publish, and wait for an outcome of each activity; then read on to the end, to see any duplicate.
+
+    ``end_worker``: let the worker leave before the last look.
+    """
+    reader = OutcomeReader(settings.kafka)
+    with asyncio.Runner() as runner, _closing(reader, OutcomeDecoder(settings), runner) as decoder:
+        published = exchange.publish(settings, activities)
+        display.say(f"{len(published)} activities are published")
+        waiting = {place.position for place in published}
+        outcomes: list[Outcome] = []
+        deadline = time.monotonic() + OUTCOMES_TIMEOUT_S
+        with display.counting("outcomes", len(published)) as count:
+            while waiting and time.monotonic() < deadline:
+                message = reader.poll(0.2)
+                if message is None:
+                    _check_alive(worker)
+                    continue
+                outcomes.append(runner.run(decoder.decode(message)))
+                waiting.discard(outcomes[-1].source)
+                count(len(published) - len(waiting))
+        display.say(f"{len(published) - len(waiting)} of {len(published)} activities have their outcome")
+        if end_worker:
+            worker.end()
+        outcomes += [runner.run(decoder.decode(message)) for message in reader.rest()]
+    return published, outcomes
+
+
+@contextmanager
+def _closing(reader: OutcomeReader, decoder: OutcomeDecoder, runner: asyncio.Runner) -> Iterator[OutcomeDecoder]:
+    try:
+        yield decoder
+    finally:
+        runner.run(decoder.close())
+        reader.close()
+
+
+def _check_alive(worker: Worker) -> None:
+    if worker.process is not None and not worker.process.alive():
+        raise StackError(f"the worker has ended.\n{log_tail(worker.log)}")

@@ -1,0 +1,111 @@
+"""The demonstration's worker: a process of its own, as an operator would run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from streamproc.localstack import state
+from streamproc.localstack.packages import cache_folder
+from streamproc.localstack.ports import claimed_ports
+from streamproc.localstack.processes import ProcessRef, spawn, wait_ready
+from streamproc.settings import Kafka, Settings, variable
+
+NAME = "worker"
+"""The worker's name among the parts of a local stack, and its folder there."""
+
+START_TIMEOUT_S = 60.0
+DRAIN_TIMEOUT_S = 20.0
+_DEFAULT_PORT = 6066
+
+
+class Worker:
+    """A worker whose log and clips lie in ``folder``/worker, where ``folder`` is a local stack's."""
+
+    def __init__(self, folder: Path) -> None:
+        self._stack = folder.resolve()
+        self.folder = self._stack / NAME
+        self.clips = self.folder / "clips"
+        self.log = self.folder / "worker.log"
+        self.process: ProcessRef | None = None
+
+    def end_kept(self) -> bool:
+        """End the worker that an earlier demonstration left up in this folder; whether there was one."""
+        with state.locked(self._stack):
+            parts = state.read(self._stack)
+            kept = parts.pop(NAME, None)
+            if kept is None:
+                return False
+            was_alive = kept.process.alive()
+            kept.process.end(DRAIN_TIMEOUT_S)
+            state.write(self._stack, parts)
+        return was_alive
+
+    @contextmanager
+    def starting(self, settings: Settings, *, keep: bool) -> Iterator[None]:
+        """Start it, run the block meanwhile, and wait until it consumes.
+
+        ``keep``: it outlives this process, and `streamproc local down` ends it.
+
+        Raises:
+            StackError: it does not come up; with its last log lines.
+        """
+        self.clips.mkdir(parents=True, exist_ok=True)
+        with claimed_ports(cache_folder() / "ports", _DEFAULT_PORT) as (port,):
+            environment = {**os.environ, **environment_of(settings), variable("web", "port"): str(port)}
+            prefixes = [*settings.audio.allowed_prefixes, f"{self.clips.as_uri()}/"]
+            environment[variable("audio", "allowed_prefixes")] = json.dumps(prefixes)
+            command = [sys.executable, "-m", "streamproc", "worker"]
+            self.process = spawn(command, self.log, environment, tie=not keep)
+            if keep:
+                with state.locked(self._stack):
+                    address = f"http://127.0.0.1:{port}"
+                    part = state.PartState(address, self.process.pid, self.process.started, str(self.log))
+                    state.write(self._stack, {**state.read(self._stack), NAME: part})
+            yield
+            wait_ready("the worker", self.process, self.log, lambda: consuming(settings.kafka), START_TIMEOUT_S)
+
+    def end(self) -> None:
+        """Let it finish what it has, and end it."""
+        if self.process is not None:
+            self.process.end(DRAIN_TIMEOUT_S)
+            self.process = None
+
+    def clean(self) -> None:
+        """Remove its log and clips."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def environment_of(settings: Settings) -> Mapping[str, str]:
+    """The variables that point a process at the parts that ``settings`` name."""
+    return {
+        variable("kafka", "bootstrap_servers"): settings.kafka.bootstrap_servers,
+        variable("registry", "url"): settings.registry.url,
+        variable("triton", "url"): settings.triton.url,
+    }
+
+
+def consuming(kafka: Kafka) -> bool:
+    """Whether every partition of the activity topic belongs to a member of the workers' group."""
+    client = AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0})
+    try:
+        group = client.describe_consumer_groups([kafka.group_id], request_timeout=5)[kafka.group_id].result()
+        topic = client.list_topics(kafka.activity_topic, timeout=5).topics[kafka.activity_topic]
+    except KafkaException:
+        return False
+    assigned = {
+        place.partition
+        for member in group.members
+        if member.assignment is not None
+        for place in member.assignment.topic_partitions
+        if place.topic == kafka.activity_topic
+    }
+    return set(topic.partitions) <= assigned
