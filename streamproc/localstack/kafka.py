@@ -161,7 +161,8 @@ class KafkaPart:
         if (self.folder / "data" / "meta.properties").exists():
             return
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        arguments = ["kafka.tools.StorageTool", "format", "-t", cluster_id, "-c", str(properties)]
+        # One argument: an id may begin with a dash.
+        arguments = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(properties)]
         done = subprocess.run([*command, *arguments], capture_output=True, text=True, timeout=60, check=False)
         if done.returncode != 0:
             raise StackError(f"Kafka could not format {self.folder / 'data'}:\n{done.stdout}{done.stderr}")

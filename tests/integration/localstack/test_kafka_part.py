@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,6 +72,16 @@ def test_a_group_of_the_new_protocol_gets_its_partitions(kafka: KafkaPart) -> No
     assert message is not None
     assert message.value() == b"7"
     consumer.close()
+
+
+def test_any_cluster_id_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(uuid, "uuid4", lambda: uuid.UUID(int=0xF8 << 120 | 7))  # In base64: "-AAA…".
+    part = KafkaPart(tmp_path / "kafka")
+    try:
+        part.start()
+        assert "cluster.id=-" in (part.folder / "data" / "meta.properties").read_text()
+    finally:
+        part.stop()
 
 
 def test_a_misspelt_topic_is_not_made(kafka: KafkaPart) -> None:
