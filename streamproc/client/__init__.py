@@ -1,0 +1,45 @@
+"""What upstream and downstream teams use: publish activities, read results.
+
+```python
+connection = Connection(bootstrap_servers="kafka:9092", registry_url="http://registry:8081")
+with ActivityPublisher(connection, source="/my-service") as publisher:
+    receipt = publisher.send(activity).result()
+for result in ResultSubscriber(connection, group_id="my-service"):
+    ...
+```
+"""
+
+from streamproc.client.connection import Connection
+from streamproc.client.publisher import ActivityPublisher, Receipt
+from streamproc.client.subscriber import ResultSubscriber, ResultSubscriberV2
+from streamproc.contracts.events import (
+    Activity,
+    Audio,
+    Codec,
+    Phrase,
+    PhraseStatus,
+    ReferenceWord,
+    Result,
+    ResultStatus,
+    Verdict,
+)
+from streamproc.errors import ErrorCode, StreamprocError
+
+__all__ = [
+    "Activity",
+    "ActivityPublisher",
+    "Audio",
+    "Codec",
+    "Connection",
+    "ErrorCode",
+    "Phrase",
+    "PhraseStatus",
+    "Receipt",
+    "ReferenceWord",
+    "Result",
+    "ResultStatus",
+    "ResultSubscriber",
+    "ResultSubscriberV2",
+    "StreamprocError",
+    "Verdict",
+]

@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from streamproc.errors import ErrorCode, StreamprocError
 
 if TYPE_CHECKING:
     from confluent_kafka.schema_registry import AsyncSchemaRegistryClient, SchemaRegistryError
-
-    from streamproc.settings import Registry as RegistrySettings
 
 T = TypeVar("T")
 
@@ -25,10 +24,45 @@ _REFUSALS = {404, 409, 422}
 """No such thing; not compatible; not a valid schema."""
 
 
+class Secret(Protocol):
+    """A secret that shows itself only when asked, for example pydantic's SecretStr."""
+
+    def get_secret_value(self) -> str:
+        """The secret; empty: none."""
+
+
+class RegistryAccess(Protocol):
+    """How to reach a registry; the settings have it, and the clients' Connection."""
+
+    @property
+    def url(self) -> str:
+        """Base URL of its API."""
+
+    @property
+    def username(self) -> str:
+        """User for basic authentication; empty: none."""
+
+    @property
+    def password(self) -> Secret:
+        """Password for basic authentication."""
+
+    @property
+    def token(self) -> Secret:
+        """Bearer token; wins over user and password."""
+
+    @property
+    def ca_file(self) -> Path | None:
+        """Certificates to trust, in PEM."""
+
+    @property
+    def timeout(self) -> float:
+        """Seconds to wait for an answer."""
+
+
 class Registry:
     """A schema registry with Confluent's API. Use it in one event loop; ``close`` it in the same."""
 
-    def __init__(self, settings: RegistrySettings) -> None:
+    def __init__(self, settings: RegistryAccess) -> None:
         self.url = settings.url
         self._timeout = settings.timeout
         self._configuration = _client_configuration(settings)
@@ -161,7 +195,7 @@ class Registry:
 
     def _unavailable(self, reason: str) -> StreamprocError:
         return StreamprocError(
-            ErrorCode.REGISTRY_UNAVAILABLE, f"the schema registry at {self.url} gives no answer: {reason}"
+            ErrorCode.REGISTRY_UNAVAILABLE, f"the schema registry at {self.url} gives no sensible answer: {reason}"
         )
 
 
@@ -173,7 +207,7 @@ def _is_registrys(error: SchemaRegistryError) -> bool:
     return isinstance(error.error_code, int) and error.error_code > 0
 
 
-def _client_configuration(settings: RegistrySettings) -> dict[str, Any]:
+def _client_configuration(settings: RegistryAccess) -> dict[str, Any]:
     """The settings under the names of Confluent's client; it has no timeout unless it is given one."""
     configuration: dict[str, Any] = {
         "url": settings.url,

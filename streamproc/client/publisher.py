@@ -1,0 +1,188 @@
+"""Publishing activities: typed, checked before they leave, confirmed by Kafka."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import threading
+import time
+from concurrent.futures import Future
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from streamproc.client.connection import Connection, RegistryConnection
+from streamproc.client.rules import validate
+from streamproc.contracts.cloudevents import ACTIVITY_TYPE, Headers, event_headers
+from streamproc.contracts.codec import ActivityEncoder
+from streamproc.contracts.events import Activity
+from streamproc.contracts.registry import Registry
+from streamproc.errors import ErrorCode, StreamprocError
+
+ACTIVITY_TOPIC = "reading.activity.v1"
+
+_POLL_SECONDS = 0.1
+_FULL_QUEUE_WAIT = 0.01
+_TOO_LARGE = KafkaError.MSG_SIZE_TOO_LARGE
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Kafka's confirmation: the record is on all in-sync replicas. A result's ``source`` is equal to it."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class ActivityPublisher:
+    """Publishes activities in order of ``send``, each learner's to one partition.
+
+    Use it as a context manager, ``with`` or ``async with``; one publisher serves all threads of a process. Records
+    are batched and sent by an idempotent producer: none is lost or doubled by its retries.
+
+    Args:
+        connection: where Kafka and the registry are.
+        source: who publishes, as a URI reference, for example "/reading-app"; CloudEvents' source.
+        topic: where to.
+    """
+
+    def __init__(self, connection: Connection, *, source: str, topic: str = ACTIVITY_TOPIC) -> None:
+        self._connection = connection
+        self._source = source
+        self._topic = topic
+        self._registry = Registry(RegistryConnection.of(connection))
+        self._encoder = ActivityEncoder(self._registry, topic)
+        self._producer: Producer | None = None
+        self._poller: threading.Thread | None = None
+        self._closing = threading.Event()
+
+    def send(self, activity: Activity, *, traceparent: str | None = None) -> Future[Receipt]:
+        """Queue an activity; the future is done when Kafka has confirmed or refused it.
+
+        Waits while the producer's queue is full. In asynchronous code await ``publish`` instead.
+
+        Args:
+            activity: what to publish.
+            traceparent: W3C trace context; default: that of the current OpenTelemetry span, if there is one.
+
+        Raises:
+            StreamprocError: ACTIVITY_INVALID, at once, with every problem; the future raises KAFKA_UNAVAILABLE.
+        """
+        record = self._record(activity, traceparent)
+        while (future := self._queue(record)) is None:
+            time.sleep(_FULL_QUEUE_WAIT)
+        return future
+
+    async def publish(self, activity: Activity, *, traceparent: str | None = None) -> Receipt:
+        """``send`` and wait for Kafka's confirmation; a cancelled wait does not recall the activity."""
+        record = self._record(activity, traceparent)
+        while True:
+            future = self._queue(record)
+            if future is not None:
+                return await asyncio.shield(asyncio.wrap_future(future))
+            await asyncio.sleep(_FULL_QUEUE_WAIT)
+
+    def close(self) -> None:
+        """Wait until everything that was sent is confirmed or refused, then disconnect."""
+        if self._producer is not None:
+            self._producer.flush()
+            self._closing.set()
+            assert self._poller is not None
+            self._poller.join()
+            self._producer = None
+
+    def __enter__(self) -> Self:
+        asyncio.run(self._look_up_schema())
+        self._open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        await self._look_up_schema()
+        self._open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await asyncio.to_thread(self.close)
+
+    async def _look_up_schema(self) -> None:
+        try:
+            await self._encoder.start()
+        finally:
+            await self._registry.close()
+
+    def _open(self) -> None:
+        self._closing.clear()
+        self._producer = Producer(
+            {
+                "bootstrap.servers": self._connection.bootstrap_servers,
+                "enable.idempotence": True,
+                "compression.type": "zstd",
+                "linger.ms": 20,
+                "log_level": 0,
+                **self._connection.kafka,
+            }
+        )
+        self._poller = threading.Thread(target=self._poll, name="activity-publisher", daemon=True)
+        self._poller.start()
+
+    def _poll(self) -> None:
+        """Serve delivery reports, in a thread of its own: callers may be busy."""
+        producer = self._producer
+        assert producer is not None
+        while not self._closing.is_set():
+            producer.poll(_POLL_SECONDS)
+
+    def _record(self, activity: Activity, traceparent: str | None) -> dict[str, Any]:
+        validate(activity)
+        headers = event_headers(
+            ACTIVITY_TYPE, activity.activity_id, self._source, activity.activity_id, activity.submitted_at
+        )
+        return {
+            "key": activity.learner_id.encode(),
+            "value": self._encoder.encode(activity),
+            "headers": headers + _trace_headers(traceparent),
+        }
+
+    def _queue(self, record: dict[str, Any]) -> Future[Receipt] | None:
+        """Hand a record to the producer; None while its queue is full."""
+        if self._producer is None:
+            raise RuntimeError("the publisher is closed: use it inside 'with'")
+        future: Future[Receipt] = Future()
+
+        def confirm(error: KafkaError | None, message: Message) -> None:
+            if error is not None:
+                future.set_exception(StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"{self._topic}: {error.str()}"))
+            else:
+                place: tuple[Any, Any, Any] = (message.topic(), message.partition(), message.offset())
+                future.set_result(Receipt(*place))
+
+        # A future that somebody cancels must not fail in the callback.
+        future.set_running_or_notify_cancel()
+        try:
+            self._producer.produce(self._topic, on_delivery=confirm, **record)
+        except BufferError:
+            return None
+        except KafkaException as error:
+            code = ErrorCode.ACTIVITY_INVALID if error.args[0].code() == _TOO_LARGE else ErrorCode.KAFKA_UNAVAILABLE
+            raise StreamprocError(code, f"{len(record['value'])} bytes: {error.args[0].str()}") from error
+        return future
+
+
+def _trace_headers(traceparent: str | None) -> Headers:
+    if traceparent is None and "opentelemetry" in sys.modules:
+        from opentelemetry import propagate
+
+        carrier: dict[str, str] = {}
+        propagate.inject(carrier)
+        return [(name, value.encode()) for name, value in carrier.items()]
+    return [] if traceparent is None else [("traceparent", traceparent.encode())]
