@@ -13,15 +13,19 @@ from dataclasses import dataclass
 from typing import Any
 
 import structlog
+from aiokafka.errors import MessageSizeTooLargeError, TopicAuthorizationFailedError
 from faust import EventT, Stream, TopicT
 
-from streamproc.contracts.cloudevents import RESULT_TYPE, Headers, event_headers, trace_context
+from streamproc.contracts.cloudevents import RESULT_TYPE, event_headers, trace_context
 from streamproc.contracts.codec import ActivityDecoder, ResultEncoder
-from streamproc.contracts.events import SourcePosition
-from streamproc.deadletter.envelope import error_headers
-from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
-from streamproc.retrying import until_it_works
+from streamproc.contracts.events import Activity, SourcePosition
+from streamproc.deadletter.envelope import Headers, Source, Worker, error_headers, failure_of, header_list
+from streamproc.deadletter.quarantine import Quarantine
+from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
+from streamproc.intake import Intake
+from streamproc.retrying import Retries
 from streamproc.scoring.activity import ActivityScorer
+from streamproc.settings import Settings
 from streamproc.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
@@ -38,12 +42,27 @@ class Stages:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an activity record becomes: a record for the result topic or for the dead letter topic."""
+    """What an activity record becomes: a result, or with a fingerprint a dead letter."""
 
-    is_result: bool
     key: bytes | None
     value: bytes | None
     headers: Headers
+    fingerprint: str | None = None
+
+    @property
+    def is_result(self) -> bool:
+        """Whether it is a result."""
+        return self.fingerprint is None
+
+
+@dataclass(slots=True)
+class Record:
+    """An activity record that is being worked on, with what is known of it so far."""
+
+    message: Any
+    source: Source
+    retries: Retries
+    activity: Activity | None = None
 
 
 class ReadingAgent:
@@ -53,7 +72,8 @@ class ReadingAgent:
         stages: decode, score, encode.
         metrics: where outcomes are counted.
         results, dead_letters: the topics of the outcomes.
-        max_in_flight: records at once.
+        settings: how many records at once, the event's deadline, when to quarantine.
+        worker: who signs the dead letters.
         stop: called with the reason of a fatal failure; no outcome is written then.
     """
 
@@ -63,20 +83,26 @@ class ReadingAgent:
         metrics: Metrics,
         results: TopicT,
         dead_letters: TopicT,
-        max_in_flight: int,
+        settings: Settings,
+        worker: Worker,
         stop: Any,
     ) -> None:
         self._stages = stages
         self._metrics = metrics
         self._results = results
         self._dead_letters = dead_letters
-        self._places = asyncio.Semaphore(max_in_flight)
+        self._settings = settings
+        self._worker = worker
+        self._intake = Intake(self._intake_changed)
+        self._quarantine = Quarantine(settings.quarantine.percent, settings.quarantine.events)
+        self._places = asyncio.Semaphore(settings.worker.max_in_flight)
         self._tasks: set[asyncio.Task[None]] = set()
         self._stop = stop
 
     async def run(self, stream: Stream[bytes]) -> None:
         """Consume until cancelled."""
         async for event in stream.noack().events():
+            await self._intake.opened()
             await self._places.acquire()
             task = asyncio.create_task(self._work(event))
             self._tasks.add(task)
@@ -85,42 +111,70 @@ class ReadingAgent:
     async def _work(self, event: EventT[bytes]) -> None:
         self._metrics.started()
         try:
-            outcome = await self.outcome_of(event)
-            topic = self._results if outcome.is_result else self._dead_letters
-            # The record counts as written when Kafka has confirmed it, not when it is queued.
-            await (await topic.send(key=outcome.key, value=outcome.value, headers=outcome.headers))
+            record = self._record(event)
+            await self._write(await self.outcome_of(record), record)
             event.ack()
-        except StreamprocError as error:
+        except Exception as error:  # noqa: BLE001
+            # Without an outcome the record is not acknowledged: it is read again after a restart.
             self._stop(error)
         finally:
             self._metrics.finished()
             self._places.release()
 
-    async def outcome_of(self, event: EventT[bytes]) -> Outcome:
+    def _record(self, event: EventT[bytes]) -> Record:
+        message = event.message
+        position = SourcePosition(topic=message.topic, partition=message.partition, offset=message.offset)
+        timestamp = message.timestamp
+        source = Source(position, None if timestamp is None else round(timestamp * 1000), header_list(message.headers))
+        settings = self._settings
+        return Record(message, source, Retries(settings.event.deadline, settings.audio.not_found_grace, self._intake))
+
+    async def _write(self, outcome: Outcome, record: Record) -> None:
+        try:
+            await self._send(self._results if outcome.is_result else self._dead_letters, outcome)
+        except Exception as error:
+            if not outcome.is_result and _is_refused(error):
+                raise StreamprocError(
+                    ErrorCode.DEAD_LETTER_REFUSED,
+                    f"Kafka refuses a dead letter: {type(error.__cause__ or error).__name__}",
+                ) from error
+            if not (outcome.is_result and _is_too_large(error)):
+                raise
+            too_large = StreamprocError(ErrorCode.RESULT_TOO_LARGE, f"the result has {len(outcome.value or b'')} bytes")
+            await self._write(self._dead_letter(record, too_large), record)
+            return
+        self._watch(outcome, record)
+
+    async def _send(self, topic: TopicT, outcome: Outcome) -> None:
+        # aiokafka cannot write a record that has neither key nor value.
+        key = b"" if outcome.key is None and outcome.value is None else outcome.key
+        # The record counts as written when Kafka has confirmed it, not when it is queued.
+        headers: Any = outcome.headers  # Faust's type leaves out headers without a value.
+        await (await topic.send(key=key, value=outcome.value, headers=headers))
+
+    async def outcome_of(self, record: Record) -> Outcome:
         """Decide the outcome of one record.
 
         Raises:
             StreamprocError: fatal failures alone.
         """
-        message = event.message
-        source = SourcePosition(topic=message.topic, partition=message.partition, offset=message.offset)
+        source, retries = record.source.position, record.retries
         received = time.perf_counter()
         try:
-            activity = await until_it_works(lambda: self._stages.decoder.decode(message.value))
-            result = await self._stages.scorer.score(activity, source, received, time.perf_counter())
+            activity = record.activity = await retries.until_it_works(
+                Stage.DECODE, lambda: self._stages.decoder.decode(record.message.value)
+            )
+            result = await self._stages.scorer.score(activity, source, received, time.perf_counter(), retries)
             value = self._stages.encoder.encode(result)
         except StreamprocError as error:
             if error.code.error_class is ErrorClass.FATAL:
                 raise
-            return self._dead_letter(message, source, error)
+            return self._dead_letter(record, error)
         except Exception as error:  # noqa: BLE001
             # A bug in our code must not cost an event its outcome. The exception's message may quote the event: the
             # log gets the stack alone.
             log.error("unexpected failure", type=type(error).__name__, stack=traceback.format_tb(error.__traceback__))
-            unexpected = StreamprocError(
-                ErrorCode.UNEXPECTED, f"{type(error).__name__}; the worker's log has the stack"
-            )
-            return self._dead_letter(message, source, unexpected)
+            return self._dead_letter(record, error)
         self._metrics.result(result)
         log.info(
             "scored",
@@ -137,16 +191,46 @@ class ReadingAgent:
             activity.activity_id,
             result.scored_at,
         )
-        return Outcome(True, activity.learner_id.encode(), value, headers + trace_context(message.headers))
+        return Outcome(activity.learner_id.encode(), value, [*headers, *trace_context(record.message.headers)])
 
-    def _dead_letter(self, message: Any, source: SourcePosition, error: StreamprocError) -> Outcome:
-        self._metrics.dead_letter(error.code.name, error.code.stage.value)
+    def _dead_letter(self, record: Record, error: Exception) -> Outcome:
+        activity, retries = record.activity, record.retries
+        failure = failure_of(error, retries.attempts, retries.first, None if activity is None else activity.tenant_id)
+        self._metrics.dead_letter(failure.code.name, failure.code.stage.value)
         log.warning(
             "dead letter",
-            code=error.code.name,
-            stage=error.code.stage.value,
-            reason=error.message,
-            partition=source.partition,
-            offset=source.offset,
+            code=failure.code.name,
+            stage=failure.code.stage.value,
+            reason=failure.message,
+            fingerprint=failure.fingerprint,
+            partition=record.source.position.partition,
+            offset=record.source.position.offset,
         )
-        return Outcome(False, message.key, message.value, error_headers(message.headers, source, error))
+        headers = error_headers(record.source, failure, self._worker)
+        return Outcome(record.message.key, record.message.value, headers, failure.fingerprint)
+
+    def _watch(self, outcome: Outcome, record: Record) -> None:
+        if self._quarantine.record(outcome.fingerprint):
+            limits = self._settings.quarantine
+            log.error(
+                "quarantine: consumption is paused; mend the cause and restart, or set STREAMPROC_QUARANTINE__PERCENT",
+                topic=record.source.position.topic,
+                fingerprint=outcome.fingerprint,
+                reason=f"more than {limits.percent:g} % of the last {limits.events} events died with this fingerprint",
+            )
+            self._intake.close("quarantine")
+
+    def _intake_changed(self, reason: str, closed: bool) -> None:
+        self._metrics.intake(reason, closed)
+        log.warning("consumption is paused" if closed else "consumption goes on", reason=reason)
+
+
+def _is_refused(error: Exception) -> bool:
+    """Whether Kafka will never take this record: it is too large, or this worker may not write there."""
+    return _is_too_large(error) or isinstance(error.__cause__ or error, TopicAuthorizationFailedError)
+
+
+def _is_too_large(error: Exception) -> bool:
+    """Whether Kafka refuses a record for its size: in the client before it is queued, or on the broker."""
+    # Faust wraps what the client raises.
+    return isinstance(error, MessageSizeTooLargeError) or isinstance(error.__cause__, MessageSizeTooLargeError)

@@ -14,6 +14,7 @@ from streamproc.agents import ReadingAgent, Stages
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.contracts.codec import ActivityDecoder, ResultEncoder
 from streamproc.contracts.registry import Registry
+from streamproc.deadletter.envelope import Worker
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.engine import Engine
 from streamproc.inference.triton import TritonEngine
@@ -81,6 +82,8 @@ class WorkerApp(faust.App):
             # Results count as progress: a record is acknowledged after its outcome is in Kafka.
             processing_guarantee="at_least_once",
             producer_acks=-1,
+            # A dead letter is its activity and the error headers; Kafka has the last word on either's size.
+            producer_max_request_size=2 * (topics.ACTIVITY_MAX_BYTES + topics.DEAD_LETTER_ROOM),
             # SIGTERM waits for what is in flight.
             stream_wait_empty=True,
             topic_allow_declare=False,
@@ -121,7 +124,8 @@ class WorkerApp(faust.App):
             Metrics(),
             self._results,
             self._dead_letters,
-            settings.worker.max_in_flight,
+            settings,
+            Worker(settings.kafka.group_id, f"{model.name}/{model.version}"),
             self._stop_with,
         )
         await super().on_start()
@@ -137,5 +141,5 @@ class WorkerApp(faust.App):
         assert isinstance(stream, faust.Stream)
         await self._agent.run(stream)
 
-    def _stop_with(self, error: StreamprocError) -> None:
+    def _stop_with(self, error: Exception) -> None:
         self.add_future(self.crash(error))

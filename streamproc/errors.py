@@ -94,6 +94,9 @@ class ErrorCode(Enum):
     MODEL_UNSUITABLE = _fatal(Stage.INFERENCE, "The served model does not have the inputs and outputs we need.")
 
     RESULT_TOO_LARGE = _poison(Stage.EMIT, "The result is larger than the result topic accepts.")
+    DEAD_LETTER_REFUSED = _fatal(
+        Stage.EMIT, "Kafka refuses a dead letter, as too large or not authorised: nothing is dropped."
+    )
     RESULT_SCHEMA_MISSING = _fatal(
         Stage.START, "The result schema is not registered: run 'streamproc schemas register'."
     )

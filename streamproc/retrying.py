@@ -1,43 +1,118 @@
 """Waiting for the world: a transient failure is tried again, with jittered exponential backoff, until it passes.
 
-A failing dependency never makes a dead letter. While it fails, the events that need it hold their places in flight,
-and consumption stops by itself.
+A failing dependency never makes a dead letter. An event has a time budget, ``event.deadline`` from its first attempt,
+which all its steps share. While it lasts, only this event waits. When it is spent, or the step has used its attempts,
+the worker stops to begin new events, and the event goes on trying, slowly, until the dependency is back.
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TypeVar
 
 import stamina
 import structlog
 
-from streamproc.errors import ErrorClass, StreamprocError
+from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
+from streamproc.intake import Intake
 
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-FIRST_WAIT, LONGEST_WAIT = 0.2, 10.0
-"""Seconds before the second attempt, and between attempts in the long run; jitter comes on top."""
+# What stamina would log of each retry says less than the line below.
+stamina.instrumentation.set_on_retry_hooks(())
 
 
-def _is_transient(error: Exception) -> bool:
-    if not isinstance(error, StreamprocError) or error.code.error_class is not ErrorClass.TRANSIENT:
-        return False
-    log.warning("waiting for a dependency", code=error.code.name, stage=error.code.stage.value, reason=error.message)
-    return True
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How a step is tried again within the event's budget: at most ``attempts`` in all; waits in seconds."""
+
+    attempts: int
+    first_wait: float
+    longest_wait: float
 
 
-async def until_it_works(attempt: Callable[[], Awaitable[T]]) -> T:
-    """Await ``attempt()`` until it succeeds or fails for another reason than a transient one; never gives up.
+POLICIES: Mapping[Stage, RetryPolicy] = {
+    # Answered from the cache but for a new schema id: patience costs nobody else anything.
+    Stage.DECODE: RetryPolicy(attempts=30, first_wait=0.2, longest_wait=5.0),
+    Stage.AUDIO: RetryPolicy(attempts=15, first_wait=0.2, longest_wait=5.0),
+    # An overloaded server is not helped by haste, and its own timeout has passed before each of these waits.
+    Stage.INFERENCE: RetryPolicy(attempts=15, first_wait=0.2, longest_wait=10.0),
+}
 
-    Raises:
-        StreamprocError: poison and fatal failures of the attempt, at once.
+PAUSED_FIRST_WAIT, PAUSED_LONGEST_WAIT = 1.0, 15.0
+"""Seconds between attempts while the worker is paused."""
+
+_LATE = {ErrorCode.AUDIO_NOT_FOUND}
+"""Poison, but perhaps only late: an object store may show an object after the event that names it."""
+
+
+class Retries:
+    """The retries of one event, from its first attempt on.
+
+    Args:
+        deadline: seconds of the event's budget.
+        grace: seconds after the first attempt during which an object that is not found is awaited.
+        intake: closed while the event waits beyond its budget.
     """
-    async for trial in stamina.retry_context(
-        on=_is_transient, attempts=None, timeout=None, wait_initial=FIRST_WAIT, wait_max=LONGEST_WAIT
-    ):
-        with trial:
-            return await attempt()
-    raise AssertionError("unreachable: the attempts have no end")
+
+    def __init__(self, deadline: float, grace: float, intake: Intake) -> None:
+        self.first = datetime.now(UTC)
+        self.attempts = 1
+        """One, and one more for each time that a step was begun again."""
+        self._began = time.monotonic()
+        self._deadline = deadline
+        self._grace = grace
+        self._intake = intake
+
+    async def until_it_works(self, stage: Stage, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Await ``attempt()`` until it succeeds or fails for another reason than a transient one; never gives up.
+
+        Raises:
+            StreamprocError: poison and fatal failures of the attempt, at once, but AUDIO_NOT_FOUND after the grace.
+        """
+        policy = POLICIES[stage]
+        left = self._deadline - (time.monotonic() - self._began)
+        try:
+            if left <= 0:
+                return await attempt()
+            return await self._repeat(attempt, policy.attempts, left, policy.first_wait, policy.longest_wait)
+        except StreamprocError as error:
+            if error.code.error_class is not ErrorClass.TRANSIENT:
+                raise
+            reason = error.code.name
+        with self._intake.closed(reason):
+            return await self._repeat(attempt, None, None, PAUSED_FIRST_WAIT, PAUSED_LONGEST_WAIT)
+
+    async def _repeat(
+        self,
+        attempt: Callable[[], Awaitable[T]],
+        attempts: int | None,
+        seconds: float | None,
+        first_wait: float,
+        longest_wait: float,
+    ) -> T:
+        async for trial in stamina.retry_context(self._again, attempts, seconds, first_wait, longest_wait):
+            with trial:
+                return await attempt()
+        raise AssertionError("unreachable: the last trial returns or raises")
+
+    def _again(self, error: Exception) -> bool:
+        if not isinstance(error, StreamprocError):
+            return False
+        late = error.code in _LATE and time.monotonic() - self._began < self._grace
+        if not late and error.code.error_class is not ErrorClass.TRANSIENT:
+            return False
+        self.attempts += 1
+        log.warning(
+            "trying again",
+            code=error.code.name,
+            stage=error.code.stage.value,
+            reason=error.message,
+            attempt=self.attempts,
+        )
+        return True

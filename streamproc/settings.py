@@ -111,17 +111,36 @@ class Audio(Section):
     """Largest encoded clip behind a URI."""
     max_inline_bytes: Count = 512 * 1024
     """Largest total of the inline clips of one activity."""
+    not_found_grace: float = Field(default=5.0, ge=0)
+    """Seconds during which an object that is not found is awaited, before its event becomes a dead letter."""
 
 
 class Scoring(Section):
     """How words are judged."""
 
-    margin: float = Field(default=3.0, ge=0)
+    margin: float = Field(default=6.0, ge=0)
     """A word is wrong when what was heard explains its audio better than the reference by this log-probability."""
     max_phrases: Count = 500
     """Most phrases in one activity."""
     max_phonemes: Count = 2000
     """Most reference phonemes in one phrase."""
+
+
+class Event(Section):
+    """One activity event."""
+
+    deadline: Seconds = 60.0
+    """Seconds from an event's first attempt during which transient failures hold up this event alone; when they are
+    over, the worker pauses until the dependency is back. It never makes a dead letter."""
+
+
+class Quarantine(Section):
+    """When so many events die of one cause that the cause is more likely ours: the worker pauses its topic."""
+
+    percent: float = Field(default=50.0, gt=0, le=100)
+    """More than this share of the last events dead with one fingerprint pauses the topic; 100: never."""
+    events: Count = 200
+    """How many events are looked back upon."""
 
 
 class Worker(Section):
@@ -167,6 +186,8 @@ class Settings(BaseSettings):
     triton: Triton = Triton()
     audio: Audio = Audio()
     scoring: Scoring = Scoring()
+    event: Event = Event()
+    quarantine: Quarantine = Quarantine()
     worker: Worker = Worker()
     web: Web = Web()
     log: Log = Log()

@@ -1,39 +1,192 @@
-"""The dead letter: the original record byte for byte, and headers that say what went wrong.
+"""The dead letter: the original record byte for byte, and a block of headers that says what went wrong.
 
-The header names follow CloudEvents' and Kafka Connect's habit of a common prefix; values are UTF-8 text.
+The block comes last and its last header holds its length, so that the original headers can be told from it whatever
+their names are: a replay is a copy. Values are UTF-8 text. ``FIELDS`` is the reference of the names, with those of
+Kafka Connect's dead letter queue and of Kafka Streams' (KIP-1034).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from streamproc import __version__
 from streamproc.contracts.events import SourcePosition
-from streamproc.errors import StreamprocError
+from streamproc.deadletter.fingerprint import fingerprint
+from streamproc.deadletter.redaction import redact
+from streamproc.errors import ErrorCode, StreamprocError
 
 PREFIX = "streamproc.error."
+LENGTH = f"{PREFIX}headers"
+"""The last header: how many headers the block has, itself included."""
 
-Headers = list[tuple[str, bytes]]
-
-
-def error_headers(
-    original: Iterable[tuple[str, bytes]] | Mapping[str, bytes] | None, source: SourcePosition, error: StreamprocError
-) -> Headers:
-    """The letter's headers: the original ones untouched, then the error's."""
-    kept = original.items() if isinstance(original, Mapping) else original or ()
-    return [*kept, *((PREFIX + name, value.encode()) for name, value in _fields(source, error).items())]
+Header = tuple[str, bytes | None]
+Headers = list[Header]
 
 
-def _fields(source: SourcePosition, error: StreamprocError) -> dict[str, str]:
-    return {
-        "code": error.code.name,
-        "stage": error.code.stage.value,
-        "class": error.code.error_class.value,
-        "message": error.message,
-        "source.topic": source.topic,
-        "source.partition": str(source.partition),
-        "source.offset": str(source.offset),
-        "worker.version": __version__,
-        "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One header of the block: its name after PREFIX, its meaning, and what Connect and Streams call it."""
+
+    name: str
+    meaning: str
+    connect: str = ""
+    streams: str = ""
+
+
+FIELDS = (
+    Field("code", "The error code."),
+    Field("stage", "Where in the work it failed.", "__connect.errors.stage"),
+    Field("class", "The class of the code; a dead letter is always poison."),
+    Field(
+        "message",
+        "What happened, for people; redacted.",
+        "__connect.errors.exception.message",
+        "__streams.errors.message",
+    ),
+    Field(
+        "exception.type",
+        "The exception's type.",
+        "__connect.errors.exception.class.name",
+        "__streams.errors.exception",
+    ),
+    Field(
+        "fingerprint",
+        "Twelve hexadecimal digits, the same for the same cause; stands for the stack, which is in the worker's log.",
+        "__connect.errors.exception.stacktrace",
+        "__streams.errors.stacktrace",
+    ),
+    Field("source.topic", "Topic of the original record.", "__connect.errors.topic", "__streams.errors.topic"),
+    Field("source.partition", "Its partition.", "__connect.errors.partition", "__streams.errors.partition"),
+    Field("source.offset", "Its offset.", "__connect.errors.offset", "__streams.errors.offset"),
+    Field("source.timestamp", "Its timestamp, ISO 8601 in UTC; absent where the record has none."),
+    Field("group", "Consumer group of the worker.", "__connect.errors.connector.name"),
+    Field("worker.version", "Version of streamproc."),
+    Field("model.version", "The model that the worker used, as name/version."),
+    Field("attempts", "How often a step of this event was begun again after a transient failure, plus one."),
+    Field("first.time", "When the worker began with the event, ISO 8601 in UTC."),
+    Field("last.time", "When it gave the event up."),
+    Field("trace.id", "Trace id of the original record's traceparent; absent where it has none."),
+    Field("tenant", "The activity's tenant; absent where the activity cannot be decoded."),
+    Field("headers", "How many headers this block has; always the last one."),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """Who gave the event up: the consumer group, and the model as name/version."""
+
+    group: str
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The original record: where it is, its timestamp (milliseconds since 1970; None: it has none), its headers."""
+
+    position: SourcePosition
+    timestamp_ms: int | None
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why and when an event was given up. ``attempts``: see FIELDS; times are aware."""
+
+    code: ErrorCode
+    message: str
+    exception_type: str
+    fingerprint: str
+    attempts: int
+    first: datetime
+    last: datetime
+    tenant: str | None = None
+
+
+def failure_of(error: Exception, attempts: int, first: datetime, tenant: str | None) -> Failure:
+    """Describe what ended an event: a StreamprocError by its code, anything else as UNEXPECTED.
+
+    The message of an unknown exception may quote the event: only its type is kept.
+    """
+    if isinstance(error, StreamprocError):
+        code, message = error.code, redact(error.message)
+    else:
+        code, message = ErrorCode.UNEXPECTED, f"{type(error).__name__}; the worker's log has the stack"
+    return Failure(
+        code,
+        message,
+        f"{type(error).__module__}.{type(error).__qualname__}",
+        fingerprint(code, error),
+        attempts,
+        first,
+        datetime.now(UTC),
+        tenant,
+    )
+
+
+def error_headers(source: Source, failure: Failure, worker: Worker) -> Headers:
+    """The letter's headers: the original ones untouched, then the block."""
+    fields = _fields(source, failure, worker)
+    block: Headers = [(PREFIX + name, value.encode(errors="replace")) for name, value in fields.items()]
+    return [*source.headers, *block, (LENGTH, b"%d" % (len(block) + 1))]
+
+
+def split_headers(headers: Sequence[Header] | None) -> tuple[Headers, dict[str, str]]:
+    """The original record's headers, and the block's values by the names in FIELDS; no block: an empty dict."""
+    headers = list(headers or ())
+    if not headers or headers[-1][0] != LENGTH:
+        return headers, {}
+    count = headers[-1][1] or b""
+    if not count.isdigit() or not 1 <= int(count) <= len(headers):
+        return headers, {}
+    begin = len(headers) - int(count)
+    block = headers[begin:]
+    return headers[:begin], {
+        name.removeprefix(PREFIX): (value or b"").decode(errors="replace") for name, value in block
     }
+
+
+def header_list(headers: Iterable[Header] | Mapping[str, bytes] | None) -> Headers:
+    """A record's headers as pairs, whichever way its driver gives them."""
+    return list(headers.items() if isinstance(headers, Mapping) else headers or ())
+
+
+def trace_id(headers: Iterable[Header]) -> str | None:
+    """The trace id of a W3C traceparent header (version-traceid-spanid-flags); None without a well-formed one."""
+    for name, value in headers:
+        if name == "traceparent" and value is not None:
+            parts = value.split(b"-")
+            if len(parts) >= 4 and len(parts[1]) == 32 and parts[1].isalnum():
+                return parts[1].decode()
+    return None
+
+
+def iso(time: datetime) -> str:
+    """ISO 8601 in UTC, with milliseconds and Z."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _fields(source: Source, failure: Failure, worker: Worker) -> dict[str, str]:
+    position, timestamp = source.position, source.timestamp_ms
+    fields = {
+        "code": failure.code.name,
+        "stage": failure.code.stage.value,
+        "class": failure.code.error_class.value,
+        "message": failure.message,
+        "exception.type": failure.exception_type,
+        "fingerprint": failure.fingerprint,
+        "source.topic": position.topic,
+        "source.partition": str(position.partition),
+        "source.offset": str(position.offset),
+        "source.timestamp": None if timestamp is None else iso(datetime.fromtimestamp(timestamp / 1000, UTC)),
+        "group": worker.group,
+        "worker.version": __version__,
+        "model.version": worker.model,
+        "attempts": str(failure.attempts),
+        "first.time": iso(failure.first),
+        "last.time": iso(failure.last),
+        "trace.id": trace_id(source.headers),
+        "tenant": None if failure.tenant is None else failure.tenant[:200],
+    }
+    return {name: value for name, value in fields.items() if value is not None}

@@ -24,9 +24,9 @@ from streamproc.contracts.events import (
     StageTimings,
     WordResult,
 )
-from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
+from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
 from streamproc.inference.engine import Engine, Inference, Logits, ModelIdentity
-from streamproc.retrying import until_it_works
+from streamproc.retrying import Retries
 from streamproc.scoring import fluency
 from streamproc.scoring.ctc import log_softmax
 from streamproc.scoring.reference import ReferenceWord, reference_words
@@ -74,13 +74,16 @@ class ActivityScorer:
         self._audio = audio
         self._scoring = scoring
 
-    async def score(self, activity: Activity, source: SourcePosition, received: float, decoded: float) -> Result:
+    async def score(
+        self, activity: Activity, source: SourcePosition, received: float, decoded: float, retries: Retries
+    ) -> Result:
         """Score every phrase; phrases that cannot be scored are marked FAILED.
 
         Args:
             activity: the event.
             source: its place in Kafka.
             received, decoded: ``time.perf_counter()`` when the record arrived and when it was decoded.
+            retries: the event's own, for transient failures.
 
         Raises:
             StreamprocError: poison, where the activity is invalid or not one phrase could be scored (the first
@@ -88,7 +91,7 @@ class ActivityScorer:
         """
         self._check(activity)
         began = time.perf_counter()
-        works = await self._load(activity)
+        works = await self._load(activity, retries)
         loaded = time.perf_counter()
         ready = [work for work in works if work.error is None]
         if not ready:
@@ -96,7 +99,7 @@ class ActivityScorer:
             assert first is not None
             raise StreamprocError(first.code, f"none of {len(works)} phrases can be scored; the first: {first.message}")
         clips = [work.samples for work in ready if work.samples is not None]
-        inference: Inference = await until_it_works(lambda: self._engine.infer(clips))
+        inference: Inference = await retries.until_it_works(Stage.INFERENCE, lambda: self._engine.infer(clips))
         inferred = time.perf_counter()
         words = await asyncio.to_thread(self._judge, ready, inference.logits)
         judged = dict(zip((work.phrase.index for work in ready), words, strict=True))
@@ -160,7 +163,7 @@ class ActivityScorer:
                 "(STREAMPROC_AUDIO__MAX_INLINE_BYTES)",
             )
 
-    async def _load(self, activity: Activity) -> list[_Work]:
+    async def _load(self, activity: Activity, retries: Retries) -> list[_Work]:
         works = [_Work(phrase) for phrase in activity.phrases]
         places = asyncio.Semaphore(CLIPS_AT_ONCE)
         remaining = self._audio.max_activity_seconds
@@ -170,7 +173,7 @@ class ActivityScorer:
             try:
                 work.words = reference_words(work.phrase, self._scoring.max_phonemes)
                 async with places:
-                    encoded = await until_it_works(lambda: self._fetcher.fetch(work.phrase.audio))
+                    encoded = await retries.until_it_works(Stage.AUDIO, lambda: self._fetcher.fetch(work.phrase.audio))
                     samples = await asyncio.to_thread(decode_clip, encoded, self._audio.max_seconds)
                 remaining -= len(samples) / SAMPLE_RATE
                 if remaining < 0:

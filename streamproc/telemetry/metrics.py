@@ -23,6 +23,9 @@ class Metrics:
         self._in_flight = meter.create_up_down_counter(
             "streamproc_in_flight", description="Activities that are being worked on"
         )
+        self._paused = meter.create_up_down_counter(
+            "streamproc_intake_paused", description="1 while no new activity is begun, by reason"
+        )
         self._stage = meter.create_histogram(
             "streamproc_stage_duration", unit="s", description="Time an activity spends in each stage"
         )
@@ -44,6 +47,10 @@ class Metrics:
     def dead_letter(self, code: str, stage: str) -> None:
         """An activity became a dead letter."""
         self._letters.add(1, {"code": code, "stage": stage})
+
+    def intake(self, reason: str, closed: bool) -> None:
+        """The worker stops to begin new activities for a reason, or that reason is gone."""
+        self._paused.add(1 if closed else -1, {"reason": reason})
 
 
 def configure() -> None:

@@ -1,0 +1,52 @@
+"""Whether the worker begins new events: closed while a dependency is awaited, or for good by the quarantine."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+class Intake:
+    """A gate with reasons: it is open while nobody has a reason to keep it closed. Belongs to one event loop.
+
+    Args:
+        changed: called with a reason and whether it is there now, when the reason comes and when it goes.
+    """
+
+    def __init__(self, changed: Callable[[str, bool], None]) -> None:
+        self._changed = changed
+        self._reasons: Counter[str] = Counter()
+        self._open = asyncio.Event()
+        self._open.set()
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why it is closed; empty while it is open."""
+        return sorted(self._reasons)
+
+    async def opened(self) -> None:
+        """Wait until it is open."""
+        await self._open.wait()
+
+    def close(self, reason: str) -> None:
+        """Close it for ``reason``; several may have the same one."""
+        self._reasons[reason] += 1
+        self._open.clear()
+        if self._reasons[reason] == 1:
+            self._changed(reason, True)
+
+    @contextmanager
+    def closed(self, reason: str) -> Iterator[None]:
+        """Keep it closed for ``reason`` inside the block."""
+        self.close(reason)
+        try:
+            yield
+        finally:
+            self._reasons[reason] -= 1
+            if not self._reasons[reason]:
+                del self._reasons[reason]
+                self._changed(reason, False)
+            if not self._reasons:
+                self._open.set()
