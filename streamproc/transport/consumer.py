@@ -189,8 +189,9 @@ class Consumer(base.Consumer):
         """Let started events finish and commit them, until the deadline; what is not started is given up."""
         for assignment in assignments:
             assignment.draining = True
-        while any(assignment.in_progress() for assignment in assignments) and time.monotonic() < deadline:
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - a few times in a rebalance, against an event in every ack
+        # Looked at a few times in a rebalance, rather than signalled by every acknowledgement.
+        while any(a.in_progress() for a in assignments) and time.monotonic() < deadline:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         # One transaction may be under way that was formed before the last event finished, and one may be refused for
         # its generation: so until nothing finished is left.
         while any(self._has_finished(assignment) for assignment in assignments):
@@ -376,13 +377,15 @@ class Consumer(base.Consumer):
                     logger.info("Transaction aborted: %s", reason)
             self.ledger.loose = [loose for loose in batch.loose if not loose.sent.done()] + self.ledger.loose
             if isinstance(verdict, Aborted):
+                await asyncio.sleep(0.02)
                 await self._newer(generation if verdict.stale else None)
 
     async def _newer(self, stale: bytes | None) -> None:
+        if stale is None:
+            return
         deadline = time.monotonic() + _GENERATION_S
-        await asyncio.sleep(0.02)
-        while stale is not None and self._poller.generation == stale and time.monotonic() < deadline:
-            await asyncio.sleep(0.02)  # noqa: ASYNC110 - another thread sets it
+        while self._poller.generation == stale and time.monotonic() < deadline:  # noqa: ASYNC110 - another thread's
+            await asyncio.sleep(0.02)
 
     def _refuse(self, refused: Refused, *, isolated: bool) -> None:
         for loose in refused.loose:

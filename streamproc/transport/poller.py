@@ -29,8 +29,13 @@ logger = logging.getLogger(__name__)
 
 _POLL_S = 0.05
 _BATCH = 500
+_REJOIN_S = 0.5
 
 Records = list[tuple[Assignment, Message, int]]
+
+
+class _StillHeld(Exception):  # noqa: N818
+    """The group still knows a member of our static name."""
 
 
 class Listener(Protocol):
@@ -71,12 +76,14 @@ class Poller:
         self._listener = listener
         self._loop = loop
         self._eager = settings.assignment == "range"
+        self._static = settings.group_instance_id
         self._commands: queue.SimpleQueue[tuple[Callable[[Consumer], Any], Future[Any]]] = queue.SimpleQueue()
         self._assignments: dict[TP, Assignment] = {}
         #: Assigned by the group, but not fetched yet: their positions are being read. The token tells one assignment
         #: of a partition from the next.
         self._pending: dict[TP, object] = {}
         self._starts: dict[TP, Start] = {}
+        self._topics: list[str] = []
         self._joined = False
         self._stop = threading.Event()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="rdkafka-offsets")
@@ -101,28 +108,37 @@ class Poller:
 
     def subscribe(self, topics: Iterable[str]) -> Future[Any]:
         """Join the group for these topics."""
-        names = sorted(topics)
-        return self.call(
-            lambda consumer: consumer.subscribe(
-                names, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
-            )
-        )
+        self._topics = sorted(topics)
+        return self.call(self._subscribe)
+
+    def _subscribe(self, consumer: Consumer) -> None:
+        consumer.subscribe(self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
 
     # -- the thread
 
     def _run(self) -> None:
         try:
-            consumer = Consumer(self._config)
-            try:
-                while not self._stop.is_set():
-                    self._run_commands(consumer)
-                    self._poll(consumer)
-                    self._capture_generation(consumer)
-                    self._regulate(consumer)
-            finally:
-                consumer.close()
+            while not self._stop.is_set():
+                try:
+                    self._consume()
+                except _StillHeld:
+                    logger.warning("The group still holds %s's predecessor; trying again", self._static)
+                    self._stop.wait(_REJOIN_S)
         except BaseException as error:  # noqa: BLE001 - whatever ends this thread must end the worker
             self._listener.on_crash(error)
+
+    def _consume(self) -> None:
+        consumer = Consumer(self._config)
+        try:
+            if self._topics:
+                self._subscribe(consumer)
+            while not self._stop.is_set():
+                self._run_commands(consumer)
+                self._poll(consumer)
+                self._capture_generation(consumer)
+                self._regulate(consumer)
+        finally:
+            consumer.close()
 
     def _run_commands(self, consumer: Consumer) -> None:
         with suppress(queue.Empty):
@@ -160,13 +176,17 @@ class Poller:
                 f"{message.topic()}[{message.partition()}]: the position left the log, records were deleted before "
                 f"they were read ({error.str()}). Start again; the transport's out_of_range says where to go on."
             )
+        if code == KafkaError._FATAL and self._static and not self._joined:
+            # KIP-848: a static member that crashed is remembered until its session is over (UNRELEASED_INSTANCE_ID),
+            # and librdkafka makes that fatal. Fenced, on the other hand, is only who has joined.
+            raise _StillHeld
         if error.fatal() or code in (
+            KafkaError._FATAL,
             KafkaError.UNKNOWN_TOPIC_OR_PART,
             KafkaError._UNKNOWN_TOPIC,
             KafkaError.TOPIC_AUTHORIZATION_FAILED,
             KafkaError.GROUP_AUTHORIZATION_FAILED,
             KafkaError.FENCED_INSTANCE_ID,
-            KafkaError.UNRELEASED_INSTANCE_ID,
             KafkaError.UNSUPPORTED_VERSION,
             KafkaError._AUTHENTICATION,
         ):

@@ -1,0 +1,114 @@
+"""A Faust worker for the chaos runs: copies a topic to another, with asynchronous work in between.
+
+``CHAOS_WORKER`` holds its Plan as JSON. Run as ``python worker.py worker``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import random
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import confluent_kafka
+import faust
+from faust.types import EventT
+
+from streamproc.transport import OutcomeRefused, Transport, TransportSettings, each, transaction
+
+VARIABLE = "CHAOS_WORKER"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a worker does."""
+
+    bootstrap: str
+    group: str
+    source: str
+    sink: str
+    #: Where it keeps its files; ``hold`` in it: stop for ever before the next commit, see HoldingProducer.
+    folder: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    guarantee: str = "exactly_once"
+    concurrency: int = 64
+    #: Seconds of asynchronous work for an event, at most.
+    work: float = 0.05
+    #: Seconds of work for particular values.
+    slow: dict[str, float] = field(default_factory=dict)
+    #: Values whose outcome is 2 MB, more than a broker takes.
+    large: list[str] = field(default_factory=list)
+    #: Values on which the agent raises after it has sent its outcome.
+    poison: list[str] = field(default_factory=list)
+    #: Where letters of refused outcomes go; empty: the worker stops.
+    letters: str = ""
+
+    def environment(self) -> dict[str, str]:
+        """How a worker is told."""
+        return {**os.environ, VARIABLE: json.dumps(asdict(self))}
+
+
+class HoldingProducer(confluent_kafka.Producer):
+    """Stops between send_offsets_to_transaction and commit_transaction while the folder holds a file ``hold``."""
+
+    def commit_transaction(self, *args: Any, **kwargs: Any) -> Any:
+        hold = Path(PLAN.folder, "hold")
+        if hold.exists():
+            Path(PLAN.folder, "held").write_text(str(os.getpid()))
+            while hold.exists():
+                time.sleep(0.01)
+            Path(PLAN.folder, "held").unlink()
+        return super().commit_transaction(*args, **kwargs)
+
+
+def make_app(plan: Plan) -> faust.App:
+    """The app, one agent."""
+    app = faust.App(
+        plan.group,
+        broker=f"rdkafka://{plan.bootstrap}",
+        processing_guarantee=plan.guarantee,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        web_enabled=False,
+        datadir=plan.folder,
+        key_serializer="raw",
+        value_serializer="raw",
+    )
+    transport = cast(Transport, app.transport)
+    transport.settings = TransportSettings(**plan.settings)
+    source = app.topic(plan.source, key_serializer="raw", value_serializer="raw")
+    sink = app.topic(plan.sink, key_serializer="raw", value_serializer="raw")
+    calls = os.open(Path(plan.folder, "calls"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    async def handle(event: EventT[Any]) -> None:
+        value = event.message.value or b""
+        text = value.decode()
+        os.write(calls, b"%s %.3f\n" % (value, time.time()))
+        await asyncio.sleep(plan.slow.get(text) or random.uniform(0, plan.work))
+        outcome = value + b"." * 2_000_000 if text in plan.large else value
+        await sink.send(key=event.message.key, value=outcome, headers={"origin": str(os.getpid()).encode()})
+        if text in plan.poison:
+            raise ValueError("poison")
+
+    async def refused(event: EventT[Any], error: OutcomeRefused) -> None:
+        letters = app.topic(plan.letters, key_serializer="raw", value_serializer="raw")
+        await letters.send(key=event.message.key, value=event.message.value, headers={"reason": error.reason.encode()})
+
+    if plan.letters:
+        transport.on_refused = refused
+
+    @app.agent(source)
+    async def copy(stream: Any) -> None:
+        await each(stream, handle, concurrency=plan.concurrency)
+
+    return app
+
+
+if __name__ == "__main__":
+    PLAN = Plan(**json.loads(os.environ[VARIABLE]))
+    transaction.Producer = HoldingProducer  # type: ignore[attr-defined]
+    make_app(PLAN).main()
