@@ -106,6 +106,7 @@ class Espeak:
             ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint, ctypes.c_uint,
             ctypes.POINTER(ctypes.c_uint), ctypes.c_void_p,
         ]  # fmt: skip
+        library.espeak_ng_SetRandSeed.argtypes = [ctypes.c_long]
         library.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_int]
         library.espeak_TextToPhonemes.restype = ctypes.c_char_p
         self._callback = _CALLBACK(self._receive)  # kept: espeak calls it as long as the process lives
@@ -122,6 +123,8 @@ class Espeak:
         encoded = text.encode()
         with self._lock:
             self._audio, self._events = [], []
+            # espeak seeds its noise (breath, flutter) with the time of day otherwise.
+            self._library.espeak_ng_SetRandSeed(1)
             self._set_voice(voice)
             self._library.espeak_SetParameter(_RATE, speed, 0)
             self._library.espeak_SetParameter(_PITCH, pitch, 0)

@@ -61,7 +61,7 @@ def make_batches(seed: int, size: int) -> Iterator[Batch]:
         examples = []
         for clip in itertools.islice(clips, size * _SORTED_TOGETHER):
             audio, before = recording.record(clip.speech.audio)
-            if len(audio) <= _LONGEST and clip.speech.words:
+            if len(audio) <= _LONGEST:
                 examples.append((audio, before, clip.speech))
         examples.sort(key=lambda example: len(example[0]))
         groups = [examples[i : i + size] for i in range(0, len(examples), size)]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from importlib.resources import files
 
+from streamproc.training.evaluate import Report, percent
+
 
 def model_card(
     *,
@@ -18,14 +20,15 @@ def model_card(
     held_out: int,
     margin: float,
     versions: Mapping[str, str],
-    report: Mapping[str, Mapping[str, float | int]],
+    report: Mapping[str, Report],
 ) -> str:
     """The card in Markdown. ``report`` is `evaluate.evaluate`'s."""
-    rows = []
-    for split, row in report.items():
-        judged = [f"{100 * row[key]:.1f} %" for key in ("precision", "recall")] if row["misread"] else ["", ""]
-        error, alarms = (f"{100 * row[key]:.1f} %" for key in ("phoneme_error_rate", "false_alarms"))
-        rows.append(" | ".join([f"| {split.replace('_', ' ')}", str(row["clips"]), error, *judged, f"{alarms} |"]))
+    rows = [
+        f"| {split.replace('_', ' ')} | {row['clips']} | "
+        + " | ".join(percent(row[key]) for key in ("phoneme_error_rate", "precision", "recall", "false_alarms"))
+        + " |"
+        for split, row in report.items()
+    ]
     return files("streamproc.training").joinpath("model_card.md").read_text("utf-8").format(
         sha256=sha256, seed=seed, steps=steps, minutes=minutes, hours=hours, parameters=parameters, voices=voices,
         held_out=held_out, margin=margin, rows="\n".join(rows),

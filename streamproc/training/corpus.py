@@ -14,8 +14,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+import numpy as np
+
 from streamproc.training import sentences
-from streamproc.training.speech import Speech, Synthesiser, Voice, Word, without_stress
+from streamproc.training.speech import SAMPLE_RATE, Speech, Synthesiser, Voice, Word, without_stress
 
 SPLIT_SEED = 20_251_121
 
@@ -170,7 +172,7 @@ def draw_voice(rng: random.Random, names: Sequence[str]) -> Voice:
     return Voice(rng.choice(names), speed, rng.randint(25, 85), rng.uniform(0.86, 1.08))
 
 
-Split = Literal["held_out_sentences", "held_out_voices", "misread", "unseen_words"]
+Split = Literal["held_out_sentences", "held_out_voices", "misread", "unseen_words", "demo"]
 _SENTENCE_SPLITS: tuple[Split, ...] = ("held_out_sentences", "held_out_voices", "misread")
 
 
@@ -182,7 +184,7 @@ def demo_sentences() -> frozenset[tuple[str, ...]]:
 
 @functools.cache
 def split_sentences(split: Split) -> tuple[tuple[str, ...], ...]:
-    """The 400 sentences of a split, each in no other split and not in the demo; "unseen_words" has none."""
+    """The 400 sentences of a split, each in no other split and not in the demo; "unseen_words" and "demo" have none."""
     taken: set[tuple[str, ...]] = set(demo_sentences())
     for earlier in _SENTENCE_SPLITS[: _SENTENCE_SPLITS.index(split)]:
         taken.update(split_sentences(earlier))
@@ -203,18 +205,23 @@ def reserved() -> frozenset[tuple[str, ...]]:
 
 
 def split_readings(split: Split) -> list[Reading]:
-    """The 400 readings of a split."""
+    """The 400 readings of a split; of "demo", the 60 phrases of `sentences.DEMO_READINGS`, every other one misread."""
     rng = random.Random(f"{SPLIT_SEED}:{split}:readings")
     if split == "unseen_words":
         return [jumble(rng, sorted(unseen_words()), unseen_words()) for _ in range(400)]
+    if split == "demo":
+        phrases = [read_well(phrase.split()) for reading in sentences.DEMO_READINGS for phrase in reading]
+        return [misread(r, rng, _mistakes(rng)) if i % 2 else r for i, r in enumerate(phrases)]
     readings = [read_well(words, rng) for words in split_sentences(split)]
-    if split == "misread":
-        kinds: list[list[Kind]] = [
-            ["mispronounced"], ["mispronounced", "mispronounced"], ["mispronounced", "omitted"],
-            ["mispronounced", "inserted"], ["omitted"], ["inserted"],
-        ]  # fmt: skip
-        readings = [misread(r, rng, rng.choices(kinds, (50, 15, 10, 10, 8, 7))[0]) for r in readings]
-    return readings
+    return [misread(r, rng, _mistakes(rng)) for r in readings] if split == "misread" else readings
+
+
+def _mistakes(rng: random.Random) -> list[Kind]:
+    kinds: list[list[Kind]] = [
+        ["mispronounced"], ["mispronounced", "mispronounced"], ["mispronounced", "omitted"],
+        ["mispronounced", "inserted"], ["omitted"], ["inserted"],
+    ]  # fmt: skip
+    return rng.choices(kinds, (50, 15, 10, 10, 8, 7))[0]
 
 
 def training_sentence(rng: random.Random) -> tuple[str, ...]:
@@ -245,12 +252,17 @@ def training_clips(
     """Clips to train on, without end, the same for the same seed in a fresh process.
 
     Three fifths are made sentences, more than half of them misread, the rest rows of dictionary words, many of them
-    mispronounced, so that the network learns sounds rather than words. espeak-ng itself pronounces some sentences.
+    mispronounced, so that the network learns sounds rather than words. espeak-ng itself pronounces some; in
+    one clip of fifty nobody speaks.
     """
     rng = random.Random(f"{seed}:train")
+    nothing = np.zeros(10 * SAMPLE_RATE, dtype=np.float32)
     words = sorted(word for word in dictionary if word.isalpha() and len(word) > 1 and word not in unseen_words())
     while True:
         kind = rng.random()
+        if kind < 0.02:
+            yield Clip(Reading((), ()), Voice(), Speech(nothing[: rng.randint(SAMPLE_RATE, 5 * SAMPLE_RATE)], ()))
+            continue
         if kind < 0.40:
             reading = jumble(rng, words, dictionary)
             said = [

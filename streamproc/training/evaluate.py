@@ -29,6 +29,7 @@ from streamproc.scoring.ctc import greedy_decode, log_softmax
 from streamproc.scoring.phonemes import PHONEMES
 from streamproc.scoring.reference import ReferenceWord
 from streamproc.scoring.score import score_phrase
+from streamproc.settings import Scoring
 from streamproc.training.augment import from_8_khz, with_noise
 from streamproc.training.corpus import SPLIT_SEED, Clip, Split, split_clips, split_readings
 from streamproc.training.speech import Synthesiser
@@ -38,8 +39,11 @@ Floats = NDArray[np.float32]
 MODEL = Path(__file__).parents[2] / "models/phonemes/1/model.onnx"
 """The model that is served."""
 
-MARGIN = 3.0
+MARGIN: float = Scoring.model_fields["margin"].default
 """The worker's default margin (``STREAMPROC_SCORING__MARGIN``)."""
+
+Report = dict[str, float | int | None]
+"""The figures of one split by name."""
 
 _FLAGGED = (Verdict.MISPRONOUNCED, Verdict.OMITTED)
 
@@ -100,16 +104,16 @@ class Figures:
         """Of the well-read words, those that were flagged."""
         return (self.flagged - self.found) / max(self.words - self.misread, 1)
 
-    def report(self) -> dict[str, float | int]:
-        """All figures, rounded, as JSON takes them."""
+    def report(self) -> Report:
+        """All figures, rounded, as JSON takes them; no precision and recall where nothing was misread."""
         return {
             "clips": self.clips,
             "minutes": round(self.seconds / 60, 1),
             "phoneme_error_rate": round(self.phoneme_error_rate, 4),
             "words": self.words,
             "misread": self.misread,
-            "precision": round(self.precision, 4),
-            "recall": round(self.recall, 4),
+            "precision": round(self.precision, 4) if self.misread else None,
+            "recall": round(self.recall, 4) if self.misread else None,
             "false_alarms": round(self.false_alarms, 4),
             "added_words": self.inserted,
             "added_words_found": self.inserted_found,
@@ -160,16 +164,16 @@ class Judge:
         figures.missed += [words[index].text for index in sorted(wrong - flagged)]
 
 
-SPLITS: tuple[Split, ...] = ("held_out_sentences", "held_out_voices", "misread", "unseen_words")
+SPLITS: tuple[Split, ...] = ("held_out_sentences", "held_out_voices", "misread", "unseen_words", "demo")
 
 
 def evaluate(
     model: Path, *, clips: int = 400, progress: Callable[[str], None] = lambda name: None
-) -> dict[str, dict[str, float | int]]:
+) -> dict[str, Report]:
     """The figures of every split, and of misread clips through bad recorders, on up to ``clips`` clips each."""
     judge = Judge(Recogniser(model))
     synthesiser = Synthesiser()
-    report: dict[str, dict[str, float | int]] = {}
+    report: dict[str, Report] = {}
     for split in SPLITS:
         progress(split)
         spoken = list(split_clips(split, split_readings(split)[:clips], synthesiser))
@@ -241,18 +245,23 @@ def main(model: Path, clips: int, output: Path | None) -> None:
     print(json.dumps(figures))
 
 
-def table(report: Mapping[str, Mapping[str, float | int]]) -> Table:
+def table(report: Mapping[str, Report]) -> Table:
     """The figures for people."""
     shown = Table(title="Phoneme model on synthetic speech")
     shown.add_column("clips of")
     for name in ("clips", "PER", "misread words", "precision", "recall", "false alarms"):
         shown.add_column(name, justify="right")
     for split, row in report.items():
-        percents = [f"{100 * row[key]:.1f} %" for key in ("phoneme_error_rate", "precision", "recall", "false_alarms")]
+        percents = [percent(row[key]) for key in ("phoneme_error_rate", "precision", "recall", "false_alarms")]
         shown.add_row(
             split.replace("_", " "), str(row["clips"]), percents[0], str(row["misread"]), *percents[1:]
         )  # fmt: skip
     return shown
+
+
+def percent(ratio: float | None) -> str:
+    """0.0312 as 3.1 %; None as nothing."""
+    return "" if ratio is None else f"{100 * ratio:.1f} %"
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def to_mnemonics(pronunciation: Sequence[str]) -> str:
 class Synthesiser:
     """Speaks readings with espeak-ng.
 
-    espeak-ng carries noise and pitch state from one clip to the next: the same calls in the same order in a fresh
+    espeak-ng carries the phase of its voice from one clip to the next: the same calls in the same order in a fresh
     process give the same bytes, the same call twice does not. Raises EspeakError where it is not installed.
     """
 
