@@ -19,7 +19,7 @@ from streamproc.contracts.events import Activity, Result, SourcePosition
 from streamproc.contracts.registry import Registry
 from streamproc.deadletter.envelope import PREFIX
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.settings import Kafka, Settings
+from streamproc.settings import Settings
 
 TIMEOUT = 30.0
 """Seconds for what Kafka should answer at once."""
@@ -43,40 +43,49 @@ class Outcome:
     error_code: str | None = None
 
 
-def publish(settings: Settings, activities: Sequence[Activity]) -> list[Published]:
-    """Publish activities and wait for Kafka's confirmation of each; in the order given.
+class Publisher:
+    """Publishes activities. It is connected once it is made, as a service that publishes all day is."""
 
-    Raises:
-        StreamprocError: KAFKA_UNAVAILABLE; RESULT_SCHEMA_MISSING or REGISTRY_UNAVAILABLE for the schema.
-    """
-    kafka = settings.kafka
-    values = asyncio.run(_encode(settings, activities))
-    producer = Producer({"bootstrap.servers": kafka.bootstrap_servers, "enable.idempotence": True, "log_level": 0})
-    confirmed: dict[int, Published] = {}
-    failures: list[KafkaError] = []
-
-    def confirm(index: int, error: KafkaError | None, message: Message) -> None:
-        if error is not None:
-            failures.append(error)
-            return
-        confirmed[index] = Published(_position(message), message.timestamp()[1])
-
-    for index, (activity, value) in enumerate(zip(activities, values, strict=True)):
-        headers = event_headers(
-            ACTIVITY_TYPE, activity.activity_id, "/streamproc/demo", activity.activity_id, activity.submitted_at
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._topic = settings.kafka.activity_topic
+        self._producer = Producer(
+            {"bootstrap.servers": settings.kafka.bootstrap_servers, "enable.idempotence": True, "log_level": 0}
         )
-        producer.produce(
-            kafka.activity_topic,
-            key=activity.learner_id.encode(),
-            value=value,
-            headers=[*headers],
-            on_delivery=partial(confirm, index),
-        )
-        producer.poll(0)
-    if producer.flush(TIMEOUT) or failures:
-        reason = failures[0].str() if failures else f"no confirmation within {TIMEOUT:g} s"
-        raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"{kafka.activity_topic}: {reason}")
-    return [confirmed[index] for index in range(len(activities))]
+        self._producer.list_topics(self._topic, TIMEOUT)
+
+    def publish(self, activities: Sequence[Activity]) -> list[Published]:
+        """Publish activities and wait for Kafka's confirmation of each; in the order given.
+
+        Raises:
+            StreamprocError: KAFKA_UNAVAILABLE; RESULT_SCHEMA_MISSING or REGISTRY_UNAVAILABLE for the schema.
+        """
+        values = asyncio.run(_encode(self._settings, activities))
+        confirmed: dict[int, Published] = {}
+        failures: list[KafkaError] = []
+
+        def confirm(index: int, error: KafkaError | None, message: Message) -> None:
+            if error is not None:
+                failures.append(error)
+                return
+            confirmed[index] = Published(_position(message), message.timestamp()[1])
+
+        for index, (activity, value) in enumerate(zip(activities, values, strict=True)):
+            headers = event_headers(
+                ACTIVITY_TYPE, activity.activity_id, "/streamproc/demo", activity.activity_id, activity.submitted_at
+            )
+            self._producer.produce(
+                self._topic,
+                key=activity.learner_id.encode(),
+                value=value,
+                headers=[*headers],
+                on_delivery=partial(confirm, index),
+            )
+            self._producer.poll(0)
+        if self._producer.flush(TIMEOUT) or failures:
+            reason = failures[0].str() if failures else f"no confirmation within {TIMEOUT:g} s"
+            raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"{self._topic}: {reason}")
+        return [confirmed[index] for index in range(len(activities))]
 
 
 async def _encode(settings: Settings, activities: Sequence[Activity]) -> list[bytes]:
@@ -95,7 +104,8 @@ class OutcomeReader:
     It belongs to no consumer group: it commits nothing and disturbs nobody.
     """
 
-    def __init__(self, kafka: Kafka) -> None:
+    def __init__(self, settings: Settings) -> None:
+        kafka = settings.kafka
         self._dead_letter_topic = kafka.dead_letter_topic
         self._consumer = Consumer(
             {
@@ -116,12 +126,17 @@ class OutcomeReader:
         ]
         self._read_to = self._ends()
         self._consumer.assign([TopicPartition(*place, offset) for place, offset in self._read_to.items()])
+        # The registry's client lives in one event loop.
+        self._loop = asyncio.Runner()
+        self._registry = Registry(settings.registry)
+        self._results = Decoder(self._registry, files.RESULT, conversions.result_from_avro)
 
-    def poll(self, timeout: float) -> Message | None:
-        """The next record; None when there is none within ``timeout`` seconds.
+    def poll(self, timeout: float) -> Outcome | None:
+        """The next outcome; None when there is none within ``timeout`` seconds.
 
         Raises:
             KafkaException: reading failed.
+            StreamprocError: a result cannot be decoded, as `streamproc.contracts.codec.Decoder.decode`.
         """
         message = self._consumer.poll(timeout)
         if message is None:
@@ -130,23 +145,25 @@ class OutcomeReader:
         error = message.error()
         if error is None:
             self._read_to[position.topic, position.partition] = position.offset + 1
-            return message
+            return self._decode(message)
         if error.code() != KafkaError._PARTITION_EOF:
             raise KafkaException(error)
         # Transaction markers have offsets too, but are no records.
         self._read_to[position.topic, position.partition] = position.offset
         return None
 
-    def rest(self) -> Iterator[Message]:
-        """Every record that is committed by now and was not read yet."""
+    def rest(self) -> Iterator[Outcome]:
+        """Every outcome that is committed by now and was not read yet."""
         ends = self._ends()
         deadline = time.monotonic() + TIMEOUT
         while any(self._read_to[place] < end for place, end in ends.items()) and time.monotonic() < deadline:
-            if (message := self.poll(0.1)) is not None:
-                yield message
+            if (outcome := self.poll(0.1)) is not None:
+                yield outcome
 
     def close(self) -> None:
-        """Close the connection."""
+        """Close the connections."""
+        self._loop.run(self._registry.close())
+        self._loop.close()
         self._consumer.close()
 
     def _ends(self) -> dict[tuple[str, int], int]:
@@ -155,21 +172,7 @@ class OutcomeReader:
             for partition in self._partitions
         }
 
-
-class OutcomeDecoder:
-    """Reads outcome records; use it within one event loop."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._registry = Registry(settings.registry)
-        self._results = Decoder(self._registry, files.RESULT, conversions.result_from_avro)
-        self._dead_letter_topic = settings.kafka.dead_letter_topic
-
-    async def decode(self, message: Message) -> Outcome:
-        """One record as an outcome.
-
-        Raises:
-            StreamprocError: as `streamproc.contracts.codec.Decoder.decode`.
-        """
+    def _decode(self, message: Message) -> Outcome:
         timestamp = message.timestamp()[1]
         if message.topic() == self._dead_letter_topic:
             headers = _error_headers(message.headers())
@@ -180,12 +183,8 @@ class OutcomeDecoder:
             )
             return Outcome(source, timestamp, None, headers["code"])
         value: Any = message.value()
-        result = await self._results.decode(value)
+        result = self._loop.run(self._results.decode(value))
         return Outcome(result.source, timestamp, result)
-
-    async def close(self) -> None:
-        """Close the connection to the registry."""
-        await self._registry.close()
 
 
 def _position(message: Message) -> SourcePosition:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 from streamproc import settings as settings_module
 from streamproc import topics
-from streamproc.contracts.events import Activity
-from streamproc.demo import exchange
 from streamproc.demo.activities import make_activities
-from streamproc.demo.exchange import Outcome, OutcomeDecoder, OutcomeReader, Published
+from streamproc.demo.exchange import Outcome, OutcomeReader, Published, Publisher
 from streamproc.demo.judging import Row, match
 from streamproc.demo.progress import Display
 from streamproc.demo.readings import demo_readings
@@ -73,8 +70,17 @@ def run(folder: Path, display: Display, *, keep: bool) -> Run:
         display.say("the worker is starting; meanwhile the readings are spoken")
         with display.waiting("starting the worker"), worker.starting(settings, keep=keep_worker):
             activities = make_activities(readings, worker.clips)
+            publisher = Publisher(settings)
+            reader = OutcomeReader(settings)
+            cleanup.callback(reader.close)
         display.say(f"the worker consumes; its log: {worker.log}")
-        published, outcomes = _exchange(settings, activities, worker, display, end_worker=not keep_worker)
+        published = publisher.publish(activities)
+        display.say(f"{len(published)} activities are published")
+        outcomes = _await_outcomes(reader, published, worker, display)
+        if not keep_worker:
+            worker.end()
+        # To the end: a duplicate may come later than what was waited for.
+        outcomes += reader.rest()
     return Run(
         match(readings, published, outcomes),
         environment_of(settings),
@@ -117,43 +123,24 @@ def prepare(settings: Settings, display: Display) -> None:
     display.say("schemas are registered, topics are there")
 
 
-def _exchange(
-    settings: Settings, activities: Sequence[Activity], worker: Worker, display: Display, *, end_worker: bool
-) -> tuple[list[Published], list[Outcome]]:
-    """Publish, and wait for an outcome of each activity; then read on to the end, to see any duplicate.
-
-    ``end_worker``: let the worker leave before the last look.
-    """
-    reader = OutcomeReader(settings.kafka)
-    with asyncio.Runner() as runner, _closing(reader, OutcomeDecoder(settings), runner) as decoder:
-        published = exchange.publish(settings, activities)
-        display.say(f"{len(published)} activities are published")
-        waiting = {place.position for place in published}
-        outcomes: list[Outcome] = []
-        deadline = time.monotonic() + OUTCOMES_TIMEOUT_S
-        with display.counting("outcomes", len(published)) as count:
-            while waiting and time.monotonic() < deadline:
-                message = reader.poll(0.2)
-                if message is None:
-                    _check_alive(worker)
-                    continue
-                outcomes.append(runner.run(decoder.decode(message)))
-                waiting.discard(outcomes[-1].source)
-                count(len(published) - len(waiting))
-        display.say(f"{len(published) - len(waiting)} of {len(published)} activities have their outcome")
-        if end_worker:
-            worker.end()
-        outcomes += [runner.run(decoder.decode(message)) for message in reader.rest()]
-    return published, outcomes
-
-
-@contextmanager
-def _closing(reader: OutcomeReader, decoder: OutcomeDecoder, runner: asyncio.Runner) -> Iterator[OutcomeDecoder]:
-    try:
-        yield decoder
-    finally:
-        runner.run(decoder.close())
-        reader.close()
+def _await_outcomes(
+    reader: OutcomeReader, published: Sequence[Published], worker: Worker, display: Display
+) -> list[Outcome]:
+    """Every outcome until each activity has one, or the time is over."""
+    waiting = {place.position for place in published}
+    outcomes: list[Outcome] = []
+    deadline = time.monotonic() + OUTCOMES_TIMEOUT_S
+    with display.counting("outcomes", len(published)) as count:
+        while waiting and time.monotonic() < deadline:
+            outcome = reader.poll(0.2)
+            if outcome is None:
+                _check_alive(worker)
+                continue
+            outcomes.append(outcome)
+            waiting.discard(outcome.source)
+            count(len(published) - len(waiting))
+    display.say(f"{len(published) - len(waiting)} of {len(published)} activities have their outcome")
+    return outcomes
 
 
 def _check_alive(worker: Worker) -> None:

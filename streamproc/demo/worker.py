@@ -24,7 +24,7 @@ NAME = "worker"
 
 START_TIMEOUT_S = 60.0
 DRAIN_TIMEOUT_S = 20.0
-_DEFAULT_PORT = 6066
+_PORT = 6166  # Not the default one: that belongs to a worker which somebody runs by hand.
 
 
 class Worker:
@@ -59,7 +59,8 @@ class Worker:
             StackError: it does not come up; with its last log lines.
         """
         self.clips.mkdir(parents=True, exist_ok=True)
-        with claimed_ports(cache_folder() / "ports", _DEFAULT_PORT) as (port,):
+        self.log.unlink(missing_ok=True)
+        with claimed_ports(cache_folder() / "ports", _PORT) as (port,):
             environment = {**os.environ, **environment_of(settings), variable("web", "port"): str(port)}
             prefixes = [*settings.audio.allowed_prefixes, f"{self.clips.as_uri()}/"]
             environment[variable("audio", "allowed_prefixes")] = json.dumps(prefixes)
