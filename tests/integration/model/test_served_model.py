@@ -1,0 +1,72 @@
+"""The real Triton serves the model in the tree: onnxruntime's logits, many activities at once, clear refusals."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+
+import numpy as np
+import pytest
+from tritonclient.grpc import InferenceServerClient, InferInput
+from tritonclient.utils import InferenceServerException
+
+from streamproc.inference.triton import TritonEngine
+from streamproc.training.evaluate import MODEL, Recogniser
+
+
+async def test_activities_at_once_get_what_onnxruntime_gives(triton_url: str) -> None:
+    rng = np.random.default_rng(1)
+    activities = [
+        [0.1 * rng.standard_normal(int(rng.integers(0, 60_000)), dtype=np.float32) for _ in range(int(count))]
+        for count in rng.integers(1, 6, size=40)
+    ]
+    engine = TritonEngine(triton_url, "phonemes", "1", timeout=60, max_in_flight=40)
+    try:
+        identity = await engine.start()
+        answers = await asyncio.gather(*(engine.infer(clips) for clips in activities))
+    finally:
+        await engine.close()
+    assert identity.sha256 == hashlib.sha256(MODEL.read_bytes()).hexdigest()
+    recogniser = Recogniser(MODEL)
+    for clips, answer in zip(activities, answers, strict=True):
+        for clip, logits in zip(clips, answer.logits, strict=True):
+            (expected,) = recogniser.logits([clip if len(clip) else np.zeros(1, np.float32)])
+            assert logits.shape == expected.shape
+            assert len(clip) == 0 or np.abs(logits - expected).max() < 1e-3
+
+
+async def test_requests_share_a_batch(triton_url: str) -> None:
+    engine = TritonEngine(triton_url, "phonemes", "1", timeout=60, max_in_flight=64)
+    clip = np.zeros(16_000, dtype=np.float32)
+
+    def executions() -> tuple[int, int]:
+        with InferenceServerClient(triton_url) as client:
+            stats = client.get_inference_statistics("phonemes", "1", as_json=True)["model_stats"][0]
+        return int(stats.get("inference_count", 0)), int(stats.get("execution_count", 0))
+
+    await engine.start()
+    before = executions()
+    try:
+        await asyncio.gather(*(engine.infer([clip]) for _ in range(128)))
+    finally:
+        await engine.close()
+    inferences, runs = (after - earlier for after, earlier in zip(executions(), before, strict=True))
+    assert inferences == 128
+    assert runs <= 64
+
+
+@pytest.mark.parametrize("length", [-1, 801])
+def test_a_wrong_length_is_refused_and_the_next_request_served(triton_url: str, length: int) -> None:
+    def ask(samples: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+        audio = InferInput("AUDIO", [1, 800], "FP32").set_data_from_numpy(np.zeros((1, 800), np.float32))
+        lengths = InferInput("LENGTHS", [1, 1], "INT32").set_data_from_numpy(np.array([[samples]], np.int32))
+        frames: np.ndarray[tuple[int, ...], np.dtype[np.int32]] = client.infer("phonemes", [audio, lengths]).as_numpy(
+            "FRAMES"
+        )
+        return frames
+
+    with InferenceServerClient(triton_url) as client:
+        with pytest.raises(InferenceServerException, match="LENGTHS must be 0 to 800") as refused:
+            ask(length)
+        assert "INVALID_ARGUMENT" in str(refused.value.status())
+        assert ask(800).tolist() == [[3]]
