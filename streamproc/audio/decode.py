@@ -20,6 +20,12 @@ MIN_RATE, MAX_RATE = 8_000, 96_000
 MIN_SECONDS = 0.1
 """Shorter than any word: such a clip is a slip of the recorder."""
 
+MAX_CHANNELS = 8
+"""More would make a small file unpack to much; no recorder of speech has as many."""
+
+MAX_LEVEL = 100_000.0
+"""Largest sample in units of full scale; generous, as some tools write floats in the range of 16-bit integers."""
+
 FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG")
 """Containers that are accepted, as libsndfile calls them; the clip's own header decides, not the event."""
 
@@ -51,6 +57,10 @@ def decode_clip(encoded: bytes, max_seconds: float) -> Samples:
                 raise StreamprocError(
                     ErrorCode.AUDIO_SAMPLE_RATE, f"{rate} Hz; accepted are {MIN_RATE} to {MAX_RATE} Hz"
                 )
+            if file.channels > MAX_CHANNELS:
+                raise StreamprocError(
+                    ErrorCode.AUDIO_UNREADABLE, f"{file.channels} channels; accepted are up to {MAX_CHANNELS}"
+                )
             limit = int(max_seconds * rate)
             samples = file.read(limit + 1, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError as error:
@@ -63,8 +73,9 @@ def decode_clip(encoded: bytes, max_seconds: float) -> Samples:
         raise StreamprocError(ErrorCode.AUDIO_EMPTY, "the clip has a header but no samples")
     if len(samples) < MIN_SECONDS * rate:
         raise StreamprocError(ErrorCode.AUDIO_TOO_SHORT, f"shorter than {MIN_SECONDS:g} s")
-    if not np.isfinite(samples).all():
-        raise StreamprocError(ErrorCode.AUDIO_UNREADABLE, "some samples are not numbers")
+    # Full scale is 1. A file of floats may exceed it a little, or hold anything at all; comparing with NaN is False.
+    if not (np.abs(samples) <= MAX_LEVEL).all():
+        raise StreamprocError(ErrorCode.AUDIO_UNREADABLE, "some samples are not numbers, or far beyond full scale")
     mono = samples.mean(axis=1)
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE)

@@ -36,5 +36,7 @@ def command() -> None:
 
     import faust
 
-    app = WorkerApp(tree)
-    faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True).execute_from_commandline()
+    worker = faust.Worker(WorkerApp(tree), override_logging=False, redirect_stdouts=False, quiet=True)
+    # Faust moves the terminal's cursor for its progress display, even where there is no terminal.
+    worker.spinner = None
+    worker.execute_from_commandline()

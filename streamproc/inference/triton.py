@@ -18,6 +18,9 @@ from streamproc.inference.engine import Inference, Logits, ModelIdentity, Sample
 MAX_CALL_SAMPLES = 8_000_000
 """Padded samples in one call (32 MB): an activity beyond that is sent in several."""
 
+SYMBOLS = 41
+"""Symbols of the model's output: 40 phonemes and the blank."""
+
 _INPUTS = {"AUDIO": "TYPE_FP32", "LENGTHS": "TYPE_INT32"}
 _OUTPUTS = {"LOGITS": "TYPE_FP32", "FRAMES": "TYPE_INT32"}
 
@@ -90,9 +93,8 @@ class TritonEngine:
         inputs = {tensor["name"]: tensor["data_type"] for tensor in config.get("input", [])}
         outputs = {tensor["name"]: tensor["data_type"] for tensor in config.get("output", [])}
         if inputs != _INPUTS or outputs != _OUTPUTS or int(config.get("max_batch_size", 0)) < 1:
-            raise StreamprocError(
-                ErrorCode.MODEL_UNSUITABLE,
-                f"model {self._model!r} takes {inputs} and gives {outputs}; needed are {_INPUTS} and {_OUTPUTS} in batches",
+            raise self._unsuitable(
+                f"takes {inputs} and gives {outputs}; needed are {_INPUTS} and {_OUTPUTS} in batches"
             )
 
     def _batches(self, clips: Sequence[Samples]) -> Iterator[Sequence[Samples]]:
@@ -122,9 +124,26 @@ class TritonEngine:
             answer = await self._client.infer(self._model, inputs, self._version, outputs, client_timeout=self._timeout)
         except (InferenceServerException, grpc.RpcError) as error:
             raise self._translate(error) from None
-        logits = answer.as_numpy("LOGITS")
-        frames = answer.as_numpy("FRAMES")
-        return [row[: int(count)] for row, count in zip(logits, frames[:, 0], strict=True)]
+        return list(self._clips_of(answer, len(clips)))
+
+    def _clips_of(self, answer: Any, count: int) -> Iterator[Logits]:
+        """The logits of each clip, once the answer has been found to be what the model's configuration promises."""
+        try:
+            logits = answer.as_numpy("LOGITS")
+            frames = answer.as_numpy("FRAMES")[:, 0]
+        except (ValueError, TypeError, IndexError) as error:
+            raise self._unsuitable(f"gave an answer that cannot be read: {error}") from None
+        if logits.ndim != 3 or len(logits) != count or logits.shape[2] != SYMBOLS or len(frames) != count:
+            raise self._unsuitable(f"gave logits of the shape {logits.shape} for {count} clips")
+        if not 0 <= frames.min() <= frames.max() <= logits.shape[1]:
+            raise self._unsuitable(f"gave {frames.max()} frames of {logits.shape[1]}")
+        for row, length in zip(logits, frames.tolist(), strict=True):
+            if not np.isfinite(row[:length]).all():
+                raise StreamprocError(ErrorCode.INFERENCE_REFUSED, "the model gave logits that are not numbers")
+            yield row[:length]
+
+    def _unsuitable(self, reason: str) -> StreamprocError:
+        return StreamprocError(ErrorCode.MODEL_UNSUITABLE, f"model {self._model!r} {reason}")
 
     def _translate(self, error: Exception) -> StreamprocError:
         status = str(error.status() or "") if isinstance(error, InferenceServerException) else str(error)
