@@ -19,6 +19,25 @@ DEAD_LETTER_ROOM = 65_536
 """What a dead letter may be larger than its activity: the error headers."""
 
 
+KEPT_DAYS = 30
+"""How long dead and parked letters are kept: they hold recordings of children, and are of no use for ever."""
+
+
+def ledger_topic(dead_letter_topic: str) -> str:
+    """The compacted topic that holds what was done with each dead letter."""
+    return f"{dead_letter_topic}.ledger"
+
+
+def parked_topic(dead_letter_topic: str) -> str:
+    """The topic of letters that were replayed too often."""
+    return f"{dead_letter_topic}.parked"
+
+
+def audit_topic(dead_letter_topic: str) -> str:
+    """The topic that says who discarded a letter, when and why."""
+    return f"{dead_letter_topic}.audit"
+
+
 def _client(kafka: Kafka) -> AdminClient:
     # librdkafka writes to standard error by itself; what matters is raised below.
     return AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0, "socket.timeout.ms": 10_000})
@@ -41,6 +60,24 @@ def existing(kafka: Kafka) -> dict[str, int]:
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
 
 
+def configurations(kafka: Kafka) -> dict[str, dict[str, str]]:
+    """Every topic and its settings."""
+    letter = kafka.dead_letter_topic
+    days = {"retention.ms": str(KEPT_DAYS * 24 * 3600 * 1000)}
+    return {
+        kafka.activity_topic: _size(ACTIVITY_MAX_BYTES),
+        kafka.result_topic: _size(ACTIVITY_MAX_BYTES),
+        letter: _size(ACTIVITY_MAX_BYTES + DEAD_LETTER_ROOM) | days,
+        parked_topic(letter): _size(ACTIVITY_MAX_BYTES + DEAD_LETTER_ROOM) | days,
+        ledger_topic(letter): {"cleanup.policy": "compact"},
+        audit_topic(letter): {"retention.ms": "-1"},
+    }
+
+
+def _size(max_bytes: int) -> dict[str, str]:
+    return {"max.message.bytes": str(max_bytes)}
+
+
 def create(kafka: Kafka) -> list[str]:
     """Create the topics that are missing; the names of those that were created.
 
@@ -48,19 +85,14 @@ def create(kafka: Kafka) -> list[str]:
         StreamprocError: KAFKA_UNAVAILABLE, or TOPIC_MISSING where Kafka refuses to create one.
     """
     there = existing(kafka)
-    sizes = {
-        kafka.activity_topic: ACTIVITY_MAX_BYTES,
-        kafka.result_topic: ACTIVITY_MAX_BYTES,
-        kafka.dead_letter_topic: ACTIVITY_MAX_BYTES + DEAD_LETTER_ROOM,
-    }
     missing = [
         NewTopic(
             name,
             num_partitions=kafka.partitions,
             replication_factor=kafka.replication_factor,
-            config={"max.message.bytes": str(size)},
+            config=config,
         )
-        for name, size in sizes.items()
+        for name, config in configurations(kafka).items()
         if name not in there
     ]
     created = []

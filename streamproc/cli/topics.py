@@ -14,11 +14,11 @@ def command() -> None:
 
 @command.command()
 def create() -> None:
-    """Create the activity, result and dead letter topics where they are missing.
+    """Create the activity and result topics, the dead letter topic and its three helpers, where they are missing.
 
     Partitions and replicas come from STREAMPROC_KAFKA__PARTITIONS and STREAMPROC_KAFKA__REPLICATION_FACTOR.
     """
     kafka = settings.load().kafka
     created = topics.create(kafka)
-    for name in (kafka.activity_topic, kafka.result_topic, kafka.dead_letter_topic):
+    for name in topics.configurations(kafka):
         click.echo(f"{name}: {'created' if name in created else 'is there already'}")

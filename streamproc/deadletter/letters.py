@@ -1,0 +1,124 @@
+"""Dead letters as they are read back, and which of them are meant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from confluent_kafka import Message
+
+from streamproc.deadletter.envelope import PREFIX, Headers, split_headers
+
+
+class Position(NamedTuple):
+    """Where a letter is in its topic."""
+
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        """As the command line writes it."""
+        return f"{self.partition}:{self.offset}"
+
+    @classmethod
+    def parse(cls, text: str) -> Position:
+        """Read ``partition:offset``. Raises ValueError."""
+        partition, _, offset = text.partition(":")
+        if not (partition.isdecimal() and offset.isdecimal()):
+            raise ValueError(f"{text!r} is not PARTITION:OFFSET")
+        return cls(int(partition), int(offset))
+
+
+class Letter:
+    """A dead letter. Its headers are taken apart when they are first asked for: a scan looks at millions."""
+
+    __slots__ = ("_error", "_original", "headers", "key", "position", "timestamp_ms", "value")
+
+    def __init__(self, message: Message) -> None:
+        self.position = Position(int(message.partition() or 0), int(message.offset() or 0))
+        self.timestamp_ms = message.timestamp()[1]
+        self.key: bytes | None = _bytes(message.key())
+        self.value: bytes | None = _bytes(message.value())
+        self.headers: Headers = list(message.headers() or ())  # type: ignore[arg-type]  # the stub says str too
+        self._original: Headers | None = None
+        self._error: dict[str, str] = {}
+
+    @property
+    def error(self) -> Mapping[str, str]:
+        """The error's fields, by the names in ``envelope.FIELDS``; empty for a record that is no dead letter."""
+        self._split()
+        return self._error
+
+    @property
+    def original_headers(self) -> Headers:
+        """The headers of the original record."""
+        return self._split()
+
+    def _split(self) -> Headers:
+        if self._original is None:
+            self._original, self._error = split_headers(self.headers)
+        return self._original
+
+
+def _bytes(content: Any) -> bytes | None:
+    return content if content is None or isinstance(content, bytes) else str(content).encode()
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Offsets of one partition: ``begin`` to ``end``, exclusive; no end: to the end of the log."""
+
+    partition: int
+    begin: int
+    end: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Span:
+        """Read ``partition:offset`` or ``partition:first-last``. Raises ValueError."""
+        place, dash, last = text.partition("-")
+        partition, begin = Position.parse(place)
+        if dash and not last.isdecimal():
+            raise ValueError(f"{text!r} is not PARTITION:FIRST-LAST")
+        return cls(partition, begin, (int(last) if dash else begin) + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which letters are meant: those that match one value of every field that is given; times in ms since 1970."""
+
+    fields: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Field of the envelope -> accepted values."""
+    since_ms: int | None = None
+    until_ms: int | None = None
+    spans: tuple[Span, ...] = ()
+    """Where to look; none: everywhere."""
+
+    def matcher(self) -> Matcher:
+        """What tells a matching record from the others."""
+        return Matcher(
+            tuple((PREFIX + name, frozenset(v.encode() for v in values)) for name, values in self.fields.items()),
+            self.since_ms,
+            self.until_ms,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """A selection made ready for a scan: it looks at raw headers, for speed."""
+
+    _fields: tuple[tuple[str, frozenset[bytes]], ...]
+    _since_ms: int | None
+    _until_ms: int | None
+
+    def __call__(self, letter: Letter) -> bool:
+        """Whether the letter is meant."""
+        if self._since_ms is not None and letter.timestamp_ms < self._since_ms:
+            return False
+        if self._until_ms is not None and letter.timestamp_ms >= self._until_ms:
+            return False
+        if not self._fields:
+            return True
+        # The error's block comes last, and of a repeated name a dict keeps the last value.
+        raw = dict(letter.headers)
+        return all(raw.get(name) in values for name, values in self._fields)
