@@ -1,16 +1,22 @@
 """``rdkafka://``: a Faust transport on librdkafka, exactly-once for asynchronous work that finishes out of order."""
 
-from streamproc.transport.agent import each
-from streamproc.transport.driver import RefusedHandler, Transport
-from streamproc.transport.errors import (
-    HandlerFailed,
-    OffsetOutOfRange,
-    OutcomeRefused,
-    SentAfterAck,
-    TransportError,
-    Unsupported,
-)
-from streamproc.transport.settings import TransportSettings
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from streamproc.transport.agent import each
+    from streamproc.transport.driver import RefusedHandler, Transport
+    from streamproc.transport.errors import (
+        HandlerFailed,
+        OffsetOutOfRange,
+        OutcomeRefused,
+        SentAfterAck,
+        TransportError,
+        Unsupported,
+    )
+    from streamproc.transport.settings import TransportSettings
 
 __all__ = [
     "HandlerFailed",
@@ -24,3 +30,12 @@ __all__ = [
     "Unsupported",
     "each",
 ]
+
+_ROOMS = {"each": "agent", "RefusedHandler": "driver", "Transport": "driver", "TransportSettings": "settings"}
+
+
+def __getattr__(name: str) -> Any:
+    # Faust and librdkafka take half a second to import: who only reads settings does not wait for them.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ROOMS.get(name, 'errors')}"), name)

@@ -94,6 +94,7 @@ class Consumer(base.Consumer):
         self._commit_thread = ThreadPoolExecutor(1, thread_name_prefix="rdkafka-commit")
         self._committer: Committer
         self._poller: Poller
+        self._begun = False
 
     # -- life
 
@@ -120,6 +121,7 @@ class Consumer(base.Consumer):
             self._committer = PlainCommitter(
                 settings.producer(servers, None), self._commit_through_consumer, lambda: self._closing
             )
+        self._begun = True
         await self._in_commit_thread(self._committer.open)
         self._poller.start()
 
@@ -154,6 +156,8 @@ class Consumer(base.Consumer):
 
     async def on_stop(self) -> None:
         """Leave the group."""
+        if not self._begun:
+            return
         await self.drain()
         self._closing = True
         await asyncio.to_thread(self._poller.close, self.settings.drain_timeout + 5.0)

@@ -201,7 +201,7 @@ class Fleet:
             settings["group_instance_id"] = name
         plan = dataclasses.replace(self.plan, folder=str(folder), settings=settings, **changes)
         log = self.folder / f"{name}.log"
-        command = [sys.executable, str(WORKER), "worker", "--loglevel", "info"]
+        command = [sys.executable, str(WORKER), "worker", "--without-web", "--loglevel", "info"]
         process = spawn(command, log, plan.environment(), tie=True)
         self.members[name] = Member(name, plan, process, log)
         return self.members[name]
@@ -211,7 +211,12 @@ class Fleet:
         for name in names or tuple(self.members):
             member = self.members[name]
             starts = member.log_text().count("[^Worker]: Starting")
-            wait_for(lambda: member.log_text().count("[^Worker]: Ready") >= max(1, starts), name, timeout)  # noqa: B023
+
+            def ready(member: Member = member, starts: int = starts) -> bool:
+                assert member.process.alive(), f"{member.name} has ended.\n{log_tail(member.log, 40)}"
+                return member.log_text().count("[^Worker]: Ready") >= max(1, starts)
+
+            wait_for(ready, name, timeout)
 
     def kill(self, name: str) -> None:
         """kill -9, at any moment."""

@@ -1,0 +1,138 @@
+"""Workers that die, stop, join and leave: a read_committed reader sees no loss, no repetition, no disorder."""
+
+from __future__ import annotations
+
+import random
+import time
+from pathlib import Path
+
+import pytest
+
+from chaos.harness import PERFECT, PROTOCOLS, Fleet, Judge, feed, new_plan
+
+EVENTS = 60_000
+WORKERS = ("a", "b", "c")
+pytestmark = [pytest.mark.timeout(900), pytest.mark.parametrize("protocol", PROTOCOLS)]
+
+
+def test_twenty_kills(kafka_bootstrap: str, tmp_path: Path, protocol: str) -> None:
+    """20 kill -9, 10 of them between send_offsets_to_transaction and commit."""
+    plan = new_plan(kafka_bootstrap, f"kills-{protocol}", PROTOCOLS[protocol])
+    feed(kafka_bootstrap, plan.source, range(EVENTS))
+    judge = Judge(kafka_bootstrap, plan.sink)
+    chance = random.Random(20)  # noqa: S311
+    with Fleet(plan, tmp_path, stable=True) as fleet:
+        for name in WORKERS:
+            fleet.start(name)
+        fleet.wait_ready()
+        for number in range(20):
+            judge.wait_for(min(EVENTS, 1 + number * EVENTS // 22), 300, fleet.check_alive)
+            name = WORKERS[number % 3]
+            fleet.wait_ready(name)
+            if number % 2:
+                while not fleet.kill_in_commit(name, 5):
+                    name = chance.choice(WORKERS)
+            else:
+                judge.read(chance.uniform(0, 0.5))
+                fleet.kill(name)
+            fleet.start(name)
+        judge.wait_for(EVENTS, 400, fleet.check_alive)
+        assert (fleet.kills, fleet.kills_in_commit) == (20, 10)
+        assert len(judge.seen) == EVENTS
+        assert judge.judge(range(EVENTS)) == PERFECT
+        print(f"{protocol}: {fleet.kills} kills, {fleet.kills_in_commit} in a commit; {len(fleet.calls())} invocations")
+
+
+def test_kills_with_random_transactional_ids(kafka_bootstrap: str, tmp_path: Path, protocol: str) -> None:
+    """Dynamic members: a dead worker's transaction stays open until its timeout, and nobody reads past it."""
+    events = 15_000
+    settings = {**PROTOCOLS[protocol], "transaction_timeout": 5.0}
+    plan = new_plan(kafka_bootstrap, f"random-{protocol}", settings)
+    feed(kafka_bootstrap, plan.source, range(events))
+    judge = Judge(kafka_bootstrap, plan.sink)
+    with Fleet(plan, tmp_path, stable=False) as fleet:
+        for name in WORKERS:
+            fleet.start(name)
+        fleet.wait_ready()
+        for number in range(4):
+            judge.wait_for(1 + number * events // 5, 120, fleet.check_alive)
+            name = WORKERS[number % 3]
+            fleet.wait_ready(name)
+            if number % 2:
+                assert fleet.kill_in_commit(name)
+            else:
+                fleet.kill(name)
+            fleet.start(name)
+        judge.wait_for(events, 120, fleet.check_alive)
+        assert judge.judge(range(events)) == PERFECT
+
+
+def test_rolling_restarts(kafka_bootstrap: str, tmp_path: Path, protocol: str) -> None:
+    """SIGTERM, again and again: what is in progress is finished and committed, so nothing is done twice either."""
+    events = 20_000
+    plan = new_plan(kafka_bootstrap, f"rolling-{protocol}", PROTOCOLS[protocol])
+    feed(kafka_bootstrap, plan.source, range(events))
+    judge = Judge(kafka_bootstrap, plan.sink)
+    with Fleet(plan, tmp_path) as fleet:
+        for name in WORKERS:
+            fleet.start(name)
+        fleet.wait_ready()
+        for number in range(6):
+            judge.wait_for(1 + number * events // 8, 120, fleet.check_alive)
+            name = WORKERS[number % 3]
+            fleet.wait_ready(name)
+            fleet.stop(name)
+            fleet.start(name)
+        judge.wait_for(events, 120, fleet.check_alive)
+        assert judge.judge(range(events)) == PERFECT
+        assert len(fleet.calls()) == events
+
+
+def test_workers_join_and_leave(kafka_bootstrap: str, tmp_path: Path, protocol: str) -> None:
+    """Dynamic members come and go: partitions move between workers that all go on."""
+    events = 30_000
+    plan = new_plan(kafka_bootstrap, f"joining-{protocol}", PROTOCOLS[protocol])
+    feed(kafka_bootstrap, plan.source, range(events))
+    judge = Judge(kafka_bootstrap, plan.sink)
+    with Fleet(plan, tmp_path, stable=False) as fleet:
+        fleet.start("a")
+        fleet.wait_ready()
+        for number in range(5):
+            judge.wait_for(1 + number * events // 7, 120, fleet.check_alive)
+            joined = f"guest-{number}"
+            fleet.start(joined)
+            fleet.wait_ready(joined)
+            judge.read(2.0)
+            fleet.stop(joined)
+            worked = (tmp_path / joined / "calls").stat().st_size
+            del fleet.members[joined]
+            assert worked, f"{joined} was given no partition"
+        judge.wait_for(events, 120, fleet.check_alive)
+        assert judge.judge(range(events)) == PERFECT
+        assert len(fleet.calls()) == events
+
+
+def test_two_rebalances_at_once(kafka_bootstrap: str, tmp_path: Path, protocol: str) -> None:
+    """A rebalance with transactions open: one worker is held before its commit while another joins and one dies."""
+    events = 12_000
+    plan = new_plan(kafka_bootstrap, f"open-{protocol}", PROTOCOLS[protocol])
+    feed(kafka_bootstrap, plan.source, range(events))
+    judge = Judge(kafka_bootstrap, plan.sink)
+    with Fleet(plan, tmp_path, stable=False) as fleet:
+        fleet.start("a")
+        fleet.start("b")
+        fleet.wait_ready()
+        judge.wait_for(500, 60, fleet.check_alive)
+        assert fleet.hold("a")
+        fleet.start("c")
+        fleet.wait_ready("c")
+        time.sleep(3)
+        fleet.release("a")
+        judge.wait_for(2_000, 60, fleet.check_alive)
+        assert fleet.hold("b")
+        fleet.kill("a")
+        fleet.start("a")
+        time.sleep(4)
+        fleet.release("b")
+        judge.wait_for(events, 120, fleet.check_alive)
+        assert judge.judge(range(events)) == PERFECT
