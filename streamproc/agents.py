@@ -1,19 +1,17 @@
 """The Faust agent: every activity record becomes one outcome, a result or a dead letter.
 
-Everything that touches offsets is here: a record is acknowledged when its outcome has been handed to Kafka, in
-whatever order the outcomes come.
+The transport binds what is sent while a record is worked on to that record: outcome and offset commit in one
+transaction, in whatever order the outcomes come.
 """
 
 from __future__ import annotations
 
-import asyncio
 import time
 import traceback
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
-from aiokafka.errors import MessageSizeTooLargeError, TopicAuthorizationFailedError
 from faust import EventT, Stream, TopicT
 
 from streamproc.contracts.cloudevents import RESULT_TYPE, event_headers, trace_context
@@ -27,6 +25,7 @@ from streamproc.retrying import Retries
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.settings import Settings
 from streamproc.telemetry.metrics import Metrics
+from streamproc.transport import OutcomeRefused, each
 
 log = structlog.get_logger(__name__)
 
@@ -74,7 +73,6 @@ class ReadingAgent:
         results, dead_letters: the topics of the outcomes.
         settings: how many records at once, the event's deadline, when to quarantine.
         worker: who signs the dead letters.
-        stop: called with the reason of a fatal failure; no outcome is written then.
     """
 
     def __init__(
@@ -85,7 +83,6 @@ class ReadingAgent:
         dead_letters: TopicT,
         settings: Settings,
         worker: Worker,
-        stop: Any,
     ) -> None:
         self._stages = stages
         self._metrics = metrics
@@ -95,31 +92,37 @@ class ReadingAgent:
         self._worker = worker
         self._intake = Intake(self._intake_changed)
         self._quarantine = Quarantine(settings.quarantine.percent, settings.quarantine.events)
-        self._places = asyncio.Semaphore(settings.worker.max_in_flight)
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._stop = stop
 
     async def run(self, stream: Stream[bytes]) -> None:
         """Consume until cancelled."""
-        async for event in stream.noack().events():
-            await self._intake.opened()
-            await self._places.acquire()
-            task = asyncio.create_task(self._work(event))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        await each(stream, self._work, concurrency=self._settings.worker.max_in_flight)
 
     async def _work(self, event: EventT[bytes]) -> None:
+        """Give one record its outcome. What this raises is fatal: the transport stops the worker, and the record is
+        read again after the restart.
+        """
+        await self._intake.opened()
         self._metrics.started()
         try:
             record = self._record(event)
-            await self._write(await self.outcome_of(record), record)
-            event.ack()
-        except Exception as error:  # noqa: BLE001
-            # Without an outcome the record is not acknowledged: it is read again after a restart.
-            self._stop(error)
+            outcome = await self.outcome_of(record)
+            await self._send(outcome)
         finally:
             self._metrics.finished()
-            self._places.release()
+        self._watch(outcome, record)
+
+    async def refused(self, event: EventT[bytes], refusal: OutcomeRefused) -> None:
+        """Kafka refuses a record's outcome for good: a result becomes a dead letter in its place.
+
+        Raises:
+            StreamprocError: DEAD_LETTER_REFUSED (fatal), where it is the dead letter that is refused.
+        """
+        if refusal.topic == self._settings.kafka.dead_letter_topic:
+            raise StreamprocError(ErrorCode.DEAD_LETTER_REFUSED, f"Kafka refuses a dead letter: {refusal.reason}")
+        record = self._record(event)
+        outcome = self._dead_letter(record, StreamprocError(ErrorCode.RESULT_TOO_LARGE, refusal.reason))
+        await self._send(outcome)
+        self._watch(outcome, record)
 
     def _record(self, event: EventT[bytes]) -> Record:
         message = event.message
@@ -129,28 +132,10 @@ class ReadingAgent:
         settings = self._settings
         return Record(message, source, Retries(settings.event.deadline, settings.audio.not_found_grace, self._intake))
 
-    async def _write(self, outcome: Outcome, record: Record) -> None:
-        try:
-            await self._send(self._results if outcome.is_result else self._dead_letters, outcome)
-        except Exception as error:
-            if not outcome.is_result and _is_refused(error):
-                raise StreamprocError(
-                    ErrorCode.DEAD_LETTER_REFUSED,
-                    f"Kafka refuses a dead letter: {type(error.__cause__ or error).__name__}",
-                ) from error
-            if not (outcome.is_result and _is_too_large(error)):
-                raise
-            too_large = StreamprocError(ErrorCode.RESULT_TOO_LARGE, f"the result has {len(outcome.value or b'')} bytes")
-            await self._write(self._dead_letter(record, too_large), record)
-            return
-        self._watch(outcome, record)
-
-    async def _send(self, topic: TopicT, outcome: Outcome) -> None:
-        # aiokafka cannot write a record that has neither key nor value.
-        key = b"" if outcome.key is None and outcome.value is None else outcome.key
-        # The record counts as written when Kafka has confirmed it, not when it is queued.
+    async def _send(self, outcome: Outcome) -> None:
+        topic = self._results if outcome.is_result else self._dead_letters
         headers: Any = outcome.headers  # Faust's type leaves out headers without a value.
-        await (await topic.send(key=key, value=outcome.value, headers=headers))
+        await topic.send(key=outcome.key, value=outcome.value, headers=headers)
 
     async def outcome_of(self, record: Record) -> Outcome:
         """Decide the outcome of one record.
@@ -224,13 +209,3 @@ class ReadingAgent:
         self._metrics.intake(reason, closed)
         log.warning("consumption is paused" if closed else "consumption goes on", reason=reason)
 
-
-def _is_refused(error: Exception) -> bool:
-    """Whether Kafka will never take this record: it is too large, or this worker may not write there."""
-    return _is_too_large(error) or isinstance(error.__cause__ or error, TopicAuthorizationFailedError)
-
-
-def _is_too_large(error: Exception) -> bool:
-    """Whether Kafka refuses a record for its size: in the client before it is queued, or on the broker."""
-    # Faust wraps what the client raises.
-    return isinstance(error, MessageSizeTooLargeError) or isinstance(error.__cause__, MessageSizeTooLargeError)

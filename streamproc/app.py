@@ -23,6 +23,7 @@ from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.phonemes import PHONEMES
 from streamproc.settings import Settings
 from streamproc.telemetry.metrics import Metrics
+from streamproc.transport import OutcomeRefused, Transport
 from streamproc.web.pages import add_pages
 
 
@@ -78,14 +79,8 @@ class WorkerApp(faust.App):
         kafka = settings.kafka
         super().__init__(
             kafka.group_id,
-            broker=[f"kafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],
-            # Results count as progress: a record is acknowledged after its outcome is in Kafka.
-            processing_guarantee="at_least_once",
-            producer_acks=-1,
-            # A dead letter is its activity and the error headers; Kafka has the last word on either's size.
-            producer_max_request_size=2 * (topics.ACTIVITY_MAX_BYTES + topics.DEAD_LETTER_ROOM),
-            # SIGTERM waits for what is in flight.
-            stream_wait_empty=True,
+            broker=[f"rdkafka://{server.strip()}" for server in kafka.bootstrap_servers.split(",")],
+            processing_guarantee="exactly_once",
             topic_allow_declare=False,
             topic_disable_leader=True,
             value_serializer="raw",
@@ -95,6 +90,14 @@ class WorkerApp(faust.App):
             web_host=settings.web.host,
             datadir=tempfile.gettempdir(),
         )
+        transport = self.transport
+        assert isinstance(transport, Transport)
+        # Kafka has the last word on a record's size: a dead letter is its activity and the error headers.
+        largest = {"message.max.bytes": 2 * (topics.ACTIVITY_MAX_BYTES + topics.DEAD_LETTER_ROOM)}
+        transport.settings = settings.transport.model_copy(
+            update={"librdkafka": largest | settings.transport.librdkafka}
+        )
+        transport.on_refused = self._refused
         self._activities = self._topic(kafka.activity_topic)
         self._results = self._topic(kafka.result_topic)
         self._dead_letters = self._topic(kafka.dead_letter_topic)
@@ -126,7 +129,6 @@ class WorkerApp(faust.App):
             self._dead_letters,
             settings,
             Worker(settings.kafka.group_id, f"{model.name}/{model.version}"),
-            self._stop_with,
         )
         await super().on_start()
 
@@ -141,5 +143,6 @@ class WorkerApp(faust.App):
         assert isinstance(stream, faust.Stream)
         await self._agent.run(stream)
 
-    def _stop_with(self, error: Exception) -> None:
-        self.add_future(self.crash(error))
+    async def _refused(self, event: faust.EventT[bytes], refusal: OutcomeRefused) -> None:
+        assert self._agent is not None
+        await self._agent.refused(event, refusal)

@@ -24,6 +24,7 @@ from pydantic_settings import (
 )
 
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.transport.settings import TransportSettings
 
 PREFIX = "STREAMPROC_"
 CONFIG_VARIABLE = "STREAMPROC_CONFIG"
@@ -148,8 +149,6 @@ class Worker(Section):
 
     max_in_flight: Count = 64
     """Activities that are worked on at once."""
-    drain_timeout: Seconds = 30.0
-    """Seconds that SIGTERM leaves for finishing what is in flight."""
 
 
 class Web(Section):
@@ -189,6 +188,7 @@ class Settings(BaseSettings):
     event: Event = Event()
     quarantine: Quarantine = Quarantine()
     worker: Worker = Worker()
+    transport: TransportSettings = TransportSettings()
     web: Web = Web()
     log: Log = Log()
 
