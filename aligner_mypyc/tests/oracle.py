@@ -12,7 +12,19 @@ from aligner_mypyc.inventory import MAX_SYMBOLS
 def align(costs: CostModel, ref: bytes, hyp: bytes) -> tuple[int, bytes]:
     """(least cost, canonical operations)."""
     rows = costs.rows(ref)
-    m, n = len(ref), len(hyp)
+    head = tail = 0
+    if costs.trimmable:
+        most = min(len(ref), len(hyp))
+        while head < most and ref[head] == hyp[head]:
+            head += 1
+        while tail < most - head and ref[-1 - tail] == hyp[-1 - tail]:
+            tail += 1
+    cost, ops = _between(costs, rows[head : len(ref) - tail], hyp[head : len(hyp) - tail])
+    return cost, bytes(head) + ops + bytes(tail)
+
+
+def _between(costs: CostModel, rows: bytes, hyp: bytes) -> tuple[int, bytes]:
+    m, n = len(rows), len(hyp)
     sub = [[costs.sub[row * MAX_SYMBOLS + code] for code in hyp] for row in rows]
     drop = [costs.dele[row] for row in rows]
     add = [costs.ins[code] for code in hyp]

@@ -8,7 +8,19 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
-MODULES = ("errors", "ops", "inventory", "costs", "scalar", "aligner", "projection")
+MODULES = (
+    "errors",
+    "ops",
+    "inventory",
+    "costs",
+    "workspace",
+    "bytescan",
+    "banded",
+    "unit",
+    "strips",
+    "aligner",
+    "projection",
+)
 """Compiled together, in one extension: calls between them are C calls."""
 
 STAMP = "_compiled_from.txt"

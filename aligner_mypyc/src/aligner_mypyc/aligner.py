@@ -2,17 +2,40 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from librt.strings import BytesWriter
+from librt.vecs import vec
+from mypy_extensions import i64
 
+from .banded import FAR, fill_band, path_cost, weighted_distance, write_path
+from .bytescan import all_below, common_head, common_tail
 from .costs import CostModel
 from .errors import AlignerError
-from .scalar import align_scalar
+from .strips import align_strips, unit_distance
+from .unit import WORD, align_word, fresh_row, mark_matches, matched, unmark_matches
+from .workspace import Workspace, zeros
 
-MAX_PATH_CELLS: Final = 64_000_000
-"""The largest product of the two lengths that ``align`` takes; ``distance`` keeps no path and has no such bound."""
+MAX_PATH_CELLS: Final = 400_000_000
+"""The largest product of the two lengths that ``align`` takes, symbols in common at both ends not counted.
+
+A path needs at most a quarter of a byte a cell where every error costs the same and one byte a cell otherwise, mostly
+far less: only the band is kept. ``distance`` needs memory for one row and has no such bound.
+"""
+
+KEPT_COLUMNS: Final = 5000
+"""Buffers that served longer sequences are given back to the system."""
+
+
+def _exclusive() -> bool:
+    gil = getattr(sys, "_is_gil_enabled", None)
+    return not __file__.endswith(".py") and (gil is None or bool(gil()))
+
+
+EXCLUSIVE: Final = _exclusive()
+"""Whether a thread can take the spare workspace and no other take it too: under the interpreter's lock, compiled code
+runs on undisturbed there."""
 
 
 class PreparedReference:
@@ -27,6 +50,10 @@ class PreparedReference:
         self.costs: Final = costs
         self.ref: Final = ref
         self.rows: Final = costs.rows(ref)
+        self.matches: vec[i64] = vec[i64]()
+        if len(ref) <= WORD:
+            self.matches = zeros(len(costs.inventory))
+            mark_matches(costs, self.rows if costs.unit > 0 else ref, 0, len(ref), self.matches, 0)
 
     def __len__(self) -> int:
         return len(self.ref)
@@ -42,6 +69,7 @@ class Aligner:
 
     def __init__(self, costs: CostModel) -> None:
         self.costs: Final = costs
+        self._spare: Workspace | None = None
 
     def prepare(self, ref: bytes) -> PreparedReference:
         """What ``align`` and ``distance`` take instead of the bytes, faster."""
@@ -52,16 +80,67 @@ class Aligner:
 
         Raises AlignerError on a code outside of the inventory and where the lengths' product is beyond MAX_PATH_CELLS.
         """
-        prepared = self._prepared(ref)
-        self.costs.inventory.check(hyp)
-        if len(prepared.ref) * len(hyp) > MAX_PATH_CELLS:
+        costs = self.costs
+        if not all_below(hyp, costs.bias):
+            costs.inventory.check(hyp)
+        prepared: PreparedReference | None = None
+        if isinstance(ref, PreparedReference):
+            if ref.costs is not costs:
+                raise AlignerError("this reference was prepared with other costs")
+            prepared = ref
+            expected = ref.ref
+            rows = ref.rows
+        else:
+            expected = ref
+            if not all_below(expected, costs.bias):
+                costs.inventory.check(expected)
+            rows = costs.rows(expected) if costs.contextual else expected
+        m: i64 = len(expected)
+        n: i64 = len(hyp)
+        most = m
+        if n < m:
+            most = n
+        head = common_head(expected, hyp, most)
+        if head == m and head == n:
+            return matched(m)
+        tail: i64 = 0
+        if costs.trimmable:
+            tail = common_tail(expected, hyp, most - head)
+        else:
+            head = 0
+        if (m - head - tail) * (n - head - tail) > MAX_PATH_CELLS:
             raise AlignerError(
-                f"a path through {len(prepared.ref)} x {len(hyp)} symbols is beyond {MAX_PATH_CELLS} cells: "
+                f"a path through {m} x {n} symbols is beyond {MAX_PATH_CELLS} cells: "
                 "align in pieces, or ask for the distance only"
             )
-        ops = BytesWriter()
-        align_scalar(self.costs, prepared.rows, hyp, ops)
-        return ops.getvalue()
+        work = self._take()
+        plain = rows if costs.unit > 0 else expected
+        if m - head - tail > WORD:
+            at = align_strips(work, costs, plain, expected, hyp, head, tail)
+        elif prepared is not None and m <= WORD:
+            at = align_word(work, costs, plain, expected, hyp, head, tail, prepared.matches, tail)
+        else:
+            mark_matches(costs, plain, head, m - tail, work.matches, 0)
+            at = align_word(work, costs, plain, expected, hyp, head, tail, work.matches, 0)
+            unmark_matches(costs, plain, head, m - tail, work.matches)
+        out = work.out
+        if costs.unit == 0:
+            limit = path_cost(work, costs, rows, hyp, head, m - tail, n - tail)
+            fill_band(work, costs, rows, hyp, head, m - tail, n - tail, limit, True)
+            fresh_row(out, m + n)
+            at = write_path(work, costs, rows, hyp, head, m - tail, n - tail)
+        out.truncate(at + tail)
+        result = out.getvalue()
+        if n < KEPT_COLUMNS and m < KEPT_COLUMNS:
+            self._spare = work
+        return result
+
+    def _take(self) -> Workspace:
+        work = self._spare
+        if work is None or not EXCLUSIVE:
+            return Workspace(len(self.costs.inventory))
+        self._spare = None
+        return work
 
     def align_many(self, pairs: Iterable[tuple[bytes | PreparedReference, bytes]]) -> list[bytes]:
         """``align`` for each pair, in order. An error names the pair's number."""
@@ -75,16 +154,45 @@ class Aligner:
 
     def distance(self, ref: bytes | PreparedReference, hyp: bytes, cutoff: int | None = None) -> int | None:
         """The least cost, or None when it is above ``cutoff`` (which is found out early)."""
-        prepared = self._prepared(ref)
-        cost = self.costs.cost(prepared.ref, hyp, self.align(prepared, hyp))
-        return None if cutoff is not None and cost > cutoff else cost
-
-    def _prepared(self, ref: bytes | PreparedReference) -> PreparedReference:
+        costs = self.costs
+        if cutoff is not None and cutoff < 0:
+            raise AlignerError(f"the cutoff {cutoff} is negative")
+        if not all_below(hyp, costs.bias):
+            costs.inventory.check(hyp)
         if isinstance(ref, PreparedReference):
-            if ref.costs is not self.costs:
+            if ref.costs is not costs:
                 raise AlignerError("this reference was prepared with other costs")
-            return ref
-        return PreparedReference(self.costs, ref)
+            expected = ref.ref
+            rows = ref.rows
+        else:
+            expected = ref
+            if not all_below(expected, costs.bias):
+                costs.inventory.check(expected)
+            rows = costs.rows(expected) if costs.contextual else expected
+        m: i64 = len(expected)
+        n: i64 = len(hyp)
+        most = m
+        if n < m:
+            most = n
+        head = common_head(expected, hyp, most)
+        if head == m and head == n:
+            return 0
+        tail: i64 = 0
+        if costs.trimmable:
+            tail = common_tail(expected, hyp, most - head)
+        else:
+            head = 0
+        ceiling: i64 = FAR - 1
+        if cutoff is not None and cutoff < FAR:
+            ceiling = cutoff
+        work = self._take()
+        if costs.unit > 0:
+            cost = unit_distance(work, costs, rows, hyp, head, tail, ceiling // i64(costs.unit)) * i64(costs.unit)
+        else:
+            cost = weighted_distance(work, costs, rows, hyp, head, tail, ceiling)
+        if n < KEPT_COLUMNS and m < KEPT_COLUMNS:
+            self._spare = work
+        return cost if cost <= ceiling else None
 
 
 def spans_of(lengths: Sequence[int]) -> list[tuple[int, int]]:

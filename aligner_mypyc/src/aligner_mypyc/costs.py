@@ -103,8 +103,53 @@ class CostModel:
         self.labels: Final = bytes(labels)
         self.delete_labels: Final = bytes(delete_labels)
         self.insert_labels: Final = bytes(insert_labels)
+        self.unit: Final = self._unit_cost()
+        """What every error costs where all cost the same and accepted slips are free, else 0."""
+        self.has_free: Final = self.unit > 0 and len(self.accepted) > 0
+        self.sub_steps: vec[i64] = vec[i64]([cost * 4 for cost in self.sub])
+        self.del_steps: vec[i64] = vec[i64]([cost * 4 + 1 for cost in self.dele])
+        self.ins_steps: vec[i64] = vec[i64]([cost * 4 + 2 for cost in self.ins])
+        """Costs in quarters, with the step in the last two bits; see ``banded``."""
+        self.least_ins: i64 = min(self.ins)
+        self.least_del: i64 = min(self.dele)
+        self.trimmable: Final = self._trimmable()
+        """Whether symbols in common at both ends always match in an alignment of least cost."""
+        self.bias: i64 = (MAX_SYMBOLS - size) * 0x0101010101010101
+        """What takes every byte that is no code beyond 63, eight at a time."""
         self._added: Final = rules.added
         self._row_of: Final = rules.row_of
+
+    def _unit_cost(self) -> int:
+        size = len(self.inventory)
+        unit = int(self.ins[0])
+        for code in range(size):
+            if self.ins[code] != unit or self.insert_labels[code] != INSERT:
+                return 0
+        for row in range(len(self.dele)):
+            if self.dele[row] != unit or self.delete_labels[row] != DELETE:
+                return 0
+            for heard in range(size):
+                at = row * MAX_SYMBOLS + heard
+                if self.sub[at] != (unit if self.labels[at] == SUBSTITUTE else 0):
+                    return 0
+        return unit
+
+    def _trimmable(self) -> bool:
+        """Matching the equal end symbols x must not cost more than what the best path without that match could save.
+
+        Without it, x is either exchanged for a y whose own insertion (deletion) could be cheaper than that of x, or
+        inserted (deleted) itself.
+        """
+        size = len(self.inventory)
+        for row in range(len(self.dele)):
+            x = self.expected_of_row[row]
+            for y in range(size):
+                if self.ins[y] > self.ins[x] + self.sub[row * MAX_SYMBOLS + y]:
+                    return False
+            for other in range(len(self.dele)):
+                if self.dele[other] > self.dele[row] + self.sub[other * MAX_SYMBOLS + x]:
+                    return False
+        return True
 
     def rows(self, ref: bytes) -> bytes:
         """The row of each expected symbol: its code, and the rules that hold before the symbol that follows it."""
