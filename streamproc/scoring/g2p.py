@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import re
 
 from streamproc.scoring import espeak
-
-_WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*['’]?")
+from streamproc.scoring.spelling import WORD, is_latin
 
 
 @functools.lru_cache(maxsize=16_384)
@@ -19,9 +17,9 @@ def _pronounce(word: str) -> tuple[str, ...]:
 def pronounce(word: str) -> list[str] | None:
     """The symbols with which espeak-ng's American English says ``word``, or None.
 
-    None where the extra ``speech`` is not installed, and for what is not one word (letters or digits, with
-    apostrophes or hyphens inside) or has nothing to say.
+    None where the extra ``speech`` is not installed, and for what is not one word or has nothing to say. Letters of
+    other scripts are not said: an English voice gives their names instead.
     """
-    if importlib.util.find_spec("espeakng_loader") is None or not _WORD.fullmatch(word):
+    if importlib.util.find_spec("espeakng_loader") is None or not (WORD.fullmatch(word) and is_latin(word)):
         return None
     return list(_pronounce(word.lower())) or None

@@ -7,11 +7,13 @@ the licence in ``data/dictionary.LICENSE``; ``streamproc.training.dictionary`` m
 from __future__ import annotations
 
 import gzip
-from functools import cache
+import unicodedata
+from functools import cache, lru_cache
 from importlib.resources import files
 
 from streamproc.scoring.g2p import pronounce
 from streamproc.scoring.phonemes import PHONEME_CODES
+from streamproc.scoring.spelling import MAX_CHARACTERS
 
 
 @cache
@@ -36,13 +38,16 @@ def encode(symbols: list[str] | tuple[str, ...]) -> bytes:
     return bytes([PHONEME_CODES[symbol] for symbol in symbols])
 
 
-@cache
+@lru_cache(maxsize=65_536)
 def pronunciations(word: str) -> tuple[bytes, ...]:
     """All known pronunciations of a word as phoneme codes, the most usual first; empty where none is known.
 
-    A possessive or a hyphenated compound that the dictionary lacks is put together from its parts.
+    A possessive or a hyphenated compound that the dictionary lacks is put together from its parts. What is longer
+    than any word has no pronunciation.
     """
-    spelling = word.lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").strip("'-")
+    if len(word) > MAX_CHARACTERS:
+        return ()
+    spelling = unicodedata.normalize("NFC", word).lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").strip("'-")
     known = _dictionary().get(spelling)
     if known is not None:
         return tuple(encode(variant.split()) for variant in known.split("|"))

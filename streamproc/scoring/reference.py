@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from streamproc.contracts.events import Phrase
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.scoring import lexicon
-
-_WORD = re.compile(r"[^\W_]+(?:['’\-][^\W_]+)*['’]?")
-"""Letters and digits of any script, with apostrophes and hyphens inside; emoji and punctuation are no words."""
+from streamproc.scoring.spelling import split_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +20,6 @@ class ReferenceWord:
 
     text: str
     pronunciations: tuple[bytes, ...]
-
-
-def split_words(text: str) -> list[str]:
-    """The words of a text, as printed."""
-    return _WORD.findall(text)
 
 
 def reference_words(phrase: Phrase, max_phonemes: int) -> list[ReferenceWord]:
