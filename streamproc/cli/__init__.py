@@ -12,6 +12,7 @@ from streamproc.errors import StreamprocError
 
 COMMANDS = {
     "demo": "Publish known readings, wait for their results and show them.",
+    "dlq": "Dead letters: list, show, count, replay, export, discard.",
     "local": "A Kafka, a schema registry and a Triton on this machine.",
     "schemas": "The event schemas: check, compare and register them.",
     "settings": "List every setting with its variable, default and meaning.",

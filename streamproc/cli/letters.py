@@ -1,0 +1,142 @@
+"""What the commands about dead letters share: which letters are meant, progress, and times."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from streamproc.deadletter.envelope import iso
+from streamproc.deadletter.ledger import State
+from streamproc.deadletter.letters import Selection, Span
+from streamproc.errors import ErrorCode, Stage
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_AGO = re.compile(r"(\d+)([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+OPEN_ALONE, EVERY = State.OPEN.value, "any"
+
+
+class Time(click.ParamType):
+    """A time, as milliseconds since 1970: ISO 8601 (UTC without an offset), or so long ago, as 30s, 15m, 2h, 7d."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it; a usage error otherwise."""
+        if isinstance(value, int):
+            return value
+        if ago := _AGO.fullmatch(value):
+            time = datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        else:
+            try:
+                time = datetime.fromisoformat(value)
+            except ValueError:
+                self.fail(f"{value!r} is neither ISO 8601 nor a time ago such as 15m, 2h or 7d.", param, ctx)
+            time = time if time.tzinfo else time.replace(tzinfo=UTC)
+        return int(time.timestamp() * 1000)
+
+
+class SpanType(click.ParamType):
+    """Letters by position."""
+
+    name = "position"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Span:
+        """Read it; a usage error otherwise."""
+        try:
+            return value if isinstance(value, Span) else Span.parse(value)
+        except ValueError as error:
+            self.fail(f"{error}: write 2:1500, or 2:1500-1999 for several.", param, ctx)
+
+
+_FILTERS = (
+    click.option(
+        "--code",
+        "codes",
+        type=click.Choice([code.name for code in ErrorCode], case_sensitive=False),
+        metavar="CODE",
+        multiple=True,
+        help="Letters with this error code.",
+    ),
+    click.option(
+        "--stage",
+        "stages",
+        type=click.Choice([stage.value for stage in Stage]),
+        multiple=True,
+        help="Letters that failed at this stage.",
+    ),
+    click.option("--fingerprint", "fingerprints", multiple=True, help="Letters with this cause."),
+    click.option("--tenant", "tenants", multiple=True, help="Letters of this tenant's activities."),
+    click.option("--trace", "traces", metavar="TRACE-ID", multiple=True, help="Letters of this trace."),
+    click.option("--since", type=Time(), help="Letters from this time on: ISO 8601, or 30s, 15m, 2h, 7d ago."),
+    click.option("--until", type=Time(), help="Letters before this time."),
+    click.option(
+        "--offset",
+        "spans",
+        type=SpanType(),
+        multiple=True,
+        help="Letters at PARTITION:OFFSET or PARTITION:FIRST-LAST.",
+    ),
+)
+
+
+def filters(command: F) -> F:
+    """The options that select letters. Different options must all hold; of a repeated one any value may."""
+    for option in reversed(_FILTERS):
+        command = option(command)
+    return command
+
+
+state_option = click.option(
+    "--state",
+    type=click.Choice([*(state.value for state in State), EVERY]),
+    default=OPEN_ALONE,
+    show_default=True,
+    help="Letters with which this was done.",
+)
+
+
+def state_of(name: str) -> State | None:
+    """The state that ``--state`` names; None for any."""
+    return None if name == EVERY else State(name)
+
+
+def selection(options: dict[str, Any]) -> Selection:
+    """What the filters select."""
+    fields = {
+        "code": options["codes"],
+        "stage": options["stages"],
+        "fingerprint": options["fingerprints"],
+        "tenant": options["tenants"],
+        "trace.id": options["traces"],
+    }
+    return Selection(
+        {name: frozenset(values) for name, values in fields.items() if values},
+        options["since"],
+        options["until"],
+        options["spans"],
+    )
+
+
+@contextmanager
+def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
+    """A progress bar on standard error, where that is a terminal; the function moves it on."""
+    console = Console(stderr=True)
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda count: bar.advance(task, count)
+
+
+def time_text(time_ms: int) -> str:
+    """A time for people and machines: ISO 8601 in UTC."""
+    return iso(datetime.fromtimestamp(time_ms / 1000, UTC))

@@ -1,0 +1,30 @@
+"""Discard: a letter that nobody will replay, with the name of who decided it and the reason."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from streamproc import topics
+from streamproc.deadletter.envelope import iso
+from streamproc.deadletter.ledger import Entry, State
+from streamproc.deadletter.letters import Letter
+from streamproc.deadletter.operation import Copy, Deed
+
+
+def discard_deed(letter: Letter, dead_letter_topic: str, reason: str, by: str) -> Deed:
+    """What a discard does to a letter: an audit record, whose key is the letter's position, and the ledger's entry."""
+    error = letter.error
+    audit = {
+        "letter": f"{dead_letter_topic}/{letter.position.partition}/{letter.position.offset}",
+        "source": "/".join(error.get(f"source.{part}", "") for part in ("topic", "partition", "offset")),
+        "code": error.get("code", ""),
+        "fingerprint": error.get("fingerprint", ""),
+        "by": by,
+        "time": iso(datetime.now(UTC)),
+        "reason": reason,
+    }
+    copy = Copy(
+        topics.audit_topic(dead_letter_topic), None, str(letter.position).encode(), json.dumps(audit).encode(), []
+    )
+    return Deed(letter, (copy,), Entry(letter.position, State.DISCARDED, by))
