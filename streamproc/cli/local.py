@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import NoReturn
 
 import click
 from rich.console import Console
@@ -65,7 +66,7 @@ def up(folder: Path, parts: tuple[str, ...], as_json: bool) -> None:
                 addresses = stack.up(parts or PARTS)
         else:
             addresses = stack.up(parts or PARTS)
-    except StackError as failure:
+    except (StackError, OSError) as failure:
         _fail(failure)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(addresses)))
@@ -80,7 +81,7 @@ def down(folder: Path) -> None:
     """End what this stack started and remove its data."""
     try:
         ended = LocalStack(folder).down()
-    except StackError as failure:
+    except (StackError, OSError) as failure:
         _fail(failure)
     click.echo(f"ended: {', '.join(ended)}" if ended else f"nothing was up in {folder}")
 
@@ -92,7 +93,7 @@ def status(folder: Path, as_json: bool) -> None:
     """Show each part's state, address, process and log; exit code 1 unless all are up."""
     try:
         found = LocalStack(folder).status()
-    except StackError as failure:
+    except (StackError, OSError) as failure:
         _fail(failure)
     if as_json:
         click.echo(json.dumps({name: dataclasses.asdict(part) for name, part in found.items()}, indent=2))
@@ -116,7 +117,7 @@ def exports(addresses: Addresses) -> list[str]:
     return [f"export {kind.variable}={values[name]}" for name, kind in KINDS.items() if values[name]]
 
 
-def _fail(failure: StackError) -> None:
+def _fail(failure: StackError | OSError) -> NoReturn:
     click.secho(f"streamproc local: {failure}", fg="red", err=True)
     sys.exit(1)
 

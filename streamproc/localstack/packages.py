@@ -88,15 +88,19 @@ def registry_folder(report: Report) -> Path:
 
 def triton_folder(report: Report) -> Path:
     """The unpacked nvidia-pytriton wheel; only its server is used, so it is not installed."""
-    return _wheel_folder(TRITON, "Triton: 55 MB", report)
+    return wheel_folder(TRITON, "Triton: 55 MB", report)
 
 
 def numpy_folder(report: Report) -> Path:
     """A NumPy for the models that this Triton runs: its Python backend was built before NumPy 2 and misreads it."""
-    return _wheel_folder(NUMPY, "Triton's NumPy: 18 MB", report)
+    return wheel_folder(NUMPY, "Triton's NumPy: 18 MB", report)
 
 
-def _wheel_folder(requirement: str, what: str, report: Report) -> Path:
+def wheel_folder(requirement: str, what: str, report: Report) -> Path:
+    """The unpacked wheel of a pinned, hashed requirement; fetched by pip where the cache lacks it.
+
+    Raises StackError when it cannot be had or is not the pinned one.
+    """
     name = requirement.split()[0]
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     with locked(name) as cache:

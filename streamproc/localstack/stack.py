@@ -21,6 +21,10 @@ from streamproc.localstack.processes import ProcessRef
 from streamproc.localstack.registry import RegistryPart
 from streamproc.localstack.triton import TritonPart
 
+STATUS_TIMEOUT_S = 2.0
+# A part is only ended when it is surely stuck: on a busy machine a sound one may take seconds to answer.
+SLOW_ANSWER_S = 15.0
+
 
 class Part(Protocol):
     """One server of the stack, in a folder of its own."""
@@ -44,7 +48,7 @@ class PartKind:
     """What the stack knows of a part: the variable that provides it, whether it answers, what it leaves behind."""
 
     variable: str
-    answers: Callable[[str], bool]
+    answers: Callable[[str, float], bool]
     clean: Callable[[Path], None]
 
 
@@ -126,7 +130,7 @@ class LocalStack:
             for name, outcome in starting.items():
                 try:
                     addresses[name] = outcome.result()
-                except StackError as failure:
+                except (StackError, OSError) as failure:
                     failures.append(str(failure))
         if failures:
             raise StackError("\n".join(failures))
@@ -168,7 +172,8 @@ class LocalStack:
             return Status("up" if reachable(given) else "down", "environment", given, None, "")
         if part is None or not part.process.alive():
             return Status("down", "stack", "", None, "")
-        return Status("up" if kind.answers(part.address) else "silent", "stack", part.address, part.pid, part.log)
+        answers = kind.answers(part.address, STATUS_TIMEOUT_S)
+        return Status("up" if answers else "silent", "stack", part.address, part.pid, part.log)
 
     def _already_up(self, name: str, known: dict[str, state.PartState]) -> str:
         kind = KINDS[name]
@@ -182,7 +187,7 @@ class LocalStack:
         part = known.get(name)
         if part is None or not part.process.alive():
             return ""
-        if not kind.answers(part.address):
+        if not kind.answers(part.address, SLOW_ANSWER_S):
             self._report(f"{name} runs (process {part.pid}) but does not answer: it is ended and started again")
             part.process.end()
             return ""

@@ -14,6 +14,7 @@ from streamproc.localstack.errors import StackError
 from streamproc.localstack.processes import ProcessRef
 
 FILE = "stack.json"
+ATTEMPTS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +62,9 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def _hold(folder: Path) -> int:
-    while True:
+    for _ in range(ATTEMPTS):
         if folder.exists() and not folder.is_dir():
-            raise StackError(f"{folder} is not a folder")
+            break
         # Whoever held the lock may have removed the folder in between: then that is the lock of nothing.
         with contextlib.suppress(FileNotFoundError, FileExistsError):
             folder.mkdir(parents=True, exist_ok=True)
@@ -72,3 +73,4 @@ def _hold(folder: Path) -> int:
             if folder.exists() and os.path.samestat(os.fstat(held), folder.stat()):
                 return held
             os.close(held)
+    raise StackError(f"{folder} is not a folder and cannot be made one")

@@ -51,7 +51,8 @@ def test_a_failure_while_holding_is_passed_on(tmp_path: Path) -> None:
         (tmp_path / "none").read_text()
 
 
-def test_a_file_in_the_place_of_the_folder_is_an_error(tmp_path: Path) -> None:
+def test_where_no_folder_can_be_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "stack").touch()
-    with pytest.raises(StackError, match="is not a folder"), state.locked(tmp_path / "stack"):
-        pass
+    for impossible in (tmp_path / "stack", Path("/proc/stack")):
+        with pytest.raises(StackError, match=f"{impossible} is not a folder"), state.locked(impossible):
+            pass
