@@ -15,6 +15,8 @@ from streamproc.demo.judging import FALSE_ALARMS_AT_MOST, FOUND_AT_LEAST, Row, f
 WIDE = 100
 """From this many columns on the table also says how each reading was recorded."""
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
+
 MARKS: dict[Verdict, tuple[str, str, str]] = {
     Verdict.CORRECT: ("{}", "green", "read well"),
     Verdict.ACCEPTED: ("^{}^", "cyan", "accepted variant"),
@@ -39,7 +41,7 @@ def table(rows: Sequence[Row], width: int) -> Table:
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     shown.add_column("#", justify="right", style="dim")
     shown.add_column("what was read", ratio=1)
-    shown.add_column("seeded\nfound", justify="right")
+    shown.add_column("mistakes\nfound", justify="right")
     shown.add_column("accu-\nracy", justify="right")
     shown.add_column("WCPM", justify="right")
     shown.add_column("latency\nms", justify="right")
@@ -52,7 +54,11 @@ def table(rows: Sequence[Row], width: int) -> Table:
 
 def legend() -> Text:
     """What the marks and colours mean."""
-    parts = [Text(mark.format("word"), colour) + Text(f" {meaning}") for mark, colour, meaning in MARKS.values()]
+    parts = [Text.assemble((mark.format("word"), colour), f" {meaning}") for mark, colour, meaning in MARKS.values()]
+    parts.append(Text.assemble(("!n", "red"), " well-read words flagged"))
+    for part in parts:
+        # A line may end between two entries, not within one.
+        part.plain = part.plain.replace(" ", NO_BREAK)
     return Text("   ").join(parts)
 
 
@@ -90,11 +96,17 @@ def summary(rows: Sequence[Row], problems: Sequence[str]) -> RenderableType:
     if total.seconds:
         rate = (total.results + total.dead_letters) / total.seconds
         grid.add_row("throughput", f"{rate:.1f} activities/s: {audio:.0f} s of audio scored in {total.seconds:.1f} s")
+    for title, names in (
+        ("missed", [(row, name) for row in rows for name in row.judgement.missed]),
+        ("flagged", [(row, name) for row in rows for name in row.judgement.false_alarms]),
+    ):
+        if names:
+            grid.add_row(title, Text("\n".join(f"reading {row.reading.number}: {name}" for row, name in names), "dim"))
     verdict = Text("PASSED", "bold green")
     if problems:
         verdict = Text("FAILED", "bold red")
         verdict.append("".join(f"\n  {problem}" for problem in problems), "red")
-    return Group(grid, *_misjudged(rows), Text(), verdict)
+    return Group(grid, Text(), verdict)
 
 
 def _cells(row: Row) -> list[RenderableType]:
@@ -119,14 +131,15 @@ def _sentences(row: Row, result: Result | None) -> Text:
     if result is not None:
         return Text("\n").join(phrase_text(phrase) for phrase in result.phrases)
     reason = f"dead letter: {row.outcomes[0].error_code}" if row.outcomes else "no outcome"
-    return Text(" ".join(phrase.text for phrase in row.reading.phrases), "dim") + Text(f"\n{reason}", "bold red")
+    sentences = " ".join(phrase.text for phrase in row.reading.phrases)
+    return Text.assemble((sentences, "dim"), "\n", (reason, "red"))
 
 
 def phrase_text(phrase: PhraseResult) -> Text:
     """A phrase with every word marked and coloured by its verdict."""
     if phrase.status is PhraseStatus.SCORED:
         return Text(" ").join(word_text(word) for word in phrase.words)
-    return Text(phrase.expected_text, "dim") + Text(f" {phrase.status.value}: {phrase.error_code}", "bold red")
+    return Text.assemble((phrase.expected_text, "dim"), " ", (f"{phrase.status.value}: {phrase.error_code}", "red"))
 
 
 def word_text(word: WordResult) -> Text:
@@ -139,14 +152,6 @@ def _recording(row: Row) -> str:
     reading = row.reading
     where = "file" if reading.claim_check else "inline"
     return f"{reading.codec.value} {reading.sample_rate / 1000:g} kHz {where}"
-
-
-def _misjudged(rows: Sequence[Row]) -> list[Text]:
-    lines = [
-        *(f"  missed in {row.reading.number}: {name}" for row in rows for name in row.judgement.missed),
-        *(f"  flagged in {row.reading.number} (!): {name}" for row in rows for name in row.judgement.false_alarms),
-    ]
-    return [Text("\n".join(lines), "dim")] if lines else []
 
 
 def _count(number: int, what: str) -> str:
