@@ -1,0 +1,112 @@
+"""CTC: the forward variable against the sum over all paths, and the greedy decode against its definition."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamproc.scoring.ctc import Floats, Token, greedy_decode, log_likelihoods, log_softmax
+from streamproc.scoring.phonemes import BLANK
+
+SYMBOLS = BLANK + 1
+
+
+def log_probs_of(seed: int, frames: int, sharpness: float = 2.0) -> Floats:
+    logits = np.random.default_rng(seed).normal(0, sharpness, (frames, SYMBOLS))
+    return log_softmax(logits.astype(np.float32))
+
+
+def collapse(path: tuple[int, ...]) -> bytes:
+    """What a path says: repeats merged, blanks dropped."""
+    return bytes(symbol for symbol, _ in itertools.groupby(path) if symbol != BLANK)
+
+
+def sum_over_all_paths(log_probs: Floats, hypothesis: bytes) -> float:
+    symbols = sorted({*hypothesis, BLANK})
+    total = 0.0
+    for path in itertools.product(symbols, repeat=len(log_probs)):
+        if collapse(path) == hypothesis:
+            total += math.exp(sum(float(log_probs[frame, symbol]) for frame, symbol in enumerate(path)))
+    return math.log(total) if total else -math.inf
+
+
+few_symbols = st.lists(st.sampled_from([0, 1, 39]), max_size=4).map(bytes)
+
+
+@given(seed=st.integers(0, 10_000), frames=st.integers(0, 6), hypotheses=st.lists(few_symbols, min_size=1, max_size=5))
+def test_likelihoods_are_the_sum_over_all_paths(seed: int, frames: int, hypotheses: list[bytes]) -> None:
+    log_probs = log_probs_of(seed, frames)
+    expected = [sum_over_all_paths(log_probs, hypothesis) for hypothesis in hypotheses]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = log_likelihoods(log_probs, hypotheses)
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+@given(seed=st.integers(0, 10_000), frames=st.integers(1, 4))
+def test_all_sequences_together_have_probability_one(seed: int, frames: int) -> None:
+    log_probs = np.full((frames, SYMBOLS), -np.inf, np.float32)
+    few = [0, 1, BLANK]
+    log_probs[:, few] = log_softmax(np.random.default_rng(seed).normal(0, 2, (frames, 3)).astype(np.float32))
+    every = [bytes(s) for length in range(frames + 1) for s in itertools.product([0, 1], repeat=length)]
+    assert np.exp(log_likelihoods(log_probs, every)).sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_hypothesis_is_judged_the_same_in_any_company() -> None:
+    log_probs = log_probs_of(7, 12)
+    alone = [log_likelihoods(log_probs, [hypothesis])[0] for hypothesis in (b"", b"\x01\x01", b"\x02\x03\x04\x05")]
+    together = log_likelihoods(log_probs, [b"", b"\x01\x01", b"\x02\x03\x04\x05"])
+    assert together == pytest.approx(alone)
+
+
+def test_what_does_not_fit_into_the_frames_is_impossible() -> None:
+    log_probs = log_probs_of(1, 3)
+    # A repeated phoneme takes a blank between: 2 + 1 frames just fit, 3 + 2 do not.
+    fits, too_long, too_many_repeats = log_likelihoods(log_probs, [b"\x05\x05", b"\x01\x02\x03\x04", b"\x05\x05\x05"])
+    assert np.isfinite(fits)
+    assert too_long == too_many_repeats == -np.inf
+
+
+def test_a_long_clip_neither_underflows_nor_drifts() -> None:
+    log_probs = log_probs_of(3, 3000)
+    greedy = bytes(token.code for token in greedy_decode(log_probs))
+    (likelihood,) = log_likelihoods(log_probs, [greedy])
+    best_path = float(log_probs.max(axis=1).sum(dtype=np.float64))
+    assert best_path <= likelihood < 0
+
+
+@given(seed=st.integers(0, 10_000), frames=st.integers(0, 30), sharpness=st.sampled_from([0.5, 2.0, 20.0]))
+def test_greedy_decode_is_the_collapsed_best_path(seed: int, frames: int, sharpness: float) -> None:
+    log_probs = log_probs_of(seed, frames, sharpness)
+    tokens = greedy_decode(log_probs)
+    path = tuple(int(code) for code in log_probs.argmax(axis=1))
+    assert bytes(token.code for token in tokens) == collapse(path)
+    for token in tokens:
+        assert set(path[token.start : token.end]) == {token.code}
+        assert token.probability == pytest.approx(float(np.exp(log_probs[token.start : token.end, token.code].max())))
+    spans = [position for token in tokens for position in (token.start, token.end)]
+    assert spans == sorted(spans)
+
+
+def test_greedy_decode_of_a_path_by_hand() -> None:
+    log_probs = np.log(np.full((6, SYMBOLS), 0.001, np.float32))
+    for frame, (code, probability) in enumerate([(5, 0.9), (5, 0.5), (BLANK, 0.9), (5, 0.6), (7, 0.7), (BLANK, 0.9)]):
+        log_probs[frame, code] = math.log(probability)
+    found = [(t.code, t.start, t.end, round(t.probability, 3)) for t in greedy_decode(log_probs)]
+    assert found == [(5, 0, 2, 0.9), (5, 3, 4, 0.6), (7, 4, 5, 0.7)]
+    assert greedy_decode(log_probs[:0]) == []
+    assert isinstance(greedy_decode(log_probs)[0], Token)
+
+
+@given(st.integers(0, 1000), st.floats(-1e4, 1e4))
+def test_log_softmax_gives_distributions_and_knows_no_offset(seed: int, offset: float) -> None:
+    logits = np.random.default_rng(seed).normal(0, 50, (3, SYMBOLS)).astype(np.float32)
+    log_probs = log_softmax(logits)
+    assert np.exp(log_probs).sum(axis=-1) == pytest.approx([1, 1, 1], abs=1e-4)
+    assert log_softmax(logits + np.float32(offset)) == pytest.approx(log_probs, abs=0.05)
