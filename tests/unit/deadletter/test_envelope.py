@@ -1,0 +1,150 @@
+"""The envelope: original headers come back whatever they are, the error is complete, messages are clean."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import streamproc
+from streamproc.contracts.events import SourcePosition
+from streamproc.deadletter import envelope
+from streamproc.deadletter.envelope import FIELDS, Failure, Headers, Source, Worker, error_headers, split_headers
+from streamproc.deadletter.redaction import MESSAGE_LIMIT, redact
+from streamproc.errors import ErrorCode, StreamprocError
+
+TIME = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
+FAILURE = Failure(ErrorCode.AUDIO_EMPTY, "no samples", "x.Error", "0123456789ab", 3, TIME, TIME, "school-1")
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01".encode()
+
+
+def source(headers: Headers, timestamp_ms: int | None = 1_772_357_400_123) -> Source:
+    return Source(SourcePosition(topic="reading.activity.v1", partition=2, offset=1500), timestamp_ms, headers)
+
+
+def letter(headers: Headers) -> Headers:
+    return error_headers(source(headers), FAILURE, Worker("streamproc", "phonemes/7"))
+
+
+names = st.one_of(st.text(max_size=20), st.sampled_from([envelope.LENGTH, f"{envelope.PREFIX}code", "traceparent"]))
+header_lists = st.lists(st.tuples(names, st.one_of(st.none(), st.binary(max_size=20))), max_size=8)
+
+
+@given(header_lists)
+def test_the_original_headers_come_back_in_order_whatever_their_names_are(headers: Headers) -> None:
+    original, error = split_headers(letter(headers))
+    assert original == headers
+    assert error["code"] == "AUDIO_EMPTY"
+
+
+@given(header_lists)
+def test_a_letter_of_a_letter_is_taken_apart_one_layer_at_a_time(headers: Headers) -> None:
+    once = letter(headers)
+    original, _ = split_headers(letter(once))
+    assert original == once
+
+
+def test_every_documented_field_is_there_and_no_other() -> None:
+    _, error = split_headers(letter([("traceparent", TRACEPARENT)]))
+    assert list(error) == [field.name for field in FIELDS]
+    assert error == {
+        "code": "AUDIO_EMPTY",
+        "stage": "audio",
+        "class": "poison",
+        "message": "no samples",
+        "exception.type": "x.Error",
+        "fingerprint": "0123456789ab",
+        "source.topic": "reading.activity.v1",
+        "source.partition": "2",
+        "source.offset": "1500",
+        "source.timestamp": "2026-03-01T09:30:00.123Z",
+        "group": "streamproc",
+        "worker.version": streamproc.__version__,
+        "model.version": "phonemes/7",
+        "attempts": "3",
+        "first.time": "2026-03-01T09:30:00.000Z",
+        "last.time": "2026-03-01T09:30:00.000Z",
+        "trace.id": TRACE,
+        "tenant": "school-1",
+        "headers": str(len(FIELDS)),
+    }
+
+
+@pytest.mark.parametrize(
+    "headers", [[], [("x", b"1")], [(envelope.LENGTH, b"9")], [(envelope.LENGTH, b"no")], [(envelope.LENGTH, None)]]
+)
+def test_what_is_no_letter_has_no_error(headers: Headers) -> None:
+    assert split_headers(headers) == (headers, {})
+
+
+@pytest.mark.parametrize("value", [b"", b"junk", b"00-12-34-01", b"\xff" * 55, None])
+def test_a_malformed_traceparent_is_no_trace_id(value: bytes | None) -> None:
+    _, error = split_headers(letter([("traceparent", value)]))
+    assert "trace.id" not in error
+
+
+@pytest.mark.parametrize(
+    ("message", "clean"),
+    [
+        ("http://user:geheim@registry:8081/apis/v7 fails", "http://registry:8081/… fails"),
+        ("cannot read s3://clips/learner-7f3a/1.wav", "cannot read s3://clips/…"),
+        ("file:///var/clips/learner-7f3a.wav: gone", "file:///… gone"),
+        ("token " + "QUJD" * 20 + " refused", "token … refused"),
+        ("two\nlines\tand \x00 more", "two lines and more"),
+        ("as it was (STREAMPROC_AUDIO__MAX_BYTES)", "as it was (STREAMPROC_AUDIO__MAX_BYTES)"),
+    ],
+)
+def test_messages_lose_secrets_and_pseudonyms(message: str, clean: str) -> None:
+    assert redact(message) == clean
+
+
+@given(st.text(max_size=2000))
+def test_a_message_is_one_line_of_bounded_length(message: str) -> None:
+    clean = redact(message)
+    assert len(clean) <= MESSAGE_LIMIT
+    assert "\n" not in clean
+
+
+def test_an_unknown_exception_says_its_type_and_nothing_that_it_quotes() -> None:
+    failure = envelope.failure_of(ValueError("The quick brown fox"), 1, TIME, None)
+    assert failure.code is ErrorCode.UNEXPECTED
+    assert failure.exception_type == "builtins.ValueError"
+    assert "fox" not in failure.message
+
+
+def raised(times: int, error: Exception) -> Exception:
+    try:
+        if times:
+            raise raised(times - 1, error)
+        raise error
+    except Exception as caught:  # noqa: BLE001
+        return caught
+
+
+def other_place(error: Exception) -> Exception:
+    try:
+        raise error
+    except Exception as caught:  # noqa: BLE001
+        return caught
+
+
+def unexpected(error: Exception) -> str:
+    return envelope.failure_of(error, 1, TIME, None).fingerprint
+
+
+def test_one_bug_has_one_fingerprint_and_another_bug_another() -> None:
+    first, again = unexpected(raised(0, ValueError("a"))), unexpected(raised(0, ValueError("b")))
+    assert first == again
+    assert len(first) == 12
+    assert unexpected(raised(0, TypeError("a"))) != first
+    assert unexpected(other_place(ValueError("a"))) != first
+
+
+def test_a_coded_failure_is_known_by_its_code_wherever_it_was_raised() -> None:
+    here = raised(0, StreamprocError(ErrorCode.SCHEMA_UNKNOWN, "schema id 7"))
+    there = other_place(StreamprocError(ErrorCode.SCHEMA_UNKNOWN, "schema id 8"))
+    assert unexpected(here) == unexpected(there)
+    assert unexpected(here) != unexpected(raised(0, StreamprocError(ErrorCode.AUDIO_EMPTY)))

@@ -1,0 +1,120 @@
+"""Transient failures: retried within the event's budget, then the intake closes; never a poison from a transient."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+
+import pytest
+
+from streamproc import retrying
+from streamproc.errors import ErrorCode, Stage, StreamprocError
+from streamproc.intake import Intake
+from streamproc.retrying import Retries, RetryPolicy
+
+DOWN = StreamprocError(ErrorCode.AUDIO_STORE_UNAVAILABLE)
+NOT_FOUND = StreamprocError(ErrorCode.AUDIO_NOT_FOUND)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same policy with waits of a few milliseconds."""
+    monkeypatch.setattr(retrying, "POLICIES", dict.fromkeys(Stage, RetryPolicy(4, 0.001, 0.002)))
+    monkeypatch.setattr(retrying, "PAUSED_FIRST_WAIT", 0.001)
+    monkeypatch.setattr(retrying, "PAUSED_LONGEST_WAIT", 0.002)
+
+
+def attempts(outcomes: Iterator[Exception | str]) -> Callable[[], Awaitable[str]]:
+    async def attempt() -> str:
+        outcome = next(outcomes)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    return attempt
+
+
+class Journal:
+    """What an intake reported."""
+
+    def __init__(self) -> None:
+        self.changes: list[tuple[str, bool]] = []
+        self.intake = Intake(lambda reason, closed: self.changes.append((reason, closed)))
+
+
+@pytest.fixture
+def journal() -> Journal:
+    return Journal()
+
+
+async def test_within_the_budget_only_the_event_waits(journal: Journal) -> None:
+    retries = Retries(60, 0, journal.intake)
+    assert await retries.until_it_works(Stage.AUDIO, attempts(iter([DOWN, DOWN, "clip"]))) == "clip"
+    assert retries.attempts == 3
+    assert journal.changes == []
+
+
+async def test_when_the_attempts_are_used_the_intake_closes_until_it_works(journal: Journal) -> None:
+    retries = Retries(60, 0, journal.intake)
+    assert await retries.until_it_works(Stage.AUDIO, attempts(iter([DOWN] * 20 + ["clip"]))) == "clip"
+    assert retries.attempts == 21
+    assert journal.changes == [("AUDIO_STORE_UNAVAILABLE", True), ("AUDIO_STORE_UNAVAILABLE", False)]
+
+
+async def test_when_the_budget_is_spent_the_intake_closes_at_the_first_failure(journal: Journal) -> None:
+    retries = Retries(0.001, 0, journal.intake)
+    await asyncio.sleep(0.002)
+    assert await retries.until_it_works(Stage.AUDIO, attempts(iter([DOWN, "clip"]))) == "clip"
+    assert len(journal.changes) == 2
+
+
+@pytest.mark.parametrize("code", [ErrorCode.AUDIO_EMPTY, ErrorCode.AUDIO_NOT_FOUND, ErrorCode.MODEL_UNSUITABLE])
+async def test_poison_and_fatal_failures_are_not_tried_again(journal: Journal, code: ErrorCode) -> None:
+    retries = Retries(60, 0, journal.intake)
+    with pytest.raises(StreamprocError) as caught:
+        await retries.until_it_works(Stage.AUDIO, attempts(iter([StreamprocError(code), "clip"])))
+    assert caught.value.code is code
+    assert retries.attempts == 1
+
+
+async def test_poison_ends_the_pause(journal: Journal) -> None:
+    retries = Retries(60, 0, journal.intake)
+    with pytest.raises(StreamprocError):
+        await retries.until_it_works(
+            Stage.AUDIO, attempts(iter([DOWN] * 10 + [StreamprocError(ErrorCode.AUDIO_EMPTY)]))
+        )
+    assert journal.intake.reasons == []
+
+
+async def test_an_object_may_come_late(journal: Journal) -> None:
+    retries = Retries(60, 60, journal.intake)
+    assert await retries.until_it_works(Stage.AUDIO, attempts(iter([NOT_FOUND, NOT_FOUND, "clip"]))) == "clip"
+
+
+async def test_an_object_that_stays_away_is_poison_when_the_grace_is_over(journal: Journal) -> None:
+    retries = Retries(60, 0.003, journal.intake)
+    with pytest.raises(StreamprocError) as caught:
+        await retries.until_it_works(Stage.AUDIO, attempts(iter([NOT_FOUND] * 50)))
+    assert caught.value.code is ErrorCode.AUDIO_NOT_FOUND
+    assert retries.attempts > 1
+    assert journal.changes == [], "a missing object is no reason to pause"
+
+
+async def test_a_bug_is_not_tried_again(journal: Journal) -> None:
+    with pytest.raises(ZeroDivisionError):
+        await Retries(60, 0, journal.intake).until_it_works(Stage.AUDIO, attempts(iter([ZeroDivisionError(), "clip"])))
+
+
+async def test_the_intake_opens_when_the_last_reason_is_gone(journal: Journal) -> None:
+    intake = journal.intake
+    waiting = asyncio.create_task(intake.opened())
+    with intake.closed("a"):
+        with intake.closed("a"), intake.closed("b"):
+            assert intake.reasons == ["a", "b"]
+        assert intake.reasons == ["a"]
+        blocked = asyncio.create_task(intake.opened())
+        await asyncio.sleep(0)
+        assert not blocked.done()
+    await blocked
+    await waiting
+    assert journal.changes == [("a", True), ("b", True), ("b", False), ("a", False)]
