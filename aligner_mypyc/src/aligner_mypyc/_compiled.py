@@ -16,6 +16,7 @@ MODULES = (
     "workspace",
     "bytescan",
     "banded",
+    "lanes",
     "unit",
     "strips",
     "aligner",

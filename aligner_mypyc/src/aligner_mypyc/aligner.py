@@ -13,6 +13,7 @@ from .banded import FAR, fill_band, path_cost, weighted_distance, write_path
 from .bytescan import all_below, common_head, common_tail
 from .costs import CostModel
 from .errors import AlignerError
+from .lanes import fill_lanes, write_lanes
 from .strips import align_strips, unit_distance
 from .unit import WORD, align_word, fresh_row, mark_matches, matched, unmark_matches
 from .workspace import Workspace, zeros
@@ -23,6 +24,9 @@ MAX_PATH_CELLS: Final = 400_000_000
 A path needs at most a quarter of a byte a cell where every error costs the same and one byte a cell otherwise, mostly
 far less: only the band is kept. ``distance`` needs memory for one row and has no such bound.
 """
+
+LANES_FROM: Final = 1
+"""From a band of so many cells to each side on, seven at a time are faster than one."""
 
 KEPT_COLUMNS: Final = 5000
 """Buffers that served longer sequences are given back to the system."""
@@ -126,9 +130,14 @@ class Aligner:
         out = work.out
         if costs.unit == 0:
             limit = path_cost(work, costs, rows, hyp, head, m - tail, n - tail)
-            fill_band(work, costs, rows, hyp, head, m - tail, n - tail, limit, True)
-            fresh_row(out, m + n)
-            at = write_path(work, costs, rows, hyp, head, m - tail, n - tail)
+            if costs.fits_lanes and limit > LANES_FROM * (costs.lane_ins + costs.lane_del) and m - tail > head:
+                fill_lanes(work, costs, rows, hyp, head, m - tail, n - tail, limit)
+                fresh_row(out, m + n)
+                at = write_lanes(work, costs, rows, hyp, head, m - tail, n - tail)
+            else:
+                fill_band(work, costs, rows, hyp, head, m - tail, n - tail, limit, True)
+                fresh_row(out, m + n)
+                at = write_path(work, costs, rows, hyp, head, m - tail, n - tail)
         out.truncate(at + tail)
         result = out.getvalue()
         if n < KEPT_COLUMNS and m < KEPT_COLUMNS:

@@ -12,6 +12,7 @@ from typing import Final
 from mypy_extensions import i64, u8
 
 from .costs import CostModel
+from .ops import ACCEPTED_INSERT, DELETE, INSERT, MATCH
 from .workspace import Workspace
 
 FAR: Final = 1 << 60
@@ -179,14 +180,14 @@ def path_cost(work: Workspace, costs: CostModel, rows: bytes, hyp: bytes, head: 
     at = head
     while i < end_i or j < end_j:
         op = i64(out[at])
-        if op == 2:
+        if op in (INSERT, ACCEPTED_INSERT):
             total += ins[i64(hyp[j])]
             j += 1
-        elif op == 3:
+        elif op == DELETE:
             total += dele[i64(rows[i])]
             i += 1
         else:
-            if op != 0:
+            if op != MATCH:
                 total += sub[i64(rows[i]) * 64 + i64(hyp[j])]
             i += 1
             j += 1

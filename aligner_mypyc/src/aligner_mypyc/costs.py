@@ -27,6 +27,9 @@ MAX_COST: Final = 10_000
 
 MAX_ROWS: Final = 255
 
+LARGEST_GAPS: Final = 254
+"""What an insertion and a deletion may cost together for lanes of eight bits, one more than that included."""
+
 
 class Accepted(NamedTuple):
     """One accepted slip: ``heard`` instead of ``expected``, at ``cost``, named by ``rule``.
@@ -112,6 +115,21 @@ class CostModel:
         """Costs in quarters, with the step in the last two bits; see ``banded``."""
         self.least_ins: i64 = min(self.ins)
         self.least_del: i64 = min(self.dele)
+        self.lane_ins: i64 = max(self.ins)
+        self.lane_del: i64 = max(self.dele)
+        both = int(self.lane_ins + self.lane_del)
+        self.fits_lanes: Final = both <= LARGEST_GAPS
+        """Whether differences between neighbouring cells fit into the lanes of ``lanes``."""
+        self.lane_costs: vec[i64] = vec[i64]()
+        """Substitutions with what the both of both symbols lack to the dearest ones; what no path takes is cut."""
+        for row in range(len(self.dele)):
+            for heard in range(MAX_SYMBOLS):
+                cost = both + 1
+                if heard < size:
+                    lacking = both - int(self.dele[row]) - int(self.ins[heard])
+                    cost = min(int(self.sub[row * MAX_SYMBOLS + heard]) + lacking, both + 1)
+                self.lane_costs = append(self.lane_costs, i64(cost))
+        self.even_gaps: Final = self.least_ins == self.lane_ins and self.least_del == self.lane_del
         self.trimmable: Final = self._trimmable()
         """Whether symbols in common at both ends always match in an alignment of least cost."""
         self.bias: i64 = (MAX_SYMBOLS - size) * 0x0101010101010101
@@ -162,6 +180,20 @@ class CostModel:
             following = ref[place + 1] if place < last else size
             rows[place] = self._row_of[code * (size + 1) + following]
         return bytes(rows)
+
+    def moved(self, rows: bytes, hyp: bytes, start: i64, end_i: i64, end_j: i64) -> i64:
+        """What every path between the two costs more in ``lane_costs``."""
+        total: i64 = 0
+        if not self.even_gaps:
+            i = start
+            while i < end_i:
+                total += self.lane_del - self.dele[i64(rows[i])]
+                i += 1
+            j = start
+            while j < end_j:
+                total += self.lane_ins - self.ins[i64(hyp[j])]
+                j += 1
+        return total
 
     def rule(self, expected: str, heard: str, following: str = "") -> Accepted | None:
         """The rule that accepts ``heard`` for ``expected`` before the expected symbol ``following`` ("": the end)."""

@@ -16,10 +16,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from mypy_extensions import i64
+from mypy_extensions import i64, u8
 
 from .costs import CostModel
-from .ops import INSERT
 from .unit import FULL, WORD, fresh_row, mark_matches, read_path
 from .workspace import Workspace, zeros
 
@@ -48,11 +47,11 @@ def align_strips(work: Workspace, costs: CostModel, rows: bytes, ref: bytes, hyp
     strip = (m - 1) // WORD
     while strip >= 0:
         low = work.strip_low[strip]
-        insert_until(work, end_j - work.strip_high[strip])
+        insert_until(work, costs, hyp, end_j - work.strip_high[strip])
         offset = work.strip_base[strip] + end_j - low - 1
         read_path(work, costs, rows, ref, hyp, end_i - strip * WORD, end_j - low, offset)
         strip -= 1
-    insert_until(work, end_j)
+    insert_until(work, costs, hyp, end_j)
     return work.at
 
 
@@ -78,10 +77,10 @@ def unit_distance(
     return distance
 
 
-def insert_until(work: Workspace, j: i64) -> None:
+def insert_until(work: Workspace, costs: CostModel, hyp: bytes, j: i64) -> None:
     """Take the heard symbols before ``j`` as inserted."""
     while work.j < j:
-        work.out[work.at] = INSERT
+        work.out[work.at] = u8(costs.insert_labels[i64(hyp[work.j])])
         work.at += 1
         work.j += 1
 
