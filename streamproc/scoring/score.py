@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-
-import numpy as np
+from itertools import chain, groupby
 
 from aligner_mypyc import ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, MATCH, SUBSTITUTE, Aligner
 from streamproc.contracts.events import Operation, Verdict, WordResult
@@ -52,20 +51,36 @@ def score_phrase(
         One result a word, in order, with an INSERTED one wherever extra speech was heard.
     """
     tokens = greedy_decode(log_probs)
-    heard_words = hear_words(words, bytes(token.code for token in tokens), aligner)
-    return [result for word in heard_words if (result := _judge(word, tokens, log_probs, margin)) is not None]
+    results: list[WordResult] = []
+    # Omitted words in a row have the same place in the audio: they are weighed together, or a silent clip of a long
+    # text would be gone through once for every word.
+    for _, run in groupby(
+        hear_words(words, bytes(token.code for token in tokens), aligner), key=lambda word: (word.start, word.end)
+    ):
+        heard_words = list(run)
+        margins = iter(ctc_margins([word for word in heard_words if _is_weighed(word)], tokens, log_probs))
+        for word in heard_words:
+            excess = next(margins) - margin if _is_weighed(word) else 0.0
+            result = _judge(word, tokens[word.start : word.end], excess)
+            if result is not None:
+                results.append(result)
+    return results
 
 
-def _judge(word: HeardWord, tokens: Sequence[Token], log_probs: Floats, margin: float) -> WordResult | None:
-    """The verdict on one heard word; None for extra speech that the audio does not bear out."""
-    heard = tokens[word.start : word.end]
+def _is_weighed(word: HeardWord) -> bool:
+    return word.suspect and (word.expected is None or bool(word.reference))
+
+
+def _judge(word: HeardWord, heard: Sequence[Token], excess: float) -> WordResult | None:
+    """The verdict on one heard word, of a suspect by what its margin exceeds the limit; None for extra speech that
+    the audio does not bear out.
+    """
     if word.expected is not None and not word.reference:
         return _result(word, heard, Verdict.UNKNOWN, 0.0, ErrorCode.REFERENCE_MISSING.name)
     if not word.suspect:
         certainty = math.exp(sum(math.log(max(token.probability, 1e-9)) for token in heard) / max(len(heard), 1))
         accepted = not _ACCEPTED.isdisjoint(word.ops)
         return _result(word, heard, Verdict.ACCEPTED if accepted else Verdict.CORRECT, certainty)
-    excess = ctc_margin(word, tokens, log_probs) - margin
     certainty = 1.0 / (1.0 + math.exp(-min(abs(excess), 50.0)))
     if word.expected is None:
         return _result(word, heard, Verdict.INSERTED, certainty) if excess > 0 else None
@@ -74,11 +89,18 @@ def _judge(word: HeardWord, tokens: Sequence[Token], log_probs: Floats, margin: 
     return _result(word, heard, Verdict.MISPRONOUNCED if heard else Verdict.OMITTED, certainty)
 
 
-def ctc_margin(word: HeardWord, tokens: Sequence[Token], log_probs: Floats) -> float:
-    """log P(audio | as heard) - log P(audio | as any pronunciation of the reference), around one word.
+def ctc_margins(words: Sequence[HeardWord], tokens: Sequence[Token], log_probs: Floats) -> list[float]:
+    """log P(audio | as heard) - log P(audio | as any pronunciation of the reference), around words of one place.
 
     At least about 0, and infinite where the reference cannot be spoken in so few frames.
+
+    Args:
+        words: words that share ``start`` and ``end``.
+        tokens: the greedy decode of ``log_probs``.
     """
+    if not words:
+        return []
+    word = words[0]
     first = max(0, word.start - CONTEXT_PHONEMES)
     last = min(len(tokens), word.end + CONTEXT_PHONEMES)
     begin = tokens[first - 1].end if first else 0
@@ -86,11 +108,12 @@ def ctc_margin(word: HeardWord, tokens: Sequence[Token], log_probs: Floats) -> f
     before = bytes(token.code for token in tokens[first : word.start])
     after = bytes(token.code for token in tokens[word.end : last])
     heard = bytes(token.code for token in tokens[word.start : word.end])
-    references = word.expected.pronunciations if word.expected else (b"",)
+    references = [word.expected.pronunciations if word.expected else (b"",) for word in words]
     as_heard, *as_expected = log_likelihoods(
-        log_probs[begin:end], [before + spoken + after for spoken in (heard, *references)]
+        log_probs[begin:end], [before + spoken + after for spoken in (heard, *chain.from_iterable(references))]
     )
-    return float(as_heard - np.max(as_expected))
+    expected = iter(as_expected)
+    return [float(as_heard - max(next(expected) for _ in variants)) for variants in references]
 
 
 def _result(
