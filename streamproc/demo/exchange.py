@@ -7,14 +7,12 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from streamproc.contracts import conversions, files
-from streamproc.contracts.cloudevents import ACTIVITY_TYPE, event_headers
-from streamproc.contracts.codec import ActivityEncoder, Decoder
+from streamproc.client import ActivityPublisher, Connection
+from streamproc.contracts.codec import ResultDecoder
 from streamproc.contracts.events import Activity, Result, SourcePosition
 from streamproc.contracts.registry import Registry
 from streamproc.deadletter.envelope import PREFIX
@@ -23,14 +21,6 @@ from streamproc.settings import Settings
 
 TIMEOUT = 30.0
 """Seconds for what Kafka should answer at once."""
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """An activity in Kafka: where it is, and the record's timestamp (milliseconds since 1970)."""
-
-    position: SourcePosition
-    timestamp: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,70 +33,40 @@ class Outcome:
     error_code: str | None = None
 
 
-class Publisher:
-    """Publishes activities. It is connected once it is made, as a service that publishes all day is."""
+def publish(settings: Settings, activities: Sequence[Activity]) -> list[SourcePosition]:
+    """Publish activities with the client that upstream teams use; their positions, in the order given.
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._topic = settings.kafka.activity_topic
-        self._producer = Producer(
-            {"bootstrap.servers": settings.kafka.bootstrap_servers, "enable.idempotence": True, "log_level": 0}
-        )
-        self._producer.list_topics(self._topic, TIMEOUT)
-
-    def publish(self, activities: Sequence[Activity]) -> list[Published]:
-        """Publish activities and wait for Kafka's confirmation of each; in the order given.
-
-        Raises:
-            StreamprocError: KAFKA_UNAVAILABLE; RESULT_SCHEMA_MISSING or REGISTRY_UNAVAILABLE for the schema.
-        """
-        values = asyncio.run(_encode(self._settings, activities))
-        confirmed: dict[int, Published] = {}
-        failures: list[KafkaError] = []
-
-        def confirm(index: int, error: KafkaError | None, message: Message) -> None:
-            if error is not None:
-                failures.append(error)
-                return
-            confirmed[index] = Published(_position(message), message.timestamp()[1])
-
-        for index, (activity, value) in enumerate(zip(activities, values, strict=True)):
-            headers = event_headers(
-                ACTIVITY_TYPE, activity.activity_id, "/streamproc/demo", activity.activity_id, activity.submitted_at
-            )
-            self._producer.produce(
-                self._topic,
-                key=activity.learner_id.encode(),
-                value=value,
-                headers=[*headers],
-                on_delivery=partial(confirm, index),
-            )
-            self._producer.poll(0)
-        if self._producer.flush(TIMEOUT) or failures:
-            reason = failures[0].str() if failures else f"no confirmation within {TIMEOUT:g} s"
-            raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"{self._topic}: {reason}")
-        return [confirmed[index] for index in range(len(activities))]
-
-
-async def _encode(settings: Settings, activities: Sequence[Activity]) -> list[bytes]:
-    registry = Registry(settings.registry)
-    try:
-        encoder = ActivityEncoder(registry, settings.kafka.activity_topic)
-        await encoder.start()
-        return [encoder.encode(activity) for activity in activities]
-    finally:
-        await registry.close()
+    Raises:
+        StreamprocError: as `streamproc.client.ActivityPublisher`.
+    """
+    connection = Connection(
+        bootstrap_servers=settings.kafka.bootstrap_servers,
+        registry_url=settings.registry.url,
+        registry_username=settings.registry.username,
+        registry_password=settings.registry.password.get_secret_value(),
+        registry_token=settings.registry.token.get_secret_value(),
+        registry_ca_file=settings.registry.ca_file,
+    )
+    with ActivityPublisher(connection, source="/streamproc/demo", topic=settings.kafka.activity_topic) as publisher:
+        # The first one alone: the others do not wait for the connection, as in a service that publishes all day.
+        first = publisher.send(activities[0]).result(TIMEOUT)
+        rest = [publisher.send(activity) for activity in activities[1:]]
+        receipts = [first, *(future.result(TIMEOUT) for future in rest)]
+    return [SourcePosition(topic=r.topic, partition=r.partition, offset=r.offset) for r in receipts]
 
 
 class OutcomeReader:
     """Reads what is committed to the result and the dead letter topic after this reader was made.
 
-    It belongs to no consumer group: it commits nothing and disturbs nobody.
+    It reads the activity topic too, for the records' timestamps. It belongs to no consumer group: it commits
+    nothing and disturbs nobody.
     """
 
     def __init__(self, settings: Settings) -> None:
         kafka = settings.kafka
-        self._dead_letter_topic = kafka.dead_letter_topic
+        self._topics = kafka
+        self.activity_timestamps: dict[SourcePosition, int] = {}
+        """Position of each activity that was read -> its timestamp (milliseconds since 1970)."""
         self._consumer = Consumer(
             {
                 "bootstrap.servers": kafka.bootstrap_servers,
@@ -121,7 +81,7 @@ class OutcomeReader:
         metadata = self._consumer.list_topics(timeout=TIMEOUT).topics
         self._partitions = [
             TopicPartition(topic, partition)
-            for topic in (kafka.result_topic, kafka.dead_letter_topic)
+            for topic in (kafka.activity_topic, kafka.result_topic, kafka.dead_letter_topic)
             for partition in metadata[topic].partitions
         ]
         self._read_to = self._ends()
@@ -129,7 +89,7 @@ class OutcomeReader:
         # The registry's client lives in one event loop.
         self._loop = asyncio.Runner()
         self._registry = Registry(settings.registry)
-        self._results = Decoder(self._registry, files.RESULT, conversions.result_from_avro)
+        self._results = ResultDecoder(self._registry)
 
     def poll(self, timeout: float) -> Outcome | None:
         """The next outcome; None when there is none within ``timeout`` seconds.
@@ -145,6 +105,9 @@ class OutcomeReader:
         error = message.error()
         if error is None:
             self._read_to[position.topic, position.partition] = position.offset + 1
+            if position.topic == self._topics.activity_topic:
+                self.activity_timestamps[position] = message.timestamp()[1]
+                return None
             return self._decode(message)
         if error.code() != KafkaError._PARTITION_EOF:
             raise KafkaException(error)
@@ -153,10 +116,16 @@ class OutcomeReader:
         return None
 
     def rest(self) -> Iterator[Outcome]:
-        """Every outcome that is committed by now and was not read yet."""
+        """Every outcome that is committed by now and was not read yet.
+
+        Raises:
+            StreamprocError: KAFKA_UNAVAILABLE when the end is not reached; otherwise as ``poll``.
+        """
         ends = self._ends()
         deadline = time.monotonic() + TIMEOUT
-        while any(self._read_to[place] < end for place, end in ends.items()) and time.monotonic() < deadline:
+        while any(self._read_to[place] < end for place, end in ends.items()):
+            if time.monotonic() > deadline:
+                raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"outcomes cannot be read within {TIMEOUT:g} s")
             if (outcome := self.poll(0.1)) is not None:
                 yield outcome
 
@@ -174,7 +143,7 @@ class OutcomeReader:
 
     def _decode(self, message: Message) -> Outcome:
         timestamp = message.timestamp()[1]
-        if message.topic() == self._dead_letter_topic:
+        if message.topic() == self._topics.dead_letter_topic:
             headers = _error_headers(message.headers())
             source = SourcePosition(
                 topic=headers["source.topic"],

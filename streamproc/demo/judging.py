@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamproc.contracts.events import PhraseResult, PhraseStatus, Result, SourcePosition, Verdict, WordResult
-from streamproc.demo.exchange import Outcome, Published
+from streamproc.demo.exchange import Outcome
 from streamproc.demo.readings import DemoPhrase, DemoReading
 from streamproc.training.corpus import Kind
 
@@ -47,17 +47,20 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One reading with its outcomes, the first one first; ``judgement`` is about the first."""
+    """One reading with its outcomes, the first one first; ``judgement`` is about the first.
+
+    ``published_at``: the activity's Kafka timestamp (milliseconds since 1970).
+    """
 
     reading: DemoReading
-    published: Published
+    published_at: int
     outcomes: tuple[Outcome, ...]
     judgement: Judgement
 
     @property
     def latency_ms(self) -> int | None:
         """From the activity's to the first outcome's Kafka timestamp, in milliseconds."""
-        return self.outcomes[0].timestamp - self.published.timestamp if self.outcomes else None
+        return self.outcomes[0].timestamp - self.published_at if self.outcomes else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,29 +146,40 @@ def _extra_speech(words: Sequence[WordResult]) -> set[int]:
     return places
 
 
-def match(readings: Sequence[DemoReading], published: Sequence[Published], outcomes: Sequence[Outcome]) -> list[Row]:
-    """Give every reading its outcomes, by the activity's position; outcomes of other activities are left out."""
-    by_source: dict[SourcePosition, list[Outcome]] = {place.position: [] for place in published}
+def match(
+    readings: Sequence[DemoReading], activities: Mapping[SourcePosition, int], outcomes: Sequence[Outcome]
+) -> list[Row]:
+    """Give every reading its outcomes, by the activity's position; outcomes of other activities are left out.
+
+    Args:
+        readings: what was read.
+        activities: position and timestamp of each reading's activity, in the readings' order.
+        outcomes: in the order in which they were read.
+    """
+    by_source: dict[SourcePosition, list[Outcome]] = {position: [] for position in activities}
     for outcome in outcomes:
         if outcome.source in by_source:
             by_source[outcome.source].append(outcome)
-    return [_row(reading, place, by_source[place.position]) for reading, place in zip(readings, published, strict=True)]
+    return [
+        _row(reading, timestamp, by_source[position])
+        for reading, (position, timestamp) in zip(readings, activities.items(), strict=True)
+    ]
 
 
-def _row(reading: DemoReading, published: Published, outcomes: Sequence[Outcome]) -> Row:
+def _row(reading: DemoReading, published_at: int, outcomes: Sequence[Outcome]) -> Row:
     judgement = judge(reading, outcomes[0].result if outcomes else None)
-    return Row(reading, published, tuple(outcomes), judgement)
+    return Row(reading, published_at, tuple(outcomes), judgement)
 
 
 def figures(rows: Sequence[Row]) -> Figures:
     """Add up a run."""
     firsts = [row.outcomes[0] for row in rows if row.outcomes]
     latencies = [
-        row.outcomes[0].timestamp - row.published.timestamp
+        row.outcomes[0].timestamp - row.published_at
         for row in rows
         if row.outcomes and row.outcomes[0].result is not None
     ]
-    began = min((row.published.timestamp for row in rows), default=0)
+    began = min((row.published_at for row in rows), default=0)
     ended = max((outcome.timestamp for outcome in firsts), default=began)
     results = sum(outcome.result is not None for outcome in firsts)
     return Figures(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich import box
+from rich.columns import Columns
 from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
@@ -14,8 +15,6 @@ from streamproc.demo.judging import FALSE_ALARMS_AT_MOST, FOUND_AT_LEAST, Row, f
 
 WIDE = 100
 """From this many columns on the table also says how each reading was recorded."""
-
-NO_BREAK = "\N{NO-BREAK SPACE}"
 
 MARKS: dict[Verdict, tuple[str, str, str]] = {
     Verdict.CORRECT: ("{}", "green", "read well"),
@@ -41,7 +40,7 @@ def table(rows: Sequence[Row], width: int) -> Table:
     shown = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), show_edge=False)
     shown.add_column("#", justify="right", style="dim")
     shown.add_column("what was read", ratio=1)
-    shown.add_column("mistakes\nfound", justify="right")
+    shown.add_column("errors\nfound", justify="right")
     shown.add_column("accu-\nracy", justify="right")
     shown.add_column("WCPM", justify="right")
     shown.add_column("latency\nms", justify="right")
@@ -52,14 +51,11 @@ def table(rows: Sequence[Row], width: int) -> Table:
     return shown
 
 
-def legend() -> Text:
+def legend() -> Columns:
     """What the marks and colours mean."""
-    parts = [Text.assemble((mark.format("word"), colour), f" {meaning}") for mark, colour, meaning in MARKS.values()]
-    parts.append(Text.assemble(("!n", "red"), " well-read words flagged"))
-    for part in parts:
-        # A line may end between two entries, not within one.
-        part.plain = part.plain.replace(" ", NO_BREAK)
-    return Text("   ").join(parts)
+    entries = [Text.assemble((mark.format("word"), colour), f" {meaning}") for mark, colour, meaning in MARKS.values()]
+    entries.append(Text.assemble(("!n", "red"), " well-read words flagged"))
+    return Columns(entries, padding=(0, 3))
 
 
 def summary(rows: Sequence[Row], problems: Sequence[str]) -> RenderableType:

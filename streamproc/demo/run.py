@@ -13,8 +13,9 @@ from pathlib import Path
 
 from streamproc import settings as settings_module
 from streamproc import topics
+from streamproc.contracts.events import SourcePosition
 from streamproc.demo.activities import make_activities
-from streamproc.demo.exchange import Outcome, OutcomeReader, Published, Publisher
+from streamproc.demo.exchange import Outcome, OutcomeReader, publish
 from streamproc.demo.judging import Row, match
 from streamproc.demo.progress import Display
 from streamproc.demo.readings import demo_readings
@@ -70,19 +71,19 @@ def run(folder: Path, display: Display, *, keep: bool) -> Run:
         display.say("the worker is starting; meanwhile the readings are spoken")
         with display.waiting("starting the worker"), worker.starting(settings, keep=keep_worker):
             activities = make_activities(readings, worker.clips)
-            publisher = Publisher(settings)
             reader = OutcomeReader(settings)
             cleanup.callback(reader.close)
         display.say(f"the worker consumes; its log: {worker.log}")
-        published = publisher.publish(activities)
+        published = publish(settings, activities)
         display.say(f"{len(published)} activities are published")
         outcomes = _await_outcomes(reader, published, worker, display)
         if not keep_worker:
             worker.end()
         # To the end: a duplicate may come later than what was waited for.
         outcomes += reader.rest()
+        timestamps = {position: reader.activity_timestamps[position] for position in published}
     return Run(
-        match(readings, published, outcomes),
+        match(readings, timestamps, outcomes),
         environment_of(settings),
         keep or was_up,
         worker.log if keep_worker else None,
@@ -124,10 +125,10 @@ def prepare(settings: Settings, display: Display) -> None:
 
 
 def _await_outcomes(
-    reader: OutcomeReader, published: Sequence[Published], worker: Worker, display: Display
+    reader: OutcomeReader, published: Sequence[SourcePosition], worker: Worker, display: Display
 ) -> list[Outcome]:
     """Every outcome until each activity has one, or the time is over."""
-    waiting = {place.position for place in published}
+    waiting = set(published)
     outcomes: list[Outcome] = []
     deadline = time.monotonic() + OUTCOMES_TIMEOUT_S
     with display.counting("outcomes", len(published)) as count:

@@ -17,7 +17,7 @@ from streamproc.contracts.events import (
     Verdict,
     WordResult,
 )
-from streamproc.demo.exchange import Outcome, Published
+from streamproc.demo.exchange import Outcome
 from streamproc.demo.readings import DemoPhrase, DemoReading
 
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
@@ -30,8 +30,8 @@ def position(number: int) -> SourcePosition:
     return SourcePosition(topic="activities", partition=number % 4, offset=number)
 
 
-def published(readings: Sequence[DemoReading]) -> list[Published]:
-    return [Published(position(reading.number), 1_000_000 + reading.number) for reading in readings]
+def published(readings: Sequence[DemoReading]) -> dict[SourcePosition, int]:
+    return {position(reading.number): 1_000_000 + reading.number for reading in readings}
 
 
 def word(text: str | None, verdict: Verdict) -> WordResult:

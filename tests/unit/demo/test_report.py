@@ -52,7 +52,7 @@ def test_without_a_terminal_there_is_no_escape_code() -> None:
 
 def test_every_verdict_has_a_mark_of_its_own_that_the_legend_explains() -> None:
     assert set(report.MARKS) == set(Verdict)
-    legend = report.legend().plain.replace(report.NO_BREAK, " ")
+    legend = shown(80)
     marked = {report.word_text(word("cat", verdict)).plain for verdict in Verdict}
     assert len(marked) == len(Verdict)
     for mark, _, meaning in report.MARKS.values():
