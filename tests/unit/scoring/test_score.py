@@ -142,7 +142,7 @@ def test_a_word_that_nobody_can_say_is_not_judged() -> None:
 
 
 def test_an_accepted_variant_is_accepted() -> None:
-    lenient = Aligner(CostModel(Inventory(PHONEMES), accepted=(Accepted("AO", "AA"),)))
+    lenient = Aligner(CostModel(Inventory(PHONEMES), accepted=(Accepted("AO", "AA", 1, "cot and caught"),)))
     (dog,) = score_phrase(
         audio("D", "AA", "G"), [ReferenceWord("dog", (lexicon.encode(["D", "AO", "G"]),))], lenient, 3
     )
