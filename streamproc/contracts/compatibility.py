@@ -87,7 +87,11 @@ def parse_schema(schema: dict[str, Any] | str) -> Schema:
             warnings.simplefilter("ignore", IgnoredLogicalType)
             return parse(text)
     except (AvroException, RecursionError) as error:
-        raise ValueError(str(error)) from error
+        # Each level quotes its whole schema; the innermost error says what is wrong.
+        innermost: BaseException = error
+        while innermost.__context__ is not None:
+            innermost = innermost.__context__
+        raise ValueError(str(innermost)) from error
 
 
 def violations(reader: Schema, writer: Schema) -> list[Violation]:
