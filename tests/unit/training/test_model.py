@@ -1,0 +1,124 @@
+"""The model in the tree is the one that its configuration and card name, and it hears as well as it must."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from safetensors.numpy import load_file
+
+from streamproc.scoring.ctc import greedy_decode, log_softmax
+from streamproc.scoring.phonemes import BLANK, PHONEMES
+from streamproc.training import evaluate
+from streamproc.training.corpus import Split, split_clips, split_readings
+from streamproc.training.evaluate import MODEL, Figures, Judge, Recogniser
+from streamproc.training.speech import Synthesiser
+
+FOLDER = MODEL.parent.parent
+GOLDEN = Path(__file__).parents[2] / "golden/phonemes"
+
+
+@pytest.fixture(scope="module")
+def recogniser() -> Recogniser:
+    return Recogniser(MODEL)
+
+
+def test_the_digest_in_the_configuration_and_the_card_is_the_files() -> None:
+    digest = hashlib.sha256(MODEL.read_bytes()).hexdigest()
+    named = re.search(r'key: "sha256" value: \{ string_value: "([0-9a-f]*)"', (FOLDER / "config.pbtxt").read_text())
+    assert named is not None
+    assert named[1] == digest
+    assert digest in (FOLDER / "MODEL_CARD.md").read_text()
+
+
+def test_the_weights_for_torch_are_there() -> None:
+    weights = load_file(MODEL.parent / "model.safetensors")
+    assert weights["head.weight"].shape == (BLANK + 1, 128, 1)
+    assert all(np.isfinite(tensor).all() for tensor in weights.values())
+
+
+def test_a_known_clip_is_heard_as_it_was_when_the_model_was_made(recogniser: Recogniser) -> None:
+    audio, rate = soundfile.read(GOLDEN / "clip.flac", dtype="float32")
+    expected = json.loads((GOLDEN / "heard.json").read_text())
+    assert rate == 16_000
+    (logits,) = recogniser.logits([audio])
+    heard = [PHONEMES[token.code] for token in greedy_decode(log_softmax(logits))]
+    assert heard == expected["phonemes"]
+    assert np.abs(logits[:: expected["every"]] - np.array(expected["logits"])).max() < 5e-3
+
+
+def test_a_clip_is_heard_the_same_alone_and_padded_in_a_batch(recogniser: Recogniser) -> None:
+    rng = np.random.default_rng(1)
+    clips = [0.1 * rng.standard_normal(size, dtype=np.float32) for size in (48_000, 16_123, 9_000, 500, 1, 0)]
+    together = recogniser.logits(clips)
+    for clip, logits in zip(clips, together, strict=True):
+        assert logits.shape == ((len(clip) // 160 + 2) // 2, BLANK + 1)
+        alone = recogniser.logits([clip if len(clip) else np.zeros(1, np.float32)])[0]
+        assert np.abs(alone - logits).max() < 1e-3 or len(clip) == 0
+        assert np.isfinite(logits).all()
+
+
+def test_loudness_does_not_matter(recogniser: Recogniser) -> None:
+    audio, _ = soundfile.read(GOLDEN / "clip.flac", dtype="float32")
+    heard = [[t.code for t in greedy_decode(log_softmax(r))] for r in recogniser.logits([audio, audio / 50])]
+    assert heard[0] == heard[1]
+
+
+def test_nothing_is_heard_in_silence(recogniser: Recogniser) -> None:
+    (logits,) = recogniser.logits([np.zeros(48_000, dtype=np.float32)])
+    assert greedy_decode(log_softmax(logits)) == []
+
+
+BOUNDS: dict[Split, float] = {
+    "held_out_sentences": 0.05,
+    "held_out_voices": 0.08,
+    "misread": 0.08,
+    "unseen_words": 0.12,
+}
+
+
+@pytest.fixture(scope="module")
+def figures(recogniser: Recogniser) -> dict[Split, Figures]:
+    judge, synthesiser = Judge(recogniser), Synthesiser()
+    return {
+        split: judge.figures(islice(split_clips(split, split_readings(split), synthesiser), 120)) for split in BOUNDS
+    }
+
+
+@pytest.mark.parametrize("split", BOUNDS)
+def test_phonemes_are_heard_within_the_bounds(figures: dict[Split, Figures], split: Split) -> None:
+    assert figures[split].clips == 120
+    assert figures[split].phoneme_error_rate <= BOUNDS[split]
+
+
+def test_misread_words_are_found(figures: dict[Split, Figures]) -> None:
+    misread = figures["misread"]
+    assert misread.misread > 100
+    assert misread.precision >= 0.75
+    assert misread.recall >= 0.8
+    assert misread.inserted_found >= 0.6 * misread.inserted
+
+
+def test_well_read_words_are_seldom_flagged(figures: dict[Split, Figures]) -> None:
+    assert figures["held_out_sentences"].false_alarms <= 0.02
+    assert figures["misread"].false_alarms <= 0.04
+
+
+def test_figures_count_every_kind_of_error() -> None:
+    figures = Figures(phonemes=200, errors=10, words=50, misread=10, flagged=12, found=9)
+    assert figures.phoneme_error_rate == 0.05
+    assert figures.precision == 0.75
+    assert figures.recall == 0.9
+    assert figures.false_alarms == 3 / 40
+
+
+def test_the_published_figures_are_of_this_model() -> None:
+    published = json.loads((FOLDER.parents[1] / "docs/benchmarks/model.json").read_text())
+    assert published["model_sha256"] == hashlib.sha256(MODEL.read_bytes()).hexdigest()
+    assert set(published["splits"]) >= set(evaluate.SPLITS)
