@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import tempfile
 from typing import Any
 
@@ -95,7 +96,8 @@ class WorkerApp(faust.App):
         # Kafka has the last word on a record's size: a dead letter is its activity and the error headers.
         largest = {"message.max.bytes": 2 * (topics.ACTIVITY_MAX_BYTES + topics.DEAD_LETTER_ROOM)}
         transport.settings = settings.transport.model_copy(
-            update={"librdkafka": largest | settings.transport.librdkafka}
+            # librdkafka writes to standard error by itself where it has no logger.
+            update={"librdkafka": largest | settings.transport.librdkafka | {"logger": logging.getLogger("librdkafka")}}
         )
         transport.on_refused = self._refused
         self._activities = self._topic(kafka.activity_topic)
