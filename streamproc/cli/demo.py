@@ -38,6 +38,8 @@ def command(folder: Path, keep: bool, as_json: bool) -> None:
     p95_ms are percentiles of the time from an activity's to its result's.
     """
     # Imported here: --help must not wait for numpy.
+    from confluent_kafka import KafkaException
+
     from streamproc.demo import judging, report
     from streamproc.demo.progress import Display
     from streamproc.demo.run import run
@@ -48,31 +50,34 @@ def command(folder: Path, keep: bool, as_json: bool) -> None:
     output = errors if as_json else Console(highlight=False)
     try:
         shown = run(folder, Display(errors), keep=keep)
-    except (StackError, EspeakError) as failure:
+    except (StackError, EspeakError, KafkaException, TimeoutError) as failure:
         click.secho(f"streamproc demo: {failure}", fg="red", err=True)
         sys.exit(1)
-    problems = judging.problems(shown.rows)
-    report.show(shown.rows, problems, output)
+    report.show(shown.rows, shown.problems, output)
     if shown.left_up:
         output.print(_left_up(shown, folder), highlight=False, markup=False, soft_wrap=True)
     if as_json:
         click.echo(json.dumps(dataclasses.asdict(judging.figures(shown.rows))))
-    sys.exit(1 if problems else 0)
+    sys.exit(1 if shown.problems else 0)
 
 
 def _left_up(shown: Run, folder: Path) -> str:
     """What still runs, and what to do with it."""
-    exports = [f"  export {name}={value}" for name, value in shown.environment.items()]
+    option = "" if folder == DEFAULT_FOLDER else f" --folder {folder}"
+    activate = [f"  . {sys.prefix}/bin/activate"] if sys.prefix != sys.base_prefix else []
+    steps = {
+        "publish:": "python docs/examples/publish_activities.py",
+        "follow:": "python docs/examples/read_results.py",
+        "these readings again:": f"streamproc demo{option}",
+        "take it down:": f"streamproc local down{option}",
+    }
     return "\n".join(
         [
-            "The stack is left up" + (f", and a worker too (log: {shown.worker_log})." if shown.worker_log else "."),
-            "Point a shell at it:",
-            *exports,
-            "Publish more of these readings:  streamproc demo" + _option(folder),
-            "Take it down:  streamproc local down" + _option(folder),
+            "The stack is left up" + (f", and a worker (its log: {shown.worker_log})." if shown.worker_log else "."),
+            "In a shell of your own, first:",
+            *activate,
+            *(f"  export {name}={value}" for name, value in shown.environment.items()),
+            "then",
+            *(f"  {what:<22}{how}" for what, how in steps.items()),
         ]
     )
-
-
-def _option(folder: Path) -> str:
-    return "" if folder == DEFAULT_FOLDER else f" --folder {folder}"

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from streamproc.client import ActivityPublisher, Connection
 from streamproc.contracts.codec import ResultDecoder
@@ -95,8 +95,8 @@ class OutcomeReader:
         """The next outcome; None when there is none within ``timeout`` seconds.
 
         Raises:
-            KafkaException: reading failed.
-            StreamprocError: a result cannot be decoded, as `streamproc.contracts.codec.Decoder.decode`.
+            StreamprocError: KAFKA_UNAVAILABLE; or a result cannot be decoded, as
+                `streamproc.contracts.codec.Decoder.decode`.
         """
         message = self._consumer.poll(timeout)
         if message is None:
@@ -110,7 +110,7 @@ class OutcomeReader:
                 return None
             return self._decode(message)
         if error.code() != KafkaError._PARTITION_EOF:
-            raise KafkaException(error)
+            raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, error.str())
         # Transaction markers have offsets too, but are no records.
         self._read_to[position.topic, position.partition] = position.offset
         return None

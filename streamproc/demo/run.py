@@ -16,7 +16,7 @@ from streamproc import topics
 from streamproc.contracts.events import SourcePosition
 from streamproc.demo.activities import make_activities
 from streamproc.demo.exchange import Outcome, OutcomeReader, publish
-from streamproc.demo.judging import Row, match
+from streamproc.demo.judging import Row, match, problems
 from streamproc.demo.progress import Display
 from streamproc.demo.readings import demo_readings
 from streamproc.demo.worker import Worker, environment_of
@@ -31,12 +31,14 @@ OUTCOMES_TIMEOUT_S = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What a run has shown. ``left_up``: the stack still runs and, if ``worker_log`` is set, a worker too.
+    """What a run has shown; it has passed if there are no ``problems``.
 
-    ``environment``: the variables that point a process at the stack.
+    ``left_up``: the stack still runs and, if ``worker_log`` is set, a worker too. ``environment``: the variables that
+    point a process at the stack.
     """
 
     rows: list[Row]
+    problems: list[str]
     environment: Mapping[str, str]
     left_up: bool
     worker_log: Path | None
@@ -46,7 +48,7 @@ def run(folder: Path, display: Display, *, keep: bool) -> Run:
     """Publish the demonstration's readings to the local stack in ``folder`` and collect what becomes of them.
 
     A stack that is up already is used and left up, as is a worker that an earlier run has kept (a new one takes its
-    place); otherwise all is taken down, unless ``keep``.
+    place); otherwise all is taken down, unless ``keep``. Of a run that fails, the worker's log is left.
 
     Raises:
         StackError: a part or the worker does not come up.
@@ -58,15 +60,14 @@ def run(folder: Path, display: Display, *, keep: bool) -> Run:
     was_up = any(part.pid is not None for part in stack.status().values())
     readings = demo_readings()
     with ExitStack() as cleanup:
-        with display.waiting("starting the stack"):
-            settings = _bring_up(stack)
         if not keep and not was_up:
             cleanup.callback(_take_down, stack, display)
+        with display.waiting("starting the stack"):
+            settings = _bring_up(stack)
         prepare(settings, display)
         worker = Worker(folder)
         keep_worker = worker.end_kept() or keep
         if not keep_worker:
-            cleanup.callback(worker.clean)
             cleanup.callback(worker.end)
         display.say("the worker is starting; meanwhile the readings are spoken")
         with display.waiting("starting the worker"), worker.starting(settings, keep=keep_worker):
@@ -82,12 +83,11 @@ def run(folder: Path, display: Display, *, keep: bool) -> Run:
         # To the end: a duplicate may come later than what was waited for.
         outcomes += reader.rest()
         timestamps = {position: reader.activity_timestamps[position] for position in published}
-    return Run(
-        match(readings, timestamps, outcomes),
-        environment_of(settings),
-        keep or was_up,
-        worker.log if keep_worker else None,
-    )
+        rows = match(readings, timestamps, outcomes)
+        failed = problems(rows)
+        if not keep_worker and not failed:
+            worker.clean()
+    return Run(rows, failed, environment_of(settings), keep or was_up, worker.log if keep_worker else None)
 
 
 def _bring_up(stack: LocalStack) -> Settings:

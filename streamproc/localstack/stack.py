@@ -153,8 +153,10 @@ class LocalStack:
             with ThreadPoolExecutor(len(KINDS)) as workers:
                 # At once: nothing of what an orderly end would save outlives the folder.
                 list(workers.map(lambda name: known[name].process.kill(), running))
-            for name, kind in KINDS.items():
-                kind.clean(self.folder / name)
+            for name in {**KINDS, **known}:
+                # What is no part of ours was noted here by who started it: a worker that a demonstration has kept.
+                clean = KINDS[name].clean if name in KINDS else _remove
+                clean(self.folder / name)
             (self.folder / state.FILE).unlink(missing_ok=True)
             if not any(self.folder.iterdir()):
                 self.folder.rmdir()
