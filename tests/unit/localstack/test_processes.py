@@ -66,12 +66,16 @@ def test_ending_a_process_ends_its_children_even_if_they_ignore_the_signal(tmp_p
 
 
 def test_a_tied_process_dies_with_its_parent_and_another_does_not(tmp_path: Path) -> None:
+    command = "import time; print('up', flush=True); time.sleep(60)"
     script = f"""
 import os, sys, time
 from pathlib import Path
 from streamproc.localstack.processes import spawn
 for name, tie in (("tied", True), ("free", False)):
-    ref = spawn({SLEEP!r}, Path({str(tmp_path)!r}) / "log", os.environ, tie=tie)
+    log = Path({str(tmp_path)!r}) / name
+    ref = spawn([sys.executable, "-c", {command!r}], log, os.environ, tie=tie)
+    while not log.read_text():
+        time.sleep(0.01)
     print(ref.pid, ref.started, flush=True)
 time.sleep(60)
 """
