@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -16,9 +17,9 @@ from safetensors.numpy import load_file
 from streamproc.scoring.ctc import greedy_decode, log_softmax
 from streamproc.scoring.phonemes import BLANK, PHONEMES
 from streamproc.training import evaluate
-from streamproc.training.corpus import Split, split_clips, split_readings
+from streamproc.training.corpus import Change, Clip, Split, split_clips, split_readings
 from streamproc.training.evaluate import MODEL, Figures, Judge, Recogniser
-from streamproc.training.speech import Synthesiser
+from streamproc.training.speech import Synthesiser, Voice
 
 FOLDER = MODEL.parent.parent
 GOLDEN = Path(__file__).parents[2] / "golden/phonemes"
@@ -116,6 +117,19 @@ def test_figures_count_every_kind_of_error() -> None:
     assert figures.precision == 0.75
     assert figures.recall == 0.9
     assert figures.false_alarms == 3 / 40
+
+
+def test_a_flagged_word_counts_as_found_only_where_it_was_misread(recogniser: Recogniser) -> None:
+    misread = next(r for r in split_readings("misread") if [c.kind for c in r.changes] == ["mispronounced"])
+    (place,) = (change.index for change in misread.changes)
+    clip = Clip(misread, Voice(), Synthesiser().say(misread.said))
+    elsewhere = (Change("mispronounced", (place + 1) % len(misread.expected)),)
+    truly, falsely = (
+        Judge(recogniser).figures([replace(clip, reading=replace(misread, changes=changes))])
+        for changes in (misread.changes, elsewhere)
+    )
+    assert (truly.misread, truly.flagged, truly.found) == (1, 1, 1)
+    assert (falsely.misread, falsely.flagged, falsely.found) == (1, 1, 0)
 
 
 def test_the_published_figures_are_of_this_model() -> None:
