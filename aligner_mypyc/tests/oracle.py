@@ -13,12 +13,11 @@ def align(costs: CostModel, ref: bytes, hyp: bytes) -> tuple[int, bytes]:
     """(least cost, canonical operations)."""
     rows = costs.rows(ref)
     head = tail = 0
-    if costs.trimmable:
-        most = min(len(ref), len(hyp))
-        while head < most and ref[head] == hyp[head]:
-            head += 1
-        while tail < most - head and ref[-1 - tail] == hyp[-1 - tail]:
-            tail += 1
+    most = min(len(ref), len(hyp))
+    while head < most and ref[head] == hyp[head] and costs.anchors[rows[head]]:
+        head += 1
+    while tail < most - head and ref[-1 - tail] == hyp[-1 - tail] and costs.anchors[rows[-1 - tail]]:
+        tail += 1
     cost, ops = _between(costs, rows[head : len(ref) - tail], hyp[head : len(hyp) - tail])
     return cost, bytes(head) + ops + bytes(tail)
 

@@ -11,6 +11,7 @@ from .aligner import MAX_PATH_CELLS, Aligner, PreparedReference, spans_of
 from .costs import MAX_COST, UNIT, Accepted, CostModel
 from .errors import AlignerError
 from .inventory import MAX_SYMBOLS, Inventory
+from .mispronunciations import Mispronunciations, Slip, load_mispronunciations, slip_frequencies
 from .ops import (
     ACCEPTED,
     ACCEPTED_DELETE,
@@ -23,6 +24,7 @@ from .ops import (
     expand,
     lengths,
 )
+from .phonology import phonetic_costs, substitution_costs
 from .projection import ACCEPTED_WORD, ERROR, EXACT, WordAlignment, project
 
 COMPILED: bool = not str(_aligner.__file__).endswith(".py")
@@ -53,11 +55,17 @@ __all__ = [
     "AlignerError",
     "CostModel",
     "Inventory",
+    "Mispronunciations",
     "PreparedReference",
+    "Slip",
     "WordAlignment",
     "__version__",
     "expand",
     "lengths",
+    "load_mispronunciations",
+    "phonetic_costs",
     "project",
+    "slip_frequencies",
     "spans_of",
+    "substitution_costs",
 ]

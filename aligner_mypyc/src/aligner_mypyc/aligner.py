@@ -66,9 +66,11 @@ class PreparedReference:
 class Aligner:
     """Global alignments of least cost under one cost model; usable from all threads.
 
-    Of all alignments of least cost the canonical one is returned: reading from the left, at each place a diagonal
-    step (match, substitute, accepted) is taken if one of least cost begins so, else a deletion, else an insertion.
-    It depends neither on the algorithm nor on whether the package is compiled.
+    Of all alignments of least cost the canonical one is returned. First the symbols that both sequences begin with are
+    matched, then those that both end with (each as far as ``CostModel.anchors`` says that this is certain to be best).
+    Between them, reading from the left, at each place a diagonal step (match, substitute, accepted) is taken if an
+    alignment of least cost begins so, else a deletion, else an insertion. It depends neither on the algorithm nor on
+    whether the package is compiled.
     """
 
     def __init__(self, costs: CostModel) -> None:
@@ -107,11 +109,8 @@ class Aligner:
         head = common_head(expected, hyp, most)
         if head == m and head == n:
             return matched(m)
-        tail: i64 = 0
-        if costs.trimmable:
-            tail = common_tail(expected, hyp, most - head)
-        else:
-            head = 0
+        head = costs.anchored_head(rows, head)
+        tail = costs.anchored_tail(rows, common_tail(expected, hyp, most - head))
         if (m - head - tail) * (n - head - tail) > MAX_PATH_CELLS:
             raise AlignerError(
                 f"a path through {m} x {n} symbols is beyond {MAX_PATH_CELLS} cells: "
@@ -186,11 +185,8 @@ class Aligner:
         head = common_head(expected, hyp, most)
         if head == m and head == n:
             return 0
-        tail: i64 = 0
-        if costs.trimmable:
-            tail = common_tail(expected, hyp, most - head)
-        else:
-            head = 0
+        head = costs.anchored_head(rows, head)
+        tail = costs.anchored_tail(rows, common_tail(expected, hyp, most - head))
         ceiling: i64 = FAR - 1
         if cutoff is not None and cutoff < FAR:
             ceiling = cutoff

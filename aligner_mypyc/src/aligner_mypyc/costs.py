@@ -130,8 +130,8 @@ class CostModel:
                     cost = min(int(self.sub[row * MAX_SYMBOLS + heard]) + lacking, both + 1)
                 self.lane_costs = append(self.lane_costs, i64(cost))
         self.even_gaps: Final = self.least_ins == self.lane_ins and self.least_del == self.lane_del
-        self.trimmable: Final = self._trimmable()
-        """Whether symbols in common at both ends always match in an alignment of least cost."""
+        self.anchors: Final = self._anchors()
+        self.all_anchors: Final = 0 not in self.anchors
         self.bias: i64 = (MAX_SYMBOLS - size) * 0x0101010101010101
         """What takes every byte that is no code beyond 63, eight at a time."""
         self._added: Final = rules.added
@@ -152,22 +152,42 @@ class CostModel:
                     return 0
         return unit
 
-    def _trimmable(self) -> bool:
-        """Matching the equal end symbols x must not cost more than what the best path without that match could save.
-
-        Without it, x is either exchanged for a y whose own insertion (deletion) could be cheaper than that of x, or
+    def _anchors(self) -> bytes:
+        """For each row x, 1 if matching x with x at an end never costs more than the best path without that match could
+        save: x is then either exchanged for a y whose own insertion (deletion) might be cheaper than that of x, or
         inserted (deleted) itself.
         """
         size = len(self.inventory)
-        for row in range(len(self.dele)):
+        rows = len(self.dele)
+        anchors = bytearray(b"\x01") * rows
+        for row in range(rows):
             x = self.expected_of_row[row]
             for y in range(size):
                 if self.ins[y] > self.ins[x] + self.sub[row * MAX_SYMBOLS + y]:
-                    return False
-            for other in range(len(self.dele)):
+                    anchors[row] = 0
+            for other in range(rows):
                 if self.dele[other] > self.dele[row] + self.sub[other * MAX_SYMBOLS + x]:
-                    return False
-        return True
+                    anchors[row] = 0
+        return bytes(anchors)
+
+    def anchored_head(self, rows: bytes, head: i64) -> i64:
+        """How many of the first ``head`` rows, equal on both sides, match in an alignment of least cost for certain."""
+        if self.all_anchors:
+            return head
+        place: i64 = 0
+        while place < head and self.anchors[i64(rows[place])] != 0:
+            place += 1
+        return place
+
+    def anchored_tail(self, rows: bytes, tail: i64) -> i64:
+        """How many of the last ``tail`` rows, equal on both sides, match in an alignment of least cost for certain."""
+        if self.all_anchors:
+            return tail
+        m: i64 = len(rows)
+        count: i64 = 0
+        while count < tail and self.anchors[i64(rows[m - 1 - count])] != 0:
+            count += 1
+        return count
 
     def rows(self, ref: bytes) -> bytes:
         """The row of each expected symbol: its code, and the rules that hold before the symbol that follows it."""

@@ -9,7 +9,7 @@ expected (heard) symbol adds, and both shifted to be at least 0,
 
 The lanes of a strip are neighbouring rows, each one column behind the row above it. Bit 8 of a lane is left free for
 comparisons. This needs one cost for all insertions and one for all deletions: where a symbol's gap costs less than the
-dearest one, the difference is moved to its substitutions, which changes neither a path's rank nor the ties between paths.
+dearest one, the difference is moved to its substitutions, which changes neither the ranks of paths nor their ties.
 
 The strips are cut as in ``strips``; as the limit is the cost of an alignment, no best path is lost.
 """
