@@ -13,6 +13,7 @@ from aligner_mypyc import Aligner, CostModel, Inventory
 from streamproc import topics
 from streamproc.agents import ReadingAgent, Stages
 from streamproc.audio.fetch import ClipFetcher
+from streamproc.contracts import files, live
 from streamproc.contracts.codec import ActivityDecoder, ResultEncoder
 from streamproc.contracts.registry import Registry
 from streamproc.deadletter.envelope import Worker
@@ -49,7 +50,9 @@ async def check_dependencies(settings: Settings) -> None:
     registry = Registry(settings.registry)
     engine = create_engine(settings)
     try:
-        await ResultEncoder(registry, settings.kafka.result_topic).start()
+        await live.check_before_start(
+            registry, settings.kafka.activity_topic, {files.RESULT: settings.kafka.result_topic}
+        )
         await engine.start()
     except StreamprocError as error:
         setting = _SETTING_OF.get(error.code)

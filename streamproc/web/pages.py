@@ -8,11 +8,12 @@ from typing import Any
 from faust import App
 from faust.web import Request, Response, View
 
+from streamproc.contracts.plan import versions_read
 from streamproc.telemetry import metrics
 
 
 def add_pages(app: App, ready: Callable[[], bool]) -> None:
-    """Add /health/live, /health/ready and /metrics.
+    """Add /health/live, /health/ready, /metrics and /contracts.
 
     Args:
         app: the worker's Faust app.
@@ -30,6 +31,14 @@ def add_pages(app: App, ready: Callable[[], bool]) -> None:
         body, content_type = metrics.exposition()
         return self.bytes(body, content_type=content_type.split(";")[0])
 
-    pages: dict[str, Any] = {"/health/live": live, "/health/ready": readiness, "/metrics": exposition}
+    async def contracts(self: View, request: Request) -> Response:
+        return self.json(versions_read())
+
+    pages: dict[str, Any] = {
+        "/health/live": live,
+        "/health/ready": readiness,
+        "/metrics": exposition,
+        "/contracts": contracts,
+    }
     for path, page in pages.items():
         app.page(path)(page)

@@ -23,7 +23,7 @@ from streamproc.settings import Registry as RegistrySettings
 from .pairs import Pair, Schema, generate
 
 PAIRS = generate(deeper=30, mixtures=26, seed=20250314)
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "events-compatibility.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "events-compatibility.md"
 
 OUR_RULE = ("timestamp-micros to timestamp-millis", "drop the logical type")
 """We refuse; Avro's rules and the registry do not."""

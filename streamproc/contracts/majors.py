@@ -1,0 +1,48 @@
+"""Results under several major versions at once, as a migration needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from streamproc.contracts import files
+from streamproc.contracts.codec import Encoder, ResultEncoder, ResultEncoderV2
+from streamproc.contracts.events import Result
+from streamproc.contracts.registry import Registry
+
+_ENCODERS: dict[str, type[ResultEncoder] | type[ResultEncoderV2]] = {
+    files.RESULT: ResultEncoder,
+    files.RESULT_V2: ResultEncoderV2,
+}
+
+
+class ResultEncoders:
+    """Writes each result once for every major version that is published.
+
+    All records of one result belong into one transaction: readers of either topic see the same results.
+
+    Args:
+        registry: where the schemas' ids are looked up.
+        topics: contract (``files.RESULT``, ``files.RESULT_V2``) -> topic.
+
+    Raises:
+        KeyError: a contract that is no major version of results.
+    """
+
+    def __init__(self, registry: Registry, topics: Mapping[str, str]) -> None:
+        self._encoders: list[tuple[str, Encoder[Any]]] = [
+            (topic, _ENCODERS[contract](registry, topic)) for contract, topic in topics.items()
+        ]
+
+    async def start(self) -> None:
+        """Look up every schema's id.
+
+        Raises:
+            StreamprocError: RESULT_SCHEMA_MISSING (fatal); REGISTRY_UNAVAILABLE (transient).
+        """
+        for _, encoder in self._encoders:
+            await encoder.start()
+
+    def encode(self, result: Result) -> list[tuple[str, bytes]]:
+        """The topic and the value of every record that publishes ``result``."""
+        return [(topic, encoder.encode(result)) for topic, encoder in self._encoders]
