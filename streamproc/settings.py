@@ -15,12 +15,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
-    SettingsError,
-    TomlConfigSettingsSource,
 )
 
 from streamproc.errors import ErrorCode, StreamprocError
@@ -201,10 +201,18 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over the file; no .env file and no secrets folder are read."""
-        path = os.environ.get(CONFIG_VARIABLE)
-        file = (TomlConfigSettingsSource(settings_cls, Path(path)),) if path else ()
-        return (init_settings, env_settings, *file)
+        """The environment wins over what `load` gives from the file; no .env file, no secrets folder is read."""
+        return (_Environment(settings_cls), init_settings)
+
+
+class _Environment(EnvSettingsSource):
+    """The environment; a list or table that is not JSON is left to the validation, which names its variable."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
 
 
 def load() -> Settings:
@@ -215,22 +223,21 @@ def load() -> Settings:
     """
     problems = list(_unknown_variables())
     path = os.environ.get(CONFIG_VARIABLE)
-    if path and not Path(path).is_file():
-        problems.append(f"{CONFIG_VARIABLE}: there is no file {path}")
-    elif path:
+    file: dict[str, Any] = {}
+    if path:
         try:
-            tomllib.loads(Path(path).read_text())
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            file = tomllib.loads(Path(path).read_text("utf-8"))
+        except OSError as error:
+            problems.append(f"{CONFIG_VARIABLE}: {path} cannot be read: {error.strerror}")
+        except ValueError as error:
             problems.append(f"{CONFIG_VARIABLE}: {path} is not TOML: {error}")
-    if not any(problem.startswith(CONFIG_VARIABLE) for problem in problems):
-        try:
-            settings = Settings()
-        except ValidationError as error:
-            problems += [_describe(detail["loc"], detail["msg"]) for detail in error.errors(include_input=False)]
-        except SettingsError as error:
-            problems.append(str(error.__cause__ or error))
+    try:
+        settings = Settings(**file)
+    except ValidationError as error:
+        problems += [_describe(detail) for detail in error.errors(include_input=False)]
     if problems:
-        raise StreamprocError(ErrorCode.SETTINGS_INVALID, "\n".join(problems))
+        # A misspelt variable is both unknown to us and, where its section is known, to the validation.
+        raise StreamprocError(ErrorCode.SETTINGS_INVALID, "\n".join(dict.fromkeys(problems)))
     return settings
 
 
@@ -255,13 +262,23 @@ def _unknown_variables() -> Iterator[str]:
     sections = {f"{PREFIX}{section}".upper() for section in Settings.model_fields}
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and name not in known | sections | {CONFIG_VARIABLE}:
-            yield f"{name}: there is no such setting ('streamproc settings' lists them)"
+            yield f"{name}: {_NO_SUCH_SETTING}"
 
 
-def _describe(location: tuple[int | str, ...], message: str) -> str:
-    section, *rest = (str(part) for part in location)
+_NO_SUCH_SETTING = "there is no such setting ('streamproc settings' lists them)"
+_WANTED = {
+    "extra_forbidden": _NO_SUCH_SETTING,
+    "tuple_type": 'must be a list; in the environment write JSON, for example ["a", "b"]',
+    "dict_type": 'must be a table; in the environment write JSON, for example {"a": 1}',
+    "model_type": "is a section: its settings have variables of their own ('streamproc settings' lists them)",
+}
+"""Words for what pydantic says in Python's terms, by its type of error."""
+
+
+def _describe(detail: ErrorDetails) -> str:
+    section, *rest = (str(part) for part in detail["loc"])
     name = variable(section, rest[0]) if rest else f"{PREFIX}{section}".upper()
-    return f"{name}: {message.removeprefix('Value error, ')}"
+    return f"{name}: {_WANTED.get(detail['type'], detail['msg'].removeprefix('Value error, '))}"
 
 
 def _type_name(field: FieldInfo) -> str:

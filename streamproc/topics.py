@@ -119,5 +119,6 @@ def check(kafka: Kafka) -> None:
     if missing:
         raise StreamprocError(
             ErrorCode.TOPIC_MISSING,
-            f"{', '.join(missing)} on {kafka.bootstrap_servers}: run 'streamproc topics create'",
+            f"{', '.join(missing)} on {kafka.bootstrap_servers}: run 'streamproc topics create', or correct "
+            "STREAMPROC_KAFKA__ACTIVITY_TOPIC, __RESULT_TOPIC or __DEAD_LETTER_TOPIC",
         )

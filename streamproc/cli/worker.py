@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import sys
 
 import click
 
 from streamproc import settings
-from streamproc.errors import StreamprocError
+from streamproc.errors import ErrorCode, StreamprocError
 
 
 @click.command()
@@ -28,6 +29,7 @@ def command() -> None:
     logs.configure(tree.log)
     metrics.configure()
     try:
+        _check_port(tree.web)
         asyncio.run(check_dependencies(tree))
     except StreamprocError as error:
         click.secho(f"streamproc: {error.code.name}", fg="red", bold=True, err=True)
@@ -40,3 +42,15 @@ def command() -> None:
     # Faust moves the terminal's cursor for its progress display, even where there is no terminal.
     worker.spinner = None
     worker.execute_from_commandline()
+
+
+def _check_port(web: settings.Web) -> None:
+    with socket.socket(socket.AF_INET6 if ":" in web.host else socket.AF_INET) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((web.host, web.port))
+        except OSError as error:
+            raise StreamprocError(
+                ErrorCode.SETTINGS_INVALID,
+                f"STREAMPROC_WEB__HOST, STREAMPROC_WEB__PORT: cannot listen on {web.host}:{web.port}: {error.strerror}",
+            ) from None

@@ -1,0 +1,88 @@
+"""A worker that cannot work says why before it joins the group: one message that names the setting, exit code 2."""
+
+from __future__ import annotations
+
+import subprocess
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from streamproc.localstack.stack import Addresses
+
+from .topics_of_test import TestTopics
+from .worker_process import free_port, run
+
+
+@pytest.fixture(scope="module")
+def failures(
+    stack: Addresses, settings: dict[str, str], schema_id: int, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, subprocess.CompletedProcess[str]]:
+    """Start a worker with each wrong environment, two at once."""
+    nobody = f"127.0.0.1:{free_port()}"
+    not_toml = tmp_path_factory.mktemp("config") / "streamproc.toml"
+    not_toml.write_text("[kafka\n")
+    fresh = TestTopics(stack.kafka_bootstrap)
+    short = {"STREAMPROC_REGISTRY__TIMEOUT": "0.5", "STREAMPROC_TRITON__TIMEOUT": "2"}
+    wrong = {
+        "no Kafka": {"STREAMPROC_KAFKA__BOOTSTRAP_SERVERS": nobody},
+        "no registry": {"STREAMPROC_REGISTRY__URL": f"http://{nobody}"},
+        "no Triton": {"STREAMPROC_TRITON__URL": nobody},
+        "Kafka is no Triton": {"STREAMPROC_TRITON__URL": stack.kafka_bootstrap},
+        "Triton is no registry": {"STREAMPROC_REGISTRY__URL": f"http://{stack.triton_url}"},
+        "no model": {"STREAMPROC_TRITON__MODEL": "graphemes"},
+        "no topics": fresh.settings,
+        "no schema": {"STREAMPROC_KAFKA__RESULT_TOPIC": settings["STREAMPROC_KAFKA__ACTIVITY_TOPIC"]},
+        "wrong settings": {
+            "STREAMPROC_WEB__PORT": "70000",
+            "STREAMPROC_TRITON__MAX_IN_FLIGHT": "many",
+            "STREAMPROC_TRITON_URL": "127.0.0.1:8001",
+            "STREAMPROC_AUDIO__ALLOWED_PREFIXES": "file:///clips/",
+        },
+        "not TOML": {"STREAMPROC_CONFIG": str(not_toml)},
+        "no such file": {"STREAMPROC_CONFIG": str(not_toml.with_name("other.toml"))},
+        "port taken": {"STREAMPROC_WEB__PORT": stack.kafka_bootstrap.rpartition(":")[2]},
+    }
+    with ThreadPoolExecutor(2) as threads:
+        runs = {name: threads.submit(run, {**settings, **short, **change}, "worker") for name, change in wrong.items()}
+        return {name: one.result() for name, one in runs.items()}
+
+
+@pytest.mark.parametrize(
+    ("case", "code", "names"),
+    [
+        ("no Kafka", "KAFKA_UNAVAILABLE", ["STREAMPROC_KAFKA__BOOTSTRAP_SERVERS"]),
+        ("no registry", "REGISTRY_UNAVAILABLE", ["STREAMPROC_REGISTRY__URL"]),
+        ("Triton is no registry", "REGISTRY_UNAVAILABLE", ["STREAMPROC_REGISTRY__URL"]),
+        ("no Triton", "INFERENCE_UNAVAILABLE", ["STREAMPROC_TRITON__URL"]),
+        ("Kafka is no Triton", "INFERENCE_UNAVAILABLE", ["STREAMPROC_TRITON__URL"]),
+        ("no model", "INFERENCE_UNAVAILABLE", ["STREAMPROC_TRITON__MODEL", "graphemes"]),
+        ("no topics", "TOPIC_MISSING", ["streamproc topics create", "STREAMPROC_KAFKA__ACTIVITY_TOPIC"]),
+        ("no schema", "RESULT_SCHEMA_MISSING", ["streamproc schemas register"]),
+        (
+            "wrong settings",
+            "SETTINGS_INVALID",
+            [
+                "STREAMPROC_WEB__PORT",
+                "STREAMPROC_TRITON__MAX_IN_FLIGHT",
+                "STREAMPROC_TRITON_URL",
+                "STREAMPROC_AUDIO__ALLOWED_PREFIXES",
+            ],
+        ),
+        ("not TOML", "SETTINGS_INVALID", ["STREAMPROC_CONFIG", "streamproc.toml"]),
+        ("no such file", "SETTINGS_INVALID", ["STREAMPROC_CONFIG", "other.toml"]),
+        ("port taken", "SETTINGS_INVALID", ["STREAMPROC_WEB__PORT"]),
+    ],
+)
+def test_one_message_names_the_setting(
+    failures: dict[str, subprocess.CompletedProcess[str]], case: str, code: str, names: list[str]
+) -> None:
+    failed = failures[case]
+    assert failed.returncode == 2, failed.stderr
+    first, *rest = failed.stderr.splitlines()
+    assert first == f"streamproc: {code}"
+    message = "\n".join(rest)
+    for name in names:
+        assert name in message
+    assert "Traceback" not in failed.stdout + failed.stderr
+    assert all(line.startswith("  ") for line in rest), "something else was written"
+    assert failed.stdout == ""
