@@ -57,7 +57,9 @@ def run(folder: Path, display: Display, *, keep: bool) -> Run:
     """
     settings_module.load()  # What is wrong is said before anything starts.
     stack = LocalStack(folder, tie=not keep, report=display.say)
-    was_up = any(part.pid is not None for part in stack.status().values())
+    worker = Worker(folder)
+    keep_worker = keep or worker.is_kept()
+    was_up = worker.is_kept() or any(part.pid is not None for part in stack.status().values())
     readings = demo_readings()
     with ExitStack() as cleanup:
         if not keep and not was_up:
@@ -65,8 +67,7 @@ def run(folder: Path, display: Display, *, keep: bool) -> Run:
         with display.waiting("starting the stack"):
             settings = _bring_up(stack)
         prepare(settings, display)
-        worker = Worker(folder)
-        keep_worker = worker.end_kept() or keep
+        worker.end_kept()
         if not keep_worker:
             cleanup.callback(worker.end)
         display.say("the worker is starting; meanwhile the readings are spoken")

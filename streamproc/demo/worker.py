@@ -37,17 +37,18 @@ class Worker:
         self.log = self.folder / "worker.log"
         self.process: ProcessRef | None = None
 
-    def end_kept(self) -> bool:
-        """End the worker that an earlier demonstration left up in this folder; whether there was one."""
+    def is_kept(self) -> bool:
+        """Whether a worker that an earlier demonstration left up in this folder still runs."""
+        kept = state.read(self._stack).get(NAME)
+        return kept is not None and kept.process.alive()
+
+    def end_kept(self) -> None:
+        """End the worker that an earlier demonstration left up in this folder, if there is one."""
         with state.locked(self._stack):
             parts = state.read(self._stack)
-            kept = parts.pop(NAME, None)
-            if kept is None:
-                return False
-            was_alive = kept.process.alive()
-            kept.process.end(DRAIN_TIMEOUT_S)
-            state.write(self._stack, parts)
-        return was_alive
+            if (kept := parts.pop(NAME, None)) is not None:
+                kept.process.end(DRAIN_TIMEOUT_S)
+                state.write(self._stack, parts)
 
     @contextmanager
     def starting(self, settings: Settings, *, keep: bool) -> Iterator[None]:

@@ -1,0 +1,135 @@
+"""`streamproc demo` against the real stack, as a user runs it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from streamproc.demo.judging import Figures
+from streamproc.demo.worker import NAME
+from streamproc.localstack import state, tied
+from streamproc.localstack.stack import Addresses, LocalStack
+
+pytestmark = pytest.mark.timeout(240)
+
+
+@pytest.fixture
+def environment(stack: Addresses) -> dict[str, str]:
+    """Variables that name the real stack, and topics and a group of this test's own."""
+    name = uuid.uuid4().hex[:8]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("STREAMPROC_")}
+    return {
+        **kept,
+        "STREAMPROC_KAFKA__BOOTSTRAP_SERVERS": stack.kafka_bootstrap,
+        "STREAMPROC_REGISTRY__URL": stack.registry_url,
+        "STREAMPROC_TRITON__URL": stack.triton_url,
+        "STREAMPROC_KAFKA__GROUP_ID": f"demo-{name}",
+        "STREAMPROC_KAFKA__ACTIVITY_TOPIC": f"demo-{name}-activities",
+        "STREAMPROC_KAFKA__RESULT_TOPIC": f"demo-{name}-results",
+        "STREAMPROC_KAFKA__DEAD_LETTER_TOPIC": f"demo-{name}-dead-letters",
+    }
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Iterator[Path]:
+    """A stack's folder, taken down after the test."""
+    folder = tmp_path / "stack"
+    yield folder
+    LocalStack(folder).down()
+
+
+def streamproc(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end; it dies with this process."""
+    return subprocess.run(
+        [sys.executable, "-I", "-S", tied.__file__, str(os.getpid()), sys.executable, "-m", "streamproc", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=110,
+        check=False,
+    )
+
+
+def demo(environment: dict[str, str], folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return streamproc(environment, "demo", "--folder", str(folder), *arguments)
+
+
+def figures_of(run: subprocess.CompletedProcess[str]) -> dict[str, Any]:
+    return dict(json.loads(run.stdout.splitlines()[-1]))
+
+
+def test_every_reading_has_its_outcome_and_the_mistakes_are_found(environment: dict[str, str], folder: Path) -> None:
+    run = demo(environment, folder, "--json")
+    assert run.returncode == 0, run.stderr
+    figures = figures_of(run)
+    assert list(figures) == [field.name for field in dataclasses.fields(Figures)]
+    assert {name: figures[name] for name in ("activities", "results", "dead_letters", "missing", "duplicated")} == {
+        "activities": 30,
+        "results": 29,
+        "dead_letters": 1,
+        "missing": 0,
+        "duplicated": 0,
+    }
+    assert figures["seeded_errors_found"] >= 0.8 * figures["seeded_errors"]
+    assert 0 < figures["p50_ms"] <= figures["p95_ms"] <= 1000 * figures["seconds"]
+    assert len(run.stdout.splitlines()) == 1, "what is not JSON goes to stderr"
+    assert "PASSED" in run.stderr
+    assert "\x1b" not in run.stderr
+    assert not folder.exists(), "everything is taken down"
+
+
+def test_a_run_that_finds_too_little_fails_and_leaves_the_workers_log(
+    environment: dict[str, str], folder: Path
+) -> None:
+    run = demo({**environment, "STREAMPROC_SCORING__MARGIN": "1000000"}, folder, "--json")
+    assert run.returncode == 1, run.stderr
+    assert figures_of(run)["seeded_errors_found"] < 17
+    assert "FAILED\n" in run.stderr
+    assert "80% are needed" in run.stderr
+    assert (folder / NAME / "worker.log").stat().st_size > 0
+
+
+def test_a_kept_worker_goes_on_is_replaced_by_the_next_run_and_ends_with_the_stack(
+    environment: dict[str, str], folder: Path
+) -> None:
+    run = demo(environment, folder, "--keep")
+    assert run.returncode == 0, run.stderr
+    first = state.read(folder)[NAME]
+    assert first.process.alive()
+    for name in ("STREAMPROC_KAFKA__BOOTSTRAP_SERVERS", "STREAMPROC_REGISTRY__URL", "STREAMPROC_TRITON__URL"):
+        assert f"export {name}={environment[name]}\n" in run.stdout
+    assert f"streamproc local down --folder {folder}" in run.stdout
+
+    again = demo(environment, folder)
+    assert again.returncode == 0, again.stderr
+    assert not first.process.alive()
+    second = state.read(folder)[NAME]
+    assert second.process.alive()
+
+    assert streamproc(environment, "local", "down", "--folder", str(folder)).stdout == f"ended: {NAME}\n"
+    assert not second.process.alive()
+    assert not folder.exists()
+
+
+def test_a_worker_that_does_not_start_is_reported_with_its_reason(environment: dict[str, str], folder: Path) -> None:
+    run = demo({**environment, "STREAMPROC_TRITON__MODEL": "no-such-model"}, folder)
+    assert run.returncode == 1
+    assert "the worker ended while it was starting" in run.stderr
+    assert "STREAMPROC_TRITON__MODEL" in run.stderr
+    assert "Traceback" not in run.stderr
+
+
+def test_wrong_settings_are_told_before_anything_starts(environment: dict[str, str], folder: Path) -> None:
+    run = demo({**environment, "STREAMPROC_SCORING__MARGIN": "much"}, folder)
+    assert run.returncode == 2
+    assert "STREAMPROC_SCORING__MARGIN" in run.stderr
+    assert not folder.exists()
