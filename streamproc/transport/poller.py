@@ -251,6 +251,8 @@ class Poller:
                 consumer.assign(positions)
             else:
                 consumer.incremental_assign(positions)
+            # A partition that was paused when it was last given up is still paused.
+            consumer.resume(positions)
         except KafkaException as error:
             self._listener.on_crash(error)
             return

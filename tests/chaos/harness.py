@@ -40,13 +40,13 @@ def create_topics(bootstrap: str, *names: str, partitions: int = 6, config: dict
     wait_for(lambda: set(names) <= set(admin.list_topics(timeout=10).topics), "the topics", 30)
 
 
-def feed(bootstrap: str, topic: str, values: Iterable[int], *, keys: int = KEYS) -> None:
-    """Publish the values in order, each under the key value % keys."""
+def feed(bootstrap: str, topic: str, values: Iterable[int], *, keys: int = KEYS, pad: int = 0) -> None:
+    """Publish the values in order, each under the key value % keys, padded with blanks to ``pad`` bytes."""
     producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 20})
     for value in values:
         while True:
             try:
-                producer.produce(topic, key=b"key-%d" % (value % keys), value=b"%d" % value)
+                producer.produce(topic, key=b"key-%d" % (value % keys), value=(b"%d" % value).ljust(pad))
                 break
             except BufferError:
                 producer.poll(0.1)
@@ -81,7 +81,8 @@ PERFECT = Judgement(0, 0, 0)
 class Judge:
     """Reads a topic as downstream does, read_committed, from its start."""
 
-    def __init__(self, bootstrap: str, topic: str, *, partitions: int = 6) -> None:
+    def __init__(self, bootstrap: str, topic: str, *, partitions: int = 6, forget: bool = False) -> None:
+        """``forget``: only count."""
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap,
@@ -95,6 +96,8 @@ class Judge:
         )
         self._consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
         self._partitions = partitions
+        self._forget = forget
+        self.count = 0
         self.seen: Counter[int] = Counter()
         self.first_seen: dict[int, float] = {}
         self.timestamps: dict[int, float] = {}
@@ -116,6 +119,9 @@ class Judge:
                 self._at_end.add(message.partition())
             return
         self._at_end.discard(message.partition())
+        if self._forget:
+            self.count += 1
+            return
         key, value = message.key(), int(message.value())
         self.seen[value] += 1
         self.first_seen.setdefault(value, time.time())
@@ -127,9 +133,9 @@ class Judge:
     def wait_for(self, count: int, timeout: float, alive: Callable[[], None] = lambda: None) -> None:
         """Read until so many distinct values were seen; ``alive`` may raise when waiting is useless."""
         deadline = time.monotonic() + timeout
-        while len(self.seen) < count:
+        while (found := self.count or len(self.seen)) < count:
             alive()
-            assert time.monotonic() < deadline, f"{len(self.seen)} of {count} outcomes after {timeout:g} s"
+            assert time.monotonic() < deadline, f"{found} of {count} outcomes after {timeout:g} s"
             self.read(0.2)
 
     def judge(self, values: Iterable[int]) -> Judgement:
@@ -166,6 +172,10 @@ class Member:
         if self.process.alive():
             os.kill(self.process.pid, number)
 
+    def check_alive(self) -> None:
+        """Raise with its log when it has ended though nobody ended it."""
+        assert self.process.alive(), f"{self.name} has ended.\n{log_tail(self.log, 40)}"
+
     def log_text(self) -> str:
         """All that it and its predecessors of the same name have logged."""
         return self.log.read_text(errors="replace") if self.log.exists() else ""
@@ -196,10 +206,9 @@ class Fleet:
         folder.mkdir(parents=True, exist_ok=True)
         for left_over in ("hold", "held"):
             (folder / left_over).unlink(missing_ok=True)
-        settings = dict(self.plan.settings)
+        plan = dataclasses.replace(self.plan, folder=str(folder), **changes)
         if self.stable:
-            settings["group_instance_id"] = name
-        plan = dataclasses.replace(self.plan, folder=str(folder), settings=settings, **changes)
+            plan = dataclasses.replace(plan, settings={**plan.settings, "group_instance_id": name})
         log = self.folder / f"{name}.log"
         command = [sys.executable, str(WORKER), "worker", "--without-web", "--loglevel", "info"]
         process = spawn(command, log, plan.environment(), tie=True)
@@ -213,7 +222,7 @@ class Fleet:
             starts = member.log_text().count("[^Worker]: Starting")
 
             def ready(member: Member = member, starts: int = starts) -> bool:
-                assert member.process.alive(), f"{member.name} has ended.\n{log_tail(member.log, 40)}"
+                member.check_alive()
                 return member.log_text().count("[^Worker]: Ready") >= max(1, starts)
 
             wait_for(ready, name, timeout)
@@ -255,10 +264,14 @@ class Fleet:
         member.signal(signal.SIGTERM)
         wait_for(lambda: not member.process.alive(), f"{name} to stop", timeout)
 
+    def wait_end(self, name: str, timeout: float) -> None:
+        """Wait until a worker ends by itself."""
+        wait_for(lambda: not self.members[name].process.alive(), f"{name}'s end", timeout)
+
     def check_alive(self) -> None:
         """Raise with its log when a worker has ended that nobody ended."""
         for member in self.members.values():
-            assert member.process.alive(), f"{member.name} has ended.\n{log_tail(member.log, 40)}"
+            member.check_alive()
 
     def calls(self) -> list[tuple[int, float]]:
         """Every invocation of the handler: value and time."""
@@ -270,7 +283,9 @@ class Fleet:
         return found
 
 
-def new_plan(bootstrap: str, name: str, settings: dict[str, Any] | None = None, **changes: Any) -> Plan:
+def new_plan(
+    bootstrap: str, name: str, settings: dict[str, Any] | None = None, *, partitions: int = 6, **changes: Any
+) -> Plan:
     """A plan with topics and a group of its own; the topics are made."""
     unique = f"{name}-{uuid.uuid4().hex[:8]}"
     plan = Plan(
@@ -282,5 +297,5 @@ def new_plan(bootstrap: str, name: str, settings: dict[str, Any] | None = None, 
         settings={"commit_interval": 0.05, **(settings or {})},
         **changes,
     )
-    create_topics(bootstrap, plan.source, plan.sink)
+    create_topics(bootstrap, plan.source, plan.sink, partitions=partitions)
     return plan

@@ -38,6 +38,10 @@ class Plan:
     concurrency: int = 64
     #: Seconds of asynchronous work for an event, at most.
     work: float = 0.05
+    #: Seconds of work for every event; None: random, up to ``work``.
+    exact_work: float | None = None
+    #: Whether each invocation is written to the file ``calls``.
+    log_calls: bool = True
     #: Seconds of work for particular values.
     slow: dict[str, float] = field(default_factory=dict)
     #: Values whose outcome is 2 MB, more than a broker takes.
@@ -87,8 +91,13 @@ def make_app(plan: Plan) -> faust.App:
     async def handle(event: EventT[Any]) -> None:
         value = event.message.value or b""
         text = value.decode()
-        os.write(calls, b"%s %.3f\n" % (value, time.time()))
-        await asyncio.sleep(plan.slow.get(text) or random.uniform(0, plan.work))
+        if plan.log_calls:
+            os.write(calls, b"%s %.3f\n" % (value, time.time()))
+        seconds = plan.slow.get(text, plan.exact_work)
+        if seconds is None:
+            seconds = random.uniform(0, plan.work)
+        if seconds:
+            await asyncio.sleep(seconds)
         outcome = value + b"." * 2_000_000 if text in plan.large else value
         await sink.send(key=event.message.key, value=outcome, headers={"origin": str(os.getpid()).encode()})
         if text in plan.poison:

@@ -1,0 +1,77 @@
+"""A TCP proxy that can be frozen: connections stay open, and nothing passes."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+
+
+class Proxy:
+    """Listens on a port of its own and forwards to ``target`` (host:port, may be set later)."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self.target = ""
+        self._requests = threading.Event()
+        self._answers = threading.Event()
+        self._requests.set()
+        self._answers.set()
+        self._connections: list[socket.socket] = []
+        self._closed = False
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def freeze(self, *, requests: bool, answers: bool) -> None:
+        """Let no requests, or no answers, pass any more."""
+        if requests:
+            self._requests.clear()
+        if answers:
+            self._answers.clear()
+
+    def thaw(self, *, cut: bool) -> None:
+        """Let everything pass again; ``cut``: on new connections only, what was under way is lost."""
+        if cut:
+            connections, self._connections = self._connections, []
+            for connection in connections:
+                _reset(connection)
+        self._requests.set()
+        self._answers.set()
+
+    def close(self) -> None:
+        """End it and its connections."""
+        self._closed = True
+        self._listener.close()
+        self.thaw(cut=True)
+
+    def _accept(self) -> None:
+        while not self._closed:
+            try:
+                client, _ = self._listener.accept()
+                host, port = self.target.rsplit(":", 1)
+                server = socket.create_connection((host, int(port)), timeout=5)
+                server.settimeout(None)
+            except OSError:
+                if not self._closed:
+                    time.sleep(0.05)
+                continue
+            self._connections += [client, server]
+            for source, sink, gate in ((client, server, self._requests), (server, client, self._answers)):
+                threading.Thread(target=self._pump, args=(source, sink, gate), daemon=True).start()
+
+    @staticmethod
+    def _pump(source: socket.socket, sink: socket.socket, gate: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                gate.wait()
+                sink.sendall(data)
+        for end in (source, sink):
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+
+
+def _reset(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):
+        connection.shutdown(socket.SHUT_RDWR)
+    connection.close()
