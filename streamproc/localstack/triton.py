@@ -56,6 +56,7 @@ class TritonPart:
             raise StackError(f"triton: there is no model repository {self._models}")
         server = triton_folder(self._report)
         self.folder.mkdir(parents=True, exist_ok=True)
+        _free_shared_memory(self.folder)  # Of a Triton that crashed here.
         with claimed_ports(cache_folder() / "ports", *self._ports) as self._ports:
             grpc, http, metrics = self._ports
             command = [
@@ -154,9 +155,13 @@ def shared_memory_prefix(folder: Path) -> str:
 
 def clean(folder: Path) -> None:
     """Remove what a Triton that has ended leaves behind: its folder and its shared memory."""
+    _free_shared_memory(folder)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_shared_memory(folder: Path) -> None:
     for file in SHARED_MEMORY.glob(f"{shared_memory_prefix(folder)}*"):
         file.unlink(missing_ok=True)
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 def answers(address: str, timeout_s: float = 2.0) -> bool:

@@ -38,7 +38,7 @@ def test_a_killed_triton_comes_back_and_leaves_no_shared_memory(triton: TritonPa
     assert triton.address == address
     assert _double(address, np.ones((1, 3), np.float32)).tolist() == [[2, 2, 2]]
     prefix = shared_memory_prefix(triton.folder)
-    assert list(SHARED_MEMORY.glob(f"{prefix}*"))
+    assert len(list(SHARED_MEMORY.glob(f"{prefix}*"))) == 1
     triton.stop()
     assert not list(SHARED_MEMORY.glob(f"{prefix}*"))
     assert not triton.folder.exists()
