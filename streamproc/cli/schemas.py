@@ -277,7 +277,7 @@ async def _register(
         for file in files.versions(contract.name, folder):
             if known:
                 await registry.set_compatibility(subject, contract.compatibility)
-            schema_id = await registry.register(subject, file.text)
+            schema_id = await live.register(registry, subject, file.text, contract.compatibility)
             rows.append({"subject": subject, "version": file.version, "id": schema_id})
             known = True
         await registry.set_compatibility(subject, contract.compatibility)

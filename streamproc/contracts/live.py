@@ -1,4 +1,4 @@
-"""The schema files against a live registry, and a worker's own check before it starts."""
+"""The schema files and a live registry: compared, registered, and checked by a worker before it starts."""
 
 from __future__ import annotations
 
@@ -66,6 +66,22 @@ async def compare(registry: Registry, contract: Contract, topic: str, folder: Pa
         detail = f"the registry enforces {level or 'its global level'} instead of {contract.compatibility}"
         found.append(Finding(subject, "level", "different", False, detail))
     return found
+
+
+async def register(registry: Registry, subject: str, text: str, level: str) -> int:
+    """Register a schema and return its id.
+
+    Raises:
+        StreamprocError: SCHEMA_REFUSED with the fields that are the reason; REGISTRY_UNAVAILABLE.
+    """
+    try:
+        return await registry.register(subject, text)
+    except StreamprocError as error:
+        if error.code is not ErrorCode.SCHEMA_REFUSED:
+            raise
+        registered = {version: json.loads(held) for version, held in (await registry.versions(subject)).items()}
+        reasons = "".join(f"\n  {reason}" for reason in _reasons(level, json.loads(text), registered))
+        raise StreamprocError(error.code, f"{error.message}{reasons}") from error
 
 
 def _reasons(level: str, schema: object, registered: Mapping[int, object]) -> list[Violation]:
