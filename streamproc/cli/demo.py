@@ -65,15 +65,17 @@ def _left_up(shown: Run, folder: Path) -> str:
     """What still runs, and what to do with it."""
     option = "" if folder == DEFAULT_FOLDER else f" --folder {folder}"
     activate = [f"  . {sys.prefix}/bin/activate"] if sys.prefix != sys.base_prefix else []
+    worker = {"metrics:": f"curl {shown.worker.address}/metrics", "log:": str(shown.worker.log)} if shown.worker else {}
     steps = {
         "publish:": "python docs/examples/publish_activities.py",
         "follow:": "python docs/examples/read_results.py",
+        **worker,
         "these readings again:": f"streamproc demo{option}",
         "take it down:": f"streamproc local down{option}",
     }
     return "\n".join(
         [
-            "The stack is left up" + (f", and a worker (its log: {shown.worker_log})." if shown.worker_log else "."),
+            "The stack is left up" + (", and a worker too." if shown.worker else "."),
             "In a shell of your own, first:",
             *activate,
             *(f"  export {name}={value}" for name, value in shown.environment.items()),

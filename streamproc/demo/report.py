@@ -73,25 +73,26 @@ def summary(rows: Sequence[Row], problems: Sequence[str]) -> RenderableType:
         f"{_count(total.dead_letters, 'dead letter')}, {total.missing} missing, {total.duplicated} duplicated",
     )
     grid.add_row(
-        "mistakes",
+        "errors",
         f"{total.seeded_errors_found} of {total.seeded_errors} seeded ones found "
         f"({_percent(total.seeded_errors_found, total.seeded_errors)}; {FOUND_AT_LEAST:.0%} needed)",
     )
     grid.add_row(
         "false alarms",
         f"{total.false_alarms} of {well_read} well-read words flagged "
-        f"({_percent(total.false_alarms, well_read)}; {FALSE_ALARMS_AT_MOST:.0%} allowed); "
-        f"extra speech heard {_count(extra, 'time')} where there was none",
+        f"({_percent(total.false_alarms, well_read)}; {FALSE_ALARMS_AT_MOST:.0%} allowed)",
     )
+    grid.add_row("extra speech", f"heard {_count(extra, 'time')} where there was none")
     if total.p50_ms is not None and total.p95_ms is not None:
         grid.add_row(
             "latency",
-            f"p50 {total.p50_ms:,.0f} ms, p95 {total.p95_ms:,.0f} ms, activity's to result's Kafka timestamp, "
-            "all published at once",
+            f"p50 {total.p50_ms:,.0f} ms, p95 {total.p95_ms:,.0f} ms, from activity to result in Kafka",
         )
     if total.seconds:
         rate = (total.results + total.dead_letters) / total.seconds
-        grid.add_row("throughput", f"{rate:.1f} activities/s: {audio:.0f} s of audio scored in {total.seconds:.1f} s")
+        grid.add_row(
+            "throughput", f"{rate:.1f} activities/s in one burst: {audio:.0f} s of audio in {total.seconds:.1f} s"
+        )
     for title, names in (
         ("missed", [(row, name) for row in rows for name in row.judgement.missed]),
         ("flagged", [(row, name) for row in rows for name in row.judgement.false_alarms]),
@@ -135,7 +136,7 @@ def phrase_text(phrase: PhraseResult) -> Text:
     """A phrase with every word marked and coloured by its verdict."""
     if phrase.status is PhraseStatus.SCORED:
         return Text(" ").join(word_text(word) for word in phrase.words)
-    return Text.assemble((phrase.expected_text, "dim"), " ", (f"{phrase.status.value}: {phrase.error_code}", "red"))
+    return Text.assemble((phrase.expected_text, "dim"), "\n", (f"{phrase.status.value}: {phrase.error_code}", "red"))
 
 
 def word_text(word: WordResult) -> Text:

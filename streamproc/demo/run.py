@@ -33,7 +33,7 @@ OUTCOMES_TIMEOUT_S = 90.0
 class Run:
     """What a run has shown; it has passed if there are no ``problems``.
 
-    ``left_up``: the stack still runs and, if ``worker_log`` is set, a worker too. ``environment``: the variables that
+    ``left_up``: the stack still runs and, if ``worker`` is set, that worker too. ``environment``: the variables that
     point a process at the stack.
     """
 
@@ -41,7 +41,7 @@ class Run:
     problems: list[str]
     environment: Mapping[str, str]
     left_up: bool
-    worker_log: Path | None
+    worker: Worker | None
 
 
 def run(folder: Path, display: Display, *, keep: bool) -> Run:
@@ -88,7 +88,7 @@ def run(folder: Path, display: Display, *, keep: bool) -> Run:
         failed = problems(rows)
         if not keep_worker and not failed:
             worker.clean()
-    return Run(rows, failed, environment_of(settings), keep or was_up, worker.log if keep_worker else None)
+    return Run(rows, failed, environment_of(settings), keep or was_up, worker if keep_worker else None)
 
 
 def _bring_up(stack: LocalStack) -> Settings:

@@ -15,7 +15,7 @@ from confluent_kafka.admin import AdminClient
 
 from streamproc.localstack import state
 from streamproc.localstack.packages import cache_folder
-from streamproc.localstack.ports import claimed_ports
+from streamproc.localstack.ports import HOST, claimed_ports
 from streamproc.localstack.processes import ProcessRef, spawn, wait_ready
 from streamproc.settings import Kafka, Settings, variable
 
@@ -36,6 +36,8 @@ class Worker:
         self.clips = self.folder / "clips"
         self.log = self.folder / "worker.log"
         self.process: ProcessRef | None = None
+        self.address = ""
+        """Where its health and metrics pages are, once it has been started."""
 
     def is_kept(self) -> bool:
         """Whether a worker that an earlier demonstration left up in this folder still runs."""
@@ -62,15 +64,16 @@ class Worker:
         self.clips.mkdir(parents=True, exist_ok=True)
         self.log.unlink(missing_ok=True)
         with claimed_ports(cache_folder() / "ports", _PORT) as (port,):
-            environment = {**os.environ, **environment_of(settings), variable("web", "port"): str(port)}
+            self.address = f"http://{HOST}:{port}"
+            environment = {**os.environ, **environment_of(settings), variable("web", "host"): HOST}
+            environment[variable("web", "port")] = str(port)
             prefixes = [*settings.audio.allowed_prefixes, f"{self.clips.as_uri()}/"]
             environment[variable("audio", "allowed_prefixes")] = json.dumps(prefixes)
             command = [sys.executable, "-m", "streamproc", "worker"]
             self.process = spawn(command, self.log, environment, tie=not keep)
             if keep:
                 with state.locked(self._stack):
-                    address = f"http://127.0.0.1:{port}"
-                    part = state.PartState(address, self.process.pid, self.process.started, str(self.log))
+                    part = state.PartState(self.address, self.process.pid, self.process.started, str(self.log))
                     state.write(self._stack, {**state.read(self._stack), NAME: part})
             yield
             wait_ready("the worker", self.process, self.log, lambda: consuming(settings.kafka), START_TIMEOUT_S)
