@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from opentelemetry.sdk.trace import TracerProvider
 
 from streamproc.client import Activity, ActivityPublisher, Connection, ResultSubscriber, ResultSubscriberV2
 from streamproc.contracts.casts import upcast
@@ -90,6 +91,20 @@ async def test_published_activities_arrive_with_their_headers(
     assert headers["ce_id"] == ACTIVITY.activity_id.encode()
     assert headers["ce_source"] == b"/tests"
     assert headers["ce_type"] == b"streamproc.reading.Activity"
+
+
+@pytest.mark.usefixtures("kafka_topics")
+def test_the_current_span_travels_with_an_activity(registered: Topics, connection: Connection) -> None:
+    tracer = TracerProvider().get_tracer("tests")
+    with ActivityPublisher(connection, source="/tests", topic=registered.activity) as publisher:
+        publisher.send(ACTIVITY).result(30)
+        with tracer.start_as_current_span("hand in") as span:
+            publisher.send(ACTIVITY).result(30)
+    without, within = read(connection, registered.activity, 2)
+    context = span.get_span_context()
+    assert "traceparent" not in dict(without.headers() or ())
+    expected = f"00-{context.trace_id:032x}-{context.span_id:016x}-"
+    assert dict(within.headers() or ())["traceparent"].startswith(expected.encode())
 
 
 @pytest.mark.usefixtures("kafka_topics")

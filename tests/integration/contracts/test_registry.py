@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 
 import pytest
 
@@ -91,6 +92,32 @@ async def test_a_damaged_value_is_poison(
         await ActivityDecoder(registry).decode(damage(encoder.encode(ACTIVITY)))
     assert caught.value.code is code
     assert ACTIVITY.learner_id not in str(caught.value)
+
+
+async def test_random_damage_is_never_anything_but_poison(registry: Registry, registered: Topics) -> None:
+    encoder, decoder = ActivityEncoder(registry, registered.activity), ActivityDecoder(registry)
+    await encoder.start()
+    intact = encoder.encode(ACTIVITY)
+    chance = random.Random(1)
+    refused = []
+    for _ in range(3000):
+        damaged = bytearray(intact)
+        place = chance.randrange(wire.HEADER.size, len(damaged))
+        match chance.randrange(4):
+            case 0:
+                damaged[place] ^= chance.randrange(1, 256)
+            case 1:
+                del damaged[place : place + chance.randrange(1, 20)]
+            case 2:
+                damaged[place:place] = b"\xff" * chance.randrange(1, 9) + b"\x7f"
+            case 3:
+                del damaged[place:]
+        try:
+            await decoder.decode(bytes(damaged))
+        except StreamprocError as error:
+            refused.append(error.code)
+    assert set(refused) == {ErrorCode.VALUE_UNREADABLE}
+    assert len(refused) > 2000
 
 
 async def test_a_schema_that_this_release_cannot_read_is_fatal(registry: Registry, topics: Topics) -> None:

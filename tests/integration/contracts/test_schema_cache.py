@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
 
 import aiohttp
 import pytest
 from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from streamproc.contracts import files, wire
 from streamproc.contracts.codec import ActivityDecoder, ActivityEncoder
@@ -177,3 +184,53 @@ async def test_a_closed_port_is_no_answer() -> None:
         await registry.schema_text(1)
     assert caught.value.code is ErrorCode.REGISTRY_UNAVAILABLE
     await registry.close()
+
+
+async def test_a_private_authority_is_trusted_when_named(tmp_path: Path) -> None:
+    key, certificate = self_signed(tmp_path)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, key)
+    app = web.Application()
+
+    async def subjects(request: web.Request) -> web.Response:
+        return web.json_response([1] if request.path.endswith("versions") else {"schema": "{}", "version": 1})
+
+    app.router.add_route("*", "/{path:.*}", subjects)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+    url = f"https://127.0.0.1:{runner.addresses[0][1]}"
+    trusting = Registry(RegistrySettings(url=url, ca_file=certificate))
+    assert await trusting.versions("any") == {1: "{}"}
+    await trusting.close()
+    distrustful = Registry(RegistrySettings(url=url, timeout=1))
+    with pytest.raises(StreamprocError, match="CERTIFICATE_VERIFY_FAILED") as caught:
+        await distrustful.versions("any")
+    assert caught.value.code is ErrorCode.REGISTRY_UNAVAILABLE
+    await distrustful.close()
+    await runner.cleanup()
+
+
+def self_signed(folder: Path) -> tuple[Path, Path]:
+    """A key and a certificate for 127.0.0.1, in PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "registry")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(hours=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    key_file, certificate_file = folder / "key.pem", folder / "certificate.pem"
+    key_file.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    certificate_file.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    return key_file, certificate_file
