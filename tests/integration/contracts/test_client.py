@@ -104,7 +104,9 @@ def test_the_current_span_travels_with_an_activity(registered: Topics, connectio
     context = span.get_span_context()
     assert "traceparent" not in dict(without.headers() or ())
     expected = f"00-{context.trace_id:032x}-{context.span_id:016x}-"
-    assert dict(within.headers() or ())["traceparent"].startswith(expected.encode())
+    traceparent = dict(within.headers() or ())["traceparent"]
+    assert isinstance(traceparent, bytes)
+    assert traceparent.startswith(expected.encode())
 
 
 @pytest.mark.usefixtures("kafka_topics")
