@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -18,6 +19,8 @@ from streamproc.demo.judging import Figures
 from streamproc.demo.worker import NAME
 from streamproc.localstack import state, tied
 from streamproc.localstack.stack import Addresses, LocalStack
+
+TUTORIAL = Path(__file__).parents[3] / "docs" / "tutorial.md"
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -63,6 +66,19 @@ def demo(environment: dict[str, str], folder: Path, *arguments: str) -> subproce
     return streamproc(environment, "demo", "--folder", str(folder), *arguments)
 
 
+def tutorial_program(environment: dict[str, str]) -> str:
+    """The program that the tutorial's reader saves, with this test's topics instead of the usual ones."""
+    program: str
+    [program] = re.findall(r"```python\n(.*?)```", TUTORIAL.read_text(), re.DOTALL)
+    for end_of_call, topic in (
+        ('source="/tutorial")', environment["STREAMPROC_KAFKA__ACTIVITY_TOPIC"]),
+        ('{uuid.uuid4()}")', environment["STREAMPROC_KAFKA__RESULT_TOPIC"]),
+    ):
+        assert program.count(end_of_call) == 1
+        program = program.replace(end_of_call, f'{end_of_call[:-1]}, topic="{topic}")')
+    return program
+
+
 def figures_of(run: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return dict(json.loads(run.stdout.splitlines()[-1]))
 
@@ -98,7 +114,7 @@ def test_a_run_that_finds_too_little_fails_and_leaves_the_workers_log(
     assert (folder / NAME / "worker.log").stat().st_size > 0
 
 
-def test_a_kept_worker_goes_on_is_replaced_by_the_next_run_and_ends_with_the_stack(
+def test_a_kept_worker_scores_the_tutorials_reading_is_replaced_by_the_next_run_and_ends_with_the_stack(
     environment: dict[str, str], folder: Path
 ) -> None:
     run = demo(environment, folder, "--keep")
@@ -108,6 +124,18 @@ def test_a_kept_worker_goes_on_is_replaced_by_the_next_run_and_ends_with_the_sta
     for name in ("STREAMPROC_KAFKA__BOOTSTRAP_SERVERS", "STREAMPROC_REGISTRY__URL", "STREAMPROC_TRITON__URL"):
         assert f"export {name}={environment[name]}\n" in run.stdout
     assert f"streamproc local down --folder {folder}" in run.stdout
+
+    tutorial = subprocess.run(
+        [sys.executable, "-c", tutorial_program(environment)],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert tutorial.returncode == 0, tutorial.stderr
+    assert "COMPLETE" in tutorial.stdout
+    assert [line.split()[0] for line in tutorial.stdout.splitlines() if "OMITTED" in line] == ["heavy"]
 
     again = demo(environment, folder)
     assert again.returncode == 0, again.stderr
