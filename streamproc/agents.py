@@ -107,6 +107,9 @@ class ReadingAgent:
             record = self._record(event)
             outcome = await self.outcome_of(record)
             await self._send(outcome)
+        except StreamprocError as error:
+            log.critical("the worker stops", code=error.code.name, stage=error.code.stage.value, reason=error.message)
+            raise
         finally:
             self._metrics.finished()
         self._watch(outcome, record)
@@ -208,4 +211,3 @@ class ReadingAgent:
     def _intake_changed(self, reason: str, closed: bool) -> None:
         self._metrics.intake(reason, closed)
         log.warning("consumption is paused" if closed else "consumption goes on", reason=reason)
-

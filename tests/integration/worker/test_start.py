@@ -14,13 +14,9 @@ from .worker_process import free_port, run
 
 
 @pytest.fixture(scope="module")
-def failures(
-    stack: Addresses, settings: dict[str, str], schema_id: int, tmp_path_factory: pytest.TempPathFactory
-) -> dict[str, subprocess.CompletedProcess[str]]:
+def failures(stack: Addresses, settings: dict[str, str], schema_id: int) -> dict[str, subprocess.CompletedProcess[str]]:
     """Start a worker with each wrong environment, two at once."""
     nobody = f"127.0.0.1:{free_port()}"
-    not_toml = tmp_path_factory.mktemp("config") / "streamproc.toml"
-    not_toml.write_text("[kafka\n")
     fresh = TestTopics(stack.kafka_bootstrap)
     short = {"STREAMPROC_REGISTRY__TIMEOUT": "0.5", "STREAMPROC_TRITON__TIMEOUT": "2"}
     wrong = {
@@ -28,7 +24,6 @@ def failures(
         "no registry": {"STREAMPROC_REGISTRY__URL": f"http://{nobody}"},
         "no Triton": {"STREAMPROC_TRITON__URL": nobody},
         "Kafka is no Triton": {"STREAMPROC_TRITON__URL": stack.kafka_bootstrap},
-        "Triton is no registry": {"STREAMPROC_REGISTRY__URL": f"http://{stack.triton_url}"},
         "no model": {"STREAMPROC_TRITON__MODEL": "graphemes"},
         "no topics": fresh.settings,
         "no schema": {"STREAMPROC_KAFKA__RESULT_TOPIC": settings["STREAMPROC_KAFKA__ACTIVITY_TOPIC"]},
@@ -38,8 +33,6 @@ def failures(
             "STREAMPROC_TRITON_URL": "127.0.0.1:8001",
             "STREAMPROC_AUDIO__ALLOWED_PREFIXES": "file:///clips/",
         },
-        "not TOML": {"STREAMPROC_CONFIG": str(not_toml)},
-        "no such file": {"STREAMPROC_CONFIG": str(not_toml.with_name("other.toml"))},
         "port taken": {"STREAMPROC_WEB__PORT": stack.kafka_bootstrap.rpartition(":")[2]},
     }
     with ThreadPoolExecutor(2) as threads:
@@ -52,7 +45,6 @@ def failures(
     [
         ("no Kafka", "KAFKA_UNAVAILABLE", ["STREAMPROC_KAFKA__BOOTSTRAP_SERVERS"]),
         ("no registry", "REGISTRY_UNAVAILABLE", ["STREAMPROC_REGISTRY__URL"]),
-        ("Triton is no registry", "REGISTRY_UNAVAILABLE", ["STREAMPROC_REGISTRY__URL"]),
         ("no Triton", "INFERENCE_UNAVAILABLE", ["STREAMPROC_TRITON__URL"]),
         ("Kafka is no Triton", "INFERENCE_UNAVAILABLE", ["STREAMPROC_TRITON__URL"]),
         ("no model", "INFERENCE_UNAVAILABLE", ["STREAMPROC_TRITON__MODEL", "graphemes"]),
@@ -68,8 +60,6 @@ def failures(
                 "STREAMPROC_AUDIO__ALLOWED_PREFIXES",
             ],
         ),
-        ("not TOML", "SETTINGS_INVALID", ["STREAMPROC_CONFIG", "streamproc.toml"]),
-        ("no such file", "SETTINGS_INVALID", ["STREAMPROC_CONFIG", "other.toml"]),
         ("port taken", "SETTINGS_INVALID", ["STREAMPROC_WEB__PORT"]),
     ],
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,8 +89,14 @@ class TestTopics:
             )
         return positions
 
-    def read(self, topic: str, count: int, seconds: float = OUTCOME_SECONDS) -> list[Record]:
-        """All committed records of a topic, as soon as there are ``count``, else those there are after ``seconds``."""
+    def read(
+        self,
+        topic: str,
+        count: int,
+        seconds: float = OUTCOME_SECONDS,
+        wanted: Callable[[Record], bool] = lambda _: True,
+    ) -> list[Record]:
+        """The wanted committed records of a topic: as soon as there are ``count``, else those of ``seconds``."""
         consumer = Consumer(
             {"bootstrap.servers": self._bootstrap, "group.id": f"{self.name}-reader", "enable.auto.commit": False}
         )
@@ -102,7 +108,9 @@ class TestTopics:
                 message = consumer.poll(0.2)
                 if message is not None:
                     assert message.error() is None, message.error()
-                    records.append(Record(message.key(), message.value(), _pairs(message.headers())))
+                    record = Record(message.key(), message.value(), _pairs(message.headers()))
+                    if wanted(record):
+                        records.append(record)
         finally:
             consumer.close()
         return records

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -117,7 +118,17 @@ class WorkerProcess:
     def terminate(self, seconds: float = 30.0) -> int:
         """Send SIGTERM and wait; the exit code."""
         self._process.send_signal(signal.SIGTERM)
+        return self.wait(seconds)
+
+    def wait(self, seconds: float) -> int:
+        """Wait until it ends; the exit code."""
         return self._process.wait(seconds)
+
+    def end(self) -> None:
+        """End it in an orderly way, or if need be by force: a killed worker holds its partitions for a while."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.terminate(15)
+        self.kill()
 
     def kill(self) -> None:
         """End it with everything that it started, if it still runs."""

@@ -1,0 +1,132 @@
+"""A worker's life: it drains on SIGTERM, outlives its Triton, and stops when it must not go on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from streamproc.contracts.events import SourcePosition
+from streamproc.contracts.registry import Registry
+from streamproc.contracts.wire import HEADER, header
+from streamproc.localstack.triton import TritonPart
+from streamproc.settings import Registry as RegistrySettings
+
+from .activities import activity, clip, inline, phrase, result, value
+from .topics_of_test import Record, TestTopics
+from .worker_process import WorkerProcess
+
+Start = Callable[..., WorkerProcess]
+
+
+@pytest.fixture
+def start(settings: dict[str, str], schema_id: int, tmp_path: Path) -> Iterator[Start]:
+    """Start workers, with changed settings; those that still run at the test's end are killed."""
+    started: list[WorkerProcess] = []
+
+    def one(*, ready: bool = True, **changed: str) -> WorkerProcess:
+        process = WorkerProcess({**settings, **changed}, tmp_path / f"worker-{len(started)}.log")
+        started.append(process)
+        if ready:
+            process.wait_ready()
+        return process
+
+    yield one
+    for process in started:
+        process.end()
+
+
+def readings(count: int, schema_id: int, phrases: int = 1) -> list[Record]:
+    """Good activities of as many learners."""
+    audio = inline(clip(0.5, container="FLAC"))
+    content = value(activity(*(phrase(audio, index=index) for index in range(phrases))), schema_id)
+    return [Record(f"learner-{number}".encode(), content, []) for number in range(count)]
+
+
+def results_of(topics: TestTopics, published: list[SourcePosition], seconds: float = 60.0) -> Counter[SourcePosition]:
+    """How many results each of these activities has, once there are as many results as activities."""
+
+    def source(record: Record) -> SourcePosition:
+        return result(record.value or b"").source
+
+    wanted = set(published)
+    records = topics.read(topics.results, len(published), seconds, lambda record: source(record) in wanted)
+    return Counter(map(source, records))
+
+
+def test_sigterm_drains_and_the_next_worker_goes_on_where_it_ended(
+    start: Start, topics: TestTopics, schema_id: int
+) -> None:
+    worker = start()
+    published = topics.publish(readings(100, schema_id, phrases=8))
+    worker.wait_for(lambda: worker.metric("streamproc_results_total") >= 5, "the first results", 60)
+    assert worker.terminate() == 0
+    assert "Traceback" not in worker.log_text()
+    drained = results_of(topics, published, seconds=3)
+    assert 5 <= len(drained) < len(published), "the worker was not stopped in mid-run"
+    assert set(drained.values()) == {1}
+
+    start()
+    assert results_of(topics, published) == Counter(published)
+    assert topics.read(topics.letters, 1, seconds=1) == []
+
+
+def test_without_triton_the_worker_waits_and_goes_on_when_it_is_back(
+    start: Start, topics: TestTopics, schema_id: int, tmp_path: Path
+) -> None:
+    triton = TritonPart(tmp_path / "triton", tie=True)
+    try:
+        triton.start()
+        worker = start(STREAMPROC_TRITON__URL=triton.address)
+        before = topics.publish(readings(1, schema_id))
+        assert results_of(topics, before) == Counter(before)
+
+        triton.kill()
+        meanwhile = topics.publish(readings(20, schema_id))
+        worker.wait_for(lambda: "INFERENCE_UNAVAILABLE" in worker.log_text(), "notice of the outage", 30)
+        assert worker.page("/health/live")
+        assert results_of(topics, meanwhile, seconds=3) == Counter()
+        assert topics.read(topics.letters, 1, seconds=1) == []
+
+        triton.start()
+        assert results_of(topics, meanwhile) == Counter(meanwhile)
+        assert topics.read(topics.letters, 1, seconds=1) == []
+        assert worker.metric("streamproc_dead_letters_total") == 0
+    finally:
+        triton.stop()
+
+
+def test_a_schema_that_this_release_cannot_read_stops_the_worker_and_costs_no_event(
+    start: Start, topics: TestTopics, schema_id: int, settings: dict[str, str]
+) -> None:
+    future_id = asyncio.run(_register(settings["STREAMPROC_REGISTRY__URL"], topics.name))
+    (good,) = readings(1, schema_id)
+    (place,) = topics.publish([Record(b"learner", value_with_id(good, future_id), [])])
+    worker = start(ready=False)
+    assert worker.wait(60) == 1
+    (fatal,) = [record for record in worker.log_records() if record["level"] == "critical" and "code" in record]
+    assert fatal["code"] == "SCHEMA_UNREADABLE"
+    assert f"schema id {future_id}" in fatal["reason"]
+    assert topics.read(topics.letters, 1, seconds=1) == []
+    assert topics.committed().get(place.partition, 0) <= place.offset
+
+
+async def _register(url: str, name: str) -> int:
+    """A schema that no reader of activities understands, under a subject of its own; its id."""
+    registry = Registry(RegistrySettings(url=url))
+    try:
+        return await registry.register(
+            f"{name}-future-value", json.dumps({"type": "enum", "name": "X", "symbols": ["A"]})
+        )
+    finally:
+        await registry.close()
+
+
+def value_with_id(record: Record, schema_id: int) -> bytes:
+    """A record's value, said to be written with another schema."""
+    assert record.value is not None
+    return header(schema_id) + record.value[HEADER.size :]
