@@ -71,8 +71,7 @@ class Operation:
         self._dead_letter_topic = kafka.dead_letter_topic
         self._ledger_topic = topics.ledger_topic(kafka.dead_letter_topic)
         self._reader = reader
-        self._refused: dict[int, str] = {}
-        self._failed = False
+        self._refused: str | None = None
         self._producer = Producer(
             {
                 "bootstrap.servers": kafka.bootstrap_servers,
@@ -101,33 +100,32 @@ class Operation:
 
     def do(self, deeds: Sequence[Deed]) -> list[tuple[Deed, str]]:
         """Do all deeds in one transaction but those that Kafka refuses for good; these, with Kafka's reason."""
-        refused: list[tuple[Deed, str]] = []
-        pending = list(deeds)
         for _ in range(_ABORTS):
-            if not pending:
-                break
-            self._refused.clear()
+            if not deeds:
+                return []
+            self._refused = None
             try:
                 self._call(self._producer.begin_transaction)
-                for index, deed in enumerate(pending):
-                    self._produce(index, deed)
+                for deed in deeds:
+                    self._produce(deed)
                 self._commit()
-                break
+                return []
             except KafkaException as error:
-                # Abortable: the only other kind that _call lets through.
+                # Abortable: the only kind that _call lets through.
                 reason = error.args[0].str()
                 self._call(lambda: self._producer.abort_transaction(COMMIT_TIMEOUT))
-            refused += [(pending[index], reason) for index, reason in self._refused.items()]
-            pending = [deed for index, deed in enumerate(pending) if index not in self._refused]
-        else:
-            raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"the transaction was aborted {_ABORTS} times: {reason}")
-        return refused
+            if self._refused is not None:
+                if len(deeds) == 1:
+                    return [(deeds[0], self._refused)]
+                # Kafka refuses whole batches, good records with the bad one: one by one the order stays as it was.
+                return [refusal for deed in deeds for refusal in self.do([deed])]
+        raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"the transaction was aborted {_ABORTS} times: {reason}")
 
-    def _produce(self, index: int, deed: Deed) -> None:
+    def _produce(self, deed: Deed) -> None:
         def delivered(error: KafkaError | None, message: Message) -> None:
             del message
             if error is not None and error.code() in _REFUSALS:
-                self._refused[index] = error.str()
+                self._refused = error.str()
 
         entry = Copy(self._ledger_topic, None, deed.entry.key(), deed.entry.value(), [])
         for copy in (*deed.copies, entry):

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 
+import stamina
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streamproc.deadletter.letters import Span
@@ -20,6 +21,16 @@ STALL = 60.0
 """Seconds without any record, after which reading fails."""
 
 _BATCH = 1000
+_LEADERLESS = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_PARTITION,
+}
+
+
+# Standard output belongs to the command, and a log that nobody has configured would go there.
+stamina.instrumentation.set_on_retry_hooks(())
 
 
 class TopicReader:
@@ -56,17 +67,23 @@ class TopicReader:
     def bounds(self, topic: str, since_ms: int | None = None, until_ms: int | None = None) -> list[Span]:
         """From the first to the last record of every partition as of now, or within two times (ms since 1970)."""
         try:
-            found = self._consumer.list_topics(topic, timeout=TIMEOUT).topics[topic]
-            if found.error is not None:
-                raise StreamprocError(
-                    ErrorCode.TOPIC_MISSING, f"{topic} on {self._bootstrap}: run 'streamproc topics create'"
-                )
-            partitions = sorted(found.partitions)
-            ends = {p: self._consumer.get_watermark_offsets(TopicPartition(topic, p), TIMEOUT) for p in partitions}
-            begins = self._offsets_at(topic, partitions, since_ms)
-            limits = self._offsets_at(topic, partitions, until_ms)
+            for attempt in stamina.retry_context(_leader_moves, timeout=TIMEOUT):
+                with attempt:
+                    return self._bounds(topic, since_ms, until_ms)
         except KafkaException as error:
             raise self._unavailable(error) from None
+        raise AssertionError("unreachable: the last attempt returns or raises")
+
+    def _bounds(self, topic: str, since_ms: int | None, until_ms: int | None) -> list[Span]:
+        found = self._consumer.list_topics(topic, timeout=TIMEOUT).topics[topic]
+        if found.error is not None:
+            raise StreamprocError(
+                ErrorCode.TOPIC_MISSING, f"{topic} on {self._bootstrap}: run 'streamproc topics create'"
+            )
+        partitions = sorted(found.partitions)
+        ends = {p: self._consumer.get_watermark_offsets(TopicPartition(topic, p), TIMEOUT) for p in partitions}
+        begins = self._offsets_at(topic, partitions, since_ms)
+        limits = self._offsets_at(topic, partitions, until_ms)
         spans = []
         for partition in partitions:
             low, high = ends[partition]
@@ -86,7 +103,8 @@ class TopicReader:
             self._consumer.assign([place])
             heard = time.monotonic()
             while True:
-                batch = self._consumer.consume(_BATCH, timeout=1.0)
+                # It waits for a full batch, or as long as this: the end of a partition costs so much.
+                batch = self._consumer.consume(_BATCH, timeout=0.02)
                 if not batch:
                     if time.monotonic() - heard > STALL:
                         raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"no record of {topic} within {STALL:g} s")
@@ -117,6 +135,11 @@ class TopicReader:
             ErrorCode.KAFKA_UNAVAILABLE,
             f"{self._bootstrap} (STREAMPROC_KAFKA__BOOTSTRAP_SERVERS): {error.args[0].str()}",
         )
+
+
+def _leader_moves(error: Exception) -> bool:
+    """Whether asking again helps: a partition's leader has just been chosen, or is another now."""
+    return isinstance(error, KafkaException) and error.args[0].code() in _LEADERLESS
 
 
 def _cut(batch: list[Message], span: Span) -> tuple[list[Message], bool]:

@@ -1,0 +1,148 @@
+"""A dead letter topic of a test's own, filled as a worker fills it, and what lies in the topics around it."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from click.testing import CliRunner, Result
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+from streamproc import settings, topics
+from streamproc.cli import cli
+from streamproc.contracts.events import SourcePosition
+from streamproc.deadletter.envelope import Failure, Headers, Source, Worker, error_headers
+from streamproc.errors import ErrorCode
+
+PARTITIONS = 2
+BEGIN = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+"""The time of the first letter; each later one comes a minute after."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A record's content and place."""
+
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+
+
+class LetterTopics:
+    """The topics of one test, all with names of their own; ``activity_bytes`` bounds the activity topic's records."""
+
+    def __init__(self, bootstrap: str, activity_bytes: int = topics.ACTIVITY_MAX_BYTES) -> None:
+        self.bootstrap = bootstrap
+        name = f"test-dlq-{secrets.token_hex(4)}"
+        self.activities = f"{name}.activity"
+        self.letters = f"{name}.activity.dlq"
+        self.environment = {
+            "STREAMPROC_KAFKA__BOOTSTRAP_SERVERS": bootstrap,
+            "STREAMPROC_KAFKA__GROUP_ID": name,
+            "STREAMPROC_KAFKA__ACTIVITY_TOPIC": self.activities,
+            "STREAMPROC_KAFKA__RESULT_TOPIC": f"{name}.result",
+            "STREAMPROC_KAFKA__DEAD_LETTER_TOPIC": self.letters,
+            "STREAMPROC_KAFKA__PARTITIONS": str(PARTITIONS),
+        }
+        small = NewTopic(self.activities, PARTITIONS, config={"max.message.bytes": str(activity_bytes)})
+        admin = AdminClient({"bootstrap.servers": bootstrap})
+        admin.create_topics([small])[self.activities].result(10)
+        with self.settings() as tree:
+            topics.create(tree.kafka)
+
+    @contextmanager
+    def settings(self) -> Iterator[settings.Settings]:
+        """The settings that name the topics, with the environment that makes them."""
+        before = dict(os.environ)
+        for name in [name for name in before if name.startswith("STREAMPROC_")]:
+            del os.environ[name]
+        os.environ.update(self.environment)
+        try:
+            yield settings.load()
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+
+    def run(self, *arguments: str, more: Mapping[str, str] | None = None) -> Result:
+        """Run ``streamproc`` with these arguments in this process."""
+        cleared: dict[str, str | None] = {name: None for name in os.environ if name.startswith("STREAMPROC_")}
+        return CliRunner().invoke(cli, arguments, env={**cleared, **self.environment, **(more or {})})
+
+    def run_json(self, *arguments: str) -> Any:
+        """Run ``streamproc … --json``, which must succeed; what it printed."""
+        result = self.run(*arguments, "--json")
+        assert result.exit_code == 0, f"{result.output}{result.exception!r}"
+        return json.loads(result.stdout)
+
+    def write(self, letters: list[Record]) -> None:
+        """Write records to the dead letter topic, in order; the offsets given are not used."""
+        producer = Producer({"bootstrap.servers": self.bootstrap, "message.max.bytes": 2_000_000})
+        for index, letter in enumerate(letters):
+            headers: Any = letter.headers
+            producer.produce(
+                self.letters,
+                key=letter.key,
+                value=letter.value,
+                partition=letter.partition,
+                headers=headers,
+                timestamp=int((BEGIN + timedelta(minutes=index)).timestamp() * 1000),
+            )
+        assert producer.flush(30) == 0
+
+    def read(self, topic: str) -> list[Record]:
+        """Every committed record of a topic, by partition and offset."""
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self.bootstrap,
+                "group.id": f"{self.letters}-reader",
+                "isolation.level": "read_committed",
+                "enable.partition.eof": True,
+                "enable.auto.commit": False,
+            }
+        )
+        consumer.assign([TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)])
+        records: list[Record] = []
+        ended = 0
+        try:
+            while ended < PARTITIONS:
+                message = consumer.poll(10)
+                assert message is not None, f"no answer about {topic}"
+                error = message.error()
+                if error is not None:
+                    assert error.code() == KafkaError._PARTITION_EOF, error
+                    ended += 1
+                    continue
+                key: Any = message.key()
+                value: Any = message.value()
+                headers: Any = message.headers() or []
+                records.append(Record(message.partition() or 0, message.offset() or 0, key, value, list(headers)))
+        finally:
+            consumer.close()
+        return sorted(records, key=lambda record: (record.partition, record.offset))
+
+
+def letter(
+    index: int,
+    code: ErrorCode = ErrorCode.AUDIO_EMPTY,
+    *,
+    value: bytes | None = b"value",
+    key: bytes | None = b"learner",
+    headers: Headers | None = None,
+    topic: str,
+    tenant: str = "school-1",
+) -> Record:
+    """A letter of the activity at partition index % 2, offset index."""
+    place = SourcePosition(topic=topic, partition=index % PARTITIONS, offset=index)
+    failure = Failure(code, code.meaning, "a.Type", f"{code.name.lower():.12}", 1, BEGIN, BEGIN, tenant)
+    block = error_headers(Source(place, 1_772_000_000_000, headers or []), failure, Worker("group", "model/1"))
+    return Record(index % PARTITIONS, index // PARTITIONS, key, value, block)
