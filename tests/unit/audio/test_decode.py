@@ -12,7 +12,7 @@ import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from streamproc.audio.decode import MAX_CHANNELS, SAMPLE_RATE, decode_clip
+from streamproc.audio.decode import MAX_CHANNELS, SAMPLE_RATE, Samples, decode_clip
 from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
 
 LIMIT = 5.0
@@ -33,6 +33,13 @@ def code_of(clip: bytes, limit: float = LIMIT) -> ErrorCode:
         decode_clip(clip, limit)
     assert caught.value.code.error_class is ErrorClass.POISON
     return caught.value.code
+
+
+def samples_or_code(clip: bytes) -> tuple[Samples | None, ErrorCode | None]:
+    try:
+        return decode_clip(clip, LIMIT), None
+    except StreamprocError as error:
+        return None, error.code
 
 
 @pytest.mark.parametrize("rate", [8_000, 11_025, 16_000, 22_050, 44_100, 48_000, 96_000])
@@ -114,10 +121,9 @@ def test_one_bad_sample_among_good_ones_is_found() -> None:
 @pytest.mark.parametrize("container", ["WAV", "FLAC", "OGG"])
 def test_a_clip_that_was_cut_off_is_refused_or_ends_early(container: str) -> None:
     whole = encoded(tone(2.0), container=container)
-    try:
-        samples = decode_clip(whole[: len(whole) * 2 // 3], LIMIT)
-    except StreamprocError as error:
-        assert error.code is ErrorCode.AUDIO_UNREADABLE
+    samples, code = samples_or_code(whole[: len(whole) * 2 // 3])
+    if samples is None:
+        assert code in (ErrorCode.AUDIO_UNREADABLE, ErrorCode.AUDIO_EMPTY)
     else:
         assert len(samples) < 2 * SAMPLE_RATE
         assert np.isfinite(samples).all()
@@ -160,10 +166,10 @@ def test_damage_never_gives_anything_but_good_samples_or_a_code(
             broken[place] = byte
     if length > 100:
         broken = broken[:length]
-    try:
-        samples = decode_clip(bytes(broken), LIMIT)
-    except StreamprocError as error:
-        assert error.code.error_class is ErrorClass.POISON
+    samples, code = samples_or_code(bytes(broken))
+    if samples is None:
+        assert code is not None
+        assert code.error_class is ErrorClass.POISON
     else:
         assert np.isfinite(samples).all()
         assert 0 < len(samples) <= (LIMIT + 0.1) * SAMPLE_RATE

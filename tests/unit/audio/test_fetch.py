@@ -21,13 +21,8 @@ def folder(tmp_path: Path) -> Path:
     clips = tmp_path / "clips"
     (clips / "class 1").mkdir(parents=True)
     (tmp_path / "clips-of-others").mkdir()
-    for file in (
-        clips / "a.wav",
-        clips / "class 1" / "ü.wav",
-        tmp_path / "secret.wav",
-        tmp_path / "clips-of-others/b.wav",
-    ):
-        file.write_bytes(CONTENT)
+    for name in ("clips/a.wav", "clips/class 1/ü.wav", "secret.wav", "clips-of-others/b.wav"):
+        (tmp_path / name).write_bytes(CONTENT)
     (clips / "limit.wav").write_bytes(bytes(LIMIT))
     (clips / "large.wav").write_bytes(bytes(LIMIT + 1))
     (clips / "in.wav").symlink_to(clips / "a.wav")
@@ -66,7 +61,9 @@ async def test_either_data_or_a_uri(fetcher: ClipFetcher) -> None:
     assert await code_of(fetcher, both) is ErrorCode.AUDIO_AMBIGUOUS
 
 
-@pytest.mark.parametrize("name", ["a.wav", "class%201/%C3%BC.wav", "class 1/ü.wav", "in.wav", "./a.wav", "/a.wav"])
+@pytest.mark.parametrize(
+    "name", ["a.wav", "class%201/%C3%BC.wav", "class 1/ü.wav", "in.wav", "./a.wav", "/a.wav", "../clips/a.wav"]
+)
 async def test_files_under_the_prefix(fetcher: ClipFetcher, folder: Path, name: str) -> None:
     assert await fetcher.fetch(behind(f"{folder.as_uri()}/{name}")) == CONTENT
 
@@ -84,7 +81,6 @@ async def test_the_largest_file_that_is_allowed(fetcher: ClipFetcher, folder: Pa
         "%2e%2e/secret.wav",
         "%2E%2E%2Fsecret.wav",
         "../clips-of-others/b.wav",
-        "../clips/a.wav",
         "out.wav",
         "up/secret.wav",
         "up/clips-of-others/b.wav",
@@ -139,7 +135,6 @@ async def test_object_names_do_not_climb(name: str) -> None:
     assert await code_of(fetcher, behind(f"s3://bucket/clips/{name}")) is ErrorCode.AUDIO_URI_REFUSED
 
 
-async def test_objects_of_a_store(tmp_path: Path) -> None:
-    # obstore's in-process store stands in for no server here: memory:// is a real store of the same library.
+async def test_objects_of_a_store() -> None:
     fetcher = ClipFetcher(("memory:///clips/",), LIMIT)
     assert await code_of(fetcher, behind("memory:///clips/nothing.wav")) is ErrorCode.AUDIO_NOT_FOUND
