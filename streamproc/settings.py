@@ -8,11 +8,13 @@ environment wins over it.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
+from annotated_types import Ge, Gt, Le
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
@@ -28,6 +30,9 @@ from streamproc.transport.settings import TransportSettings
 
 PREFIX = "STREAMPROC_"
 CONFIG_VARIABLE = "STREAMPROC_CONFIG"
+
+_HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:;/\[\]]+):[0-9]{1,5}")
+"""An IPv6 address stands in brackets."""
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -61,8 +66,7 @@ class Kafka(Section):
     @classmethod
     def _host_and_port(cls, value: str) -> str:
         for server in value.split(","):
-            host, _, port = server.strip().rpartition(":")
-            if not host or not port.isdigit():
+            if not _HOST_AND_PORT.fullmatch(server.strip()):
                 raise ValueError(f"{server.strip()!r} is not host:port")
         return value
 
@@ -282,10 +286,32 @@ def _describe(detail: ErrorDetails) -> str:
 
 
 def _type_name(field: FieldInfo) -> str:
+    """The type in words, with its bounds."""
     annotation: Any = field.annotation
-    return annotation.__name__ if isinstance(annotation, type) else str(annotation).replace("typing.", "")
+    if get_origin(annotation) is Literal:
+        return "one of " + ", ".join(choice or "(empty)" for choice in get_args(annotation))
+    words = next((words for kind, words in _TYPE_NAMES if kind in (annotation, get_origin(annotation))), "path")
+    bounds = [f"{_BOUNDS[type(bound)]} {value:g}" for bound in field.metadata for value in _bound(bound)]
+    return " ".join([words, " and ".join(bounds)]).strip()
+
+
+_TYPE_NAMES = (
+    (str, "text"),
+    (int, "integer"),
+    (float, "number"),
+    (SecretStr, "secret"),
+    (tuple, "list"),
+    (dict, "table"),
+)
+_BOUNDS = {Ge: "from", Gt: "above", Le: "up to"}
+
+
+def _bound(bound: object) -> Iterator[float]:
+    match bound:
+        case Ge(ge=int() | float() as value) | Gt(gt=int() | float() as value) | Le(le=int() | float() as value):
+            yield value
 
 
 def _default(field: FieldInfo) -> str:
     value = field.default
-    return "" if isinstance(value, SecretStr) or value is None else str(value)
+    return "" if isinstance(value, SecretStr) or value in (None, (), {}) else str(value)

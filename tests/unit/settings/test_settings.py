@@ -1,0 +1,198 @@
+"""Settings: where they come from, and how every wrong one is told."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from streamproc import settings
+from streamproc.cli.settings import command
+from streamproc.errors import ErrorCode, StreamprocError
+
+REFERENCE = Path(__file__).parents[3] / "docs/reference/settings.md"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if name.startswith(settings.PREFIX)]:
+        monkeypatch.delenv(name)
+
+
+def problems() -> list[str]:
+    with pytest.raises(StreamprocError) as caught:
+        settings.load()
+    assert caught.value.code is ErrorCode.SETTINGS_INVALID
+    return caught.value.message.splitlines()
+
+
+def write(folder: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = folder / "streamproc.toml"
+    file.write_text(text, "utf-8")
+    monkeypatch.setenv("STREAMPROC_CONFIG", str(file))
+    return file
+
+
+def test_the_defaults_are_settings() -> None:
+    tree = settings.load()
+    assert tree.kafka.bootstrap_servers == "127.0.0.1:9092"
+    assert tree.audio.allowed_prefixes == ()
+
+
+def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMPROC_KAFKA__BOOTSTRAP_SERVERS", "a:1,b:2")
+    monkeypatch.setenv("STREAMPROC_AUDIO__ALLOWED_PREFIXES", '["file:///a/", "s3://b/"]')
+    monkeypatch.setenv("STREAMPROC_TRANSPORT__LIBRDKAFKA", '{"socket.keepalive.enable": true}')
+    tree = settings.load()
+    assert tree.kafka.bootstrap_servers == "a:1,b:2"
+    assert tree.kafka.group_id == "streamproc"
+    assert tree.audio.allowed_prefixes == ("file:///a/", "s3://b/")
+    assert tree.transport.librdkafka == {"socket.keepalive.enable": True}
+
+
+def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    text = """
+        [triton]
+        url = "file:1"
+        max_in_flight = 3
+        [audio]
+        allowed_prefixes = ["file:///clips/"]
+    """
+    write(tmp_path, text, monkeypatch)
+    monkeypatch.setenv("STREAMPROC_TRITON__URL", "environment:2")
+    tree = settings.load()
+    assert (tree.triton.url, tree.triton.max_in_flight) == ("environment:2", 3)
+    assert tree.audio.allowed_prefixes == ("file:///clips/",)
+
+
+def test_all_problems_are_told_at_once_each_by_its_variable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    write(tmp_path, "[scoring]\nmargin = -1\nmargn = 2\n[skoring]\nx = 1", monkeypatch)
+    wrong = {
+        "STREAMPROC_KAFKA__BOOTSTRAP_SERVERS": "nowhere",
+        "STREAMPROC_KAFKA__GROUP_ID": "",
+        "STREAMPROC_REGISTRY__URL": "localhost:8081",
+        "STREAMPROC_TRITON__URL": "http://localhost:8001",
+        "STREAMPROC_TRITON__MAX_IN_FLIGHT": "0",
+        "STREAMPROC_AUDIO__ALLOWED_PREFIXES": "file:///clips/",
+        "STREAMPROC_AUDIO__MAX_SECONDS": "nan",
+        "STREAMPROC_WEB__PORT": "65536",
+        "STREAMPROC_LOG__LEVEL": "LOUD",
+        "STREAMPROC_TRANSPORT__ORDERING": "random",
+        "STREAMPROC_TRITON_URL": "localhost:8001",
+        "STREAMPROC_KAFKA__BOOTSTRAP": "x:1",
+        "STREAMPROC_QUARANTINE": "often",
+    }
+    for name, value in wrong.items():
+        monkeypatch.setenv(name, value)
+    told = problems()
+    in_file = ["STREAMPROC_SCORING__MARGIN", "STREAMPROC_SCORING__MARGN", "STREAMPROC_SKORING"]
+    assert sorted(line.partition(":")[0] for line in told) == sorted([*wrong, *in_file])
+    assert all(len(line.partition(": ")[2]) > 10 for line in told)
+    assert "write JSON" in next(line for line in told if "ALLOWED_PREFIXES" in line)
+
+
+def test_a_file_that_is_not_there_or_not_toml(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = write(tmp_path, "[kafka\n", monkeypatch)
+    monkeypatch.setenv("STREAMPROC_WEB__PORT", "many")
+    broken, port = problems()
+    assert broken.startswith(f"STREAMPROC_CONFIG: {file} is not TOML: ")
+    assert "line 1" in broken
+    assert port.startswith("STREAMPROC_WEB__PORT: ")
+    file.write_bytes(b"\xff\xfe\x00")
+    assert problems()[0].startswith(f"STREAMPROC_CONFIG: {file} is not TOML: ")
+    file.unlink()
+    assert problems()[0] == f"STREAMPROC_CONFIG: {file} cannot be read: No such file or directory"
+    file.mkdir()
+    assert problems()[0] == f"STREAMPROC_CONFIG: {file} cannot be read: Is a directory"
+
+
+@pytest.mark.parametrize(
+    "servers",
+    [
+        "http://kafka:9092",
+        "::1:9092",
+        "",
+        "kafka",
+        "kafka:",
+        ":9092",
+        "kafka:port",
+        "kafka:9092,",
+        "kafka:9092;other:9092",
+        "kafka:9092,b",
+    ],
+)
+def test_bootstrap_servers_are_hosts_and_ports(monkeypatch: pytest.MonkeyPatch, servers: str) -> None:
+    monkeypatch.setenv("STREAMPROC_KAFKA__BOOTSTRAP_SERVERS", servers)
+    (only,) = problems()
+    assert only.startswith("STREAMPROC_KAFKA__BOOTSTRAP_SERVERS: ")
+
+
+@pytest.mark.parametrize("servers", ["kafka:9092", "a.b-c:1, 10.0.0.1:2", "[::1]:9092"])
+def test_several_brokers_and_addresses(monkeypatch: pytest.MonkeyPatch, servers: str) -> None:
+    monkeypatch.setenv("STREAMPROC_KAFKA__BOOTSTRAP_SERVERS", servers)
+    assert settings.load().kafka.bootstrap_servers == servers
+
+
+def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMPROC_REGISTRY__PASSWORD", "hush1")
+    monkeypatch.setenv("STREAMPROC_REGISTRY__TOKEN", "hush2")
+    monkeypatch.setenv("STREAMPROC_TRANSPORT__SASL_PASSWORD", "hush3")
+    tree = settings.load()
+    assert tree.registry.password.get_secret_value() == "hush1"
+    assert "hush" not in repr(tree) + str(tree)
+    monkeypatch.setenv("STREAMPROC_REGISTRY__TIMEOUT", "-1")
+    monkeypatch.setenv("STREAMPROC_TRANSPORT__ORDERING", "x")
+    assert "hush" not in "".join(problems())
+
+
+def test_every_setting_is_documented() -> None:
+    rows = list(settings.documentation())
+    assert len({variable for variable, _, _, _ in rows}) == len(rows) > 40
+    for variable, kind, _, meaning in rows:
+        assert variable.startswith("STREAMPROC_")
+        assert kind
+        assert meaning.endswith("."), f"{variable} has no sentence that says what it means"
+
+
+def test_every_documented_variable_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    for variable, _, _, _ in settings.documentation():
+        # A table is wrong for every setting but those that are tables: a name that nothing reads would pass.
+        monkeypatch.setenv(variable, "{}")
+    told = {line.partition(":")[0] for line in problems()}
+    any_text_will_do = {
+        variable
+        for variable, kind, _, _ in settings.documentation()
+        if kind.startswith(("text", "secret", "path", "table"))
+    }
+    assert {variable for variable, _, _, _ in settings.documentation()} - told <= any_text_will_do
+
+
+@pytest.mark.parametrize("columns", [80, 120, 200])
+def test_no_variable_is_cut_in_the_list(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown = CliRunner().invoke(command, [])
+    assert shown.exit_code == 0
+    lines = shown.output.splitlines()
+    assert max(map(len, lines)) <= columns
+    words = set(shown.output.split())
+    for variable, _, _, meaning in settings.documentation():
+        assert variable in words
+        assert set(meaning.split()) <= words
+
+
+def test_the_list_as_json() -> None:
+    shown = CliRunner().invoke(command, ["--json"])
+    rows = json.loads(shown.output)
+    assert [tuple(row.values()) for row in rows] == list(settings.documentation())
+    assert set(rows[0]) == {"variable", "type", "default", "meaning"}
+
+
+def test_the_reference_is_up_to_date() -> None:
+    shown = CliRunner().invoke(command, ["--markdown"])
+    assert shown.exit_code == 0
+    assert REFERENCE.read_text("utf-8") == shown.output, (
+        "run: streamproc settings --markdown > docs/reference/settings.md"
+    )
