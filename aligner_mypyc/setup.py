@@ -7,6 +7,8 @@ compiled code beside sources that somebody edits would go on running the old sou
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
 import sys
 import sysconfig
 import tempfile
@@ -14,7 +16,6 @@ from pathlib import Path
 
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
-from setuptools.errors import CompileError, ExecError, PlatformError
 
 ROOT = Path(__file__).resolve().parent
 sys.path.insert(0, str(ROOT / "src" / "aligner_mypyc"))
@@ -36,19 +37,17 @@ def _reason_not_to_compile() -> str | None:
 
 
 def _compiler_works() -> bool:
-    from setuptools._distutils.ccompiler import new_compiler
-    from setuptools._distutils.sysconfig import customize_compiler
-
+    if sys.platform == "win32":
+        return True  # setuptools finds the compiler itself
+    compiler = os.environ.get("CC") or sysconfig.get_config_var("CC") or "cc"
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, "probe.c")
         source.write_text("#include <Python.h>\nint probe(void) { return PY_MAJOR_VERSION; }\n")
+        command = [*shlex.split(compiler), "-I", sysconfig.get_paths()["include"], "-c", str(source)]
         try:
-            compiler = new_compiler()
-            customize_compiler(compiler)
-            compiler.compile([str(source)], output_dir=folder, include_dirs=[sysconfig.get_paths()["include"]])
-        except (CompileError, ExecError, PlatformError, OSError):
+            return subprocess.run([*command, "-o", f"{source}.o"], capture_output=True, check=False).returncode == 0
+        except OSError:
             return False
-    return True
 
 
 class StampedBuild(build_ext):

@@ -302,7 +302,7 @@ def _check_cost(entry: str, cost: object, least: int) -> int:
     return cost
 
 
-def _gap_costs(kind: str, given: int | Sequence[int], inventory: Inventory) -> vec[i64]:
+def _gap_costs(kind: str, given: object, inventory: Inventory) -> vec[i64]:
     symbols = inventory.symbols
     costs = vec[i64]()
     if isinstance(given, Sequence):
@@ -318,7 +318,7 @@ def _gap_costs(kind: str, given: int | Sequence[int], inventory: Inventory) -> v
 
 
 def _substitution_row(
-    inventory: Inventory, substitution: Sequence[Sequence[int]] | None, expected: int, otherwise: int
+    inventory: Inventory, substitution: Sequence[Sequence[object]] | None, expected: int, otherwise: int
 ) -> list[int]:
     """One row of the matrix, widened to MAX_SYMBOLS columns."""
     symbols = inventory.symbols
