@@ -1,0 +1,178 @@
+"""Reconciliation: every input record against its outcomes, by offsets and headers.
+
+The order of the looks makes the answer exact while workers run: first the group's progress, then the inputs, then the
+outcomes. An outcome shares its transaction with the progress that covers it, so whatever the first look calls finished
+has a visible outcome at the last one.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+from numpy.typing import NDArray
+
+from streamproc.deadletter.envelope import Header, split_headers
+from streamproc.deadletter.letters import Span
+from streamproc.deadletter.reading import TIMEOUT, TopicReader
+from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.settings import Kafka
+from streamproc.transport import progress as transport_progress
+from streamproc.transport.progress import Progress
+
+CLOCK_SLACK_MS = 10 * 60 * 1000
+"""Outcomes are looked for from this much before the first input on: publishers' clocks and workers' differ."""
+
+Offsets = NDArray[np.int64]
+Report = Callable[[int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """One partition of the activity topic. The tuples hold offsets, ascending.
+
+    inputs: records; results, letters: their outcomes. pending: inputs that the group has not finished. missing:
+    finished inputs without an outcome. duplicated: inputs with several. unknown: outcomes without an input.
+    """
+
+    partition: int
+    inputs: int
+    results: int
+    letters: int
+    pending: int
+    missing: tuple[int, ...]
+    duplicated: tuple[int, ...]
+    unknown: tuple[int, ...]
+
+    @property
+    def difference(self) -> int:
+        """How many offsets are wrong."""
+        return len(self.missing) + len(self.duplicated) + len(self.unknown)
+
+
+def reconcile(kafka: Kafka, since_ms: int | None, report: Callable[[int], Report]) -> list[Account]:
+    """Account for every partition's inputs since a time (ms since 1970; None: all that Kafka still has).
+
+    Args:
+        kafka: the topics and the group.
+        since_ms: by the inputs' timestamps.
+        report: called with how many offsets will be read, three times; what it returns hears of the progress.
+
+    Raises:
+        StreamprocError: KAFKA_UNAVAILABLE; TOPIC_MISSING.
+    """
+    with TopicReader(kafka) as reader:
+        spans = reader.bounds(kafka.activity_topic, since_ms)
+        finished = _progress(kafka, [span.partition for span in spans])
+        inputs = _inputs(reader, kafka.activity_topic, spans, report)
+        after = None if since_ms is None else since_ms - CLOCK_SLACK_MS
+        results = _outcomes(reader, kafka, kafka.result_topic, _source_of_result, after, report)
+        letters = _outcomes(reader, kafka, kafka.dead_letter_topic, _source_of_letter, after, report)
+    return [
+        account(
+            span,
+            inputs[span.partition],
+            _array(results.get(span.partition, ())),
+            _array(letters.get(span.partition, ())),
+            finished[span.partition],
+        )
+        for span in spans
+    ]
+
+
+def account(span: Span, inputs: Offsets, results: Offsets, letters: Offsets, finished: Progress) -> Account:
+    """Compare the offsets of a partition's inputs with those that its outcomes name.
+
+    Outcomes of inputs outside the span are not looked at: they belong to what came before or after.
+    """
+    assert span.end is not None
+    results = results[(results >= span.begin) & (results < span.end)]
+    letters = letters[(letters >= span.begin) & (letters < span.end)]
+    outcomes, counts = np.unique(np.concatenate([results, letters]), return_counts=True)
+    without = np.setdiff1d(inputs, outcomes)
+    missing = [int(offset) for offset in without if finished.is_done(int(offset))]
+    return Account(
+        span.partition,
+        len(inputs),
+        len(results),
+        len(letters),
+        len(without) - len(missing),
+        tuple(missing),
+        tuple(outcomes[counts > 1].tolist()),
+        tuple(np.setdiff1d(outcomes, inputs).tolist()),
+    )
+
+
+def _progress(kafka: Kafka, partitions: Iterable[int]) -> dict[int, Progress]:
+    """What the group has finished, its open transactions waited for."""
+    places = [TopicPartition(kafka.activity_topic, partition) for partition in partitions]
+    admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0})
+    asked = [ConsumerGroupTopicPartitions(kafka.group_id, places)]
+    try:
+        answer = admin.list_consumer_group_offsets(asked, require_stable=True, request_timeout=TIMEOUT)
+        found = answer[kafka.group_id].result().topic_partitions
+    except KafkaException as error:
+        raise StreamprocError(
+            ErrorCode.KAFKA_UNAVAILABLE, f"the offsets of group {kafka.group_id}: {error.args[0].str()}"
+        ) from None
+    # No committed offset: nothing is finished.
+    return {place.partition: transport_progress.decode(max(place.offset, 0), place.metadata) for place in found}
+
+
+def _inputs(reader: TopicReader, topic: str, spans: list[Span], report: Callable[[int], Report]) -> dict[int, Offsets]:
+    heard = report(_size(spans))
+    inputs: dict[int, array[int]] = {span.partition: array("q") for span in spans}
+    for batch in reader.read(topic, spans):
+        for message in batch:
+            inputs[message.partition() or 0].append(message.offset() or 0)
+        heard(len(batch))
+    return {partition: _array(offsets) for partition, offsets in inputs.items()}
+
+
+def _outcomes(
+    reader: TopicReader,
+    kafka: Kafka,
+    topic: str,
+    source_of: Callable[[list[Header]], tuple[str, str, str] | None],
+    since_ms: int | None,
+    report: Callable[[int], Report],
+) -> dict[int, array[int]]:
+    """Partition of the activity topic -> the offsets that the outcomes in ``topic`` name, repetitions kept."""
+    spans = reader.bounds(topic, since_ms)
+    heard = report(_size(spans))
+    offsets: dict[int, array[int]] = {}
+    for batch in reader.read(topic, spans):
+        for message in batch:
+            headers: list[Header] = list(message.headers() or ())  # type: ignore[arg-type]  # the stub says str too
+            source = source_of(headers)
+            if source is not None and source[0] == kafka.activity_topic:
+                offsets.setdefault(int(source[1]), array("q")).append(int(source[2]))
+        heard(len(batch))
+    return offsets
+
+
+def _source_of_result(headers: list[Header]) -> tuple[str, str, str] | None:
+    """A result's CloudEvents id is its input's topic/partition/offset."""
+    for name, value in headers:
+        if name == "ce_id" and value is not None:
+            topic, _, rest = value.decode(errors="replace").partition("/")
+            partition, _, offset = rest.partition("/")
+            return (topic, partition, offset) if partition.isdecimal() and offset.isdecimal() else None
+    return None
+
+
+def _source_of_letter(headers: list[Header]) -> tuple[str, str, str] | None:
+    _, error = split_headers(headers)
+    return (error["source.topic"], error["source.partition"], error["source.offset"]) if error else None
+
+
+def _array(offsets: Iterable[int]) -> Offsets:
+    return np.fromiter(offsets, np.int64)
+
+
+def _size(spans: list[Span]) -> int:
+    return sum(max((span.end or 0) - span.begin, 0) for span in spans)
