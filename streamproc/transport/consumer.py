@@ -13,7 +13,7 @@ import random
 import time
 import uuid
 import weakref
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -59,6 +59,26 @@ _LAST_TRY_S = 1.0
 _TURN = 100
 
 
+class _InlineAcks(defaultdict[TP, list[int]]):
+    """Where Faust's compiled streams leave acknowledgements of their own, without calling the consumer."""
+
+    def __init__(self, found: Callable[[TP, int], None]) -> None:
+        super().__init__(list)
+        self._found = found
+
+    def __getitem__(self, tp: TP) -> list[int]:
+        return _Reporter(partial(self._found, tp))
+
+
+class _Reporter(list[int]):
+    def __init__(self, found: Callable[[int], None]) -> None:
+        super().__init__()
+        self._found = found
+
+    def append(self, offset: int) -> None:
+        self._found(offset)
+
+
 class Fetcher(FaustFetcher):
     """Faust starts it when streams may flow, and stops it first of all when the worker stops: the time to drain."""
 
@@ -80,6 +100,7 @@ class Consumer(base.Consumer):
         super().__init__(*args, **kwargs)
         self.settings = self.transport.settings
         self.ledger = self.transport.ledger
+        self._acked = _InlineAcks(self._acked_inline)
         self._admission = Admission(by_key=self.settings.ordering == "key")
         self._inbox: deque[Callable[[], Awaitable[None]]] = deque()
         self._ready: deque[Entry] = deque()
@@ -297,6 +318,22 @@ class Consumer(base.Consumer):
             self._arrived.set()
         if self.ledger.finished >= self.settings.commit_every:
             self._commit_now.set()
+
+    def _acked_inline(self, tp: TP, offset: int) -> None:
+        """A stream acknowledged by itself: an event that it skipped, or one of an agent that this driver cannot serve.
+
+        Such a stream acknowledges even when its agent raises, and so would commit half an outcome.
+        """
+        assignment = self.ledger.assignments.get(tp)
+        entry = assignment.entries.get(offset) if assignment else None
+        if entry is not None and entry.state is State.STARTED:
+            self.crash_soon(
+                Unsupported(
+                    f"An agent on {tp.topic!r} lets its stream acknowledge (async for value in stream), which "
+                    "rdkafka:// does not carry yet: iterate stream.noack().events() and call event.ack(), or use "
+                    "streamproc.transport.each"
+                )
+            )
 
     def failed(self, message: Any, error: BaseException) -> None:
         """An agent raised on this event: its outcomes are discarded, and the policy decides what becomes of it."""

@@ -94,6 +94,16 @@ class Assignment:
         self.released_events = 0
         self.released_bytes = 0
 
+    @property
+    def in_flight(self) -> int:
+        """Events taken in and not released."""
+        return self.received_events - self.released_events
+
+    @property
+    def held_bytes(self) -> int:
+        """Their keys and values, in bytes."""
+        return self.received_bytes - self.released_bytes
+
     def in_progress(self) -> int:
         """Events that agents are working on."""
         return sum(1 for entry in self.entries.values() if entry.state is State.STARTED)

@@ -85,6 +85,8 @@ class Poller:
         self._starts: dict[TP, Start] = {}
         self._topics: list[str] = []
         self._joined = False
+        #: Events that may be taken in before the bound is reached.
+        self._room = settings.max_in_flight
         self._stop = threading.Event()
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="rdkafka-offsets")
         self._thread = threading.Thread(target=self._run, name="rdkafka-poll", daemon=True)
@@ -155,7 +157,8 @@ class Poller:
         if first is None:
             return
         records: Records = []
-        for message in (first, *consumer.consume(_BATCH, 0)):
+        more = consumer.consume(min(_BATCH, self._room), 0) if self._room else []
+        for message in (first, *more):
             error = message.error()
             if error is not None:
                 self._judge(error, message)
@@ -200,16 +203,18 @@ class Poller:
 
     def _regulate(self, consumer: Consumer) -> None:
         """Pause partitions whose share of what may be in flight is used up; resume them below half of it."""
-        share = max(1, len(self._assignments))
+        assignments = self._assignments.values()
+        self._room = max(0, self._settings.max_in_flight - sum(a.in_flight for a in assignments))
+        share = max(1, len(assignments))
         events = max(1, self._settings.max_in_flight // share)
         size = max(1, self._settings.max_in_flight_bytes // share)
-        for assignment in self._assignments.values():
-            in_flight = assignment.received_events - assignment.released_events
-            held = assignment.received_bytes - assignment.released_bytes
-            if not assignment.paused and (in_flight >= events or held >= size or assignment.span.full):
+        for assignment in assignments:
+            in_flight, held = assignment.in_flight, assignment.held_bytes
+            full = not self._room or assignment.span.full
+            if not assignment.paused and (in_flight >= events or held >= size or full):
                 consumer.pause([TopicPartition(*assignment.tp)])
                 assignment.paused = True
-            elif assignment.paused and in_flight * 2 <= events and held * 2 <= size and not assignment.span.full:
+            elif assignment.paused and in_flight * 2 <= events and held * 2 <= size and not full:
                 consumer.resume([TopicPartition(*assignment.tp)])
                 assignment.paused = False
 

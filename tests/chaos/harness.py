@@ -189,6 +189,7 @@ class Fleet:
     folder: Path
     #: Static membership, and so a stable transactional id, for each worker.
     stable: bool = True
+    script: Path = WORKER
     members: dict[str, Member] = field(default_factory=dict)
     kills: int = 0
     kills_in_commit: int = 0
@@ -210,7 +211,7 @@ class Fleet:
         if self.stable:
             plan = dataclasses.replace(plan, settings={**plan.settings, "group_instance_id": name})
         log = self.folder / f"{name}.log"
-        command = [sys.executable, str(WORKER), "worker", "--without-web", "--loglevel", "info"]
+        command = [sys.executable, str(self.script), "worker", "--without-web", "--loglevel", "info"]
         process = spawn(command, log, plan.environment(), tie=True)
         self.members[name] = Member(name, plan, process, log)
         return self.members[name]

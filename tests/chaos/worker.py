@@ -53,7 +53,8 @@ class Plan:
 
     def environment(self) -> dict[str, str]:
         """How a worker is told."""
-        return {**os.environ, VARIABLE: json.dumps(asdict(self))}
+        tests = str(Path(__file__).parent.parent)
+        return {**os.environ, "PYTHONPATH": tests, VARIABLE: json.dumps(asdict(self))}
 
 
 class HoldingProducer(confluent_kafka.Producer):

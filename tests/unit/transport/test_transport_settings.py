@@ -1,0 +1,76 @@
+"""Settings: what contradicts the guarantee is refused with a reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import faust
+import pytest
+from pydantic import ValidationError
+
+from streamproc.transport import Transport, TransportError, TransportSettings
+
+
+@pytest.mark.parametrize("name", ["isolation.level", "enable.auto.commit", "transactional.id", "partitioner"])
+def test_settings_that_the_guarantee_rests_on_are_the_drivers(name: str) -> None:
+    with pytest.raises(ValidationError, match="the guarantee rests on it"):
+        TransportSettings(librdkafka={name: "x"})
+
+
+def test_a_drain_longer_than_the_poll_interval_is_refused() -> None:
+    with pytest.raises(ValidationError, match="drain_timeout must be shorter"):
+        TransportSettings(drain_timeout=10, max_poll_interval=6)
+
+
+def test_a_misspelt_setting_is_refused() -> None:
+    with pytest.raises(ValidationError, match="commit_intervall"):
+        TransportSettings.model_validate({"commit_intervall": 1})
+
+
+def test_kip848_leaves_to_the_brokers_what_they_decide() -> None:
+    config = TransportSettings(assignment="consumer").consumer("b:1", "g")
+    assert config["group.protocol"] == "consumer"
+    assert not {"session.timeout.ms", "heartbeat.interval.ms", "partition.assignment.strategy"} & config.keys()
+
+
+@pytest.mark.parametrize("assignment", ["cooperative-sticky", "range", "consumer"])
+def test_consumers_read_committed_and_never_commit_by_themselves(assignment: Any) -> None:
+    config = TransportSettings(assignment=assignment).consumer("b:1", "g")
+    assert config["isolation.level"] == "read_committed"
+    assert config["enable.auto.commit"] is False
+    assert config["auto.offset.reset"] == "error"
+
+
+def test_security_reaches_every_client_and_no_repr() -> None:
+    settings = TransportSettings(
+        security_protocol="sasl_ssl",
+        ca_file="/ca.pem",
+        sasl_mechanism="SCRAM-SHA-512",
+        sasl_username="u",
+        sasl_password="secret",
+    )
+    for config in (settings.client("b:1"), settings.consumer("b:1", "g"), settings.producer("b:1", "t")):
+        assert config["security.protocol"] == "sasl_ssl"
+        assert config["ssl.ca.location"] == "/ca.pem"
+        assert config["sasl.password"] == "secret"
+    assert "secret" not in repr(settings)
+
+
+def app(broker: str) -> Any:
+    return faust.App("settings", broker=broker).transport
+
+
+def test_faust_finds_the_driver_by_its_scheme() -> None:
+    transport = app("rdkafka://one:9092,two:9093;three")
+    assert isinstance(transport, Transport)
+    assert transport.servers == "one:9092,two:9093,three:9092"
+
+
+def test_the_urls_query_holds_settings() -> None:
+    settings = app("rdkafka://one?ordering=partition&commit_interval=0.05").settings
+    assert (settings.ordering, settings.commit_interval) == ("partition", 0.05)
+
+
+def test_a_wrong_query_names_the_setting() -> None:
+    with pytest.raises(TransportError, match=r"ordering.*key.*partition.*unordered"):
+        _ = app("rdkafka://one?ordering=random").settings
