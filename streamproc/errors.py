@@ -81,6 +81,7 @@ class ErrorCode(Enum):
     AUDIO_SAMPLE_RATE = _poison(Stage.AUDIO, "The sample rate is outside the supported range.")
     AUDIO_URI_REFUSED = _poison(Stage.AUDIO, "The URI lies outside the prefixes that this worker may read.")
     AUDIO_NOT_FOUND = _poison(Stage.AUDIO, "The URI names nothing.")
+    AUDIO_FORBIDDEN = _poison(Stage.AUDIO, "The object store does not let this worker read the URI.")
     AUDIO_STORE_UNAVAILABLE = _transient(Stage.AUDIO, "The object store does not answer.")
 
     REFERENCE_EMPTY = _poison(Stage.REFERENCE, "The expected text holds no word.")

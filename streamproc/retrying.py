@@ -47,8 +47,11 @@ POLICIES: Mapping[Stage, RetryPolicy] = {
 PAUSED_FIRST_WAIT, PAUSED_LONGEST_WAIT = 1.0, 15.0
 """Seconds between attempts while the worker is paused."""
 
-_LATE = {ErrorCode.AUDIO_NOT_FOUND}
-"""Poison, but perhaps only late: an object store may show an object after the event that names it."""
+_LATE = {ErrorCode.AUDIO_NOT_FOUND, ErrorCode.AUDIO_FORBIDDEN}
+"""Poison, but perhaps only late: an object store may show an object after the event that names it.
+
+S3 forbids to read what is not there to whoever may not list the bucket.
+"""
 
 
 class Retries:

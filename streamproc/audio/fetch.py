@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -11,7 +12,14 @@ from streamproc.contracts.events import Audio
 from streamproc.errors import ErrorCode, StreamprocError
 
 if TYPE_CHECKING:
-    from obstore.store import ObjectStore
+    from obstore.store import ClientConfig, ObjectStore, RetryConfig
+
+_CLIENT_OPTIONS: ClientConfig = {"allow_http": True, "connect_timeout": "5s", "timeout": "30s"}
+_RETRY_CONFIG: RetryConfig = {"max_retries": 0}
+"""One attempt: the event's own retries know how long to go on, and what to do then."""
+
+_REFUSAL = re.compile(r"status code: (4(?!08|25|29)\d\d)")
+"""HTTP statuses that trying again does not change: 4xx but 408, 425 and 429, in obstore's message."""
 
 
 class ClipFetcher:
@@ -80,7 +88,7 @@ class ClipFetcher:
         return encoded
 
     async def _read_object(self, uri: str, prefix: str) -> bytes:
-        from obstore.exceptions import BaseError
+        from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
         from obstore.store import from_url
 
         name = uri.removeprefix(prefix)
@@ -89,13 +97,23 @@ class ClipFetcher:
         try:
             store: Any = self._stores.get(prefix)
             if store is None:
-                store = self._stores[prefix] = from_url(prefix)
+                store = self._stores[prefix] = from_url(
+                    prefix.rstrip("/"), client_options=_CLIENT_OPTIONS, retry_config=_RETRY_CONFIG
+                )
             answer = await store.get_async(name)
             self._check_size(int(answer.meta["size"]))
             return bytes(await answer.bytes_async())
         except FileNotFoundError:
             raise StreamprocError(ErrorCode.AUDIO_NOT_FOUND) from None
+        except ValueError:
+            raise StreamprocError(ErrorCode.AUDIO_URI_REFUSED, "the URI is no object's name") from None
+        except (PermissionDeniedError, UnauthenticatedError):
+            raise StreamprocError(ErrorCode.AUDIO_FORBIDDEN) from None
         except BaseError as error:
+            if (status := _REFUSAL.search(str(error))) is not None:
+                raise StreamprocError(
+                    ErrorCode.AUDIO_NOT_FOUND, f"the object store refuses the URI: HTTP status {status[1]}"
+                ) from None
             raise StreamprocError(
                 ErrorCode.AUDIO_STORE_UNAVAILABLE, f"the object store failed: {type(error).__name__}"
             ) from None
