@@ -24,18 +24,15 @@ _BLOCK = 8_192
 """Frames written at once: some versions of libsndfile run out of stack when Vorbis gets a whole clip in one call."""
 
 
-def make_activities(readings: Sequence[DemoReading], clips: Path) -> list[Activity]:
+def make_activities(readings: Sequence[DemoReading], synthesiser: Synthesiser, clips: Path) -> list[Activity]:
     """Speak every reading and make its event.
 
     Args:
-        readings: all of `demo_readings`, in order: the synthesiser's sound depends on what it has said before.
+        readings: all of `demo_readings`, in order.
+        synthesiser: one that has not spoken yet in this process: its sound depends on what it has said before.
         clips: the folder (made if missing) of the clips that are behind a claim check.
-
-    Raises:
-        EspeakError: espeak-ng is not installed.
     """
     clips.mkdir(parents=True, exist_ok=True)
-    synthesiser = Synthesiser()
     return [_activity(reading, synthesiser, clips) for reading in readings]
 
 

@@ -24,6 +24,7 @@ from streamproc.localstack.errors import StackError
 from streamproc.localstack.processes import log_tail
 from streamproc.localstack.stack import LocalStack
 from streamproc.settings import Settings
+from streamproc.training.speech import Synthesiser
 
 OUTCOMES_TIMEOUT_S = 90.0
 """How long the outcomes of all activities may take; what is not there then is missing."""
@@ -55,7 +56,9 @@ def run(folder: Path, display: Display, *, keep: bool) -> Run:
         StreamprocError: settings, the registry or Kafka.
         EspeakError: espeak-ng is not installed.
     """
-    settings_module.load()  # What is wrong is said before anything starts.
+    # What is wrong with the settings or the installation is said before anything starts.
+    settings_module.load()
+    synthesiser = Synthesiser()
     stack = LocalStack(folder, tie=not keep, report=display.say)
     worker = Worker(folder)
     keep_worker = keep or worker.is_kept()
@@ -72,7 +75,7 @@ def run(folder: Path, display: Display, *, keep: bool) -> Run:
             cleanup.callback(worker.end)
         display.say("the worker is starting; meanwhile the readings are spoken")
         with display.waiting("starting the worker"), worker.starting(settings, keep=keep_worker):
-            activities = make_activities(readings, worker.clips)
+            activities = make_activities(readings, synthesiser, worker.clips)
             reader = OutcomeReader(settings)
             cleanup.callback(reader.close)
         display.say(f"the worker consumes; its log: {worker.log}")
@@ -86,7 +89,9 @@ def run(folder: Path, display: Display, *, keep: bool) -> Run:
         timestamps = {position: reader.activity_timestamps[position] for position in published}
         rows = match(readings, timestamps, outcomes)
         failed = problems(rows)
-        if not keep_worker and not failed:
+        if failed:
+            display.say(f"the run has failed; the worker's log is left: {worker.log}")
+        elif not keep_worker:
             worker.clean()
     return Run(rows, failed, environment_of(settings), keep or was_up, worker if keep_worker else None)
 
@@ -105,8 +110,8 @@ def _bring_up(stack: LocalStack) -> Settings:
 
 
 def _take_down(stack: LocalStack, display: Display) -> None:
-    stack.down()
-    display.say("the stack is down")
+    if stack.down():
+        display.say("the stack is down")
 
 
 def prepare(settings: Settings, display: Display) -> None:

@@ -111,7 +111,9 @@ def test_a_run_that_finds_too_little_fails_and_leaves_the_workers_log(
     assert figures_of(run)["seeded_errors_found"] < 17
     assert "FAILED\n" in run.stderr
     assert "80% are needed" in run.stderr
-    assert (folder / NAME / "worker.log").stat().st_size > 0
+    log = folder / NAME / "worker.log"
+    assert f"the worker's log is left: {log}" in run.stderr
+    assert log.stat().st_size > 0
 
 
 def test_a_kept_worker_scores_the_tutorials_reading_is_replaced_by_the_next_run_and_ends_with_the_stack(

@@ -16,6 +16,7 @@ from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.scoring.spelling import split_words
 from streamproc.settings import Audio as AudioLimits
 from streamproc.training import corpus
+from streamproc.training.speech import Synthesiser
 
 READINGS = demo_readings()
 PHRASES = [phrase for reading in READINGS for phrase in reading.phrases]
@@ -23,7 +24,7 @@ PHRASES = [phrase for reading in READINGS for phrase in reading.phrases]
 
 @pytest.fixture(scope="module")
 def activities(tmp_path_factory: pytest.TempPathFactory) -> list[Activity]:
-    return make_activities(READINGS, tmp_path_factory.mktemp("clips"))
+    return make_activities(READINGS, Synthesiser(), tmp_path_factory.mktemp("clips"))
 
 
 def clips(activity: Activity) -> list[bytes]:
@@ -104,7 +105,7 @@ def test_activities_respect_the_limit_of_inline_audio(activities: list[Activity]
 
 
 def test_every_run_has_activity_ids_of_its_own(activities: list[Activity], tmp_path: Path) -> None:
-    again = make_activities(READINGS, tmp_path)
+    again = make_activities(READINGS, Synthesiser(), tmp_path)
     assert {activity.activity_id for activity in activities}.isdisjoint(activity.activity_id for activity in again)
 
 
