@@ -154,6 +154,14 @@ MOOD = {"name": "mood", "type": "string", "pii": "none", "doc": "How it felt."}
         ("reading.activity", lambda s: s["fields"].append(MOOD), ["cannot read what version 1", "cannot read what"]),
         ("reading.activity", lambda s: s["fields"].remove(field(s, "locale")), []),
         ("reading.activity", lambda s: field(s, "tenant_id").pop("aliases"), ["cannot read what version 1"]),
+        (
+            "reading.activity",
+            lambda s: field(s, "started_at").update(type="long"),
+            [
+                "cannot read what version 1 wrote (BACKWARD_TRANSITIVE): started_at: reader has long, writer has long (tim"
+            ]
+            + ["cannot read what version 2"],
+        ),
         ("reading.result", lambda s: s["fields"].append({**MOOD, "default": "calm"}), []),
         ("reading.result", lambda s: s["fields"].remove(field(s, "attempt")), []),
         (
