@@ -13,9 +13,8 @@ import random
 import time
 import uuid
 import weakref
-from collections import defaultdict, deque
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,27 +22,19 @@ from confluent_kafka import TopicPartition
 from faust.app.base import App
 from faust.streams import _current_event, current_event
 from faust.tables.manager import TableManager
-from faust.transport import base
 from faust.transport.consumer import Fetcher as FaustFetcher
 from faust.types import TP, EventT
 from mode import Service
 
 from streamproc.transport.admission import Admission
-from streamproc.transport.errors import HandlerFailed, OutcomeRefused, TransportError, Unsupported
+from streamproc.transport.cycle import Cycle
+from streamproc.transport.errors import HandlerFailed, OutcomeRefused, Unsupported
+from streamproc.transport.faust_consumer import FaustConsumer, InlineAcks
 from streamproc.transport.message import Delivery
 from streamproc.transport.offsets import Offsets
-from streamproc.transport.outcomes import Assignment, Entry, State, record_metadata
+from streamproc.transport.outcomes import Assignment, Entry, State
 from streamproc.transport.poller import Poller, Records
-from streamproc.transport.transaction import (
-    Aborted,
-    Committed,
-    Committer,
-    InDoubt,
-    PlainCommitter,
-    Refused,
-    Stopped,
-    TransactionalCommitter,
-)
+from streamproc.transport.transaction import Committer, PlainCommitter, TransactionalCommitter
 
 if TYPE_CHECKING:
     from streamproc.transport.driver import Transport
@@ -51,32 +42,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _MAX_BACKOFF_S = 60.0
-#: How long a refused generation waits for its successor before the next attempt.
-_GENERATION_S = 1.0
 #: A transaction gets this long when the deadline is over already.
 _LAST_TRY_S = 1.0
 #: Records handed over before the agents get a turn.
 _TURN = 100
-
-
-class _InlineAcks(defaultdict[TP, list[int]]):
-    """Where Faust's compiled streams leave acknowledgements of their own, without calling the consumer."""
-
-    def __init__(self, found: Callable[[TP, int], None]) -> None:
-        super().__init__(list)
-        self._found = found
-
-    def __getitem__(self, tp: TP) -> list[int]:
-        return _Reporter(partial(self._found, tp))
-
-
-class _Reporter(list[int]):
-    def __init__(self, found: Callable[[int], None]) -> None:
-        super().__init__()
-        self._found = found
-
-    def append(self, offset: int) -> None:
-        self._found(offset)
 
 
 class Fetcher(FaustFetcher):
@@ -90,7 +59,7 @@ class Fetcher(FaustFetcher):
         await super().on_stop()
 
 
-class Consumer(base.Consumer):
+class Consumer(FaustConsumer):
     """One member of the consumer group."""
 
     transport: Transport
@@ -100,21 +69,18 @@ class Consumer(base.Consumer):
         super().__init__(*args, **kwargs)
         self.settings = self.transport.settings
         self.ledger = self.transport.ledger
-        self._acked = _InlineAcks(self._acked_inline)
+        self._acked = InlineAcks(self._acked_inline)
         self._admission = Admission(by_key=self.settings.ordering == "key")
         self._inbox: deque[Callable[[], Awaitable[None]]] = deque()
         self._ready: deque[Entry] = deque()
         self._arrived = asyncio.Event()
-        self._commit_now = asyncio.Event()
-        self._committing = asyncio.Lock()
-        self._cycles: set[asyncio.Future[None]] = set()
+        self._tasks_of_refused: set[asyncio.Task[None]] = set()
         self._drained = False
         self._crashed_with: BaseException | None = None
         self._closing = False
         self._first_assignment = True
-        self._commit_thread = ThreadPoolExecutor(1, thread_name_prefix="rdkafka-commit")
-        self._committer: Committer
         self._poller: Poller
+        self._cycle: Cycle
         self._begun = False
 
     # -- life
@@ -137,13 +103,21 @@ class Consumer(base.Consumer):
             # but the predecessor's transaction then stays open until its timeout.
             name = settings.group_instance_id or uuid.uuid4().hex
             config = settings.producer(servers, f"{group}-{name}")
-            self._committer = TransactionalCommitter(config, offsets, lambda: self._closing)
+            committer: Committer = TransactionalCommitter(config, offsets, lambda: self._closing)
         else:
-            self._committer = PlainCommitter(
+            committer = PlainCommitter(
                 settings.producer(servers, None), self._commit_through_consumer, lambda: self._closing
             )
+        self._cycle = Cycle(
+            self.ledger,
+            committer,
+            settings.commit_interval,
+            lambda: self._poller.generation,
+            self._refused,
+            self.crash_soon,
+        )
         self._begun = True
-        await self._in_commit_thread(self._committer.open)
+        await self._cycle.open()
         self._poller.start()
 
     def _check(self) -> None:
@@ -182,8 +156,7 @@ class Consumer(base.Consumer):
         await self.drain()
         self._closing = True
         await asyncio.to_thread(self._poller.close, self.settings.drain_timeout + 5.0)
-        await self._in_commit_thread(self._committer.close)
-        self._commit_thread.shutdown(wait=False)
+        await self._cycle.close()
 
     def crash_soon(self, error: BaseException) -> None:
         """Stop the worker with this reason; what is finished is committed on the way down."""
@@ -220,7 +193,7 @@ class Consumer(base.Consumer):
         # One transaction may be under way that was formed before the last event finished, and one may be refused for
         # its generation: so until nothing finished is left.
         while any(self._has_finished(assignment) for assignment in assignments):
-            await self._commit_cycle(timeout=max(_LAST_TRY_S, deadline - time.monotonic()))
+            await self._cycle.once(timeout=max(_LAST_TRY_S, deadline - time.monotonic()))
             if time.monotonic() >= deadline:
                 return
             await asyncio.sleep(0.01)
@@ -317,7 +290,7 @@ class Consumer(base.Consumer):
             self._ready.append(successor)
             self._arrived.set()
         if self.ledger.finished >= self.settings.commit_every:
-            self._commit_now.set()
+            self._cycle.soon()
 
     def _acked_inline(self, tp: TP, offset: int) -> None:
         """A stream acknowledged by itself: an event that it skipped, or one of an agent that this driver cannot serve.
@@ -371,86 +344,22 @@ class Consumer(base.Consumer):
 
     @Service.task
     async def _commit_handler(self) -> None:
-        while not self.should_stop and not self._drained:
-            try:
-                async with asyncio.timeout(self.settings.commit_interval):
-                    await self._commit_now.wait()
-            except TimeoutError:
-                pass
-            self._commit_now.clear()
-            await self._commit_cycle()
+        await self._cycle.run(lambda: self.should_stop or self._drained)
 
-    async def _commit_cycle(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
-        """Form a transaction and carry it out, waiting at most ``timeout``.
-
-        Whoever waits may be cancelled, the transaction never: its verdict must be booked, or what it committed would
-        be committed again.
-        """
-        cycle = asyncio.ensure_future(self._transact())
-        self._cycles.add(cycle)
-        cycle.add_done_callback(self._cycles.discard)
-        await asyncio.wait({cycle}, timeout=timeout)
-
-    async def _transact(self) -> None:
-        async with self._committing:
-            generation = self._poller.generation  # before the spans: see Ledger.form
-            batch = self.ledger.form(generation)
-            if batch is None:
-                return
-            try:
-                verdict = await self._in_commit_thread(self._committer.commit, batch)
-            except (TransportError, Stopped) as error:
-                self.ledger.loose = batch.loose + self.ledger.loose
-                self.crash_soon(error)
-                return
-            match verdict:
-                case Committed():
-                    self.ledger.settle(batch)
-                    for loose in batch.loose:
-                        if not loose.sent.done():
-                            loose.sent.set_result(record_metadata(loose.outcome, -1))
-                    return
-                case InDoubt(committed):
-                    self.ledger.adopt(committed)
-                case Refused():
-                    self._refuse(verdict, isolated=batch.isolated)
-                case Aborted(reason, _):
-                    logger.info("Transaction aborted: %s", reason)
-            self.ledger.loose = [loose for loose in batch.loose if not loose.sent.done()] + self.ledger.loose
-            if isinstance(verdict, Aborted):
-                await asyncio.sleep(0.02)
-                await self._newer(generation if verdict.stale else None)
-
-    async def _newer(self, stale: bytes | None) -> None:
-        if stale is None:
+    def _refused(self, entry: Entry, error: OutcomeRefused) -> None:
+        handler = self.transport.on_refused
+        if handler is None or entry.replaced or not entry.events:
+            self.crash_soon(error)
             return
-        deadline = time.monotonic() + _GENERATION_S
-        while self._poller.generation == stale and time.monotonic() < deadline:  # noqa: ASYNC110 - another thread's
-            await asyncio.sleep(0.02)
-
-    def _refuse(self, refused: Refused, *, isolated: bool) -> None:
-        for loose in refused.loose:
-            if not loose.sent.done():
-                loose.sent.set_exception(OutcomeRefused(refused.reason, refused.topic, "a send outside any event"))
-        if len(refused.entries) > 1 or (refused.entries and not isolated):
-            # Brokers refuse whole batches: find the guilty one by committing them one at a time.
-            self.ledger.suspect(refused.entries)
-            self._commit_now.set()
-            return
-        for entry in refused.entries:
-            tp = entry.assignment.tp
-            error = OutcomeRefused(refused.reason, refused.topic, f"{tp.topic}[{tp.partition}]@{entry.offset}")
-            handler = self.transport.on_refused
-            if handler is None or entry.attempts or not entry.events:
-                self.crash_soon(error)
-                continue
-            self.ledger.reopen(entry)
-            entry.state = State.STARTED
-            event = entry.events[0]
-            context = contextvars.copy_context()
-            context.run(_current_event.set, weakref.ref(event))
-            task = self.loop.create_task(self._replace_outcome(handler, event, entry, error), context=context)
-            self._replacing = task
+        self.ledger.reopen(entry)
+        entry.replaced = True
+        entry.state = State.STARTED
+        event = entry.events[0]
+        context = contextvars.copy_context()
+        context.run(_current_event.set, weakref.ref(event))
+        task = self.loop.create_task(self._replace_outcome(handler, event, entry, error), context=context)
+        self._tasks_of_refused.add(task)
+        task.add_done_callback(self._tasks_of_refused.discard)
 
     async def _replace_outcome(self, handler: Any, event: EventT[Any], entry: Entry, error: OutcomeRefused) -> None:
         try:
@@ -465,10 +374,7 @@ class Consumer(base.Consumer):
     def _commit_through_consumer(self, offsets: list[TopicPartition]) -> None:
         self._poller.call(lambda consumer: consumer.commit(offsets=offsets, asynchronous=False)).result(60.0)
 
-    async def _in_commit_thread(self, function: Any, *args: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._commit_thread, function, *args)
-
-    # -- what Faust asks a consumer
+    # -- what Faust asks a consumer; the rest of it is in FaustConsumer
 
     async def subscribe(self, topics: Iterable[str]) -> None:
         """Join the group for these topics."""
@@ -480,77 +386,5 @@ class Consumer(base.Consumer):
 
     async def commit(self, topics: Any = None, start_new_transaction: bool = True) -> bool:
         """Commit what is finished, now."""
-        await self._commit_cycle()
+        await self._cycle.once()
         return True
-
-    async def wait_empty(self) -> None:
-        """Draining does this."""
-
-    async def _drain_messages(self, fetcher: Any) -> None:
-        """Delivery does not wait for the fetcher; flow control holds records back until Faust is ready."""
-        await fetcher._stopped.wait()
-
-    @Service.task
-    async def _commit_livelock_detector(self) -> None:
-        """Faust's detector looks at acknowledgements that this driver does not keep."""
-
-    async def perform_seek(self) -> None:
-        """Positions are resolved at assignment."""
-
-    async def seek_to_committed(self) -> Mapping[TP, int]:
-        """Positions are resolved at assignment."""
-        return {tp: assignment.span.committed.base for tp, assignment in self.ledger.assignments.items()}
-
-    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
-        """Not with this driver."""
-        raise Unsupported("rdkafka:// cannot seek: it would break exactly-once")
-
-    async def _seek(self, partition: TP, offset: int) -> None:
-        raise Unsupported("rdkafka:// cannot seek: it would break exactly-once")
-
-    async def position(self, tp: TP) -> int | None:
-        """The committed offset."""
-        assignment = self.ledger.assignments.get(tp)
-        return assignment.span.committed.base if assignment else None
-
-    def highwater(self, tp: TP) -> int:
-        """The end of the log as last seen, or 0."""
-        return 0
-
-    async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
-        """Only tables ask."""
-        raise Unsupported("rdkafka:// does not carry tables yet")
-
-    async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
-        """Only tables ask."""
-        raise Unsupported("rdkafka:// does not carry tables yet")
-
-    def topic_partitions(self, topic: str) -> int | None:
-        """How many partitions a topic has."""
-        return self.transport.topics.partitions(topic)
-
-    def key_partition(self, topic: str, key: bytes | None, partition: int | None = None) -> int | None:
-        """Where a record goes; None: the producer chooses."""
-        if partition is not None or key is None:
-            return partition
-        number: int = self.app.producer.key_partition(topic, key).partition
-        return number
-
-    async def create_topic(self, topic: str, partitions: int, replication: int, **kwargs: Any) -> None:
-        """Create a topic; one that exists is left as it is."""
-        await self.app.producer.create_topic(topic, partitions, replication, **kwargs)
-
-    def close(self) -> None:
-        """Stopping does this."""
-
-    async def _commit(self, offsets: Mapping[TP, int]) -> bool:
-        raise NotImplementedError
-
-    async def _getmany(self, active_partitions: Any, timeout: float) -> Any:  # noqa: ASYNC109
-        raise NotImplementedError
-
-    def _to_message(self, tp: TP, record: Any) -> Any:
-        raise NotImplementedError
-
-    def _new_topicpartition(self, topic: str, partition: int) -> TP:
-        return TP(topic, partition)

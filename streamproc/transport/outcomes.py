@@ -52,7 +52,18 @@ class State(Enum):
 class Entry:
     """One event in flight."""
 
-    __slots__ = ("assignment", "attempts", "events", "message", "offset", "outcomes", "record", "size", "state")
+    __slots__ = (
+        "assignment",
+        "attempts",
+        "events",
+        "message",
+        "offset",
+        "outcomes",
+        "record",
+        "replaced",
+        "size",
+        "state",
+    )
 
     def __init__(self, assignment: Assignment, offset: int, record: Any, size: int) -> None:
         self.assignment = assignment
@@ -62,6 +73,8 @@ class Entry:
         self.size = size
         self.state = State.WAITING
         self.attempts = 0
+        #: Its outcome was refused, and replaced by what on_refused sent.
+        self.replaced = False
         self.outcomes: list[Outcome] = []
         self.message: Any = None
         #: Faust's current_event() is a weak reference: the events live as long as their outcomes are open.

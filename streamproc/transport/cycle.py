@@ -1,0 +1,145 @@
+"""Forms transactions from what is finished, has them carried out, and books their verdicts. On the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from streamproc.transport.errors import OutcomeRefused, TransportError
+from streamproc.transport.outcomes import Batch, Entry, Ledger, record_metadata
+from streamproc.transport.transaction import Aborted, Committed, Committer, InDoubt, Refused, Stopped
+
+logger = logging.getLogger(__name__)
+
+#: How long a refused generation waits for its successor before the next attempt.
+_GENERATION_S = 1.0
+_PAUSE_S = 0.02
+
+
+class Cycle:
+    """One transaction at a time, again and again."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        committer: Committer,
+        interval: float,
+        generation: Callable[[], bytes | None],
+        refused: Callable[[Entry, OutcomeRefused], None],
+        crash: Callable[[BaseException], None],
+    ) -> None:
+        """``refused``: called for an event whose outcome the brokers will never take."""
+        self._ledger = ledger
+        self._committer = committer
+        self._interval = interval
+        self._generation = generation
+        self._refused = refused
+        self._crash = crash
+        self._soon = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self._running: set[asyncio.Future[None]] = set()
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="rdkafka-commit")
+
+    async def open(self) -> None:
+        """Make the producer ready.
+
+        Raises:
+            TransportError: the brokers refuse it.
+        """
+        await self._in_thread(self._committer.open)
+
+    async def close(self) -> None:
+        """Let the producer go."""
+        await self._in_thread(self._committer.close)
+        self._thread.shutdown(wait=False)
+
+    def soon(self) -> None:
+        """Do not wait for the interval's end."""
+        self._soon.set()
+
+    async def run(self, stopped: Callable[[], bool]) -> None:
+        """A transaction every interval, until stopped."""
+        while not stopped():
+            try:
+                async with asyncio.timeout(self._interval):
+                    await self._soon.wait()
+            except TimeoutError:
+                pass
+            self._soon.clear()
+            await self.once()
+
+    async def once(self, timeout: float | None = None) -> None:  # noqa: ASYNC109
+        """Form a transaction and carry it out, waiting at most ``timeout`` seconds.
+
+        Whoever waits may be cancelled, the transaction never: its verdict must be booked, or what it committed would
+        be committed again.
+        """
+        transaction = asyncio.ensure_future(self._transact())
+        self._running.add(transaction)
+        transaction.add_done_callback(self._running.discard)
+        await asyncio.wait({transaction}, timeout=timeout)
+
+    async def _transact(self) -> None:
+        async with self._turn:
+            generation = self._generation()  # before the spans: see Ledger.form
+            batch = self._ledger.form(generation)
+            if batch is None:
+                return
+            try:
+                verdict = await self._in_thread(self._committer.commit, batch)
+            except (TransportError, Stopped) as error:
+                self._crash(error)
+                return
+            except Exception as error:
+                # Nobody waits for this task's result: unbooked, it would be a worker that silently commits no more.
+                logger.exception("A transaction failed unexpectedly")
+                self._crash(error)
+                return
+            match verdict:
+                case Committed():
+                    self._ledger.settle(batch)
+                    for loose in batch.loose:
+                        if not loose.sent.done():
+                            loose.sent.set_result(record_metadata(loose.outcome, -1))
+                case InDoubt(committed):
+                    self._ledger.adopt(committed)
+                case Refused():
+                    self._refuse(verdict, isolated=batch.isolated)
+                case Aborted():
+                    logger.info("Transaction aborted: %s", verdict.reason)
+            self._keep_loose(batch)
+            if isinstance(verdict, Aborted):
+                await self._before_the_next(generation if verdict.stale else None)
+
+    def _keep_loose(self, batch: Batch) -> None:
+        self._ledger.loose = [loose for loose in batch.loose if not loose.sent.done()] + self._ledger.loose
+
+    async def _before_the_next(self, stale: bytes | None) -> None:
+        """Wait a little, and for a newer generation where this one was refused."""
+        await asyncio.sleep(_PAUSE_S)
+        deadline = time.monotonic() + _GENERATION_S
+        while stale is not None and self._generation() == stale:
+            if time.monotonic() > deadline:
+                return
+            await asyncio.sleep(_PAUSE_S)
+
+    def _refuse(self, refused: Refused, *, isolated: bool) -> None:
+        for loose in refused.loose:
+            if not loose.sent.done():
+                loose.sent.set_exception(OutcomeRefused(refused.reason, refused.topic, "a send outside any event"))
+        if refused.entries and not isolated:
+            # Brokers refuse whole batches: find the guilty one by committing the events one at a time.
+            self._ledger.suspect(refused.entries)
+            self.soon()
+            return
+        for entry in refused.entries:
+            tp = entry.assignment.tp
+            where = f"{tp.topic}[{tp.partition}]@{entry.offset}"
+            self._refused(entry, OutcomeRefused(refused.reason, refused.topic, where))
+
+    async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
