@@ -84,10 +84,10 @@ def register(contracts: tuple[str, ...], folder: Path | None, url: str | None, a
     Versions that are there already keep their ids, so that it is safe to run again. Nothing is registered that
     `streamproc schemas check` finds fault with.
     """
-    chosen = [_contract(name, folder) for name in contracts] or list(files.contracts(folder))
     found = checks.check(folder or files.schema_folder())
     if found:
         _report(found, as_json, "")
+    chosen = [_contract(name, folder) for name in contracts] or list(files.contracts(folder))
     settings = _settings(url)
     rows = _with_registry(settings, lambda registry: _register(registry, chosen, _topics(settings), folder))
     if as_json:
@@ -117,6 +117,7 @@ def release(folder: Path | None) -> None:
 @json_option
 def diff(contract: str, old: int, new: int, folder: Path | None, as_json: bool) -> None:
     """Show what changed from version OLD to version NEW of CONTRACT, field by field."""
+    _refuse_unsound(folder)
     by_version = {file.version: file for file in files.versions(_contract(contract, folder).name, folder)}
     for version in (old, new):
         if version not in by_version:
@@ -135,6 +136,7 @@ def diff(contract: str, old: int, new: int, folder: Path | None, as_json: bool) 
 @folder_option
 def history(contract: str, folder: Path | None) -> None:
     """Show the versions of CONTRACT, and what each changed."""
+    _refuse_unsound(folder)
     released = files.versions(_contract(contract, folder).name, folder)
     click.echo(f"version 1: {released[0].schema['doc']}")
     for older, newer in pairwise(released):
@@ -172,9 +174,10 @@ def docs(only_check: bool, path: Path) -> None:
 @folder_option
 def export(target: Path, folder: Path | None) -> None:
     """Write every schema into TARGET under its subject's name, for teams that generate code from Avro."""
+    _refuse_unsound(folder)
     topics = _topics(_settings(None))
     for contract in files.contracts(folder):
-        subject = files.subject(topics[contract.name])
+        subject = files.subject(topics.get(contract.name, contract.topic))
         (target / subject).mkdir(parents=True, exist_ok=True)
         for file in files.versions(contract.name, folder):
             path = target / subject / f"{file.version}.avsc"
@@ -221,6 +224,12 @@ def _report(found: list[Problem], as_json: bool, all_well: str) -> None:
         click.echo(all_well)
     if found:
         raise SystemExit(1)
+
+
+def _refuse_unsound(folder: Path | None) -> None:
+    found = lint_files(folder) if folder else []
+    if found:
+        _report(found, False, "")
 
 
 def _settings(url: str | None) -> Settings:

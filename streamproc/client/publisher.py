@@ -24,6 +24,7 @@ from streamproc.errors import ErrorCode, StreamprocError
 ACTIVITY_TOPIC = "reading.activity.v1"
 
 _POLL_SECONDS = 0.1
+_DELIVERY_MS = 60_000
 _FULL_QUEUE_WAIT = 0.01
 _TOO_LARGE = KafkaError.MSG_SIZE_TOO_LARGE
 
@@ -41,7 +42,7 @@ class ActivityPublisher:
     """Publishes activities in order of ``send``, each learner's to one partition.
 
     Use it as a context manager, ``with`` or ``async with``; one publisher serves all threads of a process. Records
-    are batched and sent by an idempotent producer: none is lost or doubled by its retries.
+    are batched and sent by an idempotent producer: none is lost or doubled by its retries, which end after a minute.
 
     Args:
         connection: where Kafka and the registry are.
@@ -128,6 +129,7 @@ class ActivityPublisher:
                 "enable.idempotence": True,
                 "compression.type": "zstd",
                 "linger.ms": 20,
+                "delivery.timeout.ms": _DELIVERY_MS,
                 "log_level": 0,
                 **self._connection.kafka,
             }

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
@@ -20,6 +23,10 @@ T = TypeVar("T")
 
 _BATCH = 500
 _POLL_SECONDS = 0.2
+_START_SECONDS = 10.0
+_REGISTRY_SECONDS = 60.0
+"""How long a new schema is waited for; well below max.poll.interval.ms."""
+_ASK_AGAIN_SECONDS = 1.0
 
 
 class _Subscriber(Generic[T]):
@@ -28,6 +35,9 @@ class _Subscriber(Generic[T]):
     A result counts as done when the loop asks for the next one; a group that comes back goes on after the last one
     that was done, and may see again what was under way when it crashed: a result's ``source`` identifies it. Results
     that any minor version wrote come as the newest type.
+
+    The iteration raises StreamprocError: KAFKA_UNAVAILABLE or TOPIC_MISSING at its start; SCHEMA_UNREADABLE where this
+    release is too old for a result; REGISTRY_UNAVAILABLE where a new schema has been waited for in vain.
     """
 
     def __init__(
@@ -50,38 +60,39 @@ class _Subscriber(Generic[T]):
         self._closed = True
 
     def __iter__(self) -> Iterator[T]:
-        consumer, registry = self._open()
-        decode = self._decode(registry)
-        try:
-            with asyncio.Runner() as runner:
-                try:
-                    while not self._closed:
-                        for message in consumer.consume(_BATCH, _POLL_SECONDS):
-                            yield runner.run(self._result_of(decode, message))
-                            _store(consumer, message)
-                            if self._closed:
-                                break
-                finally:
-                    runner.run(registry.close())
-        finally:
-            consumer.close()
+        with self._consumer() as consumer, asyncio.Runner() as runner:
+            self._subscribe(consumer)
+            registry = Registry(RegistryConnection.of(self._connection))
+            decode = self._decode(registry)
+            try:
+                while not self._closed:
+                    for message in consumer.consume(_BATCH, _POLL_SECONDS):
+                        yield runner.run(self._result_of(decode, message))
+                        _store(consumer, message)
+                        if self._closed:
+                            break
+            finally:
+                runner.run(registry.close())
 
     async def __aiter__(self) -> AsyncIterator[T]:
-        consumer, registry = self._open()
-        decode = self._decode(registry)
-        try:
-            while not self._closed:
-                for message in await asyncio.to_thread(consumer.consume, _BATCH, _POLL_SECONDS):
-                    yield await self._result_of(decode, message)
-                    _store(consumer, message)
-                    if self._closed:
-                        break
-        finally:
-            # Closing commits and leaves the group: a moment's blocking, but it happens even when cancelled.
-            consumer.close()
-            await registry.close()
+        # Leaving the executor waits for a poll that is under way: a consumer must not be closed during one.
+        with self._consumer() as consumer, ThreadPoolExecutor(1, "result-subscriber") as executor:
+            loop = asyncio.get_running_loop()
+            await loop.run_in_executor(executor, self._subscribe, consumer)
+            registry = Registry(RegistryConnection.of(self._connection))
+            decode = self._decode(registry)
+            try:
+                while not self._closed:
+                    for message in await loop.run_in_executor(executor, consumer.consume, _BATCH, _POLL_SECONDS):
+                        yield await self._result_of(decode, message)
+                        _store(consumer, message)
+                        if self._closed:
+                            break
+            finally:
+                await registry.close()
 
-    def _open(self) -> tuple[Consumer, Registry]:
+    @contextmanager
+    def _consumer(self) -> Iterator[Consumer]:
         consumer = Consumer(
             {
                 "bootstrap.servers": self._connection.bootstrap_servers,
@@ -94,16 +105,35 @@ class _Subscriber(Generic[T]):
                 **self._connection.kafka,
             }
         )
+        try:
+            yield consumer
+        finally:
+            # Commits what is done, and leaves the group.
+            consumer.close()
+
+    def _subscribe(self, consumer: Consumer) -> None:
+        try:
+            found = consumer.list_topics(self._topic, timeout=_START_SECONDS).topics[self._topic]
+        except KafkaException as error:
+            raise StreamprocError(
+                ErrorCode.KAFKA_UNAVAILABLE, f"{self._connection.bootstrap_servers}: {error.args[0].str()}"
+            ) from error
+        if found.error is not None:
+            raise StreamprocError(ErrorCode.TOPIC_MISSING, f"{self._topic}: {found.error.str()}")
         consumer.subscribe([self._topic])
-        return consumer, Registry(RegistryConnection.of(self._connection))
 
     async def _result_of(self, decode: Callable[[bytes | None], Any], message: Message) -> T:
         error = message.error()
         if error is not None:
-            unknown = error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART
-            code = ErrorCode.TOPIC_MISSING if unknown else ErrorCode.KAFKA_UNAVAILABLE
-            raise StreamprocError(code, f"{self._topic}: {error.str()}")
-        return self._cast(await decode(message.value()))
+            raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"{self._topic}: {error.str()}")
+        deadline = time.monotonic() + _REGISTRY_SECONDS
+        while True:
+            try:
+                return self._cast(await decode(message.value()))
+            except StreamprocError as failure:
+                if failure.code is not ErrorCode.REGISTRY_UNAVAILABLE or time.monotonic() > deadline:
+                    raise
+            await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
 
 def _store(consumer: Consumer, message: Message) -> None:

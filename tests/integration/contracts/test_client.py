@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 from opentelemetry.sdk.trace import TracerProvider
 
 from streamproc.client import Activity, ActivityPublisher, Connection, ResultSubscriber, ResultSubscriberV2
@@ -149,6 +150,52 @@ def test_a_publisher_does_not_register_its_schema(topics: Topics, connection: Co
     with pytest.raises(StreamprocError, match="schemas register") as caught, publisher:
         pass
     assert caught.value.code is ErrorCode.ACTIVITY_SCHEMA_MISSING
+
+
+UNREACHABLE = "127.0.0.1:9"
+
+
+def test_a_publisher_says_when_kafka_does_not_answer(registered: Topics, connection: Connection) -> None:
+    connection = dataclasses.replace(
+        connection, bootstrap_servers=UNREACHABLE, kafka={"delivery.timeout.ms": "500", "request.timeout.ms": "400"}
+    )
+    with ActivityPublisher(connection, source="/tests", topic=registered.activity) as publisher:
+        future = publisher.send(ACTIVITY)
+        with pytest.raises(StreamprocError, match=registered.activity) as caught:
+            future.result(30)
+    assert caught.value.code is ErrorCode.KAFKA_UNAVAILABLE
+
+
+def test_a_subscriber_says_what_is_missing(topics: Topics, connection: Connection) -> None:
+    with pytest.raises(StreamprocError, match=topics.result) as caught:
+        next(iter(ResultSubscriber(connection, "group", topics.result)))
+    assert caught.value.code is ErrorCode.TOPIC_MISSING
+    elsewhere = dataclasses.replace(connection, bootstrap_servers=UNREACHABLE)
+    with pytest.raises(StreamprocError, match=UNREACHABLE) as caught:
+        next(iter(ResultSubscriber(elsewhere, "group", topics.result)))
+    assert caught.value.code is ErrorCode.KAFKA_UNAVAILABLE
+
+
+@pytest.mark.usefixtures("kafka_topics")
+async def test_a_cancelled_subscriber_leaves_its_group(
+    registry: Registry, registered: Topics, connection: Connection
+) -> None:
+    await publish_results(registry, connection, registered, numbered(2))
+    seen = asyncio.Event()
+
+    async def follow() -> None:
+        async for result in ResultSubscriber(connection, registered.result, registered.result):
+            if result.activity_id == "activity-1":
+                seen.set()
+
+    task = asyncio.create_task(follow())
+    await asyncio.wait_for(seen.wait(), 30)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    admin = AdminClient({"bootstrap.servers": connection.bootstrap_servers})
+    described = await asyncio.to_thread(admin.describe_consumer_groups([registered.result])[registered.result].result)
+    assert described.members == []
 
 
 @pytest.mark.usefixtures("kafka_topics")
