@@ -3,6 +3,10 @@
 The greedy decode aligned with the reference finds most misread words, but every second word that it suspects was read
 well: the recogniser errs too. A suspect word is therefore weighed by its CTC margin: log P(audio | what was heard)
 minus log P(audio | the reference), over the stretch of audio around the word. Only a clear margin makes it wrong.
+
+The margin asks whether the reference *could* have been spoken, so it needs evidence that something was: in silence
+and in noise every short word could. A phrase of which hardly anything was heard, and a word of which nothing was, get
+no benefit of the doubt.
 """
 
 from __future__ import annotations
@@ -22,6 +26,13 @@ from streamproc.scoring.words import HeardWord, hear_words
 CONTEXT_PHONEMES = 6
 """Heard phonemes on either side of a suspect word that are weighed with it: what surrounds a word is heard as it was,
 so that one misread word does not weigh on its neighbours, and the cost of a word does not grow with the phrase."""
+
+BENEFIT_OF_DOUBT = 1 / 3
+"""Share of a phrase's phonemes that must be heard as expected before any suspect word in it can count as correct.
+Of readings, even at 8 kHz or in noise, nearly all reach it; of silence and noise read against a text, none or few."""
+
+LONGEST_UNHEARD = 1
+"""A word of this many phonemes ("a") can be correct though the greedy decode has nothing for it."""
 
 _OPERATIONS = {
     MATCH: Operation.MATCH,
@@ -51,29 +62,41 @@ def score_phrase(
         One result a word, in order, with an INSERTED one wherever extra speech was heard.
     """
     tokens = greedy_decode(log_probs)
+    heard_words = hear_words(words, bytes(token.code for token in tokens), aligner)
+    doubtful = _share_heard(heard_words) < BENEFIT_OF_DOUBT
     results: list[WordResult] = []
     # Omitted words in a row have the same place in the audio: they are weighed together, or a silent clip of a long
     # text would be gone through once for every word.
-    for _, run in groupby(
-        hear_words(words, bytes(token.code for token in tokens), aligner), key=lambda word: (word.start, word.end)
-    ):
-        heard_words = list(run)
-        margins = iter(ctc_margins([word for word in heard_words if _is_weighed(word)], tokens, log_probs))
-        for word in heard_words:
+    for _, run in groupby(heard_words, key=lambda word: (word.start, word.end)):
+        same_place = list(run)
+        margins = iter(ctc_margins([word for word in same_place if _is_weighed(word)], tokens, log_probs))
+        for word in same_place:
             excess = next(margins) - margin if _is_weighed(word) else 0.0
-            result = _judge(word, tokens[word.start : word.end], excess)
+            benefit = not doubtful and not _is_unheard(word)
+            result = _judge(word, tokens[word.start : word.end], excess, benefit)
             if result is not None:
                 results.append(result)
     return results
+
+
+def _share_heard(words: Sequence[HeardWord]) -> float:
+    """The share of the phrase's reference phonemes that were heard as expected, or as an accepted variant."""
+    expected = sum(len(word.reference) for word in words)
+    heard = sum(op == MATCH or op in _ACCEPTED for word in words for op in word.ops)
+    return heard / expected if expected else 0.0
+
+
+def _is_unheard(word: HeardWord) -> bool:
+    return word.start == word.end and len(word.reference) > LONGEST_UNHEARD
 
 
 def _is_weighed(word: HeardWord) -> bool:
     return word.suspect and (word.expected is None or bool(word.reference))
 
 
-def _judge(word: HeardWord, heard: Sequence[Token], excess: float) -> WordResult | None:
+def _judge(word: HeardWord, heard: Sequence[Token], excess: float, benefit: bool) -> WordResult | None:
     """The verdict on one heard word, of a suspect by what its margin exceeds the limit; None for extra speech that
-    the audio does not bear out.
+    the audio does not bear out. ``benefit``: the margin may make a suspect word correct.
     """
     if word.expected is not None and not word.reference:
         return _result(word, heard, Verdict.UNKNOWN, 0.0, ErrorCode.REFERENCE_MISSING.name)
@@ -84,7 +107,7 @@ def _judge(word: HeardWord, heard: Sequence[Token], excess: float) -> WordResult
     certainty = 1.0 / (1.0 + math.exp(-min(abs(excess), 50.0)))
     if word.expected is None:
         return _result(word, heard, Verdict.INSERTED, certainty) if excess > 0 else None
-    if excess <= 0:
+    if excess <= 0 and benefit:
         return _result(word, heard, Verdict.CORRECT, certainty)
     return _result(word, heard, Verdict.MISPRONOUNCED if heard else Verdict.OMITTED, certainty)
 

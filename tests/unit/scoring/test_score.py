@@ -134,6 +134,19 @@ def test_a_mistake_does_not_weigh_on_the_neighbours() -> None:
     assert [verdict for _, verdict in verdicts(found)] == [CORRECT, MISPRONOUNCED, CORRECT]
 
 
+def test_words_that_run_into_each_other_are_weighed_with_their_neighbours() -> None:
+    # "see eat" shares one long IY, with a dip that the decode does not hear.
+    dip = audio(Sound("IY", doubt="-", doubts=0.4))[:1]
+    log_probs = np.concatenate([audio("S"), audio("IY")[:2], dip, audio("IY", "T")])
+    assert [token.code for token in greedy_decode(log_probs)] == list(lexicon.encode(["S", "IY", "T"]))
+    expected = [
+        ReferenceWord("see", (lexicon.encode(["S", "IY"]),)),
+        ReferenceWord("eat", (lexicon.encode(["IY", "T"]),)),
+    ]
+    found = score_phrase(log_probs, expected, ALIGNER, MARGIN)
+    assert verdicts(found) == [("see", CORRECT), ("eat", CORRECT)]
+
+
 def test_a_word_that_nobody_can_say_is_not_judged() -> None:
     found = score("the 猫 cat", "DH", "AX", "N", "EH", "K", "OW", "K", "AE", "T")
     assert verdicts(found) == [("the", CORRECT), ("猫", Verdict.UNKNOWN), ("cat", CORRECT)]
