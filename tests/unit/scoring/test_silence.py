@@ -30,7 +30,7 @@ def verdicts_on(recogniser: Recogniser, audio: Floats) -> list[Verdict]:
     words = [ReferenceWord(word, pronunciations(word)) for word in TEXT]
     log_probs = log_softmax(recogniser.logits([audio])[0])
     results = score_phrase(log_probs, words, create_aligner(), Scoring().margin)
-    verdicts = [result.verdict for result in results if result.verdict is not Verdict.INSERTED]
+    verdicts: list[Verdict] = [result.verdict for result in results if result.verdict is not Verdict.INSERTED]
     assert len(verdicts) == len(TEXT)
     return verdicts
 
