@@ -161,7 +161,7 @@ class Web(Section):
     host: str = "127.0.0.1"
     """Address to listen on."""
     port: int = Field(default=6066, ge=0, le=65535)
-    """Port to listen on; 0 takes a free one."""
+    """Port to listen on; 0 takes a free one, which the log tells."""
 
 
 class Log(Section):

@@ -7,9 +7,12 @@ import socket
 import sys
 
 import click
+import structlog
 
 from streamproc import settings
 from streamproc.errors import ErrorCode, StreamprocError
+
+log = structlog.get_logger(__name__)
 
 
 @click.command()
@@ -29,22 +32,30 @@ def command() -> None:
     logs.configure(tree.log)
     metrics.configure()
     try:
-        _check_port(tree.web)
+        web = _with_port(tree.web)
         asyncio.run(check_dependencies(tree))
     except StreamprocError as error:
         click.secho(f"streamproc: {error.code.name}", fg="red", bold=True, err=True)
-        click.echo(f"  {error.message}", err=True)
+        for line in error.message.splitlines():
+            click.echo(f"  {line}", err=True)
         sys.exit(2)
 
     import faust
 
-    worker = faust.Worker(WorkerApp(tree), override_logging=False, redirect_stdouts=False, quiet=True)
+    log.info("pages", address=f"http://{web.host}:{web.port}", live="/health/live", ready="/health/ready")
+    app = WorkerApp(tree.model_copy(update={"web": web}))
+    worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     # Faust moves the terminal's cursor for its progress display, even where there is no terminal.
     worker.spinner = None
     worker.execute_from_commandline()
 
 
-def _check_port(web: settings.Web) -> None:
+def _with_port(web: settings.Web) -> settings.Web:
+    """The same, with a free port in place of 0.
+
+    Raises:
+        StreamprocError: SETTINGS_INVALID, where nothing can listen there.
+    """
     with socket.socket(socket.AF_INET6 if ":" in web.host else socket.AF_INET) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -54,3 +65,4 @@ def _check_port(web: settings.Web) -> None:
                 ErrorCode.SETTINGS_INVALID,
                 f"STREAMPROC_WEB__HOST, STREAMPROC_WEB__PORT: cannot listen on {web.host}:{web.port}: {error.strerror}",
             ) from None
+        return web.model_copy(update={"port": probe.getsockname()[1]})

@@ -135,6 +135,12 @@ async def test_object_names_do_not_climb(name: str) -> None:
     assert await code_of(fetcher, behind(f"s3://bucket/clips/{name}")) is ErrorCode.AUDIO_URI_REFUSED
 
 
+async def test_a_bucket_prefix_ends_at_a_slash_whether_it_is_written_or_not() -> None:
+    fetcher = ClipFetcher(("memory:///clips",), LIMIT)
+    assert await code_of(fetcher, behind("memory:///clips-of-others/a.wav")) is ErrorCode.AUDIO_URI_REFUSED
+    assert await code_of(fetcher, behind("memory:///clips/a.wav")) is ErrorCode.AUDIO_NOT_FOUND
+
+
 async def test_objects_of_a_store() -> None:
     fetcher = ClipFetcher(("memory:///clips/",), LIMIT)
     assert await code_of(fetcher, behind("memory:///clips/nothing.wav")) is ErrorCode.AUDIO_NOT_FOUND
