@@ -10,8 +10,21 @@ from faust import Stream
 from faust.types import EventT
 
 
-async def each(stream: Stream[Any], handler: Callable[[EventT[Any]], Awaitable[None]], *, concurrency: int) -> None:
+async def _at_once() -> None:
+    """Nothing to wait for."""
+
+
+async def each(
+    stream: Stream[Any],
+    handler: Callable[[EventT[Any]], Awaitable[None]],
+    *,
+    concurrency: int,
+    opened: Callable[[], Awaitable[None]] = _at_once,
+) -> None:
     """Run ``handler(event)`` as a task for every event of the stream, at most ``concurrency`` at once.
+
+    ``opened`` is awaited before an event is taken: while it does not return, the events that are under way go on, and
+    the worker can stop without waiting for any other.
 
     What the handler sends is bound to its event; when it returns, the event is acknowledged. When it raises, its
     sends are discarded and the transport's ``on_raise`` decides. Cancelling this coroutine cancels the tasks: their
@@ -39,6 +52,7 @@ async def each(stream: Stream[Any], handler: Callable[[EventT[Any]], Awaitable[N
         free.release()
 
     try:
+        await opened()
         await free.acquire()
         async for event in stream.noack().events():
             # The task copies this context, in which Faust has just made the event the current one.
@@ -46,6 +60,7 @@ async def each(stream: Stream[Any], handler: Callable[[EventT[Any]], Awaitable[N
             tasks.add(task)
             task.add_done_callback(done)
             await free.acquire()
+            await opened()
     finally:
         for task in tasks:
             task.cancel()

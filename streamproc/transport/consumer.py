@@ -42,6 +42,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _MAX_BACKOFF_S = 60.0
+#: The last part of a drain's deadline is for committing what is finished, even if something else never finishes.
+_COMMIT_RESERVE_S = 1.0
 #: A transaction gets this long when the deadline is over already.
 _LAST_TRY_S = 1.0
 #: Records handed over before the agents get a turn.
@@ -146,6 +148,8 @@ class Consumer(FaustConsumer):
         assignments = list(self.ledger.assignments.values())
         deadline = time.monotonic() + (0.0 if self._crashed_with else self.settings.stop_timeout)
         await self.revoked(assignments, deadline)
+        if self.ledger.loose:
+            await self._cycle.once(timeout=max(_LAST_TRY_S, deadline - time.monotonic()))
         for assignment in assignments:
             self.ledger.drop(assignment)
 
@@ -187,8 +191,9 @@ class Consumer(FaustConsumer):
         """Let started events finish and commit them, until the deadline; what is not started is given up."""
         for assignment in assignments:
             assignment.draining = True
+        work_until = deadline - min(_COMMIT_RESERVE_S, (deadline - time.monotonic()) / 4)
         # Looked at a few times in a rebalance, rather than signalled by every acknowledgement.
-        while any(a.in_progress() for a in assignments) and time.monotonic() < deadline:  # noqa: ASYNC110
+        while any(a.in_progress() for a in assignments) and time.monotonic() < work_until:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
         # One transaction may be under way that was formed before the last event finished, and one may be refused for
         # its generation: so until nothing finished is left.
@@ -231,7 +236,9 @@ class Consumer(FaustConsumer):
 
     async def _admit(self, records: Records) -> None:
         for assignment, record, size in records:
-            if assignment.alive and not assignment.draining:
+            if record.error() is not None:
+                assignment.span.reach(record.offset() or 0)
+            elif assignment.alive and not assignment.draining:
                 entry = self._admission.admit(assignment, record, size)
                 if entry is not None:
                     self._ready.append(entry)

@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 _EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _RETRY_S = 0.1
-_REQUEST_S = 10.0
+_REQUEST_S = 5.0
 _REFUSALS = frozenset(
     {
         KafkaError.GROUP_AUTHORIZATION_FAILED,
@@ -56,6 +56,7 @@ class Offsets:
     def __init__(
         self, config: dict[str, Any], group: str, reset: str, out_of_range: str, stopped: Callable[[], bool]
     ) -> None:
+        self._config = config
         self._admin = AdminClient(config)
         self._group = group
         self._reset = reset
@@ -125,10 +126,7 @@ class Offsets:
                     yield tp, found.offset, found.metadata
                 else:
                     waiting.append(tp)
-                    if found.error.code() != KafkaError.UNSTABLE_OFFSET_COMMIT:
-                        self._retry(found.error, f"the group's offset of {tp.topic}[{tp.partition}]")
-            if waiting:
-                time.sleep(_RETRY_S)
+                    self._retry(found.error, f"the group's offset of {tp.topic}[{tp.partition}]")
 
     def _list(self, tp: TP, spec: OffsetSpec, isolation: IsolationLevel) -> int:
         while not self._stopped():
@@ -146,3 +144,6 @@ class Offsets:
             raise TransportError(f"Kafka does not let the group {self._group!r} read {what}: {error.str()}")
         logger.warning("Reading %s: %s; trying again", what, error.name())
         time.sleep(_RETRY_S)
+        if error.code() != KafkaError.UNSTABLE_OFFSET_COMMIT:
+            # An admin client that has lived through its broker's death may time out on every later request.
+            self._admin = AdminClient(self._config)

@@ -31,6 +31,7 @@ _POLL_S = 0.05
 _BATCH = 500
 _REJOIN_S = 0.5
 
+#: Partition, record (or the news that its end is reached) and its size in bytes.
 Records = list[tuple[Assignment, Message, int]]
 
 
@@ -88,7 +89,8 @@ class Poller:
         #: Events that may be taken in before the bound is reached.
         self._room = settings.max_in_flight
         self._stop = threading.Event()
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="rdkafka-offsets")
+        # Several, so that one partition's wait for a dead worker's transaction does not hold back a later assignment.
+        self._reader = ThreadPoolExecutor(4, thread_name_prefix="rdkafka-offsets")
         self._thread = threading.Thread(target=self._run, name="rdkafka-poll", daemon=True)
 
     def start(self) -> None:
@@ -160,11 +162,14 @@ class Poller:
         more = consumer.consume(min(_BATCH, self._room), 0) if self._room else []
         for message in (first, *more):
             error = message.error()
-            if error is not None:
-                self._judge(error, message)
-                continue
             assignment = self._assignments.get((message.topic(), message.partition()))  # type: ignore[call-overload]
-            if assignment is not None:
+            if error is not None:
+                if error.code() == KafkaError._PARTITION_EOF:
+                    if assignment is not None:
+                        records.append((assignment, message, 0))
+                else:
+                    self._judge(error, message)
+            elif assignment is not None:
                 size = len(message) + len(message.key() or b"")
                 assignment.received_events += 1
                 assignment.received_bytes += size

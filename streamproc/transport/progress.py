@@ -231,6 +231,17 @@ class Span:
         self._open[offset] = None
         return True
 
+    def reach(self, offset: int) -> None:
+        """The reader stands here, at the log's end: every record below was delivered, what is left are markers.
+
+        A group that has done everything is committed at the end itself, so that its lag is 0.
+        """
+        if offset > self._delivered:
+            self._delivered = offset
+            while self._awaited and self._awaited[0] < offset:
+                self._awaited.popleft()
+            self._news = self._news or not self._open
+
     def finish(self, offset: int) -> None:
         """The work on a delivered record is finished."""
         if offset in self._open:

@@ -22,6 +22,7 @@ _OURS = frozenset(
         "enable.auto.offset.store",
         "auto.offset.reset",
         "enable.idempotence",
+        "enable.partition.eof",
         "transactional.id",
         "transaction.timeout.ms",
         "partitioner",
@@ -116,6 +117,7 @@ class TransportSettings(BaseModel):
             "enable.auto.offset.store": False,
             # Positions are resolved at assignment; one that leaves the log later must be an error, never a jump.
             "auto.offset.reset": "error",
+            "enable.partition.eof": True,
             "max.poll.interval.ms": round(self.max_poll_interval * 1000),
         }
         config.setdefault("queued.max.messages.kbytes", max(1024, self.max_in_flight_bytes // 2048))

@@ -234,3 +234,21 @@ def test_one_record_can_be_committed_alone(only: int) -> None:
     assert offer is not None
     assert offer.finished == (only,)
     assert [offset for offset in range(10) if offer.progress.is_done(offset)] == [only]
+
+
+def test_at_the_logs_end_the_markers_behind_the_last_record_are_committed_too() -> None:
+    span = Span(Progress.at(0))
+    span.deliver(0)
+    span.reach(5)
+    assert span.offer() is None  # offset 0 is not finished
+    span.finish(0)
+    offer = span.offer()
+    assert offer is not None
+    assert offer.progress == Progress.at(5)
+    span.settle(offer)
+    span.reach(5)
+    assert span.offer() is None
+    span.reach(7)
+    more = span.offer()
+    assert more is not None
+    assert (more.finished, more.progress) == ((), Progress.at(7))
