@@ -172,6 +172,14 @@ def test_a_reference_prepared_with_other_costs_is_refused() -> None:
         Aligner(MODELS["lanes"]).distance(prepared, b"\x01")
 
 
+def test_the_largest_costs_give_up_too() -> None:
+    aligner = Aligner(CostModel(cases.SYMBOLS, insertion=10_000, deletion=10_000))
+    assert aligner.distance(b"\x01" * 8, b"") == 80_000
+    assert aligner.distance(b"\x01" * 8, b"", cutoff=0) is None
+    assert aligner.distance(b"\x01" * 8, b"\x02", cutoff=79_999) is None
+    assert aligner.distance(b"\x01" * 8, b"\x02", cutoff=10**30) == 80_000
+
+
 def test_a_negative_cutoff_is_refused() -> None:
     with pytest.raises(AlignerError, match="cutoff -1"):
         Aligner(MODELS["unit"]).distance(b"\x01", b"\x02", cutoff=-1)

@@ -14,7 +14,7 @@ from .bytescan import all_below, common_head, common_tail
 from .costs import CostModel
 from .errors import AlignerError
 from .lanes import fill_lanes, write_lanes
-from .strips import align_strips, unit_distance
+from .strips import NEVER, align_strips, unit_distance
 from .unit import WORD, align_word, fresh_row, mark_matches, matched, unmark_matches
 from .workspace import Workspace, zeros
 
@@ -192,7 +192,12 @@ class Aligner:
             ceiling = cutoff
         work = self._take()
         if costs.unit > 0:
-            cost = unit_distance(work, costs, rows, hyp, head, tail, ceiling // i64(costs.unit)) * i64(costs.unit)
+            unit: i64 = costs.unit
+            cost = unit_distance(work, costs, rows, hyp, head, tail, ceiling // unit)
+            if cost == NEVER:
+                cost = FAR
+            else:
+                cost *= unit
         else:
             cost = weighted_distance(work, costs, rows, hyp, head, tail, ceiling)
         if n < KEPT_COLUMNS and m < KEPT_COLUMNS:

@@ -5,7 +5,9 @@ Operations turn the expected sequence (``ref``) into the heard one (``hyp``), fr
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, cast
+
+from mypy_extensions import i64
 
 from .errors import AlignerError
 
@@ -38,7 +40,7 @@ OP_NAMES: Final = (
 _SIDE: Final = 64
 """Positions below this share their step objects: most phrases are shorter, and a tuple costs more than an alignment."""
 
-_shared: Final[list[tuple[int, int, int] | None]] = [None] * (len(OP_NAMES) * _SIDE * _SIDE)
+_shared: Final[list[object]] = [None] * (len(OP_NAMES) * _SIDE * _SIDE)
 
 
 def expand(ops: bytes) -> list[tuple[int, int, int]]:
@@ -47,26 +49,31 @@ def expand(ops: bytes) -> list[tuple[int, int, int]]:
     Where an operation does not consume a side, that side's index is where its next symbol would be: ``i`` of an
     insertion is the ref symbol before which something was inserted. Raises AlignerError on a byte that is no operation.
     """
-    steps: list[tuple[int, int, int]] = []
-    i = 0
-    j = 0
-    for op in ops:
-        if op > 6:
-            raise AlignerError(f"operation {len(steps)} is {op}: operations are 0 to 6")
+    # The list is one of objects: a list of tuples would take every tuple apart and make it anew.
+    steps: list[object] = []
+    shared = _shared
+    i: i64 = 0
+    j: i64 = 0
+    at: i64 = 0
+    while at < len(ops):
+        op = i64(ops[at])
+        if op > ACCEPTED_DELETE:
+            raise AlignerError(f"operation {at} is {op}: operations are 0 to {ACCEPTED_DELETE}")
         if i < _SIDE and j < _SIDE:
             key = (op * _SIDE + i) * _SIDE + j
-            step = _shared[key]
+            step = shared[key]
             if step is None:
-                step = (op, i, j)
-                _shared[key] = step
+                step = (int(op), int(i), int(j))
+                shared[key] = step
             steps.append(step)
         else:
-            steps.append((op, i, j))
-        if op != INSERT and op != ACCEPTED_INSERT:
+            steps.append((int(op), int(i), int(j)))
+        if op not in (INSERT, ACCEPTED_INSERT):
             i += 1
-        if op != DELETE and op != ACCEPTED_DELETE:
+        if op not in (DELETE, ACCEPTED_DELETE):
             j += 1
-    return steps
+        at += 1
+    return cast("list[tuple[int, int, int]]", steps)
 
 
 def lengths(ops: bytes) -> tuple[int, int]:

@@ -109,6 +109,7 @@ def fill_strips(
     if keep_path:
         step = 1
     left_out: i64 = NEVER
+    sure: i64 = 0
     base: i64 = 0
     low: i64 = 0
     high: i64 = 0
@@ -134,7 +135,9 @@ def fill_strips(
         next_low = low
         place = base
         up = full
-        down: i64 = 0
+        keep: i64 = -1
+        left_cap = limit - bottom - delta + low
+        right_cap = limit + bottom + delta - low
         t = low
         while t < n:
             t += 1
@@ -143,25 +146,29 @@ def fill_strips(
                 inward = carry[t]
             falls = inward >> 1
             equal = matches[masks + i64(hyp[end - t])] | falls
-            zero = (((equal & up) + up) ^ up) | equal | down
-            right = down | (full & ~(zero | up))
+            total = (equal & up) + up
+            either = equal | (full & ~keep)
+            right_keep = (total | up | either) & keep
+            zero = (total ^ up) | either
             left = up & zero
-            rises = (right >> top_bit) & 1
+            rises = 1 - ((right_keep >> top_bit) & 1)
             drops = (left >> top_bit) & 1
             carry[t] = rises + drops + drops
             score += rises - drops
-            right = (right << 1) | (inward & 1)
-            up = ((left << 1) | falls | ~(zero | right)) & full
-            down = right & zero & full
+            right_keep = (right_keep << 1) | (1 - (inward & 1))
+            up = ((left << 1) | falls | (~zero & right_keep)) & full
+            keep = right_keep | ~zero
             diagonal[place] = zero
             vertical[place] = up
             place += step
             if score < best:
                 best = score
-            if score + bottom - t + delta > limit:
+            left_cap += 1
+            right_cap -= 1
+            if score > left_cap:
                 next_low = t
                 at_next = score
-            elif score + t - bottom - delta > limit:
+            elif score > right_cap:
                 break
         work.strip_high[strip] = t
         if t < n and score + t - bottom - delta < left_out:
@@ -176,22 +183,33 @@ def fill_strips(
         low = next_low
         at_low = at_next
         base = place
-        if guess:
-            limit = _guess(best, bottom, m, skew)
         strip += 1
+        if guess:
+            expected = best + best * (m - bottom) // bottom
+            limit = _with_margin(expected, best, skew)
+            if limit < sure:
+                limit = sure
+            elif expected >= left_out:
+                # More errors than the first strips promised, and too much was left out for them: begin anew, wider.
+                sure = limit
+                left_out = NEVER
+                base = 0
+                low = 0
+                high = 0
+                at_low = 0
+                strip = 0
     work.left_out = left_out
     if strip < last or t < n:
         return NEVER
     return score
 
 
-def _guess(best: i64, done: i64, m: i64, skew: i64) -> i64:
-    """What the whole distance will hardly exceed, after ``done`` of m symbols at a cost of ``best``."""
-    rest = (best * (m - done)) // done
+def _with_margin(expected: i64, seen: i64, skew: i64) -> i64:
+    """What the whole distance will hardly exceed, when ``expected`` follows from the ``seen`` errors so far."""
     root: i64 = 1
-    while root * root < best + 1:
+    while root * root <= seen:
         root += 1
-    return best + rest + (rest // root) + root * 3 + skew // 4 + 4
+    return expected + (expected - seen) * 8 // (root * 5) + root * 2 + skew // 4 + 2
 
 
 def mark_strips(work: Workspace, costs: CostModel, rows: bytes, start: i64, end: i64) -> None:

@@ -1,0 +1,116 @@
+"""Fuzz the aligner: ``python tests/fuzz.py -len_control=0 -max_total_time=600`` (needs atheris; run in ``aligner_mypyc``).
+
+Every input becomes a cost model and two sequences, or the text of a file of mispronunciations. Alignments must replay
+to what was heard, cost what ``distance`` says and be the textbook's; nothing but AlignerError may be raised. With
+``PYTHONPATH=src`` atheris sees the branches of the sources; without, it shakes the compiled package.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+atheris: Any = importlib.import_module("atheris")
+with atheris.instrument_imports(include=["aligner_mypyc", "tests"]):
+    import aligner_mypyc
+    from aligner_mypyc import Accepted, Aligner, AlignerError, CostModel, Inventory, lengths, project
+    from aligner_mypyc.mispronunciations import load_mispronunciations
+    from tests import oracle
+    from tests.test_aligner import replayed
+
+FOLDER = Path(tempfile.mkdtemp(prefix="fuzz-aligner-"))
+
+
+@atheris.instrument_func
+def model(data: Any) -> CostModel:
+    size = data.ConsumeIntInRange(1, 64)
+    inventory = Inventory([f"s{number}" for number in range(size)])
+    most = data.PickValueInList([1, 100, 127, 300, 10_000])
+    if data.ConsumeBool():
+        return CostModel(inventory, insertion=most, deletion=most)
+    seed = data.ConsumeIntInRange(1, 1 << 30)
+    matrix = [[0 if e == h else (seed * (e + 1) * (h + 7) >> 5) % (most + 1) for h in range(size)] for e in range(size)]
+    insertion: int | list[int] = data.ConsumeIntInRange(1, most)
+    if data.ConsumeBool():
+        insertion = [1 + (seed * (code + 3) >> 3) % most for code in range(size)]
+    accepted = []
+    if size > 3 and data.ConsumeBool():
+        accepted = [
+            Accepted("s0", "s1", data.ConsumeIntInRange(0, most), "exchange"),
+            Accepted("s2", "", data.ConsumeIntInRange(0, most), "drop", unless_before=("s1", "s3")),
+            Accepted("", "s3", data.ConsumeIntInRange(0, most), "add"),
+        ]
+    return CostModel(inventory, matrix, insertion, data.ConsumeIntInRange(1, most), accepted)
+
+
+@atheris.instrument_func
+def sequence(data: Any, like: bytes | None = None) -> bytes:
+    if like is not None and data.ConsumeBool():
+        made = bytearray(like)
+        for _ in range(data.ConsumeIntInRange(0, 20)):
+            place = data.ConsumeIntInRange(0, len(made))
+            made[place : place + data.ConsumeIntInRange(0, 3)] = data.ConsumeBytes(data.ConsumeIntInRange(0, 3))
+        return bytes(made)
+    return bytes(data.ConsumeBytes(data.ConsumeIntInRange(0, 200)) * data.ConsumeIntInRange(1, 4))
+
+
+@atheris.instrument_func
+def check_alignment(data: Any) -> None:
+    costs = model(data)
+    size = len(costs.inventory)
+    aligner = Aligner(costs)
+    ref = sequence(data)
+    if data.ConsumeIntInRange(0, 9):
+        ref = bytes(code % size for code in ref)
+    hyp = sequence(data, ref)
+    if data.ConsumeIntInRange(0, 9):
+        hyp = bytes(code % size for code in hyp)
+    try:
+        ops = aligner.align(ref, hyp)
+    except AlignerError:
+        assert max(ref + hyp) >= size
+        return
+    assert max(ref + hyp, default=0) < size
+    assert replayed(ref, hyp, ops) == hyp
+    assert lengths(ops) == (len(ref), len(hyp))
+    assert aligner.align(aligner.prepare(ref), hyp) == ops
+    cost = costs.cost(ref, hyp, ops)
+    assert aligner.distance(ref, hyp) == cost
+    cutoff = data.ConsumeIntInRange(0, 2 * cost + 1)
+    assert aligner.distance(ref, hyp, cutoff=cutoff) == (cost if cost <= cutoff else None)
+    half = len(ref) // 2
+    assert sum(len(word.ops) for word in project(ops, [(0, half), (half, len(ref))])) == len(ops)
+    if len(ref) * len(hyp) < 3000:
+        assert oracle.align(costs, ref, hyp) == (cost, ops)
+
+
+@atheris.instrument_func
+def check_file(data: Any) -> None:
+    file = FOLDER / "slips.toml"
+    file.write_bytes(data.ConsumeBytes(2000))
+    try:
+        load_mispronunciations(file)
+    except AlignerError as problem:
+        message = str(problem)
+        if str(file) not in message:
+            raise
+
+
+@atheris.instrument_func
+def one_input(raw: bytes) -> None:
+    data = atheris.FuzzedDataProvider(raw)
+    if data.ConsumeIntInRange(0, 7) == 0:
+        check_file(data)
+    else:
+        check_alignment(data)
+
+
+if __name__ == "__main__":
+    print(f"aligner_mypyc {aligner_mypyc.__version__}, compiled: {aligner_mypyc.COMPILED}", file=sys.stderr)
+    atheris.Setup(sys.argv, one_input)
+    atheris.Fuzz()
