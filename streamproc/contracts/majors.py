@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from streamproc.contracts import files
@@ -14,6 +15,16 @@ _ENCODERS: dict[str, type[ResultEncoder] | type[ResultEncoderV2]] = {
     files.RESULT: ResultEncoder,
     files.RESULT_V2: ResultEncoderV2,
 }
+
+
+@dataclass(frozen=True, slots=True)
+class EncodedResult:
+    """One record that publishes a result."""
+
+    topic: str
+    value: bytes
+    event_type: str
+    """CloudEvents' type: the full name of the Avro record."""
 
 
 class ResultEncoders:
@@ -30,8 +41,8 @@ class ResultEncoders:
     """
 
     def __init__(self, registry: Registry, topics: Mapping[str, str]) -> None:
-        self._encoders: list[tuple[str, Encoder[Any]]] = [
-            (topic, _ENCODERS[contract](registry, topic)) for contract, topic in topics.items()
+        self._encoders: list[tuple[str, str, Encoder[Any]]] = [
+            (topic, _full_name(contract), _ENCODERS[contract](registry, topic)) for contract, topic in topics.items()
         ]
 
     async def start(self) -> None:
@@ -40,9 +51,14 @@ class ResultEncoders:
         Raises:
             StreamprocError: RESULT_SCHEMA_MISSING (fatal); REGISTRY_UNAVAILABLE (transient).
         """
-        for _, encoder in self._encoders:
+        for _, _, encoder in self._encoders:
             await encoder.start()
 
-    def encode(self, result: Result) -> list[tuple[str, bytes]]:
-        """The topic and the value of every record that publishes ``result``."""
-        return [(topic, encoder.encode(result)) for topic, encoder in self._encoders]
+    def encode(self, result: Result) -> list[EncodedResult]:
+        """The records that publish ``result``."""
+        return [EncodedResult(topic, encoder.encode(result), name) for topic, name, encoder in self._encoders]
+
+
+def _full_name(contract: str) -> str:
+    schema = files.newest(contract).schema
+    return f"{schema['namespace']}.{schema['name']}"
