@@ -9,7 +9,6 @@ from typing import Any
 
 import faust
 
-from aligner_mypyc import Aligner, CostModel, Inventory
 from streamproc import topics
 from streamproc.agents import ReadingAgent, Stages
 from streamproc.audio.fetch import ClipFetcher
@@ -22,7 +21,7 @@ from streamproc.inference.engine import Engine
 from streamproc.inference.triton import TritonEngine
 from streamproc.scoring import lexicon
 from streamproc.scoring.activity import ActivityScorer
-from streamproc.scoring.phonemes import PHONEMES
+from streamproc.scoring.variants import VariantAligner
 from streamproc.settings import Settings
 from streamproc.telemetry.metrics import Metrics
 from streamproc.transport import OutcomeRefused, Transport
@@ -35,17 +34,14 @@ def create_engine(settings: Settings) -> Engine:
     return TritonEngine(triton.url, triton.model, triton.model_version, triton.timeout, triton.max_in_flight)
 
 
-def create_aligner() -> Aligner:
-    """The aligner of phoneme codes."""
-    return Aligner(CostModel(Inventory(PHONEMES)))
-
-
 async def check_dependencies(settings: Settings) -> None:
     """Check everything that the worker needs, before it joins the consumer group.
 
     Raises:
         StreamprocError: the first problem, naming the setting that leads to it.
     """
+    VariantAligner(settings.scoring.accepted_file)
+    VariantAligner(settings.scoring.accepted_file)  # reads and checks the file
     await asyncio.to_thread(topics.check, settings.kafka)
     registry = Registry(settings.registry)
     engine = create_engine(settings)
@@ -123,7 +119,7 @@ class WorkerApp(faust.App):
             ClipFetcher(settings.audio.allowed_prefixes, settings.audio.max_bytes),
             self._engine,
             model,
-            create_aligner(),
+            VariantAligner(settings.scoring.accepted_file),
             settings.audio,
             settings.scoring,
         )

@@ -125,6 +125,8 @@ class Scoring(Section):
 
     margin: float = Field(default=6.0, ge=0)
     """A word is wrong when what was heard explains its audio better than the reference by this log-probability."""
+    accepted_file: Path | None = None
+    """Accepted mispronunciations (TOML, as aligner_mypyc describes); empty: those of English-speaking children."""
     max_phrases: Count = 500
     """Most phrases in one activity."""
     max_phonemes: Count = 2000

@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import aligner_mypyc
-from aligner_mypyc import Aligner
 from streamproc.audio.decode import SAMPLE_RATE, Samples, decode_clip
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.contracts.events import (
@@ -31,6 +30,7 @@ from streamproc.scoring import fluency
 from streamproc.scoring.ctc import log_softmax
 from streamproc.scoring.reference import ReferenceWord, reference_words
 from streamproc.scoring.score import score_phrase
+from streamproc.scoring.variants import PhonemeAligner
 from streamproc.settings import Audio, Scoring
 
 CLIPS_AT_ONCE = 4
@@ -63,7 +63,7 @@ class ActivityScorer:
         fetcher: ClipFetcher,
         engine: Engine,
         model: ModelIdentity,
-        aligner: Aligner,
+        aligner: PhonemeAligner,
         audio: Audio,
         scoring: Scoring,
     ) -> None:

@@ -15,12 +15,13 @@ import math
 from collections.abc import Sequence
 from itertools import chain, groupby
 
-from aligner_mypyc import ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, MATCH, SUBSTITUTE, Aligner
+from aligner_mypyc import ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, MATCH, SUBSTITUTE
 from streamproc.contracts.events import Operation, Verdict, WordResult
 from streamproc.errors import ErrorCode
 from streamproc.scoring.ctc import FRAME_MS, Floats, Token, greedy_decode, log_likelihoods
 from streamproc.scoring.phonemes import PHONEMES
 from streamproc.scoring.reference import ReferenceWord
+from streamproc.scoring.variants import PhonemeAligner
 from streamproc.scoring.words import HeardWord, hear_words
 
 CONTEXT_PHONEMES = 6
@@ -48,7 +49,7 @@ _ACCEPTED = {ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT}
 
 
 def score_phrase(
-    log_probs: Floats, words: Sequence[ReferenceWord], aligner: Aligner, margin: float
+    log_probs: Floats, words: Sequence[ReferenceWord], aligner: PhonemeAligner, margin: float
 ) -> list[WordResult]:
     """Judge every expected word of a phrase, and the extra speech in it.
 
@@ -91,24 +92,26 @@ def _is_unheard(word: HeardWord) -> bool:
 
 
 def _is_weighed(word: HeardWord) -> bool:
-    return word.suspect and (word.expected is None or bool(word.reference))
+    return not word.exact and (word.expected is None or bool(word.reference))
 
 
 def _judge(word: HeardWord, heard: Sequence[Token], excess: float, benefit: bool) -> WordResult | None:
-    """The verdict on one heard word, of a suspect by what its margin exceeds the limit; None for extra speech that
+    """The verdict on one heard word, of a suspect by what its margin exceeds the limit (a word with accepted
+    variants alone is ACCEPTED rather than wrong); None for extra speech that
     the audio does not bear out. ``benefit``: the margin may make a suspect word correct.
     """
     if word.expected is not None and not word.reference:
         return _result(word, heard, Verdict.UNKNOWN, 0.0, ErrorCode.REFERENCE_MISSING.name)
-    if not word.suspect:
+    if word.exact:
         certainty = math.exp(sum(math.log(max(token.probability, 1e-9)) for token in heard) / max(len(heard), 1))
-        accepted = not _ACCEPTED.isdisjoint(word.ops)
-        return _result(word, heard, Verdict.ACCEPTED if accepted else Verdict.CORRECT, certainty)
+        return _result(word, heard, Verdict.CORRECT, certainty)
     certainty = 1.0 / (1.0 + math.exp(-min(abs(excess), 50.0)))
     if word.expected is None:
         return _result(word, heard, Verdict.INSERTED, certainty) if excess > 0 else None
     if excess <= 0 and benefit:
         return _result(word, heard, Verdict.CORRECT, certainty)
+    if not word.suspect:
+        return _result(word, heard, Verdict.ACCEPTED, certainty)
     return _result(word, heard, Verdict.MISPRONOUNCED if heard else Verdict.OMITTED, certainty)
 
 

@@ -11,8 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from aligner_mypyc import ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, SUBSTITUTE, Aligner
+from aligner_mypyc import ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, MATCH, SUBSTITUTE
 from streamproc.scoring.reference import ReferenceWord
+from streamproc.scoring.variants import PhonemeAligner
 
 EXTRA_SPEECH_PHONEMES = 3
 """This many heard phonemes between two expected words are extra speech rather than part of a word."""
@@ -38,10 +39,15 @@ class HeardWord:
     @property
     def suspect(self) -> bool:
         """Whether anything but matches and accepted variants was heard."""
-        return any(op in (SUBSTITUTE, DELETE, INSERT) for op in self.ops)
+        return _errors(self.ops) > 0
+
+    @property
+    def exact(self) -> bool:
+        """Whether all of the reference was heard and nothing else."""
+        return all(op == MATCH for op in self.ops)
 
 
-def hear_words(words: Sequence[ReferenceWord], heard: bytes, aligner: Aligner) -> list[HeardWord]:
+def hear_words(words: Sequence[ReferenceWord], heard: bytes, aligner: PhonemeAligner) -> list[HeardWord]:
     """Share out the heard phonemes among the expected words, in order, with extra speech where it was heard.
 
     Args:
@@ -50,29 +56,33 @@ def hear_words(words: Sequence[ReferenceWord], heard: bytes, aligner: Aligner) -
     """
     chosen = [word.pronunciations[0] if word.pronunciations else b"" for word in words]
     result = _share_out(words, chosen, heard, aligner)
-    suspects = {id(word.expected) for word in result if word.expected and word.suspect}
+    inexact = {id(word.expected) for word in result if word.expected and not word.exact}
     changed = False
     for index, word in enumerate(words):
-        if id(word) in suspects and len(word.pronunciations) > 1:
+        if id(word) in inexact and len(word.pronunciations) > 1:
             chosen[index] = _nearest(words, chosen, index, heard, aligner)
             changed = changed or chosen[index] != word.pronunciations[0]
     return _share_out(words, chosen, heard, aligner) if changed else result
 
 
 def _nearest(
-    words: Sequence[ReferenceWord], chosen: Sequence[bytes], index: int, heard: bytes, aligner: Aligner
+    words: Sequence[ReferenceWord], chosen: Sequence[bytes], index: int, heard: bytes, aligner: PhonemeAligner
 ) -> bytes:
     """The pronunciation of one word with which the whole phrase lies nearest to what was heard."""
 
-    def errors(variant: bytes) -> int:
-        reference = b"".join([*chosen[:index], variant, *chosen[index + 1 :]])
-        return sum(op in (SUBSTITUTE, DELETE, INSERT) for op in aligner.align(reference, heard))
+    def distance(variant: bytes) -> tuple[int, int]:
+        ops = aligner.align(b"".join([*chosen[:index], variant, *chosen[index + 1 :]]), heard)
+        return _errors(ops), len(ops) - ops.count(MATCH)
 
-    return min(words[index].pronunciations, key=errors)
+    return min(words[index].pronunciations, key=distance)
+
+
+def _errors(ops: bytes) -> int:
+    return ops.count(SUBSTITUTE) + ops.count(DELETE) + ops.count(INSERT)
 
 
 def _share_out(
-    words: Sequence[ReferenceWord], chosen: Sequence[bytes], heard: bytes, aligner: Aligner
+    words: Sequence[ReferenceWord], chosen: Sequence[bytes], heard: bytes, aligner: PhonemeAligner
 ) -> list[HeardWord]:
     owner = [index for index, reference in enumerate(chosen) for _ in reference]
     ops = [bytearray() for _ in words]

@@ -29,6 +29,7 @@ from streamproc.scoring.ctc import greedy_decode, log_softmax
 from streamproc.scoring.phonemes import PHONEMES
 from streamproc.scoring.reference import ReferenceWord
 from streamproc.scoring.score import score_phrase
+from streamproc.scoring.variants import VariantAligner
 from streamproc.settings import Scoring
 from streamproc.training.augment import from_8_khz, with_noise
 from streamproc.training.corpus import SPLIT_SEED, Clip, Split, split_clips, split_readings
@@ -127,6 +128,7 @@ class Judge:
     def __init__(self, recogniser: Recogniser, margin: float = MARGIN) -> None:
         self._recogniser = recogniser
         self._aligner = Aligner(CostModel(Inventory(PHONEMES)))
+        self._scoring_aligner = VariantAligner()
         self._margin = margin
 
     def figures(self, clips: Iterable[Clip], channel: Callable[[Floats], Floats] | None = None) -> Figures:
@@ -148,7 +150,7 @@ class Judge:
         figures.errors += sum(step != MATCH for step in steps)
 
         words = [ReferenceWord(word, lexicon.pronunciations(word)) for word in clip.reading.expected]
-        results = score_phrase(log_probs, words, self._aligner, self._margin)
+        results = score_phrase(log_probs, words, self._scoring_aligner, self._margin)
         verdicts = [result.verdict for result in results if result.verdict is not Verdict.INSERTED]
         wrong = {change.index for change in clip.reading.changes if change.kind != "inserted"}
         added = sum(change.kind == "inserted" for change in clip.reading.changes)

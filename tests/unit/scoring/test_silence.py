@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamproc.app import create_aligner
 from streamproc.contracts.events import Verdict
 from streamproc.scoring.ctc import Floats, log_softmax
 from streamproc.scoring.lexicon import pronunciations
 from streamproc.scoring.reference import ReferenceWord
 from streamproc.scoring.score import score_phrase
+from streamproc.scoring.variants import VariantAligner
 from streamproc.settings import Scoring
 from streamproc.training.evaluate import MODEL, Recogniser
 
@@ -29,7 +29,7 @@ def recogniser() -> Recogniser:
 def verdicts_on(recogniser: Recogniser, audio: Floats) -> list[Verdict]:
     words = [ReferenceWord(word, pronunciations(word)) for word in TEXT]
     log_probs = log_softmax(recogniser.logits([audio])[0])
-    results = score_phrase(log_probs, words, create_aligner(), Scoring().margin)
+    results = score_phrase(log_probs, words, VariantAligner(), Scoring().margin)
     verdicts: list[Verdict] = [result.verdict for result in results if result.verdict is not Verdict.INSERTED]
     assert len(verdicts) == len(TEXT)
     return verdicts
