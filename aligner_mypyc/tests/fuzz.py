@@ -1,4 +1,4 @@
-"""Fuzz the aligner: ``python tests/fuzz.py -len_control=0 -max_total_time=600`` (needs atheris; run in ``aligner_mypyc``).
+"""Fuzz the aligner: ``python tests/fuzz.py -len_control=0 -max_total_time=600`` (needs atheris).
 
 Every input becomes a cost model and two sequences, or the text of a file of mispronunciations. Alignments must replay
 to what was heard, cost what ``distance`` says and be the textbook's; nothing but AlignerError may be raised. With
