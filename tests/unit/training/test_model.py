@@ -71,8 +71,10 @@ def test_loudness_does_not_matter(recogniser: Recogniser) -> None:
     assert heard[0] == heard[1]
 
 
-def test_nothing_is_heard_in_silence(recogniser: Recogniser) -> None:
-    (logits,) = recogniser.logits([np.zeros(48_000, dtype=np.float32)])
+@pytest.mark.parametrize("level", [0.0, 1e-4, 0.1])
+def test_nothing_is_heard_where_nobody_speaks(recogniser: Recogniser, level: float) -> None:
+    noise = level * np.random.default_rng(2).standard_normal(48_000, dtype=np.float32)
+    (logits,) = recogniser.logits([noise])
     assert greedy_decode(log_softmax(logits)) == []
 
 
@@ -80,7 +82,7 @@ BOUNDS: dict[Split, float] = {
     "held_out_sentences": 0.05,
     "held_out_voices": 0.08,
     "misread": 0.08,
-    "unseen_words": 0.12,
+    "unseen_words": 0.08,
 }
 
 
@@ -108,7 +110,7 @@ def test_misread_words_are_found(figures: dict[Split, Figures]) -> None:
 
 def test_well_read_words_are_seldom_flagged(figures: dict[Split, Figures]) -> None:
     assert figures["held_out_sentences"].false_alarms <= 0.02
-    assert figures["misread"].false_alarms <= 0.04
+    assert figures["misread"].false_alarms <= 0.03
 
 
 def test_figures_count_every_kind_of_error() -> None:
