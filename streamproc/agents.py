@@ -95,20 +95,19 @@ class ReadingAgent:
 
     async def run(self, stream: Stream[bytes]) -> None:
         """Consume until cancelled."""
-        await each(stream, self._work, concurrency=self._settings.worker.max_in_flight)
+        await each(stream, self._work, concurrency=self._settings.worker.max_in_flight, opened=self._intake.opened)
 
     async def _work(self, event: EventT[bytes]) -> None:
         """Give one record its outcome. What this raises is fatal: the transport stops the worker, and the record is
         read again after the restart.
         """
-        await self._intake.opened()
         self._metrics.started()
         try:
             record = self._record(event)
             outcome = await self.outcome_of(record)
             await self._send(outcome)
         except StreamprocError as error:
-            log.critical("the worker stops", code=error.code.name, stage=error.code.stage.value, reason=error.message)
+            _log_stop(error)
             raise
         finally:
             self._metrics.finished()
@@ -121,7 +120,9 @@ class ReadingAgent:
             StreamprocError: DEAD_LETTER_REFUSED (fatal), where it is the dead letter that is refused.
         """
         if refusal.topic == self._settings.kafka.dead_letter_topic:
-            raise StreamprocError(ErrorCode.DEAD_LETTER_REFUSED, f"Kafka refuses a dead letter: {refusal.reason}")
+            fatal = StreamprocError(ErrorCode.DEAD_LETTER_REFUSED, f"Kafka refuses a dead letter: {refusal.reason}")
+            _log_stop(fatal)
+            raise fatal
         record = self._record(event)
         outcome = self._dead_letter(record, StreamprocError(ErrorCode.RESULT_TOO_LARGE, refusal.reason))
         await self._send(outcome)
@@ -211,3 +212,7 @@ class ReadingAgent:
     def _intake_changed(self, reason: str, closed: bool) -> None:
         self._metrics.intake(reason, closed)
         log.warning("consumption is paused" if closed else "consumption goes on", reason=reason)
+
+
+def _log_stop(error: StreamprocError) -> None:
+    log.critical("the worker stops", code=error.code.name, stage=error.code.stage.value, reason=error.message)

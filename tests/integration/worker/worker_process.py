@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,15 @@ START_SECONDS = 60.0
 """Two busy cores start a worker in a few seconds; a hanging one fails the test after this."""
 
 
-def streamproc(*arguments: str) -> list[str]:
+PROGRAM = ("-m", "streamproc")
+"""What Python runs."""
+
+
+def streamproc(*arguments: str, program: Sequence[str] = PROGRAM) -> list[str]:
     """The command line of streamproc, tied to this process: it dies with it, however it ends."""
     return [
         *(sys.executable, "-I", "-S", tied.__file__, str(os.getpid())),
-        *(sys.executable, "-m", "streamproc", *arguments),
+        *(sys.executable, *program, *arguments),
     ]
 
 
@@ -59,18 +63,23 @@ def free_port() -> int:
 class WorkerProcess:
     """``streamproc worker``: started at once, its standard error in ``log_file``."""
 
-    def __init__(self, settings: Mapping[str, str], log_file: Path) -> None:
+    def __init__(self, settings: Mapping[str, str], log_file: Path, program: Sequence[str] = PROGRAM) -> None:
         self._log_file = log_file
         self._port = free_port()
         with log_file.open("ab") as output:
             self._process = subprocess.Popen(
-                streamproc("worker"),
+                streamproc("worker", program=program),
                 env=environment({**settings, "STREAMPROC_WEB__PORT": str(self._port)}),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
 
     @property
     def is_alive(self) -> bool:

@@ -1,0 +1,53 @@
+"""An HTTP server that behaves as an object store on a good and on a bad day."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+
+class ObjectStore:
+    """What lies in the store, and what it answers. ``status``: path -> HTTP status instead of the object."""
+
+    def __init__(self, server: ThreadingHTTPServer) -> None:
+        self.address = f"http://127.0.0.1:{server.server_port}"
+        self.objects: dict[str, bytes] = {}
+        self.status: dict[str, int] = {}
+        self.claims: dict[str, int] = {}
+        """Path -> the length that the answer's header claims."""
+        self.asked: list[str] = []
+
+
+@contextmanager
+def serving() -> Iterator[ObjectStore]:
+    """Serve in a thread of this process."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            store.asked.append(self.path)
+            content = store.objects.get(self.path, b"")
+            there = 200 if self.path in store.objects else 404
+            self.send_response(store.status.get(self.path, there))
+            self.send_header("Content-Length", str(store.claims.get(self.path, len(content))))
+            self.end_headers()
+            self.wfile.write(content)
+            # Whatever was claimed, no more comes.
+            self.close_connection = True
+
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+            """Silence."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    store = ObjectStore(server)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield store
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(10)
