@@ -80,6 +80,10 @@ async def register(registry: Registry, subject: str, text: str, level: str) -> i
         if error.code is not ErrorCode.SCHEMA_REFUSED:
             raise
         registered = {version: json.loads(held) for version, held in (await registry.versions(subject)).items()}
+        try:
+            parse_schema(text)
+        except ValueError as invalid:
+            raise StreamprocError(error.code, f"{error.message}\n  {invalid}") from error
         reasons = "".join(f"\n  {reason}" for reason in _reasons(level, json.loads(text), registered))
         raise StreamprocError(error.code, f"{error.message}{reasons}") from error
 

@@ -166,7 +166,10 @@ def test_a_publisher_says_when_kafka_does_not_answer(registered: Topics, connect
     assert caught.value.code is ErrorCode.KAFKA_UNAVAILABLE
 
 
-def test_a_subscriber_says_what_is_missing(topics: Topics, connection: Connection) -> None:
+def test_a_subscriber_says_what_is_missing(
+    topics: Topics, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamproc.client.subscriber._START_SECONDS", 2.0)
     with pytest.raises(StreamprocError, match=topics.result) as caught:
         next(iter(ResultSubscriber(connection, "group", topics.result)))
     assert caught.value.code is ErrorCode.TOPIC_MISSING

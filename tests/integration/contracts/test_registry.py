@@ -157,6 +157,18 @@ async def test_a_worker_does_not_start_beside_an_incompatible_result(registry: R
     assert caught.value.code is ErrorCode.SCHEMA_REFUSED
 
 
+async def test_a_refusal_is_explained(registry: Registry, topics: Topics) -> None:
+    subject, newest = files.subject(topics.activity), files.newest(files.ACTIVITY)
+    await registry.register(subject, newest.text)
+    newer = copy.deepcopy(newest.schema)
+    newer["fields"].append({"name": "mood", "type": "string"})
+    with pytest.raises(StreamprocError, match="mood: the writer does not write it") as caught:
+        await live.register(registry, subject, json.dumps(newer), "BACKWARD_TRANSITIVE")
+    assert caught.value.code is ErrorCode.SCHEMA_REFUSED
+    with pytest.raises(StreamprocError, match="SCHEMA_REFUSED"):
+        await live.register(registry, subject, '{"type": "recor"}', "BACKWARD_TRANSITIVE")
+
+
 async def test_comparison_finds_every_difference(registry: Registry, topics: Topics) -> None:
     contract = next(contract for contract in files.contracts() if contract.name == files.RESULT)
     subject, newest = files.subject(topics.result), files.newest(files.RESULT)
