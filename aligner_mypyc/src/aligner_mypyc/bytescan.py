@@ -16,7 +16,7 @@ LANES: Final = 0x0101010101010101
 def equal_lanes(differ: i64) -> i64:
     """How many of the first (lowest) bytes of an exclusive or are zero, 8 if all are; without a branch."""
     unequal = ((differ + 0x3F3F3F3F3F3F3F3F) >> 6) & LANES
-    below = ((unequal & -unequal) - 1) & LANES
+    below = (unequal - 1) & (LANES & ~unequal)
     return ((below * LANES) >> 56) & 15
 
 
