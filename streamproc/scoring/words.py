@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from aligner_mypyc import ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, MATCH, SUBSTITUTE
+from streamproc.scoring.gaps import slide_to_words
 from streamproc.scoring.reference import ReferenceWord
 from streamproc.scoring.variants import PhonemeAligner
 
@@ -59,7 +60,9 @@ def hear_words(words: Sequence[ReferenceWord], heard: bytes, aligner: PhonemeAli
     inexact = {id(word.expected) for word in result if word.expected and not word.exact}
     changed = False
     for index, word in enumerate(words):
-        if id(word) in inexact and len(word.pronunciations) > 1:
+        # A sound of this word may have been taken for its neighbour's.
+        near = words[max(0, index - 1) : index + 2]
+        if len(word.pronunciations) > 1 and any(id(other) in inexact for other in near):
             chosen[index] = _nearest(words, chosen, index, heard, aligner)
             changed = changed or chosen[index] != word.pronunciations[0]
     return _share_out(words, chosen, heard, aligner) if changed else result
@@ -68,11 +71,15 @@ def hear_words(words: Sequence[ReferenceWord], heard: bytes, aligner: PhonemeAli
 def _nearest(
     words: Sequence[ReferenceWord], chosen: Sequence[bytes], index: int, heard: bytes, aligner: PhonemeAligner
 ) -> bytes:
-    """The pronunciation of one word with which the whole phrase lies nearest to what was heard."""
+    """The pronunciation of one word with which the phrase lies nearest to what was heard, then fewest words suspect."""
 
-    def distance(variant: bytes) -> tuple[int, int]:
-        ops = aligner.align(b"".join([*chosen[:index], variant, *chosen[index + 1 :]]), heard)
-        return _errors(ops), len(ops) - ops.count(MATCH)
+    def distance(variant: bytes) -> tuple[int, int, int]:
+        shared = _share_out(words, [*chosen[:index], variant, *chosen[index + 1 :]], heard, aligner)
+        return (
+            sum(_errors(word.ops) for word in shared),
+            sum(word.suspect for word in shared if word.expected),
+            sum(len(word.ops) - word.ops.count(MATCH) for word in shared),
+        )
 
     return min(words[index].pronunciations, key=distance)
 
@@ -88,7 +95,9 @@ def _share_out(
     ops = [bytearray() for _ in words]
     extra: dict[int, int] = {}  # the word after which extra speech was heard (-1: before the first) -> phonemes
     done = 0  # reference phonemes that the steps so far have used
-    for inserting, steps in groupby(aligner.align(b"".join(chosen), heard), key=_INSERTIONS.__contains__):
+    reference = b"".join(chosen)
+    path = slide_to_words(aligner.align(reference, heard), reference, heard, owner)
+    for inserting, steps in groupby(path, key=_INSERTIONS.__contains__):
         run = bytes(steps)
         if not inserting:
             for op in run:
