@@ -13,7 +13,7 @@ import pytest
 from rapidfuzz.distance import Levenshtein
 
 import aligner_mypyc
-from aligner_mypyc import DELETE, INSERT, MATCH, Aligner, AlignerError, CostModel, expand, lengths
+from aligner_mypyc import DELETE, INSERT, MATCH, Accepted, Aligner, AlignerError, CostModel, expand, lengths
 
 from . import cases, oracle
 
@@ -138,6 +138,14 @@ def test_weighted_distance_gives_up_beyond_the_cutoff() -> None:
     assert aligner.distance(ref, hyp, cutoff=cost) == cost
     assert aligner.distance(ref, hyp, cutoff=cost - 1) is None
     assert aligner.distance(ref, hyp, cutoff=0) is None
+
+
+def test_weighted_distance_ends_where_rules_make_gaps_free() -> None:
+    rules = [Accepted("s1", "", 0, "drop"), Accepted("", "s2", 0, "add")]
+    aligner = Aligner(CostModel(cases.SYMBOLS, cases.matrix(6), accepted=rules))
+    ref, hyp = b"\x03\x01\x04", b"\x04\x02\x03"
+    assert aligner.distance(ref, hyp) == oracle.align(aligner.costs, ref, hyp)[0]
+    assert aligner.distance(b"\x01" * 50, b"\x02" * 50) == 0
 
 
 def test_align_many_keeps_the_order_and_names_the_pair_at_fault() -> None:

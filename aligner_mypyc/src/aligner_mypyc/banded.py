@@ -201,7 +201,7 @@ def weighted_distance(
     """The least cost between the symbols in common, or FAR if it is above ``ceiling``. Memory: one row."""
     end_i: i64 = len(rows) - tail
     end_j: i64 = len(hyp) - tail
-    limit = costs.least_ins + costs.least_del
+    limit = costs.lane_ins + costs.lane_del
     limit *= 8 + (end_i - head) // 8
     skew = end_j - end_i
     if skew > 0:
