@@ -24,6 +24,14 @@ class Conductor(base.Conductor):
     that cannot be decoded goes the way of an agent that raises, instead of being acknowledged.
     """
 
+    async def deliver(self, message: Delivery) -> None:
+        """Hand an event to the streams of its partition."""
+        handler = self._tp_to_callback.get(message.tp)
+        if handler is None:  # the table is being made anew, under its lock
+            async with self._tp_to_callback_lock:
+                handler = self._tp_to_callback[message.tp]
+        await handler(message)
+
     def _build_handler(self, tp: TP, channels: Any) -> ConsumerCallback:
         acquire_flow_control: Callable[[], Awaitable[None]] = self.app.flow_control.acquire
         consumer = cast("Consumer", self.app.consumer)

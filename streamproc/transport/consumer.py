@@ -27,9 +27,10 @@ from faust.types import TP, EventT
 from mode import Service
 
 from streamproc.transport.admission import Admission
+from streamproc.transport.conductor import Conductor
 from streamproc.transport.cycle import Cycle
 from streamproc.transport.errors import HandlerFailed, OutcomeRefused, Unsupported
-from streamproc.transport.faust_consumer import FaustConsumer, InlineAcks
+from streamproc.transport.faust_consumer import FaustConsumer, InlineAcks, Untracked
 from streamproc.transport.message import Delivery
 from streamproc.transport.offsets import Offsets
 from streamproc.transport.outcomes import Assignment, Entry, State
@@ -72,6 +73,7 @@ class Consumer(FaustConsumer):
         self.settings = self.transport.settings
         self.ledger = self.transport.ledger
         self._acked = InlineAcks(self._acked_inline)
+        self._unacked_messages = cast(Any, Untracked())
         self._admission = Admission(by_key=self.settings.ordering == "key")
         self._inbox: deque[Callable[[], Awaitable[None]]] = deque()
         self._ready: deque[Entry] = deque()
@@ -247,7 +249,7 @@ class Consumer(FaustConsumer):
         if entry.live and not entry.assignment.draining:
             entry.state = State.QUEUED
             message = entry.message = Delivery(self.app, entry)
-            await self.callback(message)
+            await cast(Conductor, self.app.topics).deliver(message)
 
     async def _assign(self, begun: list[Assignment]) -> None:
         """Tell Faust what is ours now.
@@ -283,7 +285,6 @@ class Consumer(FaustConsumer):
     def ack(self, message: Any) -> bool:
         """The last stream acknowledged the event: its outcomes may be committed."""
         message.acked = True
-        self._unacked_messages.discard(message)
         entry: Entry = message.entry
         if not entry.live or entry.message is not message or entry.state is State.FINISHED:
             return False
@@ -318,8 +319,7 @@ class Consumer(FaustConsumer):
     def failed(self, message: Any, error: BaseException) -> None:
         """An agent raised on this event: its outcomes are discarded, and the policy decides what becomes of it."""
         entry: Entry = message.entry
-        self._unacked_messages.discard(message)
-        if not entry.live or entry.message is not message or entry.state is State.FINISHED:
+        if not entry.live or entry.message is not message or entry.state is State.FINISHED or self._crashed_with:
             return
         self.ledger.reopen(entry)
         where = f"{entry.assignment.tp.topic}[{entry.assignment.tp.partition}]@{entry.offset}"

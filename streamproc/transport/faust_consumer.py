@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +36,19 @@ class _Reporter(list[int]):
 
     def append(self, offset: int) -> None:
         self._found(offset)
+
+
+class Untracked:
+    """Stands for Faust's set of unacknowledged messages: what is in flight is the ledger's to know."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(())
+
+    def add(self, message: Any) -> None:
+        """Nothing."""
+
+    def discard(self, message: Any) -> None:
+        """Nothing."""
 
 
 class FaustConsumer(base.Consumer):

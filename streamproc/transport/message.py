@@ -19,23 +19,27 @@ class Delivery(ConsumerMessage):
     __slots__ = ("app", "entry")
 
     def __init__(self, app: AppT, entry: Entry) -> None:
+        # The base class's constructor, without its detours: this runs for every event.
         record = entry.record
         self.app = app
         self.entry = entry
         key, value = record.key(), record.value()
         timestamp_type, timestamp = record.timestamp()
-        super().__init__(
-            record.topic(),
-            record.partition(),
-            entry.offset,
-            timestamp / 1000.0 if timestamp_type else 0.0,
-            timestamp_type,
-            record.headers(),
-            key,
-            value,
-            None,
-            tp=entry.assignment.tp,
-        )
+        self.tp = entry.assignment.tp
+        self.topic, self.partition = self.tp
+        self.offset = entry.offset
+        self.timestamp = timestamp / 1000.0 if timestamp_type else 0.0
+        self.timestamp_type = timestamp_type
+        self.headers = record.headers()
+        self.key = key
+        self.value = value
+        self.checksum = None
+        self.serialized_key_size = len(key) if key is not None else 0
+        self.serialized_value_size = len(value) if value is not None else 0
+        self.acked = False
+        self.refcount = 0
+        self.tracked = False
+        self.time_in = self.time_out = self.time_total = None
 
     @property
     def generation_id(self) -> int:

@@ -126,7 +126,10 @@ class Offsets:
                     yield tp, found.offset, found.metadata
                 else:
                     waiting.append(tp)
-                    self._retry(found.error, f"the group's offset of {tp.topic}[{tp.partition}]")
+                    if found.error.code() != KafkaError.UNSTABLE_OFFSET_COMMIT:
+                        self._retry(found.error, f"the group's offset of {tp.topic}[{tp.partition}]")
+            if waiting:
+                time.sleep(_RETRY_S)
 
     def _list(self, tp: TP, spec: OffsetSpec, isolation: IsolationLevel) -> int:
         while not self._stopped():
@@ -144,6 +147,5 @@ class Offsets:
             raise TransportError(f"Kafka does not let the group {self._group!r} read {what}: {error.str()}")
         logger.warning("Reading %s: %s; trying again", what, error.name())
         time.sleep(_RETRY_S)
-        if error.code() != KafkaError.UNSTABLE_OFFSET_COMMIT:
-            # An admin client that has lived through its broker's death may time out on every later request.
-            self._admin = AdminClient(self._config)
+        # An admin client that has lived through its broker's death may time out on every later request.
+        self._admin = AdminClient(self._config)

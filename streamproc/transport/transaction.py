@@ -111,7 +111,8 @@ class Committer(ABC):
     """Produces outcomes and commits progress. All methods block, and are called from one thread."""
 
     def __init__(self, config: dict[str, Any], stopped: Callable[[], bool]) -> None:
-        self._config = config | {"error_cb": self._on_error}
+        # Of a transaction's records only the failures matter; flush waits for all of them.
+        self._config = config | {"error_cb": self._on_error, "delivery.report.only.error": True}
         self._stopped = stopped
         self._producer: Producer | None = None
         #: A connection failed since this was last cleared.
