@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 from faust import EventT, Stream, TopicT
 
-from streamproc.contracts.cloudevents import RESULT_TYPE, event_headers, trace_context
-from streamproc.contracts.codec import ActivityDecoder, ResultEncoder
+from streamproc.contracts.cloudevents import event_headers, trace_context
+from streamproc.contracts.codec import ActivityDecoder
 from streamproc.contracts.events import Activity, SourcePosition
+from streamproc.contracts.majors import ResultEncoders
 from streamproc.deadletter.envelope import Headers, Source, Worker, error_headers, failure_of, header_list
 from streamproc.deadletter.quarantine import Quarantine
 from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
@@ -36,16 +38,24 @@ class Stages:
 
     decoder: ActivityDecoder
     scorer: ActivityScorer
-    encoder: ResultEncoder
+    encoders: ResultEncoders
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRecord:
+    """One record to be written."""
+
+    topic: TopicT
+    value: bytes | None
+    headers: Headers
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What an activity record becomes: a result, or with a fingerprint a dead letter."""
+    """What an activity record becomes: a result, once for each major version, or with a fingerprint a dead letter."""
 
     key: bytes | None
-    value: bytes | None
-    headers: Headers
+    records: tuple[OutcomeRecord, ...]
     fingerprint: str | None = None
 
     @property
@@ -70,7 +80,8 @@ class ReadingAgent:
     Args:
         stages: decode, score, encode.
         metrics: where outcomes are counted.
-        results, dead_letters: the topics of the outcomes.
+        results: the topics of the results, by name.
+        dead_letters: the topic of the dead letters.
         settings: how many records at once, the event's deadline, when to quarantine.
         worker: who signs the dead letters.
     """
@@ -79,7 +90,7 @@ class ReadingAgent:
         self,
         stages: Stages,
         metrics: Metrics,
-        results: TopicT,
+        results: Mapping[str, TopicT],
         dead_letters: TopicT,
         settings: Settings,
         worker: Worker,
@@ -137,9 +148,10 @@ class ReadingAgent:
         return Record(message, source, Retries(settings.event.deadline, settings.audio.not_found_grace, self._intake))
 
     async def _send(self, outcome: Outcome) -> None:
-        topic = self._results if outcome.is_result else self._dead_letters
-        headers: Any = outcome.headers  # Faust's type leaves out headers without a value.
-        await topic.send(key=outcome.key, value=outcome.value, headers=headers)
+        # All of them in the event's one transaction.
+        for record in outcome.records:
+            headers: Any = record.headers  # Faust's type leaves out headers without a value.
+            await record.topic.send(key=outcome.key, value=record.value, headers=headers)
 
     async def outcome_of(self, record: Record) -> Outcome:
         """Decide the outcome of one record.
@@ -154,7 +166,7 @@ class ReadingAgent:
                 Stage.DECODE, lambda: self._stages.decoder.decode(record.message.value)
             )
             result = await self._stages.scorer.score(activity, source, received, time.perf_counter(), retries)
-            value = self._stages.encoder.encode(result)
+            encoded = self._stages.encoders.encode(result)
         except StreamprocError as error:
             if error.code.error_class is ErrorClass.FATAL:
                 raise
@@ -173,14 +185,22 @@ class ReadingAgent:
             status=result.status.value,
             total_ms=result.timings.total_ms,
         )
-        headers = event_headers(
-            RESULT_TYPE,
-            f"{source.topic}/{source.partition}/{source.offset}",
-            "/streamproc",
-            activity.activity_id,
-            result.scored_at,
+        event_id = f"{source.topic}/{source.partition}/{source.offset}"
+        trace = trace_context(record.message.headers)
+        records = tuple(
+            OutcomeRecord(
+                self._results[each_major.topic],
+                each_major.value,
+                [
+                    *event_headers(
+                        each_major.event_type, event_id, "/streamproc", activity.activity_id, result.scored_at
+                    ),
+                    *trace,
+                ],
+            )
+            for each_major in encoded
         )
-        return Outcome(activity.learner_id.encode(), value, [*headers, *trace_context(record.message.headers)])
+        return Outcome(activity.learner_id.encode(), records)
 
     def _dead_letter(self, record: Record, error: Exception) -> Outcome:
         activity, retries = record.activity, record.retries
@@ -196,7 +216,8 @@ class ReadingAgent:
             offset=record.source.position.offset,
         )
         headers = error_headers(record.source, failure, self._worker)
-        return Outcome(record.message.key, record.message.value, headers, failure.fingerprint)
+        letter = OutcomeRecord(self._dead_letters, record.message.value, headers)
+        return Outcome(record.message.key, (letter,), failure.fingerprint)
 
     def _watch(self, outcome: Outcome, record: Record) -> None:
         if self._quarantine.record(outcome.fingerprint):

@@ -13,7 +13,8 @@ from streamproc import topics
 from streamproc.agents import ReadingAgent, Stages
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.contracts import files, live
-from streamproc.contracts.codec import ActivityDecoder, ResultEncoder
+from streamproc.contracts.codec import ActivityDecoder
+from streamproc.contracts.majors import ResultEncoders
 from streamproc.contracts.registry import Registry
 from streamproc.deadletter.envelope import Worker
 from streamproc.errors import ErrorCode, StreamprocError
@@ -46,9 +47,7 @@ async def check_dependencies(settings: Settings) -> None:
     registry = Registry(settings.registry)
     engine = create_engine(settings)
     try:
-        await live.check_before_start(
-            registry, settings.kafka.activity_topic, {files.RESULT: settings.kafka.result_topic}
-        )
+        await live.check_before_start(registry, settings.kafka.activity_topic, _result_topics(settings))
         await engine.start()
     except StreamprocError as error:
         setting = _SETTING_OF.get(error.code)
@@ -58,6 +57,12 @@ async def check_dependencies(settings: Settings) -> None:
     finally:
         await registry.close()
         await engine.close()
+
+
+def _result_topics(settings: Settings) -> dict[str, str]:
+    """Contract -> topic of every major version of results that is published."""
+    contracts = {1: files.RESULT, 2: files.RESULT_V2}
+    return {contracts[major]: topic for major, topic in topics.result_topics(settings.kafka).items()}
 
 
 _SETTING_OF = {
@@ -100,7 +105,7 @@ class WorkerApp(faust.App):
         )
         transport.on_refused = self._refused
         self._activities = self._topic(kafka.activity_topic)
-        self._results = self._topic(kafka.result_topic)
+        self._results = {topic: self._topic(topic) for topic in topics.result_topics(kafka).values()}
         self._dead_letters = self._topic(kafka.dead_letter_topic)
         self.agent(self._activities, name="score_readings")(self._score_readings)
         add_pages(self, ready=lambda: self._agent is not None and not self.rebalancing)
@@ -112,8 +117,8 @@ class WorkerApp(faust.App):
         """Start the engine and look up the result schema; consumption begins after this."""
         settings = self._settings
         lexicon.load()
-        encoder = ResultEncoder(self._registry, settings.kafka.result_topic)
-        await encoder.start()
+        encoders = ResultEncoders(self._registry, _result_topics(settings))
+        await encoders.start()
         model = await self._engine.start()
         scorer = ActivityScorer(
             ClipFetcher(settings.audio.allowed_prefixes, settings.audio.max_bytes),
@@ -124,7 +129,7 @@ class WorkerApp(faust.App):
             settings.scoring,
         )
         self._agent = ReadingAgent(
-            Stages(ActivityDecoder(self._registry), scorer, encoder),
+            Stages(ActivityDecoder(self._registry), scorer, encoders),
             Metrics(),
             self._results,
             self._dead_letters,

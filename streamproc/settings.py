@@ -55,6 +55,10 @@ class Kafka(Section):
     """Topic that activities are read from."""
     result_topic: str = Field(default="reading.result.v1", min_length=1)
     """Topic that results are written to."""
+    result_v2_topic: str = Field(default="reading.result.v2", min_length=1)
+    """Topic that results of major version 2 are written to."""
+    result_majors: tuple[Literal[1, 2], ...] = Field(default=(1,), min_length=1)
+    """Major versions of results that are published, for example [1, 2] during a migration: both in one transaction."""
     dead_letter_topic: str = Field(default="reading.activity.v1.dlq", min_length=1)
     """Topic that unscorable activities are copied to."""
     partitions: Count = 4
@@ -197,6 +201,13 @@ class Settings(BaseSettings):
     transport: TransportSettings = TransportSettings()
     web: Web = Web()
     log: Log = Log()
+
+    @field_validator("transport")
+    @classmethod
+    def _every_event_has_an_outcome(cls, value: TransportSettings) -> TransportSettings:
+        if value.on_raise == "skip":
+            raise ValueError("on_raise: 'skip' would leave events without an outcome; the worker stops or retries")
+        return value
 
     @classmethod
     def settings_customise_sources(

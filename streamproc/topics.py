@@ -60,13 +60,19 @@ def existing(kafka: Kafka) -> dict[str, int]:
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
 
 
+def result_topics(kafka: Kafka) -> dict[int, str]:
+    """Major version of results that is published -> its topic."""
+    topics = {1: kafka.result_topic, 2: kafka.result_v2_topic}
+    return {major: topics[major] for major in kafka.result_majors}
+
+
 def configurations(kafka: Kafka) -> dict[str, dict[str, str]]:
     """Every topic and its settings."""
     letter = kafka.dead_letter_topic
     days = {"retention.ms": str(KEPT_DAYS * 24 * 3600 * 1000)}
     return {
         kafka.activity_topic: _size(ACTIVITY_MAX_BYTES),
-        kafka.result_topic: _size(ACTIVITY_MAX_BYTES),
+        **{topic: _size(ACTIVITY_MAX_BYTES) for topic in result_topics(kafka).values()},
         letter: _size(ACTIVITY_MAX_BYTES + DEAD_LETTER_ROOM) | days,
         parked_topic(letter): _size(ACTIVITY_MAX_BYTES + DEAD_LETTER_ROOM) | days,
         ledger_topic(letter): {"cleanup.policy": "compact"},
@@ -115,7 +121,8 @@ def check(kafka: Kafka) -> None:
         StreamprocError: KAFKA_UNAVAILABLE or TOPIC_MISSING.
     """
     there = existing(kafka)
-    missing = [n for n in (kafka.activity_topic, kafka.result_topic, kafka.dead_letter_topic) if n not in there]
+    wanted = (kafka.activity_topic, *result_topics(kafka).values(), kafka.dead_letter_topic)
+    missing = [name for name in wanted if name not in there]
     if missing:
         raise StreamprocError(
             ErrorCode.TOPIC_MISSING,

@@ -242,7 +242,12 @@ def _settings(url: str | None) -> Settings:
 def _topics(settings: Settings) -> dict[str, str]:
     """Contract -> topic: as the settings call it, where they do."""
     topics = {contract.name: contract.topic for contract in files.contracts()}
-    return topics | {files.ACTIVITY: settings.kafka.activity_topic, files.RESULT: settings.kafka.result_topic}
+    kafka = settings.kafka
+    return topics | {
+        files.ACTIVITY: kafka.activity_topic,
+        files.RESULT: kafka.result_topic,
+        files.RESULT_V2: kafka.result_v2_topic,
+    }
 
 
 def _contract(name: str, folder: Path | None) -> files.Contract:
