@@ -12,6 +12,7 @@ import numpy as np
 from tritonclient.grpc import aio as triton
 from tritonclient.utils import InferenceServerException
 
+from streamproc.audio.decode import SAMPLE_RATE
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.engine import Inference, Logits, ModelIdentity, Samples
 
@@ -23,6 +24,10 @@ SYMBOLS = 41
 
 _INPUTS = {"AUDIO": "TYPE_FP32", "LENGTHS": "TYPE_INT32"}
 _OUTPUTS = {"LOGITS": "TYPE_FP32", "FRAMES": "TYPE_INT32"}
+
+
+class _ModelFailedError(StreamprocError):
+    """Triton is there, and the model raised."""
 
 
 class TritonEngine:
@@ -81,7 +86,7 @@ class TritonEngine:
             began = time.perf_counter()
             logits: list[Logits] = []
             for batch in self._batches(clips):
-                logits += await self._call(batch)
+                logits += await self._call_or_blame(batch)
             return Inference(logits, began - asked, time.perf_counter() - began)
 
     async def close(self) -> None:
@@ -109,6 +114,23 @@ class TritonEngine:
                 begin, longest = index, len(clip)
         if begin < len(clips):
             yield clips[begin:]
+
+    async def _call_or_blame(self, clips: Sequence[Samples]) -> list[Logits]:
+        """Call; a model that fails on these clips, and on a second of silence does not, makes them the poison.
+
+        A model that fails on everything is the world's fault and is waited for; a clip that it always fails on would
+        be waited for in vain, and hold up the worker.
+        """
+        try:
+            return await self._call(clips)
+        except _ModelFailedError:
+            await self._call([np.zeros(SAMPLE_RATE, dtype=np.float32)])
+        try:
+            return await self._call(clips)
+        except _ModelFailedError:
+            raise StreamprocError(
+                ErrorCode.INFERENCE_REFUSED, "the model fails on this input, and on no other"
+            ) from None
 
     async def _call(self, clips: Sequence[Samples]) -> list[Logits]:
         padded = np.zeros((len(clips), max(map(len, clips))), dtype=np.float32)
@@ -151,6 +173,5 @@ class TritonEngine:
             return StreamprocError(ErrorCode.INFERENCE_TIMEOUT, f"no answer within {self._timeout:g} s")
         if "INVALID_ARGUMENT" in status:
             return StreamprocError(ErrorCode.INFERENCE_REFUSED)
-        return StreamprocError(
-            ErrorCode.INFERENCE_UNAVAILABLE, f"Triton at {self._url}: {status or type(error).__name__}"
-        )
+        kind = _ModelFailedError if "INTERNAL" in status else StreamprocError
+        return kind(ErrorCode.INFERENCE_UNAVAILABLE, f"Triton at {self._url}: {status or type(error).__name__}")

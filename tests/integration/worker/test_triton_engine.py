@@ -29,7 +29,7 @@ output [
 parameters { key: "sha256" value: { string_value: "00ff" } }
 instance_group [{ kind: KIND_CPU, count: 1 }]
 """
-MODELS = ("good", "slow", "no_numbers", "narrow", "long", "failing")
+MODELS = ("good", "slow", "no_numbers", "narrow", "long", "failing", "choosy")
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +113,7 @@ async def test_a_model_that_is_not_ours_is_found_at_the_start(odd_triton: str, m
         ("narrow", 10.0, ErrorCode.MODEL_UNSUITABLE),
         ("long", 10.0, ErrorCode.MODEL_UNSUITABLE),
         ("failing", 10.0, ErrorCode.INFERENCE_UNAVAILABLE),
+        ("choosy", 10.0, ErrorCode.INFERENCE_REFUSED),
     ],
 )
 async def test_answers_that_are_none(odd_triton: str, model: str, seconds: float, code: ErrorCode) -> None:

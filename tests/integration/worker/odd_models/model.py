@@ -38,5 +38,7 @@ class TritonPythonModel:
                 frames[:] = 51
             case "failing":
                 raise RuntimeError("no memory")
+            case "choosy" if lengths.max() == 640:
+                raise RuntimeError("not this one")
         tensors = [pb_utils.Tensor("LOGITS", logits), pb_utils.Tensor("FRAMES", frames)]
         return pb_utils.InferenceResponse(tensors)
