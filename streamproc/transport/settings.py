@@ -97,7 +97,13 @@ class TransportSettings(BaseModel):
 
     def client(self, servers: str) -> dict[str, Any]:
         """librdkafka settings that every client shares."""
-        config: dict[str, Any] = {"bootstrap.servers": servers, "security.protocol": self.security_protocol}
+        config: dict[str, Any] = {
+            "bootstrap.servers": servers,
+            "security.protocol": self.security_protocol,
+            # A coordinator's connection that breaks is not always made again for the request that needs it: offsets of
+            # a transaction, and an admin client's, then wait for ever (librdkafka 2.16). Keep all brokers connected.
+            "enable.sparse.connections": False,
+        }
         for name, value in (
             ("ssl.ca.location", self.ca_file),
             ("sasl.mechanism", self.sasl_mechanism),

@@ -273,6 +273,7 @@ class TransactionalCommitter(Committer):
             self.close()
             self.open()  # fences the transaction, or finishes it if its commit had been accepted
             return InDoubt(self._offsets.committed([assignment.tp for assignment, _ in batch.offers]))
+        producer.poll(0)  # serves _on_error
         if repeated or self._link_failed:
             # The request may be on its way a second time and would end the *next* transaction, since the protocol
             # before KIP-890 does not change the epoch between transactions: a new producer fences it off.
@@ -297,6 +298,7 @@ class TransactionalCommitter(Committer):
         except KafkaException as error:
             logger.warning("The producer must be replaced, its abort failed: %s", error.args[0].name())
             repeated = True
+        producer.poll(0)  # serves _on_error
         if repeated or self._link_failed:
             self.close()
 
