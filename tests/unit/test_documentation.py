@@ -1,0 +1,34 @@
+"""The documents' links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted(
+    [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("models/**/*.md"), *ROOT.glob("aligner_mypyc/*.md")]
+)
+LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    missing = [link for link in LINK.findall(page.read_text("utf-8")) if not (page.parent / link).exists()]
+    assert not missing
+
+
+def test_every_page_can_be_reached_from_the_readme() -> None:
+    reached = {ROOT / "README.md"}
+    waiting = [ROOT / "README.md"]
+    while waiting:
+        page = waiting.pop()
+        for link in LINK.findall(page.read_text("utf-8")):
+            target = (page.parent / link).resolve()
+            found = sorted(target.glob("*.md")) if target.is_dir() else [target]
+            new = [path for path in found if path.suffix == ".md" and path not in reached]
+            reached.update(new)
+            waiting += new
+    assert not sorted(str(page.relative_to(ROOT)) for page in set(PAGES) - reached)
