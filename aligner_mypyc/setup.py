@@ -77,7 +77,7 @@ def _extensions() -> list[Extension]:
     for extension in extensions:
         # Calls within the extension need not go through its symbol table: nobody replaces its functions at run time.
         if sys.platform != "win32":
-            extension.extra_compile_args.append("-fno-semantic-interposition")
+            extension.extra_compile_args += ["-fno-semantic-interposition", "-g0"]
     return extensions
 
 

@@ -117,7 +117,7 @@ def refused(site: Path) -> str:
 def test_a_compiled_wheel_is_small_complete_and_runs_only_with_its_own_sources(source: Path, tmp_path: Path) -> None:
     built, _ = wheel(source)
     names = zipfile.ZipFile(built).namelist()
-    assert built.stat().st_size < 1_500_000
+    assert built.stat().st_size < 700_000
     assert "py3-none-any" not in built.name
     assert {"aligner_mypyc/py.typed", "aligner_mypyc/data/english_children.toml"} <= set(names)
     assert not [name for name in names if name.startswith("tests")]
