@@ -68,6 +68,11 @@ def slow_file(folder: Path) -> Path:
     return folder / "models" / "phonemes" / "slow"
 
 
+def mended_file(folder: Path) -> Path:
+    """Once it is there, requests that are marked REFUSED are accepted."""
+    return folder / "models" / "phonemes" / "mended"
+
+
 def marked(mark: float, seconds: float = 1.0) -> Audio:
     """A clip whose first sample is ``mark``."""
     samples = np.random.default_rng(1).normal(0, 0.05, (int(seconds * 16_000), 1)).astype(np.float32)

@@ -29,9 +29,9 @@ def serving() -> Iterator[ObjectStore]:
 
         def do_GET(self) -> None:
             store.asked.append(self.path)
-            content = store.objects.get(self.path, b"")
-            there = 200 if self.path in store.objects else 404
-            self.send_response(store.status.get(self.path, there))
+            status = store.status.get(self.path, 200 if self.path in store.objects else 404)
+            content = store.objects[self.path] if status == 200 else b"no"
+            self.send_response(status)
             self.send_header("Content-Length", str(store.claims.get(self.path, len(content))))
             self.end_headers()
             self.wfile.write(content)
