@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import asyncio
 from typing import TYPE_CHECKING, Any, cast
 
 from faust.exceptions import KeyDecodeError, ValueDecodeError
 from faust.transport import base
-from faust.types import TP
-from faust.types.transports import ConsumerCallback
+from faust.types import TP, EventT
 
+from streamproc.transport.decoding import Decode, decoder
 from streamproc.transport.message import Delivery
 
 if TYPE_CHECKING:
@@ -19,37 +19,72 @@ if TYPE_CHECKING:
 class Conductor(base.Conductor):
     """Hands an event to every stream of its topic.
 
-    It differs from Faust's in three ways. A stream's queue is never full: the driver bounds what is in flight itself.
-    Events are kept alive until their outcomes are committed (``current_event`` refers to them weakly). And an event
-    that cannot be decoded goes the way of an agent that raises, instead of being acknowledged.
+    It differs from Faust's in four ways. A stream's queue is never full: the driver bounds what is in flight itself.
+    Events are kept alive until their outcomes are committed (``current_event`` refers to them weakly). An event that
+    cannot be decoded goes the way of an agent that raises, instead of being acknowledged. And a channel that no
+    stream iterates over (Faust registers some) gets nothing, since nobody would acknowledge it.
     """
 
-    async def deliver(self, message: Delivery) -> None:
-        """Hand an event to the streams of its partition."""
-        handler = self._tp_to_callback.get(message.tp)
-        if handler is None:  # the table is being made anew, under its lock
-            async with self._tp_to_callback_lock:
-                handler = self._tp_to_callback[message.tp]
-        await handler(message)
+    #: A new topic is read after so many seconds; Faust's 45 spare it rebalances, which are cheap here.
+    _resubscribe_sleep_lock_seconds = 1.0
 
-    def _build_handler(self, tp: TP, channels: Any) -> ConsumerCallback:
-        acquire_flow_control: Callable[[], Awaitable[None]] = self.app.flow_control.acquire
-        consumer = cast("Consumer", self.app.consumer)
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._handlers: dict[TP, _Handler] = {}
 
-        async def on_message(message: Delivery) -> None:
-            await acquire_flow_control()
-            message.refcount += len(channels)
-            decoded: dict[tuple[Any, Any], Any] = {}
+    def _update_callback_map(self) -> None:
+        if self.app.client_only:
+            super()._update_callback_map()
+            return
+        self._handlers = {tp: _Handler(self.app, channels) for tp, channels in self._tp_index.items()}
+
+    def deliver(self, message: Delivery) -> None:
+        """Decode a record and put its event into the queue of every stream that reads its topic."""
+        self._handlers[message.tp](message)
+
+
+class _Handler:
+    """What becomes of the records of one partition."""
+
+    def __init__(self, app: Any, channels: Any) -> None:
+        self._consumer = cast("Consumer", app.consumer)
+        self._loop = asyncio.get_running_loop()
+        self._decoding: set[asyncio.Task[None]] = set()
+        self._channels = [channel for channel in channels if channel.is_iterator]
+        #: Channels that understand a record in the same way share an event.
+        alike: dict[tuple[Any, ...], list[Any]] = {}
+        for channel in self._channels:
+            alike.setdefault((channel.key_type, channel.value_type, type(channel.schema)), []).append(channel)
+        self._ways: list[tuple[Decode | None, list[Any]]] = [(decoder(app, same[0]), same) for same in alike.values()]
+        self._coroutines = any(decode is None for decode, _ in self._ways)
+
+    def __call__(self, message: Delivery) -> None:
+        message.refcount = len(self._channels)
+        if not self._channels:
+            self._consumer.ack(message)
+        elif self._coroutines:
+            task = self._loop.create_task(self._decode_slowly(message))
+            self._decoding.add(task)
+            task.add_done_callback(self._decoding.discard)
+        else:
             try:
-                for channel in channels:
-                    types = channel.key_type, channel.value_type
-                    if types not in decoded:
-                        decoded[types] = await channel.decode(message, propagate=True)
+                events = [decode(message) for decode, _ in self._ways if decode is not None]
             except (KeyDecodeError, ValueDecodeError) as error:
-                consumer.failed(message, error)
-                return
-            message.entry.events.extend(decoded.values())
-            for channel in channels:
-                channel.queue.force_put_nowait(decoded[channel.key_type, channel.value_type])
+                self._consumer.failed(message, error)
+            else:
+                self._put(message, events)
 
-        return cast(ConsumerCallback, on_message)
+    def _put(self, message: Delivery, events: list[EventT[Any]]) -> None:
+        message.entry.events = events
+        for event, (_, channels) in zip(events, self._ways, strict=True):
+            for channel in channels:
+                channel.queue.force_put_nowait(event)
+
+    async def _decode_slowly(self, message: Delivery) -> None:
+        try:
+            events = [await channels[0].decode(message, propagate=True) for _, channels in self._ways]
+        except Exception as error:  # noqa: BLE001 - a schema of the app's own may raise anything
+            self._consumer.failed(message, error)
+        else:
+            if message.current:
+                self._put(message, events)

@@ -26,15 +26,18 @@ from faust.transport.consumer import Fetcher as FaustFetcher
 from faust.types import TP, EventT
 from mode import Service
 
+from streamproc.transport.actor import Agent
 from streamproc.transport.admission import Admission
+from streamproc.transport.channel import Topic
 from streamproc.transport.conductor import Conductor
 from streamproc.transport.cycle import Cycle
 from streamproc.transport.errors import HandlerFailed, OutcomeRefused, Unsupported
-from streamproc.transport.faust_consumer import FaustConsumer, InlineAcks, Untracked
-from streamproc.transport.message import Delivery
+from streamproc.transport.faust_consumer import FaustConsumer
+from streamproc.transport.message import Delivery, current_delivery
 from streamproc.transport.offsets import Offsets
 from streamproc.transport.outcomes import Assignment, Entry, State
 from streamproc.transport.poller import Poller, Records
+from streamproc.transport.stream import Stream
 from streamproc.transport.transaction import Committer, PlainCommitter, TransactionalCommitter
 
 if TYPE_CHECKING:
@@ -72,8 +75,6 @@ class Consumer(FaustConsumer):
         super().__init__(*args, **kwargs)
         self.settings = self.transport.settings
         self.ledger = self.transport.ledger
-        self._acked = InlineAcks(self._acked_inline)
-        self._unacked_messages = cast(Any, Untracked())
         self._admission = Admission(by_key=self.settings.ordering == "key")
         self._inbox: deque[Callable[[], Awaitable[None]]] = deque()
         self._ready: deque[Entry] = deque()
@@ -125,16 +126,20 @@ class Consumer(FaustConsumer):
         self._poller.start()
 
     def _check(self) -> None:
-        if self.app.client_only:
-            raise Unsupported("rdkafka:// cannot consume in a client-only app: run a worker, or use kafka://")
+        for name, ours in (("Stream", Stream), ("Topic", Topic), ("Agent", Agent)):
+            if not issubclass(found := getattr(self.app.conf, name), ours):
+                raise Unsupported(
+                    f"The app's {name} is {found.__module__}.{found.__qualname__}: with rdkafka:// it must be a "
+                    f"subclass of {ours.__module__}.{ours.__qualname__}, which ties what agents send to their events"
+                )
+        if self.app.conf.stream_publish_on_commit:
+            raise Unsupported(
+                "rdkafka:// holds what agents send until it is committed by itself: leave stream_publish_on_commit out"
+            )
         if len(self.app.tables):
             raise Unsupported(
                 f"rdkafka:// does not carry tables yet (found {', '.join(map(str, self.app.tables))}): their changelog "
                 "would not be part of the transaction. Use kafka://, or keep the state elsewhere."
-            )
-        if not self.app.conf.topic_disable_leader:
-            raise Unsupported(
-                "rdkafka:// has no leader yet (on_leader=True): pass topic_disable_leader=True to faust.App"
             )
         if self.app.conf.broker_credentials is not None:
             raise Unsupported(
@@ -213,8 +218,12 @@ class Consumer(FaustConsumer):
         self._arrived.set()
 
     def _lose(self, assignments: list[Assignment]) -> None:
-        for assignment in assignments:
-            self.ledger.drop(assignment)
+        torn = [entry for assignment in assignments for entry in self.ledger.drop(assignment)]
+        for entry in torn:
+            if entry.live:
+                self.ledger.reopen(entry)
+                self._fence(entry)
+                self._again(entry)
         if assignments and not self._drained:
             self._receive(partial(self._assign, []))
 
@@ -226,9 +235,12 @@ class Consumer(FaustConsumer):
         while not self.should_stop:
             await self._arrived.wait()
             self._arrived.clear()
+            conductor, flow = cast(Conductor, self.app.topics), self.app.flow_control
             while self._ready or self._inbox:
                 if self._ready:
-                    await self._hand_over(self._ready.popleft())
+                    if not flow.is_active():
+                        await flow.acquire()
+                    self._hand_over(self._ready.popleft(), conductor)
                     turn += 1
                 else:
                     await self._inbox.popleft()()
@@ -245,11 +257,11 @@ class Consumer(FaustConsumer):
                 if entry is not None:
                     self._ready.append(entry)
 
-    async def _hand_over(self, entry: Entry) -> None:
+    def _hand_over(self, entry: Entry, conductor: Conductor) -> None:
         if entry.live and not entry.assignment.draining:
             entry.state = State.QUEUED
             message = entry.message = Delivery(self.app, entry)
-            await cast(Conductor, self.app.topics).deliver(message)
+            conductor.deliver(message)
 
     async def _assign(self, begun: list[Assignment]) -> None:
         """Tell Faust what is ours now.
@@ -300,41 +312,39 @@ class Consumer(FaustConsumer):
         if self.ledger.finished >= self.settings.commit_every:
             self._cycle.soon()
 
-    def _acked_inline(self, tp: TP, offset: int) -> None:
-        """A stream acknowledged by itself: an event that it skipped, or one of an agent that this driver cannot serve.
-
-        Such a stream acknowledges even when its agent raises, and so would commit half an outcome.
-        """
-        assignment = self.ledger.assignments.get(tp)
-        entry = assignment.entries.get(offset) if assignment else None
-        if entry is not None and entry.state is State.STARTED:
-            self.crash_soon(
-                Unsupported(
-                    f"An agent on {tp.topic!r} lets its stream acknowledge (async for value in stream), which "
-                    "rdkafka:// does not carry yet: iterate stream.noack().events() and call event.ack(), or use "
-                    "streamproc.transport.each"
-                )
-            )
+    def join(self, messages: list[Delivery]) -> None:
+        """An agent works on these as a batch: what it sends belongs to all of them."""
+        self.ledger.join([message.entry for message in messages])
 
     def failed(self, message: Any, error: BaseException) -> None:
         """An agent raised on this event: its outcomes are discarded, and the policy decides what becomes of it."""
         entry: Entry = message.entry
-        if not entry.live or entry.message is not message or entry.state is State.FINISHED or self._crashed_with:
+        if not message.current or entry.state is State.FINISHED:
             return
+        self.ledger.part(entry)
         self.ledger.reopen(entry)
+        self._fence(entry)
+        if self._crashed_with:
+            return
         where = f"{entry.assignment.tp.topic}[{entry.assignment.tp.partition}]@{entry.offset}"
-        if self.settings.on_raise == "skip":
+        if isinstance(error, asyncio.CancelledError):
+            self._again(entry)
+        elif self.settings.on_raise == "skip":
             logger.error("Skipped %s: the agent raised", where, exc_info=error)
             self._finish(entry)
         elif self.settings.on_raise == "retry":
             backoff = min(_MAX_BACKOFF_S, self.settings.retry_backoff * 2 ** (entry.attempts - 1))
-            entry.state = State.WAITING
             delay = backoff * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
             logger.warning("%s: the agent raised; again in %.1f s", where, delay, exc_info=error)
             self.loop.call_later(delay, self._again, entry)
         else:
             logger.error("%s: the agent raised", where, exc_info=error)
             self.crash_soon(HandlerFailed(f"{where}: the agent raised {type(error).__name__}, and on_raise is 'stop'"))
+
+    def _fence(self, entry: Entry) -> None:
+        """Ignore what is still sent or acknowledged by those who have the event now."""
+        entry.message = None
+        entry.state = State.WAITING
 
     def _again(self, entry: Entry) -> None:
         entry.events.clear()
@@ -361,9 +371,11 @@ class Consumer(FaustConsumer):
         self.ledger.reopen(entry)
         entry.replaced = True
         entry.state = State.STARTED
+        entry.message.acked = False
         event = entry.events[0]
         context = contextvars.copy_context()
         context.run(_current_event.set, weakref.ref(event))
+        context.run(current_delivery.set, entry.message)
         task = self.loop.create_task(self._replace_outcome(handler, event, entry, error), context=context)
         self._tasks_of_refused.add(task)
         task.add_done_callback(self._tasks_of_refused.discard)
@@ -374,6 +386,7 @@ class Consumer(FaustConsumer):
         except Exception as reason:  # noqa: BLE001 - whatever it is, the event has no outcome
             self.crash_soon(HandlerFailed(f"on_refused raised {type(reason).__name__} on: {error}"))
             return
+        entry.message.acked = True
         if entry.live:
             # The gate has let a successor pass already: nothing to admit here.
             self.ledger.finish(entry)

@@ -11,9 +11,11 @@ from faust.transport import base
 from faust.types import EventT
 from pydantic import ValidationError
 
+from streamproc.transport.client import ClientConsumer
 from streamproc.transport.conductor import Conductor
 from streamproc.transport.consumer import Consumer, Fetcher
 from streamproc.transport.errors import OutcomeRefused, TransportError
+from streamproc.transport.fixup import adopt
 from streamproc.transport.outcomes import Ledger
 from streamproc.transport.producer import Producer, TransactionManager
 from streamproc.transport.settings import TransportSettings
@@ -38,6 +40,16 @@ class Transport(base.Transport):
 
     default_port = 9092
     driver_version = f"confluent_kafka={confluent_kafka.__version__}"
+
+    def __init__(self, url: Any, app: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(url, app, *args, **kwargs)
+        # The fixup has done this, unless the broker was named only after the app was used for the first time.
+        adopt(app.conf)
+
+    def create_consumer(self, callback: Any, **kwargs: Any) -> Any:
+        """A member of the group; in a client-only app a reader of replies."""
+        kind = ClientConsumer if self.app.client_only else self.Consumer
+        return kind(self, callback=callback, loop=self.loop, **kwargs)
 
     #: What to do with an event whose outcome is refused; None: stop the worker.
     on_refused: RefusedHandler | None = None

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from faust.transport import base
@@ -16,39 +14,6 @@ from streamproc.transport.outcomes import Ledger
 
 if TYPE_CHECKING:
     from streamproc.transport.driver import Transport
-
-
-class InlineAcks(defaultdict[TP, list[int]]):
-    """Where Faust's compiled streams leave acknowledgements of their own, without calling the consumer."""
-
-    def __init__(self, found: Callable[[TP, int], None]) -> None:
-        super().__init__(list)
-        self._found = found
-
-    def __getitem__(self, tp: TP) -> list[int]:
-        return _Reporter(partial(self._found, tp))
-
-
-class _Reporter(list[int]):
-    def __init__(self, found: Callable[[int], None]) -> None:
-        super().__init__()
-        self._found = found
-
-    def append(self, offset: int) -> None:
-        self._found(offset)
-
-
-class Untracked:
-    """Stands for Faust's set of unacknowledged messages: what is in flight is the ledger's to know."""
-
-    def __iter__(self) -> Iterator[Any]:
-        return iter(())
-
-    def add(self, message: Any) -> None:
-        """Nothing."""
-
-    def discard(self, message: Any) -> None:
-        """Nothing."""
 
 
 class FaustConsumer(base.Consumer):

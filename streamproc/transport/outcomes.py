@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
@@ -56,6 +56,7 @@ class Entry:
         "assignment",
         "attempts",
         "events",
+        "joint",
         "message",
         "offset",
         "outcomes",
@@ -79,6 +80,8 @@ class Entry:
         self.message: Any = None
         #: Faust's current_event() is a weak reference: the events live as long as their outcomes are open.
         self.events: list[Any] = []
+        #: Those that share its outcomes: all are committed in one transaction, or none of them.
+        self.joint: list[Entry] | None = None
 
     @property
     def live(self) -> bool:
@@ -172,14 +175,32 @@ class Ledger:
         """A partition is ours from now on."""
         self.assignments[assignment.tp] = assignment
 
-    def drop(self, assignment: Assignment) -> None:
-        """A partition is no longer ours: forget its events and their outcomes."""
+    def drop(self, assignment: Assignment) -> list[Entry]:
+        """A partition is no longer ours: forget its events and their outcomes.
+
+        Returns those of other partitions that shared outcomes with them: their work must be done again.
+        """
         assignment.alive = False
         if self.assignments.get(assignment.tp) is assignment:
             del self.assignments[assignment.tp]
+        torn = [other for entry in assignment.entries.values() for other in self.part(entry)]
         for offset in list(assignment.entries):
             assignment.release(offset)
         assignment.gate.clear()
+        return [entry for entry in torn if entry.live]
+
+    def join(self, entries: list[Entry]) -> None:
+        """What is sent for one of these is sent for all of them."""
+        for entry in entries:
+            entry.joint = entries
+
+    def part(self, entry: Entry) -> list[Entry]:
+        """It shares its outcomes with no one any more. Returns those that it shared them with."""
+        joint, entry.joint = entry.joint, None
+        others = [other for other in joint or () if other is not entry]
+        for other in others:
+            other.joint = None
+        return others
 
     def finish(self, entry: Entry) -> None:
         """The work on an event is finished, its outcomes may be committed."""
@@ -201,25 +222,47 @@ class Ledger:
         batch = Batch(metadata, [], [])
         self.finished = 0
         if metadata is not None:
-            for assignment, only in self._candidates(batch):
-                # The poll thread clears `alive` before it publishes a newer generation, and the generation was read
-                # before: a span of a partition given up can only meet a generation that brokers refuse.
-                offer = assignment.span.offer(ordered=self._ordered, only=only) if assignment.alive else None
-                if offer is not None:
-                    batch.offers.append((assignment, offer))
-                    for offset in offer.finished:
-                        entry = assignment.entries[offset]
-                        batch.outcomes += [(entry, outcome) for outcome in entry.outcomes]
+            self._select(batch)
         if not batch.isolated:
             batch.loose, self.loose = self.loose, []
         return batch if batch.offers or batch.loose else None
 
-    def _candidates(self, batch: Batch) -> Iterator[tuple[Assignment, int | None]]:
+    def _select(self, batch: Batch) -> None:
+        """Fill a batch with what is finished; of events that share outcomes all or none."""
+        candidates = list(self._candidates(batch))
+        withheld: defaultdict[TP, set[int]] = defaultdict(set)
+        while True:
+            batch.offers.clear()
+            batch.outcomes.clear()
+            chosen: defaultdict[int, list[Entry]] = defaultdict(list)
+            for assignment, only in candidates:
+                # The poll thread clears `alive` before it publishes a newer generation, and the generation was read
+                # before: a span of a partition given up can only meet a generation that brokers refuse.
+                if not assignment.alive:
+                    continue
+                offer = assignment.span.offer(ordered=self._ordered, only=only, without=withheld[assignment.tp])
+                if offer is None:
+                    continue
+                batch.offers.append((assignment, offer))
+                for offset in offer.finished:
+                    entry = assignment.entries[offset]
+                    for outcome in entry.outcomes:
+                        batch.outcomes.append((entry, outcome))
+                    if entry.joint is not None:
+                        chosen[id(entry.joint)].append(entry)
+            torn = [entries[0].joint or [] for entries in chosen.values() if len(entries) < len(entries[0].joint or [])]
+            if not torn:
+                return
+            for entry in (entry for joint in torn for entry in joint):
+                withheld[entry.assignment.tp].add(entry.offset)
+
+    def _candidates(self, batch: Batch) -> Iterator[tuple[Assignment, list[int] | None]]:
         while self.suspects:
-            suspect = self.suspects[0]
-            if suspect.live and suspect.state is State.FINISHED:
+            together = self.suspects[0].joint or [self.suspects[0]]
+            if all(entry.live and entry.state is State.FINISHED for entry in together):
                 batch.isolated = True
-                yield suspect.assignment, suspect.offset
+                for assignment in {entry.assignment.tp: entry.assignment for entry in together}.values():
+                    yield assignment, sorted(entry.offset for entry in together if entry.assignment is assignment)
                 return
             self.suspects.popleft()
         for assignment in self.assignments.values():

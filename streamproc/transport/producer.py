@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any
 from confluent_kafka import KafkaError
 from confluent_kafka import Producer as KafkaProducer
 from faust.exceptions import ProducerSendError
-from faust.streams import current_event
 from faust.transport import base
 from faust.transport.consumer import TransactionManager as FaustTransactionManager
 from faust.types import TP, RecordMetadata
 from mode.utils.times import want_seconds
 
 from streamproc.transport.errors import SentAfterAck, TransportError
-from streamproc.transport.message import Delivery
-from streamproc.transport.outcomes import Loose, Outcome, State, record_metadata
+from streamproc.transport.message import Delivery, current_delivery
+from streamproc.transport.outcomes import Loose, Outcome, record_metadata
 from streamproc.transport.partitioner import partition_for
 
 if TYPE_CHECKING:
@@ -84,23 +83,32 @@ class Producer(base.Producer):
             _header_list(headers),
         )
         sent: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
-        event = current_event()
-        message = event.message if event is not None else None
-        if isinstance(message, Delivery):
-            entry = message.entry
-            if entry.state is State.FINISHED:
-                raise SentAfterAck(
-                    f"A send to {topic!r} came after its event ({entry.assignment.tp.topic}"
-                    f"[{entry.assignment.tp.partition}]@{entry.offset}) was acknowledged: await sends before the ack."
-                )
-            # An event whose partition was given up belongs to another worker now, and so do its outcomes.
-            if entry.live and entry.message is message:
-                entry.outcomes.append(outcome)
-            sent.set_result(record_metadata(outcome, -1))
-        elif self.app.in_transaction:
+        message = current_delivery.get()
+        if message is not None:
+            return self.hold(message, outcome)
+        if self.app.in_transaction:
             self.transport.ledger.loose.append(Loose(outcome, sent))
         else:
             self._produce(outcome, sent)
+        return sent
+
+    def hold(self, message: Delivery, outcome: Outcome) -> asyncio.Future[RecordMetadata]:
+        """Keep a record until its event is finished. Returns an answer that is there already.
+
+        Raises:
+            SentAfterAck: the event is finished.
+        """
+        entry = message.entry
+        if message.acked:
+            raise SentAfterAck(
+                f"A send to {outcome.topic!r} came after its event ({message.topic}[{message.partition}]"
+                f"@{message.offset}) was acknowledged: await sends before the ack, or send with force=True."
+            )
+        # An event that was given up, or delivered anew, belongs to somebody else now, and so do its outcomes.
+        if message.current:
+            entry.outcomes.append(outcome)
+        sent: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
+        sent.set_result(record_metadata(outcome, -1))
         return sent
 
     async def send_and_wait(

@@ -17,7 +17,7 @@ import binascii
 import zlib
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 #: Brokers refuse metadata of 4,096 characters (``offset.metadata.max.bytes``), and poison the transaction.
@@ -251,12 +251,15 @@ class Span:
         """The work on a finished but uncommitted record must be done again."""
         self._finished.discard(offset)
 
-    def offer(self, *, ordered: bool = False, only: int | None = None) -> Offer | None:
+    def offer(
+        self, *, ordered: bool = False, only: Sequence[int] | None = None, without: Collection[int] = ()
+    ) -> Offer | None:
         """The largest prefix, by offset, of the finished records whose progress can be written; None if there is none.
 
-        ``ordered``: stop at the first unfinished record. ``only``: this finished record alone.
+        ``ordered``: stop at the first unfinished record. ``only``: these finished records (ascending) alone.
+        ``without``: treat these as unfinished.
         """
-        finished = list(self._take(ordered)) if only is None else [only]
+        finished = list(self._take(ordered, without)) if only is None else list(only)
         if not finished and not self._news:
             return None
         count = len(finished)
@@ -298,9 +301,9 @@ class Span:
         self.committed = progress
         return done
 
-    def _take(self, ordered: bool) -> Iterable[int]:
+    def _take(self, ordered: bool, without: Collection[int]) -> Iterable[int]:
         for offset in self._open:
-            if offset in self._finished:
+            if offset in self._finished and offset not in without:
                 yield offset
             elif ordered:
                 return

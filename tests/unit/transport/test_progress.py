@@ -230,7 +230,7 @@ def test_one_record_can_be_committed_alone(only: int) -> None:
     for offset in range(10):
         span.deliver(offset)
         span.finish(offset)
-    offer = span.offer(only=only)
+    offer = span.offer(only=[only])
     assert offer is not None
     assert offer.finished == (only,)
     assert [offset for offset in range(10) if offer.progress.is_done(offset)] == [only]
