@@ -8,7 +8,8 @@ ALIGNER := aligner_mypyc/pyproject.toml aligner_mypyc/setup.py $(wildcard aligne
 BOUNDED := timeout -s KILL
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit test-integration lint types chaos bench-transport bench-aligner model lock clean
+.PHONY: help install demo test test-unit test-integration lint types chaos fuzz-aligner
+.PHONY: bench-transport bench-rdkafka bench-aligner bench-codec evaluate model lock clean
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST) | expand -t 26
@@ -45,6 +46,30 @@ types: install  ## mypy --strict.
 	$(BIN)/mypy
 	cd aligner_mypyc && ../$(BIN)/mypy
 
+chaos: install  ## The long proofs: workers killed, stopped, fenced; brokers lost. K="not zombie" chooses; an hour in all.
+	$(BOUNDED) 7200 $(BIN)/python -m pytest -v tests/chaos $(if $(K),-k "$(K)")
+
+fuzz-aligner: .venv-bench/.installed  ## Fuzz the aligner for 10 minutes (atheris).
+	$(BOUNDED) 900 .venv-bench/bin/python aligner_mypyc/tests/fuzz.py -max_total_time=600
+
+bench-transport: install  ## How fast rdkafka:// is in streamproc's style: throughput, added latency, memory.
+	$(BOUNDED) 3600 $(BIN)/python tests/bench/transport_bench.py --save docs/benchmarks/transport.json
+
+bench-aligner: .venv-bench/.installed  ## The aligner against the C++ and Rust libraries (needs cargo).
+	$(BOUNDED) 1800 .venv-bench/bin/python tests/bench/aligner.py --output docs/benchmarks/aligner.json
+
+.venv-bench/.installed: requirements/bench-aligner.txt $(ALIGNER)
+	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench-aligner.txt
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall ./aligner_mypyc
+	@touch $@
+
+bench-codec: install  ## The codec against confluent-kafka's serialisers; needs a registry that is up (streamproc local up).
+	$(BOUNDED) 600 $(BIN)/python tests/bench/codec.py --registry $(STREAMPROC_REGISTRY__URL) --output docs/benchmarks/codec.json
+
+evaluate: install  ## How well the model in the tree hears, and how well misread words are found.
+	$(BOUNDED) 600 $(BIN)/python -m streamproc.training.evaluate --output docs/benchmarks/model.json
+
 model: ## Train and export the phoneme model (needs torch: its own environment, about 15 minutes).
 	@test -x .venv-training/bin/python || $(PYTHON) -m venv .venv-training
 	@.venv-training/bin/python -m pip install --quiet --require-hashes -r requirements/training.txt
@@ -57,4 +82,4 @@ lock:  ## Lock the dependencies anew, with hashes.
 
 clean:  ## Take the local stack down and remove everything that was built.
 	@test ! -x $(BIN)/streamproc || $(BIN)/streamproc local down
-	rm -rf $(VENV) .venv-training .venv-lock .local build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-training .venv-lock .venv-bench .local build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
