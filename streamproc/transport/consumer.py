@@ -69,7 +69,6 @@ class Consumer(FaustConsumer):
     """One member of the consumer group."""
 
     transport: Transport
-    logger = logger
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -363,12 +362,17 @@ class Consumer(FaustConsumer):
     async def _commit_handler(self) -> None:
         await self._cycle.run(lambda: self.should_stop or self._drained)
 
+    @Service.task
+    async def _watch_commits(self) -> None:
+        await self._cycle.watch(lambda: self.should_stop)
+
     def _refused(self, entry: Entry, error: OutcomeRefused) -> None:
         handler = self.transport.on_refused
+        self.ledger.reopen(entry)
         if handler is None or entry.replaced or not entry.events:
+            entry.state = State.WAITING  # unfinished, so that it does not hold back what is committed on the way down
             self.crash_soon(error)
             return
-        self.ledger.reopen(entry)
         entry.replaced = True
         entry.state = State.STARTED
         entry.message.acked = False

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import queue
+import threading
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import Any
 
 from streamproc.transport.errors import OutcomeRefused, TransportError
@@ -18,6 +20,35 @@ logger = logging.getLogger(__name__)
 #: How long a refused generation waits for its successor before the next attempt.
 _GENERATION_S = 1.0
 _PAUSE_S = 0.02
+#: Every blocking call has a timeout of a few seconds; one that takes longer than this will not come back.
+_STUCK_S = 60.0
+_WATCH_S = 5.0
+
+
+class CommitThread:
+    """One thread that carries calls out in order. A daemon: a call that never returns must not keep the process."""
+
+    def __init__(self) -> None:
+        self._calls: queue.SimpleQueue[tuple[Future[Any], Callable[..., Any], tuple[Any, ...]]] = queue.SimpleQueue()
+        threading.Thread(target=self._run, name="rdkafka-commit", daemon=True).start()
+
+    def submit(self, function: Callable[..., Any], *args: Any) -> Future[Any]:
+        """Have the thread call a function."""
+        future: Future[Any] = Future()
+        self._calls.put((future, function, args))
+        return future
+
+    def _run(self) -> None:
+        while True:
+            future, function, args = self._calls.get()
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                result = function(*args)
+            except BaseException as error:  # noqa: BLE001 - the caller's to handle
+                future.set_exception(error)
+            else:
+                future.set_result(result)
 
 
 class Cycle:
@@ -42,7 +73,7 @@ class Cycle:
         self._soon = asyncio.Event()
         self._turn = asyncio.Lock()
         self._running: set[asyncio.Future[None]] = set()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="rdkafka-commit")
+        self._thread = CommitThread()
 
     async def open(self) -> None:
         """Make the producer ready.
@@ -54,12 +85,24 @@ class Cycle:
 
     async def close(self) -> None:
         """Let the producer go."""
-        await self._in_thread(self._committer.close)
-        self._thread.shutdown(wait=False)
+        if not self._stuck():
+            await self._in_thread(self._committer.close)
 
     def soon(self) -> None:
         """Do not wait for the interval's end."""
         self._soon.set()
+
+    async def watch(self, stopped: Callable[[], bool]) -> None:
+        """Stop the worker when librdkafka does not come back from a call; the next one reads where the group stands."""
+        while not stopped():
+            await asyncio.sleep(_WATCH_S)
+            if self._stuck():
+                self._crash(TransportError(f"librdkafka did not return from a call within {_STUCK_S:g} s"))
+                return
+
+    def _stuck(self) -> bool:
+        since = self._committer.calling_since
+        return since is not None and time.monotonic() - since > _STUCK_S
 
     async def run(self, stopped: Callable[[], bool]) -> None:
         """A transaction every interval, until stopped."""
@@ -142,4 +185,4 @@ class Cycle:
             self._refused(entry, OutcomeRefused(refused.reason, refused.topic, where))
 
     async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+        return await asyncio.wrap_future(self._thread.submit(function, *args))

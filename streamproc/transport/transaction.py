@@ -115,6 +115,8 @@ class Committer(ABC):
         self._config = config | {"error_cb": self._on_error, "delivery.report.only.error": True}
         self._stopped = stopped
         self._producer: Producer | None = None
+        #: When the call into librdkafka began that has not returned yet (monotonic).
+        self.calling_since: float | None = None
         #: A connection failed since this was last cleared.
         self._link_failed = False
         self._failures: list[tuple[KafkaError, Entry | Loose, Outcome]] = []
@@ -184,9 +186,16 @@ class Committer(ABC):
                 raise
 
     def _flush(self, producer: Producer) -> None:
-        while producer.flush(_CALL_S):
+        while self._call(producer.flush, _CALL_S):
             if self._stopped():
                 raise Stopped
+
+    def _call(self, function: Callable[..., Any], *args: Any) -> Any:
+        self.calling_since = time.monotonic()
+        try:
+            return function(*args)
+        finally:
+            self.calling_since = None
 
     def _judge(self) -> None:
         if not self._failures:
@@ -207,7 +216,7 @@ class Committer(ABC):
         repeated = False
         while True:
             try:
-                call(*args)
+                self._call(call, *args)
                 return repeated
             except KafkaException as error:
                 reason: KafkaError = error.args[0]

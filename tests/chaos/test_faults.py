@@ -131,3 +131,20 @@ def test_commit_into_a_frozen_network(broker: Broker, tmp_path: Path, frozen: st
             fleet.check_alive()
         judge.wait_for(EVENTS, 180, fleet.check_alive)
         assert judge.judge(range(EVENTS)) == PERFECT
+
+
+def test_a_call_that_never_returns_stops_the_worker(broker: Broker, tmp_path: Path) -> None:
+    """A worker that cannot commit any more says so and ends, and its successor goes on."""
+    plan = new_plan(broker.direct, "stuck", PROTOCOLS["classic"], work=0.2)
+    feed(broker.direct, plan.source, range(2_000))
+    judge = Judge(broker.direct, plan.sink)
+    with Fleet(plan, tmp_path) as fleet:
+        member = fleet.start("a")
+        fleet.wait_ready()
+        judge.wait_for(200, 60, fleet.check_alive)
+        assert fleet.hold("a")
+        fleet.wait_end("a", 120)
+        assert "librdkafka did not return from a call within" in member.log_text()
+        fleet.start("a")
+        judge.wait_for(2_000, 60, fleet.check_alive)
+        assert judge.judge(range(2_000)) == PERFECT

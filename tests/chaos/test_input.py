@@ -84,7 +84,6 @@ def test_compacted_input(broker: Broker, tmp_path: Path) -> None:
         config={
             "cleanup.policy": "compact",
             "segment.ms": "200",
-            "segment.bytes": "20000",
             "min.cleanable.dirty.ratio": "0.01",
             "max.compaction.lag.ms": "300",
         },

@@ -25,7 +25,13 @@ ECHO = Path(__file__).with_name("echo_worker.py")
 def records(bootstrap: str, topic: str, count: int, *, partitions: int = 6, timeout: float = 30) -> list[Any]:
     """So many records of a topic, read_committed."""
     consumer = Consumer(
-        {"bootstrap.servers": bootstrap, "group.id": "r", "isolation.level": "read_committed", "log_level": 0, "auto.offset.reset": "earliest"}
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "r",
+            "isolation.level": "read_committed",
+            "log_level": 0,
+            "auto.offset.reset": "earliest",
+        }
     )
     consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
     found: list[Any] = []
@@ -236,7 +242,10 @@ def test_range_assignment(kafka_bootstrap: str, tmp_path: Path) -> None:
     [
         ("app.Table('counts')", "does not carry tables yet"),
         ("app.conf.stream_publish_on_commit = True", "leave stream_publish_on_commit out"),
-        ("app.conf.Stream = type('Mine', (faust.Stream,), {})", "must be a subclass of streamproc.transport.stream.Stream"),
+        (
+            "app.conf.Stream = type('Mine', (faust.Stream,), {})",
+            "must be a subclass of streamproc.transport.stream.Stream",
+        ),
         ("app.conf.broker_credentials = faust.SASLCredentials(username='u', password='p')", "broker_credentials"),
     ],
 )
@@ -256,7 +265,9 @@ def test_what_is_not_carried_is_refused_at_start(kafka_bootstrap: str, tmp_path:
     assert reason in log.read_text()
 
 
-def test_a_stream_that_acknowledges_by_itself_does_not_when_its_agent_raises(kafka_bootstrap: str, tmp_path: Path) -> None:
+def test_a_stream_that_acknowledges_by_itself_does_not_when_its_agent_raises(
+    kafka_bootstrap: str, tmp_path: Path
+) -> None:
     """Faust's compiled stream acknowledges even then; ours leaves the event to the policy, which is to stop."""
     plan = new_plan(kafka_bootstrap, "inline")
     script = tmp_path / "app.py"

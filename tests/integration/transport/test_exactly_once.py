@@ -10,9 +10,13 @@ from chaos.harness import PERFECT, PROTOCOLS, Fleet, Judge, feed, new_plan
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_one_worker_killed_twice(kafka_bootstrap: str, tmp_path: Path, protocol: str) -> None:
-    """kill -9 at any moment, and between send_offsets_to_transaction and commit."""
+    """kill -9 at any moment, and between send_offsets_to_transaction and commit.
+
+    The name is stable, and so the transactional id: the successor ends the open transaction at once, and does not wait
+    for its timeout.
+    """
     count = 3_000
-    plan = new_plan(kafka_bootstrap, f"killed-{protocol}", PROTOCOLS[protocol])
+    plan = new_plan(kafka_bootstrap, f"killed-{protocol}", {**PROTOCOLS[protocol], "transaction_timeout": 120.0})
     feed(kafka_bootstrap, plan.source, range(count))
     judge = Judge(kafka_bootstrap, plan.sink)
     with Fleet(plan, tmp_path) as fleet:
