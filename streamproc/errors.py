@@ -63,6 +63,7 @@ class ErrorCode(Enum):
     VALUE_MISSING = _poison(Stage.DECODE, "The record has no value (a tombstone).")
     VALUE_UNREADABLE = _poison(Stage.DECODE, "The value is not Avro in Confluent's wire format, or is damaged.")
     SCHEMA_UNKNOWN = _poison(Stage.DECODE, "The registry does not know the value's schema id.")
+    SCHEMA_FOREIGN = _poison(Stage.DECODE, "The value was written with the schema of another event.")
     SCHEMA_UNREADABLE = _fatal(
         Stage.DECODE, "The registry knows the schema, but this worker cannot read it: upgrade the worker."
     )

@@ -24,6 +24,7 @@ GRACE_SECONDS = 5.0
 NEGATIVE_SECONDS = 60.0
 _ASK_AGAIN_SECONDS = 0.5
 _MOST_UNKNOWN = 10_000
+_REMEMBERED = {ErrorCode.SCHEMA_UNKNOWN, ErrorCode.SCHEMA_FOREIGN}
 
 
 class SchemaCache:
@@ -53,7 +54,8 @@ class SchemaCache:
 
         Raises:
             StreamprocError: SCHEMA_UNKNOWN after the grace period; REGISTRY_UNAVAILABLE at once, and nothing is
-                remembered; SCHEMA_UNREADABLE when the reader cannot read what this schema writes.
+                remembered; SCHEMA_FOREIGN when the schema is of another event; SCHEMA_UNREADABLE when it is of
+                this event and the reader cannot read what it writes.
         """
         if schema_id in self._known:
             return self._known[schema_id]
@@ -74,7 +76,7 @@ class SchemaCache:
         error = fetch.exception()
         if error is None:
             self._known[schema_id] = fetch.result()
-        elif isinstance(error, StreamprocError) and error.code is ErrorCode.SCHEMA_UNKNOWN:
+        elif isinstance(error, StreamprocError) and error.code in _REMEMBERED:
             self._unknown[schema_id] = error
 
     async def _fetch(self, schema_id: int) -> Any:
@@ -87,7 +89,22 @@ class SchemaCache:
                 if error.code is not ErrorCode.SCHEMA_UNKNOWN or time.monotonic() >= deadline:
                     raise
             await asyncio.sleep(min(_ASK_AGAIN_SECONDS, self._grace))
+        if (name := _name(text)) not in (None, _name(json.dumps(self._reader))):
+            # The publisher's mistake, where a schema of this event would be this worker's: it is too old.
+            raise StreamprocError(ErrorCode.SCHEMA_FOREIGN, f"schema id {schema_id} is of {name}")
         return readable(f"schema id {schema_id}", text, self._reader)
+
+
+def _name(text: str) -> str | None:
+    """The full name of a record, enum or fixed type; None for what has none, or is no schema at all."""
+    try:
+        schema = json.loads(text)
+    except ValueError:
+        return None
+    if not isinstance(schema, dict) or not isinstance(schema.get("name"), str):
+        return None
+    name, namespace = str(schema["name"]), schema.get("namespace")
+    return name if "." in name or not namespace else f"{namespace}.{name}"
 
 
 def readable(what: str, text: str, reader: dict[str, Any]) -> Any:

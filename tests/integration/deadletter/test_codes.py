@@ -5,6 +5,7 @@ Codes that an event alone provokes are in worker/test_bad_input.py, those of the
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from collections.abc import Iterator
@@ -16,7 +17,9 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
+from streamproc.contracts import files
 from streamproc.contracts.events import Activity, Audio, SourcePosition
+from streamproc.contracts.wire import header
 from streamproc.deadletter.envelope import FIELDS, PREFIX
 from streamproc.errors import ErrorClass, ErrorCode
 
@@ -115,11 +118,20 @@ def letters(world: World) -> dict[str, Letter]:
     events = {name: activity(phrase(audio)) for name, audio in bad_audio(world).items()}
     events["REFERENCE_MISSING"] = activity(phrase(text="漢字 ☃"))
     places = {name: world.publish(event, name) for name, event in events.items()}
-    found = {letter.source: letter for letter in world.topics.read_letters(len(events))}
+    (places["SCHEMA_FOREIGN"],) = world.topics.publish([Record(None, header(result_schema_id(world)) + b"body", [])])
+    found = {letter.source: letter for letter in world.topics.read_letters(len(places))}
     return {name: found[place.partition, place.offset] for name, place in places.items()}
 
 
+def result_schema_id(world: World) -> int:
+    """The id of a schema that is no activity's."""
+    registered = run(world.settings, "schemas", "register", "--json")
+    rows = json.loads(registered.stdout.splitlines()[-1])["schemas"]
+    return next(int(row["id"]) for row in rows if row["subject"] == files.subject(world.topics.results))
+
+
 CASES = [
+    "SCHEMA_FOREIGN",
     "AUDIO_NOT_FOUND 404",
     "AUDIO_NOT_FOUND 400",
     "AUDIO_NOT_FOUND 410",

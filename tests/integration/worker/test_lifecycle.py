@@ -116,11 +116,12 @@ def test_a_schema_that_this_release_cannot_read_stops_the_worker_and_costs_no_ev
 
 
 async def _register(url: str, name: str) -> int:
-    """A schema that no reader of activities understands, under a subject of its own; its id."""
+    """A schema of activities that no reader understands, under a subject of its own; its id."""
     registry = Registry(RegistrySettings(url=url))
     try:
         return await registry.register(
-            f"{name}-future-value", json.dumps({"type": "enum", "name": "X", "symbols": ["A"]})
+            f"{name}-future-value",
+            json.dumps({"type": "enum", "namespace": "streamproc.reading", "name": "Activity", "symbols": ["A"]}),
         )
     finally:
         await registry.close()
