@@ -19,6 +19,8 @@ def align(costs: CostModel, ref: bytes, hyp: bytes) -> tuple[int, bytes]:
     while tail < most - head and ref[-1 - tail] == hyp[-1 - tail] and costs.anchors[rows[-1 - tail]]:
         tail += 1
     cost, ops = _between(costs, rows[head : len(ref) - tail], hyp[head : len(hyp) - tail])
+    if head or tail:
+        assert cost == _between(costs, rows, hyp)[0], "matching the common ends costs more than it must"
     return cost, bytes(head) + ops + bytes(tail)
 
 

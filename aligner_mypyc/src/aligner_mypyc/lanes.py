@@ -49,7 +49,8 @@ def fill_lanes(
     gaps = costs.lane_ins + drop
     limit += costs.moved(rows, hyp, head, end_i, end_j)
     table = costs.lane_costs
-    heard = PADDING + hyp[head:end_j] + PADDING
+    heard = b"%b%b%b" % (PADDING, hyp, PADDING)
+    first = 8 + end_j
     carry = work.carry_of(n + 8)
     last: i64 = (m - 1) // LANES
     work.reserve_strips(last + 1)
@@ -99,7 +100,7 @@ def fill_lanes(
         while t < n:
             step += 1
             t += 1
-            word = read_i64_le(heard, 8 + n - step)
+            word = read_i64_le(heard, first - step)
             s = table[row0 + (word & 63)]
             s |= table[row1 + ((word >> 8) & 63)] << 9
             s |= table[row2 + ((word >> 16) & 63)] << 18
