@@ -33,10 +33,10 @@ test: test-unit test-integration  ## Unit tests, then integration tests against 
 
 test-unit: install
 	$(BOUNDED) 300 $(BIN)/python -m pytest -q tests/unit tests/contract
-	cd aligner_mypyc && $(BOUNDED) 300 ../$(BIN)/python -m pytest -q tests
+	cd aligner_mypyc && $(BOUNDED) 300 ../$(BIN)/python -m pytest -q -p no:asyncio tests
 
 test-integration: install
-	$(BOUNDED) 900 $(BIN)/python -m pytest -q tests/integration
+	$(BOUNDED) 1200 $(BIN)/python -m pytest -q --durations=10 tests/integration
 
 lint: install  ## ruff: lint and format.
 	$(BIN)/ruff check
