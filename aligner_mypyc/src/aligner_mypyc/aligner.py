@@ -32,14 +32,14 @@ KEPT_COLUMNS: Final = 5000
 """Buffers that served longer sequences are given back to the system."""
 
 
-def _exclusive() -> bool:
-    gil = getattr(sys, "_is_gil_enabled", None)
-    return not __file__.endswith(".py") and (gil is None or bool(gil()))
+def _has_global_lock() -> bool:
+    enabled = getattr(sys, "_is_gil_enabled", None)
+    return enabled is None or bool(enabled())
 
 
-EXCLUSIVE: Final = _exclusive()
-"""Whether a thread can take the spare workspace and no other take it too: under the interpreter's lock, compiled code
-runs on undisturbed there."""
+EXCLUSIVE: Final = _has_global_lock()
+"""Whether a thread that takes the spare workspace is sure that no other takes it too: with the interpreter's lock,
+which no thread gives up between looking and taking."""
 
 
 class PreparedReference:

@@ -37,10 +37,11 @@ OP_NAMES: Final = (
 )
 """The name of operation ``op`` is ``OP_NAMES[op]``."""
 
-_SIDE: Final = 64
-"""Positions below this share their step objects: most phrases are shorter, and a tuple costs more than an alignment."""
+_LENGTH: Final = 256
+_DRIFT: Final = 16
+"""Steps with i below the one and j - i within the other share their objects: making them takes longer than aligning."""
 
-_shared: Final[list[object]] = [None] * (len(OP_NAMES) * _SIDE * _SIDE)
+_shared: Final[list[object]] = [None] * (len(OP_NAMES) * _LENGTH * 2 * _DRIFT)
 
 
 def expand(ops: bytes) -> list[tuple[int, int, int]]:
@@ -59,8 +60,9 @@ def expand(ops: bytes) -> list[tuple[int, int, int]]:
         op = i64(ops[at])
         if op > ACCEPTED_DELETE:
             raise AlignerError(f"operation {at} is {op}: operations are 0 to {ACCEPTED_DELETE}")
-        if i < _SIDE and j < _SIDE:
-            key = (op * _SIDE + i) * _SIDE + j
+        drift = j - i + _DRIFT
+        if i < _LENGTH and drift >= 0 and drift < 2 * _DRIFT:
+            key = (op * _LENGTH + i) * (2 * _DRIFT) + drift
             step = shared[key]
             if step is None:
                 step = (int(op), int(i), int(j))
