@@ -60,8 +60,12 @@ class Ledger:
 
     def state(self, position: Position) -> State:
         """What became of a letter."""
-        entries = self._states.get(position.partition)
-        return State.OPEN if entries is None else entries.get(position.offset, State.OPEN)
+        return self.state_at(position.partition, position.offset)
+
+    def state_at(self, partition: int, offset: int) -> State:
+        """What became of the letter there."""
+        entries = self._states.get(partition)
+        return State.OPEN if entries is None else entries.get(offset, State.OPEN)
 
     def counts(self) -> Counter[State]:
         """How many letters are in each state; the open ones are not known here."""

@@ -31,18 +31,57 @@ class Position(NamedTuple):
 
 
 class Letter:
-    """A dead letter. Its headers are taken apart when they are first asked for: a scan looks at millions."""
+    """A dead letter. A scan looks at millions: everything is fetched from the record when it is first asked for."""
 
-    __slots__ = ("_error", "_original", "headers", "key", "position", "timestamp_ms", "value")
+    __slots__ = ("_error", "_message", "_original", "_raw")
 
     def __init__(self, message: Message) -> None:
-        self.position = Position(int(message.partition() or 0), int(message.offset() or 0))
-        self.timestamp_ms = message.timestamp()[1]
-        self.key: bytes | None = _bytes(message.key())
-        self.value: bytes | None = _bytes(message.value())
-        self.headers: Headers = list(message.headers() or ())  # type: ignore[arg-type]  # the stub says str too
+        self._message = message
+        self._raw: dict[str, bytes | None] | None = None
         self._original: Headers | None = None
         self._error: dict[str, str] = {}
+
+    @property
+    def partition(self) -> int:
+        """Its partition in the dead letter topic."""
+        return self._message.partition() or 0
+
+    @property
+    def offset(self) -> int:
+        """Its offset in the dead letter topic."""
+        return self._message.offset() or 0
+
+    @property
+    def position(self) -> Position:
+        """Where it is in the dead letter topic."""
+        return Position(self.partition, self.offset)
+
+    @property
+    def timestamp_ms(self) -> int:
+        """When it was written, in ms since 1970."""
+        return self._message.timestamp()[1]
+
+    @property
+    def key(self) -> bytes | None:
+        """The original record's key."""
+        return _bytes(self._message.key())
+
+    @property
+    def value(self) -> bytes | None:
+        """The original record's value."""
+        return _bytes(self._message.value())
+
+    @property
+    def headers(self) -> Headers:
+        """All headers: the original record's and the error's."""
+        return list(self._message.headers() or ())  # type: ignore[arg-type]  # the stub says str too
+
+    @property
+    def raw(self) -> Mapping[str, bytes | None]:
+        """The headers by name. Of a repeated name the last value counts: the error's, as its block comes last."""
+        if self._raw is None:
+            self._raw = dict(self._message.headers() or ())  # type: ignore[arg-type]  # the stub says str too
+        return self._raw
 
     @property
     def error(self) -> Mapping[str, str]:
@@ -119,6 +158,5 @@ class Matcher:
             return False
         if not self._fields:
             return True
-        # The error's block comes last, and of a repeated name a dict keeps the last value.
-        raw = dict(letter.headers)
+        raw = letter.raw
         return all(raw.get(name) in values for name, values in self._fields)

@@ -57,7 +57,7 @@ def scan(
     for batch in reader.read(topic, spans):
         for message in batch:
             letter = Letter(message)
-            if matches(letter) and (state is None or ledger.state(letter.position) is state):
+            if matches(letter) and (state is None or ledger.state_at(letter.partition, letter.offset) is state):
                 yield letter
         report(len(batch))
 

@@ -6,9 +6,11 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from streamproc.deadletter.envelope import PREFIX
 from streamproc.deadletter.letters import Letter
 
 _MINUTE_MS = 60_000
+_CODE, _FINGERPRINT = f"{PREFIX}code", f"{PREFIX}fingerprint"
 
 
 @dataclass(slots=True)
@@ -31,8 +33,8 @@ def group_letters(letters: Iterable[Letter]) -> list[Group]:
     """The groups, largest first."""
     groups: dict[tuple[bytes | None, bytes | None], Group] = {}
     for letter in letters:
-        raw = dict(letter.headers)
-        key = (raw.get("streamproc.error.code"), raw.get("streamproc.error.fingerprint"))
+        raw = letter.raw
+        key = (raw.get(_CODE), raw.get(_FINGERPRINT))
         time_ms = letter.timestamp_ms
         group = groups.get(key)
         if group is None:
@@ -47,8 +49,10 @@ def group_letters(letters: Iterable[Letter]) -> list[Group]:
             )
         group.count += 1
         group.minutes[time_ms // _MINUTE_MS] += 1
-        group.first_ms = min(group.first_ms, time_ms)
-        group.last_ms = max(group.last_ms, time_ms)
+        if time_ms < group.first_ms:
+            group.first_ms = time_ms
+        elif time_ms > group.last_ms:
+            group.last_ms = time_ms
     return sorted(groups.values(), key=lambda group: -group.count)
 
 

@@ -21,9 +21,10 @@ from .letter_topics import LetterTopics, Record, letter
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 
 
-@pytest.fixture
-def six(there: LetterTopics) -> LetterTopics:
-    """Six letters, at 0:0 1:0 0:1 1:1 0:2 1:2, one a minute from 9:00 on."""
+@pytest.fixture(scope="module")
+def six(kafka_bootstrap: str) -> LetterTopics:
+    """Six letters, at 0:0 1:0 0:1 1:1 0:2 1:2, one a minute from 9:00 on; nobody may change anything."""
+    there = LetterTopics(kafka_bootstrap)
     topic = there.activities
     there.write(
         [
