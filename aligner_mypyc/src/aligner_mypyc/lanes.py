@@ -88,7 +88,7 @@ def fill_lanes(
         left = score + costs.lane_ins * (bottom - low + delta)
         next_low = low
         left_at_next = left
-        unborn: i64 = upper
+        unborn = upper & ~guards
         v = even
         h: i64 = gaps
         if low + 1 <= high:
@@ -108,7 +108,7 @@ def fill_lanes(
             s |= table[row4 + ((word >> 32) & 63)] << 36
             s |= table[row5 + ((word >> 40) & 63)] << 45
             s |= table[row6 + ((word >> 48) & 63)] << 54
-            s = (s | unborn) & ~guards
+            s |= unborn
             unborn = (unborn << 9) & upper
             apart = (v | guards) - h
             falls = apart & guards
