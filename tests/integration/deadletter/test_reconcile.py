@@ -92,14 +92,14 @@ def test_what_is_lost_doubled_and_pending_is_named(there: LetterTopics) -> None:
     result(there, 0, 0)
     result(there, 0, 3)
     result(there, 0, 1, aborted=True)
-    commit(there, Progress.of([2], 4), Progress.at(0))
+    commit(there, Progress.of([2], 5), Progress.at(0))
     found = reconciled(there)
     first, second = found["partitions"]
-    assert (first["missing"], first["duplicated"], first["pending"]) == ([1], [0], 3)
+    assert (first["missing"], first["duplicated"], first["pending"]) == ([1, 4], [0], 2)
     assert (second["inputs"], second["pending"], second["missing"]) == (6, 6, [])
     text = there.run("reconcile").stdout
-    assert "missing: partition 0, offsets 1" in text
-    assert "difference: 2" in text
+    assert "missing: partition 0, offsets 1, 4" in text
+    assert "difference: 3" in text
 
 
 def test_before_the_first_commit_everything_is_pending(there: LetterTopics) -> None:
