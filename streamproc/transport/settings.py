@@ -55,8 +55,9 @@ class TransportSettings(BaseModel):
     """Seconds between transactions."""
     commit_every: Count = 10_000
     """Finished events that start a transaction before the interval is over."""
-    max_in_flight: Count = 4_000
-    """Events taken in and not committed, in this worker."""
+    max_in_flight: Count = 20_000
+    """Events taken in and not committed, in this worker: several times what it finishes between two transactions, or
+    partitions are paused so often that fetching cannot keep up."""
     max_in_flight_bytes: Count = 64 * 1024 * 1024
     """Their keys and values together, in bytes; half as much again may wait prefetched in librdkafka."""
     drain_timeout: Seconds = 5.0
