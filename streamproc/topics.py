@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
 from streamproc.errors import ErrorCode, StreamprocError
@@ -66,15 +67,16 @@ def result_topics(kafka: Kafka) -> dict[int, str]:
     return {major: topics[major] for major in kafka.result_majors}
 
 
-def configurations(kafka: Kafka) -> dict[str, dict[str, str]]:
-    """Every topic and its settings."""
+def configurations(kafka: Kafka, activity_bytes: int = ACTIVITY_MAX_BYTES) -> dict[str, dict[str, str]]:
+    """Every topic and its settings; ``activity_bytes`` is what the activity topic accepts."""
     letter = kafka.dead_letter_topic
+    letter_size = _size(activity_bytes + DEAD_LETTER_ROOM)
     days = {"retention.ms": str(KEPT_DAYS * 24 * 3600 * 1000)}
     return {
-        kafka.activity_topic: _size(ACTIVITY_MAX_BYTES),
+        kafka.activity_topic: _size(activity_bytes),
         **{topic: _size(ACTIVITY_MAX_BYTES) for topic in result_topics(kafka).values()},
-        letter: _size(ACTIVITY_MAX_BYTES + DEAD_LETTER_ROOM) | days,
-        parked_topic(letter): _size(ACTIVITY_MAX_BYTES + DEAD_LETTER_ROOM) | days,
+        letter: letter_size | days,
+        parked_topic(letter): letter_size | days,
         ledger_topic(letter): {"cleanup.policy": "compact"},
         audit_topic(letter): {"retention.ms": "-1"},
     }
@@ -84,6 +86,19 @@ def _size(max_bytes: int) -> dict[str, str]:
     return {"max.message.bytes": str(max_bytes)}
 
 
+def _accepted(kafka: Kafka) -> int:
+    """The largest record that the activity topic accepts, in bytes."""
+    client = _client(kafka)
+    topic = ConfigResource(ConfigResource.Type.TOPIC, kafka.activity_topic)
+    try:
+        settings = client.describe_configs([topic], request_timeout=TIMEOUT)[topic].result(TIMEOUT)
+    except KafkaException as error:
+        raise StreamprocError(
+            ErrorCode.KAFKA_UNAVAILABLE, f"the settings of {kafka.activity_topic}: {error.args[0].str()}"
+        ) from None
+    return int(settings["max.message.bytes"].value)
+
+
 def create(kafka: Kafka) -> list[str]:
     """Create the topics that are missing; the names of those that were created.
 
@@ -91,6 +106,7 @@ def create(kafka: Kafka) -> list[str]:
         StreamprocError: KAFKA_UNAVAILABLE, or TOPIC_MISSING where Kafka refuses to create one.
     """
     there = existing(kafka)
+    activity_bytes = _accepted(kafka) if kafka.activity_topic in there else ACTIVITY_MAX_BYTES
     missing = [
         NewTopic(
             name,
@@ -98,7 +114,7 @@ def create(kafka: Kafka) -> list[str]:
             replication_factor=kafka.replication_factor,
             config=config,
         )
-        for name, config in configurations(kafka).items()
+        for name, config in configurations(kafka, activity_bytes).items()
         if name not in there
     ]
     created = []

@@ -16,6 +16,7 @@ from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicP
 from confluent_kafka.admin import AdminClient
 from numpy.typing import NDArray
 
+from streamproc import topics
 from streamproc.deadletter.envelope import Header, split_headers
 from streamproc.deadletter.letters import Span
 from streamproc.deadletter.reading import TIMEOUT, TopicReader
@@ -70,7 +71,9 @@ def reconcile(kafka: Kafka, since_ms: int | None, report: Callable[[int], Report
         finished = _progress(kafka, [span.partition for span in spans])
         inputs = _inputs(reader, kafka.activity_topic, spans, report)
         after = None if since_ms is None else since_ms - CLOCK_SLACK_MS
-        results = _outcomes(reader, kafka, kafka.result_topic, _source_of_result, after, report)
+        # While two majors are published each activity has a result of both; the older one is complete.
+        result_topic = min(topics.result_topics(kafka).items())[1]
+        results = _outcomes(reader, kafka, result_topic, _source_of_result, after, report)
         letters = _outcomes(reader, kafka, kafka.dead_letter_topic, _source_of_letter, after, report)
     return [
         account(
