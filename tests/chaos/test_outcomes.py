@@ -101,3 +101,18 @@ def test_an_agent_that_raises_is_called_again(kafka_bootstrap: str, tmp_path: Pa
         fleet.start("a", poison=[])
         judge.wait_for(1_000, 60, fleet.check_alive)
         assert judge.judge(range(1_000)) == PERFECT
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_an_event_of_30_s_causes_no_rebalance(kafka_bootstrap: str, tmp_path: Path, protocol: str) -> None:
+    """max.poll.interval is 6 s: the poll thread polls whatever the agents do."""
+    settings = {**PROTOCOLS[protocol], "max_poll_interval": 6.0, "drain_timeout": 2.0}
+    plan = new_plan(kafka_bootstrap, f"asleep-{protocol}", settings, slow={"50": 30.0}, concurrency=1)
+    feed(kafka_bootstrap, plan.source, range(100))
+    judge = Judge(kafka_bootstrap, plan.sink)
+    with Fleet(plan, tmp_path) as fleet:
+        member = fleet.start("a")
+        judge.wait_for(100, 90, fleet.check_alive)
+        assert judge.judge(range(100)) == PERFECT
+        assert len(fleet.calls()) == 100
+        assert "Lost" not in member.log_text()

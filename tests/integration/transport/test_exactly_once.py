@@ -15,7 +15,7 @@ def test_one_worker_killed_twice(kafka_bootstrap: str, tmp_path: Path, protocol:
     The name is stable, and so the transactional id: the successor ends the open transaction at once, and does not wait
     for its timeout.
     """
-    count = 3_000
+    count = 2_000
     plan = new_plan(kafka_bootstrap, f"killed-{protocol}", {**PROTOCOLS[protocol], "transaction_timeout": 120.0})
     feed(kafka_bootstrap, plan.source, range(count))
     judge = Judge(kafka_bootstrap, plan.sink)
@@ -24,7 +24,7 @@ def test_one_worker_killed_twice(kafka_bootstrap: str, tmp_path: Path, protocol:
         judge.wait_for(300, 60, fleet.check_alive)
         fleet.kill("a")
         fleet.start("a")
-        judge.wait_for(900, 60, fleet.check_alive)
+        judge.wait_for(800, 60, fleet.check_alive)
         assert fleet.kill_in_commit("a")
         fleet.start("a")
         judge.wait_for(count, 60, fleet.check_alive)
