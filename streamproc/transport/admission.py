@@ -28,10 +28,13 @@ class Admission:
         key = record.key() if self._by_key else None
         if key is None:
             return entry
-        waiting = assignment.gate.get(key)
-        if waiting is None:
-            assignment.gate[key] = deque()
+        gate = assignment.gate
+        if key not in gate:
+            gate[key] = None
             return entry
+        waiting = gate[key]
+        if waiting is None:
+            waiting = gate[key] = deque()
         waiting.append(entry)
         return None
 

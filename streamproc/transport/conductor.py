@@ -56,6 +56,7 @@ class _Handler:
         for channel in self._channels:
             alike.setdefault((channel.key_type, channel.value_type, type(channel.schema)), []).append(channel)
         self._ways: list[tuple[Decode | None, list[Any]]] = [(decoder(app, same[0]), same) for same in alike.values()]
+        self._queues: list[list[Any]] = [[channel.queue for channel in same] for same in alike.values()]
         self._coroutines = any(decode is None for decode, _ in self._ways)
 
     def __call__(self, message: Delivery) -> None:
@@ -76,9 +77,12 @@ class _Handler:
 
     def _put(self, message: Delivery, events: list[EventT[Any]]) -> None:
         message.entry.events = events
-        for event, (_, channels) in zip(events, self._ways, strict=True):
-            for channel in channels:
-                channel.queue.force_put_nowait(event)
+        for event, queues in zip(events, self._queues, strict=True):
+            for queue in queues:
+                # The queue's own methods count unfinished tasks, which nobody waits for.
+                queue._queue.append(event)
+                if queue._getters:
+                    queue._wakeup_next(queue._getters)
 
     async def _decode_slowly(self, message: Delivery) -> None:
         try:

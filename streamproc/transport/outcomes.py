@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple
@@ -79,7 +79,7 @@ class Entry:
         self.outcomes: list[Outcome] = []
         self.message: Any = None
         #: Faust's current_event() is a weak reference: the events live as long as their outcomes are open.
-        self.events: list[Any] = []
+        self.events: Sequence[Any] = ()
         #: Those that share its outcomes: all are committed in one transaction, or none of them.
         self.joint: list[Entry] | None = None
 
@@ -97,7 +97,7 @@ class Assignment:
         self.span = Span(progress, commit_base=commit_base)
         self.entries: dict[int, Entry] = {}
         #: Keys with an event in progress, and those that wait behind it.
-        self.gate: dict[bytes, deque[Entry]] = {}
+        self.gate: dict[bytes, deque[Entry] | None] = {}
         #: Cleared by the poll thread, before it learns of any newer generation of the group.
         self.alive = True
         #: Set when its revocation begins: nothing new is started.
@@ -131,7 +131,7 @@ class Assignment:
             self.released_events += 1
             self.released_bytes += entry.size
             # The entry, its message and its events refer to each other: cut the ring, so that no collector is needed.
-            entry.events.clear()
+            entry.events = ()
             entry.message = entry.record = None
 
 

@@ -17,6 +17,7 @@ from mode.utils.times import want_seconds
 
 from streamproc.transport.errors import SentAfterAck, TransportError
 from streamproc.transport.message import Delivery, current_delivery
+from streamproc.transport.monitor import Monitor
 from streamproc.transport.outcomes import Loose, Outcome, record_metadata
 from streamproc.transport.partitioner import partition_for
 
@@ -32,11 +33,19 @@ class Producer(base.Producer):
 
     transport: Transport
     _direct: KafkaProducer | None = None
+    #: Whether a sensor wants to hear of every record that is sent.
+    observed = False
     _closed: threading.Event
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        #: The answers to sends that are held, one for each place: they say nothing else.
+        self._held: dict[tuple[str, int | None], asyncio.Future[RecordMetadata]] = {}
 
     async def on_start(self) -> None:
         """Make a producer for sends that no transaction carries."""
         await super().on_start()
+        self.observed = any(not isinstance(sensor, Monitor) for sensor in self.app.sensors)
         if not self.app.in_transaction:
             self._closed = threading.Event()
             self._direct = KafkaProducer(self.transport.settings.producer(self.transport.servers, None))
@@ -107,8 +116,11 @@ class Producer(base.Producer):
         # An event that was given up, or delivered anew, belongs to somebody else now, and so do its outcomes.
         if message.current:
             entry.outcomes.append(outcome)
-        sent: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
-        sent.set_result(record_metadata(outcome, -1))
+        where = outcome.topic, outcome.partition
+        sent = self._held.get(where)
+        if sent is None:
+            sent = self._held[where] = asyncio.get_running_loop().create_future()
+            sent.set_result(record_metadata(outcome, -1))
         return sent
 
     async def send_and_wait(

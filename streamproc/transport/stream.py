@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 #: Events taken from the queue before other tasks get a turn: agents that never wait must not hold up the loop.
 _TURN = 64
 _NOTHING = object()
+_VALUE, _EVENT, _ITEM = object(), object(), object()
 _SKIPPED = object()
 
 
@@ -43,11 +44,21 @@ class Stream(faust.Stream[Any]):
 
     def __aiter__(self) -> AsyncIterator[Any]:
         """One iteration: values, each acknowledged when the next one is asked for."""
-        iterator = self._iterate()
+        return self._tracked(self._iterate(_VALUE))
+
+    def events(self) -> Any:
+        """As Faust's: the events themselves."""
+        return self._tracked(self._iterate(_EVENT))
+
+    def items(self) -> Any:
+        """As Faust's: pairs of key and value."""
+        return self._tracked(self._iterate(_ITEM))
+
+    def _tracked(self, iterator: AsyncGenerator[Any, None]) -> AsyncGenerator[Any, None]:
         self._active_agens.add(iterator)
         return iterator
 
-    async def _iterate(self) -> AsyncGenerator[Any, None]:
+    async def _iterate(self, wanted: object) -> AsyncGenerator[Any, None]:
         started_here = await self._begin()
         source = _Source(self.channel)
         turn = 0
@@ -79,7 +90,10 @@ class Stream(faust.Stream[Any]):
                 if do_ack:
                     self.in_hand.append(event)
                 # What is thrown in here (GeneratorExit) leaves the event in hand: whoever knows the reason decides.
-                yield value
+                if wanted is _VALUE:
+                    yield value
+                elif event is not None:
+                    yield event if wanted is _EVENT else (event.key, event.value)
                 self.current_event = None
                 if do_ack:
                     self.in_hand.clear()
@@ -210,9 +224,7 @@ class Stream(faust.Stream[Any]):
     def _take(
         self, max_: int, within: Any, item: Callable[[EventT[Any], Any], Any], *, acks: bool = True
     ) -> AsyncGenerator[list[Any], None]:
-        batches = self._batches(max_, want_seconds(within) if within else None, item, acks=acks)
-        self._active_agens.add(batches)
-        return batches
+        return self._tracked(self._batches(max_, want_seconds(within) if within else None, item, acks=acks))
 
     async def _batches(
         self, max_: int, within: float | None, item: Callable[[EventT[Any], Any], Any], *, acks: bool

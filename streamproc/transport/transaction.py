@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 
 _CALL_S = 5.0
 _PAUSE_S = 0.05
+_POLL_EVERY = 500
 
 #: The broker will refuse this record however often it is sent.
 _REFUSED = frozenset(
@@ -152,8 +153,11 @@ class Committer(ABC):
         self._failures.clear()
         sources: list[tuple[Entry | Loose, Outcome]] = [*batch.outcomes]
         sources += [(loose, loose.outcome) for loose in batch.loose]
-        for source, outcome in sources:
+        for number, (source, outcome) in enumerate(sources):
             self._send(producer, source, outcome)
+            if not number % _POLL_EVERY:
+                # Not for each record: every call gives the interpreter's lock away, and the agents keep it for a while.
+                producer.poll(0)
             if batch.isolated:
                 # Brokers judge a whole produce batch; alone, a record answers for itself.
                 self._flush(producer)
@@ -165,17 +169,17 @@ class Committer(ABC):
             if error is not None:
                 self._failures.append((error, source, outcome))
 
+        topic, key, value, partition, timestamp, headers = outcome
         extra: dict[str, Any] = {}
-        if outcome.partition is not None:
-            extra["partition"] = outcome.partition
-        if outcome.timestamp is not None:
-            extra["timestamp"] = outcome.timestamp
-        if outcome.headers is not None:
-            extra["headers"] = outcome.headers
+        if partition is not None:
+            extra["partition"] = partition
+        if timestamp is not None:
+            extra["timestamp"] = timestamp
+        if headers is not None:
+            extra["headers"] = headers
         while True:
             try:
-                producer.produce(outcome.topic, value=outcome.value, key=outcome.key, on_delivery=delivered, **extra)
-                producer.poll(0)
+                producer.produce(topic, value=value, key=key, on_delivery=delivered, **extra)
                 return
             except BufferError:
                 producer.poll(_PAUSE_S)
