@@ -21,8 +21,8 @@ from .workspace import Workspace, zeros
 MAX_PATH_CELLS: Final = 400_000_000
 """The largest product of the two lengths that ``align`` takes, symbols in common at both ends not counted.
 
-A path needs at most a quarter of a byte a cell where every error costs the same and one byte a cell otherwise, mostly
-far less: only the band is kept. ``distance`` needs memory for one row and has no such bound.
+At the bound and with unrelated sequences a path needs 0.1 GB where every error costs the same and 0.8 GB otherwise;
+related ones need a fraction, for only the band is kept. ``distance`` needs one row and has no such bound.
 """
 
 LANES_FROM: Final = 1

@@ -121,7 +121,7 @@ class CostModel:
         self.fits_lanes: Final = both <= LARGEST_GAPS
         """Whether differences between neighbouring cells fit into the lanes of ``lanes``."""
         self.lane_costs: vec[i64] = vec[i64]()
-        """Substitutions with what the both of both symbols lack to the dearest ones; what no path takes is cut."""
+        """Substitutions with what the gaps of both symbols lack to the dearest ones; what no path takes is cut."""
         for row in range(len(self.dele)):
             for heard in range(MAX_SYMBOLS):
                 cost = both + 1

@@ -69,7 +69,7 @@ class Workspace:
         """``steps``, with room for ``count``; what it holds stays."""
         old = self.steps
         if len(old) < count:
-            new = vec[u8](bytes(count + count // 2 + 1024))
+            new = vec[u8]([0] * (count + count // 2 + 1024))
             at: i64 = 0
             while at < len(old):
                 new[at] = old[at]
@@ -93,7 +93,7 @@ class Workspace:
 
 def zeros(count: i64) -> vec[i64]:
     """A vector of ``count`` zeros."""
-    return vec[i64]([0 for _ in range(count)])
+    return vec[i64]([0] * count)
 
 
 def _grown(old: vec[i64], count: i64) -> vec[i64]:
