@@ -55,7 +55,7 @@ def _opened() -> Iterator[tuple[Settings, str, TopicReader]]:
     # A scan makes millions of tuples and no cycles: the collector would take two fifths of its time for nothing.
     gc.freeze()
     gc.set_threshold(200_000)
-    with TopicReader(tree.kafka) as reader:
+    with TopicReader(tree) as reader:
         yield tree, tree.kafka.dead_letter_topic, reader
 
 
@@ -66,7 +66,10 @@ def _opened() -> Iterator[tuple[Settings, str, TopicReader]]:
 @click.option("--after", "begin", metavar="POSITION", help="Begin after this letter: the next page.")
 @json_option
 def list_letters(state: str, limit: int, begin: str | None, as_json: bool, **options: Any) -> None:
-    """List letters in the order of their positions, a page at a time."""
+    """List letters, a page at a time.
+
+    They come in the order of their positions.
+    """
     chosen = selection(options)
     with _opened() as (_, topic, reader):
         spans = spans_of(reader, topic, chosen)
@@ -105,9 +108,10 @@ def list_letters(state: str, limit: int, begin: str | None, as_json: bool, **opt
 @click.argument("position")
 @json_option
 def show(position: str, as_json: bool) -> None:
-    """Show one letter in full: the error, the headers, and the event, read with the schema it was written with.
+    """Show one letter in full.
 
-    What is shown is a child's: mind who looks on.
+    The error, the headers, and the event, read with the schema it was written with. What is shown is a child's: mind
+    who looks on.
     """
     place = _position(position)
     with _opened() as (tree, topic, reader):
@@ -134,7 +138,10 @@ def show(position: str, as_json: bool) -> None:
 @state_option
 @json_option
 def stats(state: str, as_json: bool, **options: Any) -> None:
-    """Count letters by code and fingerprint, with their course over time."""
+    """Count letters by cause, over time.
+
+    The cause is the code and the fingerprint.
+    """
     chosen = selection(options)
     with _opened() as (_, topic, reader):
         spans = spans_of(reader, topic, chosen)
@@ -178,9 +185,10 @@ def stats(state: str, as_json: bool, **options: Any) -> None:
 )
 @json_option
 def replay(dry_run: bool, rate: float | None, max_replays: int, as_json: bool, **options: Any) -> None:
-    """Send open letters back to their source topic, each exactly once.
+    """Send open letters back, exactly once.
 
-    Key, value and headers are the original's, byte for byte; a header counts the replays. It may be run again after
+    Each goes to its source topic. Key, value and headers are the original's, byte for byte; a header counts the
+    replays. It may be run again after
     any failure, or twice at once: the later run takes over and the earlier one ends. Mend the cause first: what fails
     again becomes a new letter.
     """
@@ -211,7 +219,10 @@ def replay(dry_run: bool, rate: float | None, max_replays: int, as_json: bool, *
 @click.option("--dry-run", is_flag=True, help="Say how many would be discarded, and do nothing.")
 @json_option
 def discard(reason: str, by: str | None, dry_run: bool, as_json: bool, **options: Any) -> None:
-    """Give open letters up: they are never replayed; who, when and why goes to the audit topic."""
+    """Give open letters up.
+
+    They are never replayed; who, when and why goes to the audit topic.
+    """
     chosen = selection(options)
     if not (chosen.fields or chosen.spans or chosen.since_ms or chosen.until_ms):
         raise click.UsageError("Say which letters: discarding every open letter takes at least --since.")
@@ -238,7 +249,9 @@ def discard(reason: str, by: str | None, dry_run: bool, as_json: bool, **options
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @json_option
 def export(state: str, file: Path, as_json: bool, **options: Any) -> None:
-    """Write letters to FILE: Parquet where its name ends in .parquet, else JSON lines with bytes as base64.
+    """Write letters to a file.
+
+    Parquet where its name ends in .parquet, else JSON lines with bytes as base64.
 
     The file holds children's texts and recordings; it is made readable for you alone.
     """
@@ -260,7 +273,7 @@ def export(state: str, file: Path, as_json: bool, **options: Any) -> None:
 @contextmanager
 def _operating(tree: Settings, reader: TopicReader) -> Iterator[Operation]:
     try:
-        with Operation(tree.kafka, reader) as operation:
+        with Operation(tree, reader) as operation:
             yield operation
     except Fenced:
         raise click.ClickException(

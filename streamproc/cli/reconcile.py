@@ -17,7 +17,7 @@ from rich.table import Table
 from streamproc import settings as settings_module
 from streamproc.cli.letters import Time, progress
 from streamproc.deadletter.reconcile import Account, reconcile
-from streamproc.settings import Kafka
+from streamproc.settings import Settings
 
 SHOWN = 10
 """Offsets of one kind that the table names; --json has all."""
@@ -47,7 +47,7 @@ def command(since: int | None, every: float | None, as_json: bool) -> None:
     """
     tree = settings_module.load()
     if every is None:
-        accounts = _round(tree.kafka, since)
+        accounts = _round(tree, since)
         _show(accounts, as_json)
         sys.exit(1 if any(account.difference for account in accounts) else 0)
     window_ms = None if since is None else time.time() * 1000 - since
@@ -57,7 +57,7 @@ def command(since: int | None, every: float | None, as_json: bool) -> None:
     }
     start_http_server(tree.web.port, tree.web.host)
     while True:
-        accounts = _round(tree.kafka, None if window_ms is None else int(time.time() * 1000 - window_ms))
+        accounts = _round(tree, None if window_ms is None else int(time.time() * 1000 - window_ms))
         for account in accounts:
             for name in FIGURES:
                 gauges[name].labels(str(account.partition)).set(_figure(account, name))
@@ -65,7 +65,7 @@ def command(since: int | None, every: float | None, as_json: bool) -> None:
         time.sleep(every)
 
 
-def _round(kafka: Kafka, since_ms: int | None) -> list[Account]:
+def _round(settings: Settings, since_ms: int | None) -> list[Account]:
     with ExitStack() as bars:
         names = iter(("activities", "results", "dead letters"))
 
@@ -73,7 +73,7 @@ def _round(kafka: Kafka, since_ms: int | None) -> list[Account]:
             bars.close()
             return bars.enter_context(progress(total, next(names)))
 
-        return reconcile(kafka, since_ms, bar)
+        return reconcile(settings, since_ms, bar)
 
 
 def _figure(account: Account, name: str) -> int:

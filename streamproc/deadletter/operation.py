@@ -21,7 +21,7 @@ from streamproc.deadletter.ledger import Entry, Ledger, read_ledger
 from streamproc.deadletter.letters import Letter
 from streamproc.deadletter.reading import TopicReader
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.settings import Kafka
+from streamproc.settings import Settings
 
 INIT_TIMEOUT = 60.0
 """Seconds for taking over, the end of a predecessor's transaction included."""
@@ -67,14 +67,15 @@ class Operation:
         StreamprocError: KAFKA_UNAVAILABLE; running again goes on where this one ended.
     """
 
-    def __init__(self, kafka: Kafka, reader: TopicReader) -> None:
+    def __init__(self, settings: Settings, reader: TopicReader) -> None:
+        kafka = settings.kafka
         self._dead_letter_topic = kafka.dead_letter_topic
         self._ledger_topic = topics.ledger_topic(kafka.dead_letter_topic)
         self._reader = reader
         self._refused: str | None = None
         self._producer = Producer(
             {
-                "bootstrap.servers": kafka.bootstrap_servers,
+                **settings.transport.client(kafka.bootstrap_servers),
                 "transactional.id": f"streamproc-dlq-{kafka.dead_letter_topic}",
                 "transaction.timeout.ms": 60_000,
                 # The broker has the last word on sizes.

@@ -12,7 +12,7 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Me
 
 from streamproc.deadletter.letters import Span
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.settings import Kafka
+from streamproc.settings import Settings
 
 TIMEOUT = 10.0
 """Seconds to wait for an answer of the brokers."""
@@ -39,11 +39,11 @@ class TopicReader:
     A context manager. All methods raise StreamprocError: KAFKA_UNAVAILABLE or TOPIC_MISSING.
     """
 
-    def __init__(self, kafka: Kafka) -> None:
-        self._bootstrap = kafka.bootstrap_servers
+    def __init__(self, settings: Settings) -> None:
+        self._bootstrap = settings.kafka.bootstrap_servers
         self._consumer = Consumer(
             {
-                "bootstrap.servers": kafka.bootstrap_servers,
+                **settings.transport.client(self._bootstrap),
                 "group.id": f"streamproc-command-{uuid.uuid4()}",
                 "isolation.level": "read_committed",
                 "enable.auto.commit": False,

@@ -21,7 +21,7 @@ from streamproc.deadletter.envelope import Header, split_headers
 from streamproc.deadletter.letters import Span
 from streamproc.deadletter.reading import TIMEOUT, TopicReader
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.settings import Kafka
+from streamproc.settings import Kafka, Settings
 from streamproc.transport import progress as transport_progress
 from streamproc.transport.progress import Progress
 
@@ -55,20 +55,21 @@ class Account:
         return len(self.missing) + len(self.duplicated) + len(self.unknown)
 
 
-def reconcile(kafka: Kafka, since_ms: int | None, report: Callable[[int], Report]) -> list[Account]:
+def reconcile(settings: Settings, since_ms: int | None, report: Callable[[int], Report]) -> list[Account]:
     """Account for every partition's inputs since a time (ms since 1970; None: all that Kafka still has).
 
     Args:
-        kafka: the topics and the group.
+        settings: the topics and the group.
         since_ms: by the inputs' timestamps.
         report: called with how many offsets will be read, three times; what it returns hears of the progress.
 
     Raises:
         StreamprocError: KAFKA_UNAVAILABLE; TOPIC_MISSING.
     """
-    with TopicReader(kafka) as reader:
+    kafka = settings.kafka
+    with TopicReader(settings) as reader:
         spans = reader.bounds(kafka.activity_topic, since_ms)
-        finished = _progress(kafka, [span.partition for span in spans])
+        finished = _progress(settings, [span.partition for span in spans])
         inputs = _inputs(reader, kafka.activity_topic, spans, report)
         after = None if since_ms is None else since_ms - CLOCK_SLACK_MS
         # While two majors are published each activity has a result of both; the older one is complete.
@@ -110,10 +111,11 @@ def account(span: Span, inputs: Offsets, results: Offsets, letters: Offsets, fin
     )
 
 
-def _progress(kafka: Kafka, partitions: Iterable[int]) -> dict[int, Progress]:
+def _progress(settings: Settings, partitions: Iterable[int]) -> dict[int, Progress]:
     """What the group has finished, its open transactions waited for."""
+    kafka = settings.kafka
     places = [TopicPartition(kafka.activity_topic, partition) for partition in partitions]
-    admin = AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0})
+    admin = AdminClient({**settings.transport.client(kafka.bootstrap_servers), "log_level": 0})
     asked = [ConsumerGroupTopicPartitions(kafka.group_id, places)]
     try:
         answer = admin.list_consumer_group_offsets(asked, require_stable=True, request_timeout=TIMEOUT)

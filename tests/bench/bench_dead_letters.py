@@ -27,13 +27,14 @@ PAGES = 5
 
 def main() -> None:
     """Measure."""
-    kafka = settings.load().kafka
+    tree = settings.load()
+    kafka = tree.kafka
     rows: dict[str, dict[str, float]] = {}
-    with TopicReader(kafka) as reader:
+    with TopicReader(tree) as reader:
         letters = sum((span.end or 0) - span.begin for span in reader.bounds(kafka.dead_letter_topic))
 
     def bare(look: Callable[[Message], object]) -> None:
-        with TopicReader(kafka) as reader:
+        with TopicReader(tree) as reader:
             for batch in reader.read(kafka.dead_letter_topic, reader.bounds(kafka.dead_letter_topic)):
                 for message in batch:
                     look(message)

@@ -68,7 +68,7 @@ def test_filters_choose_what_is_replayed(there: LetterTopics) -> None:
 
 def test_a_dry_run_counts_and_writes_nothing(there: LetterTopics) -> None:
     there.write([letter(index, topic=there.activities) for index in range(4)])
-    with there.settings() as tree, TopicReader(tree.kafka) as reader, Operation(tree.kafka, reader) as running:
+    with there.settings() as tree, TopicReader(tree) as reader, Operation(tree, reader) as running:
         assert there.run_json("dlq", "replay", "--dry-run")["replayed"] == 4
         assert there.run_json("dlq", "discard", "--since", "2026-01-01", "--reason", "x", "--dry-run") == {
             "discarded": 4,
@@ -141,11 +141,11 @@ def test_a_letter_that_kafka_refuses_stays_open_and_the_others_go(kafka_bootstra
 
 def test_the_second_of_two_operators_fences_the_first(there: LetterTopics) -> None:
     there.write([letter(index, topic=there.activities, value=b"%d" % index) for index in range(10)])
-    with there.settings() as tree, TopicReader(tree.kafka) as reader:
+    with there.settings() as tree, TopicReader(tree) as reader:
         spans = spans_of(reader, there.letters, Selection())
         everything = [Letter(message) for batch in reader.read(there.letters, spans) for message in batch]
         deeds = [deed for one in everything if (deed := replay_deed(one, there.letters, 3, "first")) is not None]
-        with Operation(tree.kafka, reader) as first:
+        with Operation(tree, reader) as first:
             first.do(deeds[:4])
             assert there.run_json("dlq", "replay")["replayed"] == 6
             with pytest.raises(Fenced):
@@ -155,10 +155,10 @@ def test_the_second_of_two_operators_fences_the_first(there: LetterTopics) -> No
 
 def test_an_open_transaction_of_a_dead_operator_is_ended_and_not_seen(there: LetterTopics) -> None:
     there.write([letter(index, topic=there.activities, value=b"%d" % index) for index in range(4)])
-    with there.settings() as tree, TopicReader(tree.kafka) as reader:
+    with there.settings() as tree, TopicReader(tree) as reader:
         spans = spans_of(reader, there.letters, Selection())
         everything = [Letter(message) for batch in reader.read(there.letters, spans) for message in batch]
-        first = Operation(tree.kafka, reader)
+        first = Operation(tree, reader)
         first.__enter__()
         first._producer.begin_transaction()
         for one in everything:
