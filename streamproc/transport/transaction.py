@@ -198,6 +198,9 @@ class Committer(ABC):
         self.calling_since = time.monotonic()
         try:
             return function(*args)
+        except SystemError as error:
+            # confluent-kafka raises a fatal error from inside a callback, and trips over it in the next one.
+            raise KafkaException(KafkaError(KafkaError._FATAL, str(error), fatal=True)) from error
         finally:
             self.calling_since = None
 

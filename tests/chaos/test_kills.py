@@ -45,7 +45,7 @@ def test_twenty_kills(kafka_bootstrap: str, tmp_path: Path, protocol: str) -> No
 
 def test_kills_with_random_transactional_ids(kafka_bootstrap: str, tmp_path: Path, protocol: str) -> None:
     """Dynamic members: a dead worker's transaction stays open until its timeout, and nobody reads past it."""
-    events = 15_000
+    events = 40_000
     settings = {**PROTOCOLS[protocol], "transaction_timeout": 5.0}
     plan = new_plan(kafka_bootstrap, f"random-{protocol}", settings, work=0.2)
     feed(kafka_bootstrap, plan.source, range(events))
@@ -90,7 +90,7 @@ def test_rolling_restarts(kafka_bootstrap: str, tmp_path: Path, protocol: str) -
 
 def test_workers_join_and_leave(kafka_bootstrap: str, tmp_path: Path, protocol: str) -> None:
     """Dynamic members come and go: partitions move between workers that all go on."""
-    events = 30_000
+    events = 60_000
     plan = new_plan(kafka_bootstrap, f"joining-{protocol}", PROTOCOLS[protocol], work=0.1)
     feed(kafka_bootstrap, plan.source, range(events))
     judge = Judge(kafka_bootstrap, plan.sink)
