@@ -38,6 +38,7 @@ from streamproc.transport.message import Delivery, current_delivery
 from streamproc.transport.offsets import Offsets
 from streamproc.transport.outcomes import Assignment, Entry, State
 from streamproc.transport.poller import Poller, Records
+from streamproc.transport.report import Report
 from streamproc.transport.stream import Stream
 from streamproc.transport.transaction import Committer, PlainCommitter, TransactionalCommitter
 
@@ -86,6 +87,7 @@ class Consumer(FaustConsumer):
         super().__init__(*args, **kwargs)
         self.settings = self.transport.settings
         self.ledger = self.transport.ledger
+        self._report = Report(cast(App, self.app), self.ledger)
         self._admission = Admission(by_key=self.settings.ordering == "key")
         self._inbox: deque[Callable[[], Awaitable[None]]] = deque()
         self._ready: deque[Entry] = deque()
@@ -131,6 +133,7 @@ class Consumer(FaustConsumer):
             lambda: self._poller.generation,
             self._refused,
             self.crash_soon,
+            self._report,
         )
         _collect_less()
         self._begun = True
@@ -230,6 +233,8 @@ class Consumer(FaustConsumer):
         self._arrived.set()
 
     def _lose(self, assignments: list[Assignment]) -> None:
+        if assignments:
+            self._report.given_up(len(assignments))
         torn = [entry for assignment in assignments for entry in self.ledger.drop(assignment)]
         for entry in torn:
             if entry.live:

@@ -13,6 +13,7 @@ from typing import Any
 
 from streamproc.transport.errors import OutcomeRefused, TransportError
 from streamproc.transport.outcomes import Batch, Entry, Ledger, record_metadata
+from streamproc.transport.report import Report
 from streamproc.transport.transaction import Aborted, Committed, Committer, InDoubt, Refused, Stopped
 
 logger = logging.getLogger(__name__)
@@ -62,6 +63,7 @@ class Cycle:
         generation: Callable[[], bytes | None],
         refused: Callable[[Entry, OutcomeRefused], None],
         crash: Callable[[BaseException], None],
+        report: Report,
     ) -> None:
         """``refused``: called for an event whose outcome the brokers will never take."""
         self._ledger = ledger
@@ -70,6 +72,7 @@ class Cycle:
         self._generation = generation
         self._refused = refused
         self._crash = crash
+        self._report = report
         self._soon = asyncio.Event()
         self._turn = asyncio.Lock()
         self._running: set[asyncio.Future[None]] = set()
@@ -132,6 +135,7 @@ class Cycle:
             batch = self._ledger.form(generation)
             if batch is None:
                 return
+            state = self._report.begin()
             try:
                 verdict = await self._in_thread(self._committer.commit, batch)
             except (TransportError, Stopped) as error:
@@ -155,6 +159,7 @@ class Cycle:
                 case Aborted():
                     logger.info("Transaction aborted: %s", verdict.reason)
             self._keep_loose(batch)
+            self._report.end(batch, verdict, state)
             if isinstance(verdict, Aborted):
                 await self._before_the_next(generation if verdict.stale else None)
 

@@ -54,7 +54,8 @@ class FaustConsumer(base.Consumer):
 
     def highwater(self, tp: TP) -> int:
         """The end of the log as last seen, or 0."""
-        return 0
+        assignment = self.ledger.assignments.get(tp)
+        return assignment.end if assignment else 0
 
     async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
         """Only tables ask."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import faust
 from faust.types import TP
 
 if TYPE_CHECKING:
-    from streamproc.transport.outcomes import Batch
+    from streamproc.transport.outcomes import Batch, Ledger
 
 
 @dataclass(slots=True)
@@ -22,15 +22,12 @@ class TransportState:
     transactions: Counter[str] = field(default_factory=Counter)
     #: Events of each partition that are taken in and not committed.
     in_flight: dict[TP, int] = field(default_factory=dict)
-    #: Records of each partition between its committed offset and the end of its log, as last seen.
+    #: Offsets of each partition between the committed one and the end of its log, as last heard.
     lag: dict[TP, int] = field(default_factory=dict)
-    #: Offsets of each partition that were skipped over, in this assignment: transaction markers, compacted records.
+    #: Offsets of each partition that were passed over in this assignment: transaction markers, compacted records.
     gaps: dict[TP, int] = field(default_factory=dict)
     #: Characters of each partition's offset metadata, of at most 4,000.
     metadata_size: dict[TP, int] = field(default_factory=dict)
-    #: Partitions taken away from this worker: given up in order, and lost.
-    revoked: int = 0
-    lost: int = 0
 
 
 class Monitor(faust.Monitor):
@@ -62,22 +59,36 @@ class Monitor(faust.Monitor):
     def on_send_completed(self, *_: Any) -> None:
         """Counted at the commit."""
 
-    def on_committed(self, batch: Batch) -> None:
-        """A transaction took effect."""
+    def on_transaction(self, batch: Batch, name: str, ledger: Ledger) -> None:
+        """A transaction ended, ``name`` says how."""
+        state = self.transport
+        state.transactions[name] += 1
+        if name == "committed":
+            self._count(batch)
+            state.metadata_size.update((assignment.tp, len(offer.metadata)) for assignment, offer in batch.offers)
+        assignments = ledger.assignments
+        self.messages_active = self.events_active = sum(each.in_flight for each in assignments.values())
+        self.tp_read_offsets = {tp: each.span.position for tp, each in assignments.items()}
+        state.in_flight = {tp: each.in_flight for tp, each in assignments.items()}
+        state.gaps = {tp: each.span.gaps for tp, each in assignments.items()}
+        state.lag = {tp: max(0, each.end - each.span.committed.base) for tp, each in assignments.items() if each.end}
+        state.metadata_size = {tp: size for tp, size in state.metadata_size.items() if tp in assignments}
+
+    def _count(self, batch: Batch) -> None:
         for assignment, offer in batch.offers:
             count = len(offer.finished)
             self.messages_received_total += count
             self.messages_received_by_topic[assignment.tp.topic] += count
             self.events_total += count
-        for source in (batch.outcomes, ((None, loose.outcome) for loose in batch.loose)):
-            for _, outcome in source:
-                self.messages_sent += 1
-                self.messages_sent_by_topic[outcome.topic] += 1
+        topics = Counter(outcome.topic for _, outcome in batch.outcomes)
+        topics.update(loose.outcome.topic for loose in batch.loose)
+        self.messages_sent += topics.total()
+        self.messages_sent_by_topic.update(topics)
 
     def asdict(self) -> Mapping[str, Any]:
         """As Faust's, with ``transport``."""
-        state = asdict(self.transport)
-        for name, value in state.items():
-            if isinstance(value, dict) and not isinstance(value, Counter):
-                state[name] = {f"{tp.topic}-{tp.partition}": count for tp, count in value.items()}
-        return {**super().asdict(), "transport": state}
+        state = self.transport
+        named: dict[str, dict[str, int]] = {"transactions": dict(state.transactions)}
+        for name in ("in_flight", "lag", "gaps", "metadata_size"):
+            named[name] = {f"{topic}-{partition}": count for (topic, partition), count in getattr(state, name).items()}
+        return {**super().asdict(), "transport": named}

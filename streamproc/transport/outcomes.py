@@ -106,6 +106,8 @@ class Assignment:
         self.received_events = 0
         self.received_bytes = 0
         self.paused = False
+        #: The end of its log for a read_committed reader, as last heard; 0 at first.
+        self.end = 0
         #: Written by the event loop.
         self.released_events = 0
         self.released_bytes = 0

@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 _POLL_S = 0.05
 _BATCH = 500
 _REJOIN_S = 0.5
+_ENDS_S = 1.0
 
 #: Partition, record (or the news that its end is reached) and its size in bytes.
 Records = list[tuple[Assignment, Message, int]]
@@ -88,6 +89,7 @@ class Poller:
         self._joined = False
         #: Events that may be taken in before the bound is reached.
         self._room = settings.max_in_flight
+        self._ends_due = 0.0
         self._stop = threading.Event()
         # Several, so that one partition's wait for a dead worker's transaction does not hold back a later assignment.
         self._reader = ThreadPoolExecutor(4, thread_name_prefix="rdkafka-offsets")
@@ -141,6 +143,7 @@ class Poller:
                 self._poll(consumer)
                 self._capture_generation(consumer)
                 self._regulate(consumer)
+                self._look_at_ends(consumer)
         finally:
             consumer.close()
 
@@ -222,6 +225,16 @@ class Poller:
             elif assignment.paused and in_flight * 2 <= events and held * 2 <= size and not full:
                 consumer.resume([TopicPartition(*assignment.tp)])
                 assignment.paused = False
+
+    def _look_at_ends(self, consumer: Consumer) -> None:
+        """Note the ends of the logs, once a second, as the brokers' answers to fetches have told them."""
+        if time.monotonic() < self._ends_due:
+            return
+        self._ends_due = time.monotonic() + _ENDS_S
+        for tp, assignment in self._assignments.items():
+            ends = consumer.get_watermark_offsets(TopicPartition(*tp), cached=True)
+            if ends is not None and ends[1] >= 0:
+                assignment.end = ends[1]
 
     # -- rebalancing; the callbacks run inside poll and close
 

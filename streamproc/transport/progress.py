@@ -205,12 +205,19 @@ class Span:
         self.full = False
         #: Unfinished offsets of the last incarnation that have not been delivered again yet; all above _delivered.
         self._awaited = deque(progress.unfinished)
+        #: Offsets passed over because nothing is there: transaction markers, compacted and aborted records.
+        self.gaps = 0
         #: One past the highest delivered offset.
         self._delivered = progress.base
         #: Delivered and not committed, ascending (records arrive in order).
         self._open: dict[int, None] = {}
         #: The part of _open whose work is finished.
         self._finished: set[int] = set()
+
+    @property
+    def position(self) -> int:
+        """One past the highest delivered offset."""
+        return self._delivered
 
     @property
     def in_flight(self) -> int:
@@ -221,6 +228,7 @@ class Span:
         """A record arrived. False: it was finished before this assignment, and must be skipped."""
         if offset < self._delivered:
             return False  # fetched twice, for example after a reconnection
+        self.gaps += offset - self._delivered
         self._delivered = offset + 1
         while self._awaited and self._awaited[0] < offset:
             self._awaited.popleft()  # compacted away since: nothing is left to do for it
