@@ -1,0 +1,138 @@
+"""A plain Faust app of what else an app may use: requests and replies, timers, leaders, force, agents that raise.
+
+``SURFACE`` as for styles.py, and ``worker``, this worker's name. Nothing in here knows the driver.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from typing import Any
+
+import faust
+from faust.cli import option
+
+PLAN = json.loads(os.environ["SURFACE"])
+NAME: str = PLAN["name"]
+
+app = faust.App(
+    NAME,
+    broker=PLAN["broker"],
+    processing_guarantee="exactly_once",
+    key_serializer="raw",
+    value_serializer="json",
+    topic_partitions=1,
+    datadir=PLAN["folder"],
+    web_enabled=False,
+    reply_create_topic=True,
+)
+
+
+def topic(name: str) -> faust.TopicT:
+    """One of the app's topics."""
+    return app.topic(f"{NAME}-{name}")
+
+
+@app.agent(topic("double"))
+async def double(stream: Any) -> Any:
+    async for value in stream:
+        yield value * 2
+
+
+@app.agent(topic("asks-in"))
+async def asks(stream: Any) -> None:
+    """Asks another agent in the middle of an event."""
+    async for value in stream:
+        await topic("asks-out").send(value=await double.ask(value))
+
+
+failed_once: set[int] = set()
+
+
+@app.agent(topic("raises-in"))
+async def raises(stream: Any) -> None:
+    """Raises at the first attempt, after it has sent."""
+    async for value in stream:
+        await topic("raises-out").send(value=value)
+        await topic("forced-out").send(value=value, force=True)
+        if value % 3 == 0 and value not in failed_once:
+            failed_once.add(value)
+            raise ValueError(value)
+
+
+@app.agent(topic("batches-in"))
+async def batches(stream: Any) -> None:
+    """Raises on the first batch, after it has sent."""
+    async for batch in stream.take(5, within=0.2):
+        await topic("batches-out").send(value=batch)
+        if not failed_once & set(batch):
+            failed_once.update(batch)
+            raise ValueError(batch)
+
+
+@app.agent(topic("stuck-in"))
+async def stuck(stream: Any) -> None:
+    """Never finishes an event."""
+    async for _ in stream:
+        await asyncio.sleep(10_000)
+
+
+@app.agent(topic("quick-in"))
+async def quick(stream: Any) -> None:
+    async for value in stream:
+        await topic("quick-out").send(value=value)
+
+
+@app.agent(topic("late-in"))
+async def late(stream: Any) -> None:
+    """Sends from a task that outlives the event."""
+
+    async def send_late() -> None:
+        await asyncio.sleep(0.5)
+        try:
+            await topic("late-out").send(value="late")
+        except Exception as error:  # noqa: BLE001 - which one, the test asks
+            await topic("late-out").send(value=type(error).__name__, force=True)
+
+    async for _ in stream:
+        asyncio.get_running_loop().create_task(send_late())
+
+
+@app.timer(0.3)  # type: ignore[untyped-decorator]
+async def tick() -> None:
+    await topic("ticks").send(value=PLAN["worker"])
+
+
+@app.timer(0.3, on_leader=True)  # type: ignore[untyped-decorator]
+async def lead() -> None:
+    await topic("leaders").send(value=PLAN["worker"])
+
+
+@app.crontab("* * * * * */1")
+async def cron() -> None:
+    await topic("crons").send(value=PLAN["worker"])
+
+
+@app.timer(1.0)  # type: ignore[untyped-decorator]
+async def statistics() -> None:
+    state = app.monitor.asdict()
+    wanted = ("transport", "messages_sent", "events_total", "rebalances", "topic_end_offsets", "topic_read_offsets")
+    record = {name: state[name] for name in wanted} | {"commits": len(state["commit_latency"])}
+    await topic("statistics").send(value=record)
+
+
+@app.task  # type: ignore[untyped-decorator]
+async def hello() -> None:
+    await app.send(f"{NAME}-hellos", value=PLAN["worker"])
+
+
+@app.command(option("--number", type=int))
+async def ask_it(self: Any, number: int) -> None:
+    """Ask the worker, as a client."""
+    print("answer", await double.ask(number))
+    await app.stop()
+
+
+if __name__ == "__main__":
+    app.main()
