@@ -8,7 +8,7 @@ ALIGNER := aligner_mypyc/pyproject.toml aligner_mypyc/setup.py $(wildcard aligne
 BOUNDED := timeout -s KILL
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit test-integration lint types chaos fuzz-aligner
+.PHONY: help install demo test test-unit test-integration lint types chaos fuzz
 .PHONY: bench-transport bench-rdkafka bench-aligner bench-codec evaluate model lock clean
 
 help:  ## List the targets.
@@ -49,11 +49,21 @@ types: install  ## mypy --strict.
 chaos: install  ## The long proofs: workers killed, stopped, fenced; brokers lost. K="not zombie" chooses; an hour in all.
 	$(BOUNDED) 7200 $(BIN)/python -m pytest -v tests/chaos $(if $(K),-k "$(K)")
 
-fuzz-aligner: .venv-bench/.installed  ## Fuzz the aligner for 10 minutes (atheris).
-	$(BOUNDED) 900 .venv-bench/bin/python aligner_mypyc/tests/fuzz.py -max_total_time=600
+fuzz: install  ## Fuzz aligner, event decoder and audio loader, 10 minutes each (atheris); then a worker with 20,000 mutated events.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	$(BOUNDED) 900 $(BIN)/python aligner_mypyc/tests/fuzz.py -len_control=0 -max_total_time=600
+	cd tests && $(BOUNDED) 900 ../$(BIN)/python -m fuzz.atheris_events ../.local/fuzz/events -max_total_time=600
+	cd tests && $(BOUNDED) 900 ../$(BIN)/python -m fuzz.atheris_audio ../.local/fuzz/audio -max_total_time=600
+	$(BOUNDED) 1800 $(BIN)/python -m pytest -q tests/fuzz
 
 bench-transport: install  ## How fast rdkafka:// is in streamproc's style: throughput, added latency, memory.
 	$(BOUNDED) 3600 $(BIN)/python tests/bench/transport_bench.py --save docs/benchmarks/transport.json
+
+bench-rdkafka: install  ## One unmodified Faust app under three URLs, beside quixstreams and a bare loop. FULL=1 takes longer.
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench-transport.txt
+	$(BOUNDED) 7200 $(BIN)/python tests/bench/transport_surface.py $(if $(FULL),--full) --peer-python .venv-peers/bin/python \
+		--save docs/benchmarks/transport-surface.json
 
 bench-aligner: .venv-bench/.installed  ## The aligner against the C++ and Rust libraries (needs cargo).
 	$(BOUNDED) 1800 .venv-bench/bin/python tests/bench/aligner.py --output docs/benchmarks/aligner.json
@@ -82,4 +92,4 @@ lock:  ## Lock the dependencies anew, with hashes.
 
 clean:  ## Take the local stack down and remove everything that was built.
 	@test ! -x $(BIN)/streamproc || $(BIN)/streamproc local down
-	rm -rf $(VENV) .venv-training .venv-lock .venv-bench .local build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-training .venv-lock .venv-bench .venv-peers .local build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
