@@ -114,8 +114,14 @@ def test_broker_killed_with_a_transaction_open(broker: Broker, tmp_path: Path, p
 @pytest.mark.parametrize("seconds", [3, 13])
 def test_commit_into_a_frozen_network(broker: Broker, tmp_path: Path, frozen: str, seconds: float, cut: bool) -> None:
     """The commit never arrives, or its answer never does: shorter and longer than the transaction's timeout."""
-    settings = {**PROTOCOLS["classic"], "session_timeout": 30.0, "librdkafka": {"socket.timeout.ms": 4000}}
-    plan = new_plan(broker.direct, "frozen", {**settings, "transaction_timeout": 6.0}, work=0.2)
+    settings = {
+        **PROTOCOLS["classic"],
+        "session_timeout": 30.0,
+        "transaction_timeout": 6.0,
+        "max_in_flight": 1_000,  # or everything is finished while the network is frozen
+        "librdkafka": {"socket.timeout.ms": 4000},
+    }
+    plan = new_plan(broker.direct, "frozen", settings, work=0.2)
     feed(broker.direct, plan.source, range(EVENTS))
     judge = Judge(broker.direct, plan.sink)
     with Fleet(plan, tmp_path, stable=False) as fleet:

@@ -12,7 +12,8 @@ from chaos.harness import PERFECT, PROTOCOLS, Fleet, Judge, feed, new_plan
 
 SCRIPT = Path(__file__).with_name("plain_worker.py")
 WORKERS = ("a", "b", "c")
-EVENTS = 24_000
+#: Enough to last until the last step.
+EVENTS = {1: 24_000, 64: 60_000}
 #: Seconds of work for an event, at most: about the same number of events per second.
 WORK = {1: 0.004, 64: 0.2}
 pytestmark = [
@@ -24,6 +25,7 @@ pytestmark = [
 
 def test_plain_agents(kafka_bootstrap: str, tmp_path: Path, protocol: str, concurrency: int) -> None:
     """8 kill -9, 4 of them in a commit; then SIGTERM, a SIGSTOP beyond the session, a worker more and a worker less."""
+    events = EVENTS[concurrency]
     plan = new_plan(
         kafka_bootstrap,
         f"plain-{protocol}-{concurrency}",
@@ -31,14 +33,14 @@ def test_plain_agents(kafka_bootstrap: str, tmp_path: Path, protocol: str, concu
         concurrency=concurrency,
         work=WORK[concurrency],
     )
-    feed(kafka_bootstrap, plan.source, range(EVENTS))
+    feed(kafka_bootstrap, plan.source, range(events))
     judge = Judge(kafka_bootstrap, plan.sink)
     with Fleet(plan, tmp_path, stable=False, script=SCRIPT) as fleet:
         for name in WORKERS:
             fleet.start(name)
         fleet.wait_ready()
         for number in range(8):
-            judge.wait_for(1 + number * EVENTS // 16, 180, fleet.check_alive)
+            judge.wait_for(1 + number * events // 16, 180, fleet.check_alive)
             name = WORKERS[number % 3]
             fleet.wait_ready(name)
             if number % 2:
@@ -46,11 +48,11 @@ def test_plain_agents(kafka_bootstrap: str, tmp_path: Path, protocol: str, concu
             else:
                 fleet.kill(name)
             fleet.start(name)
-        judge.wait_for(EVENTS * 9 // 16, 180, fleet.check_alive)
+        judge.wait_for(events * 9 // 16, 180, fleet.check_alive)
         fleet.wait_ready()
         fleet.stop("a")
         fleet.start("a")
-        judge.wait_for(EVENTS * 10 // 16, 180, fleet.members["b"].check_alive)
+        judge.wait_for(events * 10 // 16, 180, fleet.members["b"].check_alive)
         zombie = fleet.members["b"]
         zombie.signal(signal.SIGSTOP)
         fleet.start("d")
@@ -58,12 +60,12 @@ def test_plain_agents(kafka_bootstrap: str, tmp_path: Path, protocol: str, concu
         while time.monotonic() < stopped_at + 10:
             judge.read(0.2)
         zombie.signal(signal.SIGCONT)
-        judge.wait_for(EVENTS * 14 // 16, 180, fleet.members["c"].check_alive)
+        judge.wait_for(events * 14 // 16, 180, fleet.members["c"].check_alive)
         fleet.stop("c")
-        judge.wait_for(EVENTS, 180)
+        judge.wait_for(events, 180)
         assert (fleet.kills, fleet.kills_in_commit) == (8, 4)
-        assert judge.judge(range(EVENTS)) == PERFECT
+        assert judge.judge(range(events)) == PERFECT
         # Some work was begun twice, so something was interrupted.
         begun = len(fleet.calls())
-        assert begun > EVENTS
-        print(f"{protocol}, concurrency {concurrency}: {fleet.kills} kills, {begun} invocations for {EVENTS} events")
+        assert begun > events
+        print(f"{protocol}, concurrency {concurrency}: {fleet.kills} kills, {begun} invocations for {events} events")
