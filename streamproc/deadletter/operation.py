@@ -32,7 +32,15 @@ COMMIT_TIMEOUT = 120.0
 _ABORTS = 5
 _BY_KEY = -1
 _FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}
-_REFUSALS = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_RECORD}
+_REFUSALS = {
+    KafkaError.MSG_SIZE_TOO_LARGE,
+    KafkaError.INVALID_RECORD,
+    KafkaError._UNKNOWN_PARTITION,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError.TOPIC_AUTHORIZATION_FAILED,
+}
+"""Trying again does not help: the record's own, or its source topic's."""
 
 
 class Fenced(Exception):  # noqa: N818 - reads as what it says
@@ -123,7 +131,7 @@ class Operation:
         raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"the transaction was aborted {_ABORTS} times: {reason}")
 
     def _produce(self, deed: Deed) -> None:
-        def delivered(error: KafkaError | None, message: Message) -> None:
+        def delivered(error: KafkaError | None, message: Message | None) -> None:
             del message
             if error is not None and error.code() in _REFUSALS:
                 self._refused = error.str()
@@ -132,7 +140,7 @@ class Operation:
         for copy in (*deed.copies, entry):
             self._enqueue(copy, delivered)
 
-    def _enqueue(self, copy: Copy, delivered: Callable[[KafkaError | None, Message], None]) -> None:
+    def _enqueue(self, copy: Copy, delivered: Callable[[KafkaError | None, Message | None], None]) -> None:
         headers: Any = copy.headers  # Its type is invariant.
         while True:
             try:
@@ -151,6 +159,7 @@ class Operation:
             except KafkaException as error:
                 if error.args[0].code() in _FENCED:
                     raise Fenced from None
+                delivered(error.args[0], None)
                 raise
 
     def _commit(self) -> None:

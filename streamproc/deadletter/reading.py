@@ -41,20 +41,20 @@ class TopicReader:
 
     def __init__(self, settings: Settings) -> None:
         self._bootstrap = settings.kafka.bootstrap_servers
-        self._consumer = Consumer(
-            {
-                **settings.transport.client(self._bootstrap),
-                "group.id": f"streamproc-command-{uuid.uuid4()}",
-                "isolation.level": "read_committed",
-                "enable.auto.commit": False,
-                "enable.partition.eof": True,
-                "auto.offset.reset": "earliest",
-                # Bounds the memory of a scan over large letters.
-                "queued.max.messages.kbytes": 32_768,
-                "fetch.wait.max.ms": 20,
-                "log_level": 0,
-            }
-        )
+        self._configuration = {
+            **settings.transport.client(self._bootstrap),
+            "group.id": f"streamproc-command-{uuid.uuid4()}",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "auto.offset.reset": "earliest",
+            # Bounds the memory of a scan over large letters.
+            "queued.max.messages.kbytes": 32_768,
+            "fetch.wait.max.ms": 20,
+            "log_level": 0,
+        }
+        self._consumer = Consumer(self._configuration)
+        self._seen: set[tuple[str, int]] = set()
 
     def __enter__(self) -> TopicReader:
         return self
@@ -99,12 +99,20 @@ class TopicReader:
 
     def _read_span(self, topic: str, span: Span) -> Iterator[list[Message]]:
         place = TopicPartition(topic, span.partition, span.begin)
+        if (topic, span.partition) in self._seen:
+            # What the old assignment has fetched may still be on its way, its end of the log for one.
+            self._consumer.close()
+            self._consumer = Consumer(self._configuration)
+            self._seen.clear()
+        self._seen.add((topic, span.partition))
         try:
             self._consumer.assign([place])
             heard = time.monotonic()
             while True:
                 # It waits for a full batch, or as long as this: the end of a partition costs so much.
                 batch = self._consumer.consume(_BATCH, timeout=0.02)
+                if self._seen != {(topic, span.partition)}:
+                    batch = [m for m in batch if m.topic() == topic and m.partition() == span.partition]
                 if not batch:
                     if time.monotonic() - heard > STALL:
                         raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"no record of {topic} within {STALL:g} s")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -59,6 +60,12 @@ class LetterTopics:
         admin.create_topics([small])[self.activities].result(10)
         with self.settings() as tree:
             topics.create(tree.kafka)
+            names = topics.configurations(tree.kafka)
+        # A producer that hears of a topic before all its partitions are there gives its records up.
+        deadline = time.monotonic() + 30
+        while not all(_complete(admin, topic) for topic in names):
+            assert time.monotonic() < deadline, "the topics do not come up"
+            time.sleep(0.02)
 
     @contextmanager
     def settings(self) -> Iterator[settings.Settings]:
@@ -87,6 +94,12 @@ class LetterTopics:
     def write(self, letters: list[Record]) -> None:
         """Write records to the dead letter topic, in order; the offsets given are not used."""
         producer = Producer({"bootstrap.servers": self.bootstrap, "message.max.bytes": 2_000_000})
+        failures: list[Any] = []
+
+        def delivered(error: Any, message: Any) -> None:
+            if error is not None:
+                failures.append(error)
+
         for index, letter in enumerate(letters):
             headers: Any = letter.headers
             producer.produce(
@@ -96,8 +109,10 @@ class LetterTopics:
                 partition=letter.partition,
                 headers=headers,
                 timestamp=int((BEGIN + timedelta(minutes=index)).timestamp() * 1000),
+                on_delivery=delivered,
             )
         assert producer.flush(30) == 0
+        assert not failures, failures
 
     def read(self, topic: str) -> list[Record]:
         """Every committed record of a topic, by partition and offset."""
@@ -129,6 +144,12 @@ class LetterTopics:
         finally:
             consumer.close()
         return sorted(records, key=lambda record: (record.partition, record.offset))
+
+
+def _complete(admin: AdminClient, topic: str) -> bool:
+    """Whether every partition of the topic has a leader."""
+    partitions = admin.list_topics(topic, timeout=10).topics[topic].partitions
+    return len(partitions) == PARTITIONS and all(one.leader >= 0 for one in partitions.values())
 
 
 def letter(

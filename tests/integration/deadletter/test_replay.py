@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -137,6 +138,20 @@ def test_a_letter_that_kafka_refuses_stays_open_and_the_others_go(kafka_bootstra
     assert [row["position"] for row in report["refused"]] == ["0:1"]
     assert len(there.read(there.activities)) == 5
     assert [row["position"] for row in there.run_json("dlq", "list")["letters"]] == ["0:1"]
+
+
+def test_a_letter_whose_partition_is_gone_stays_open_and_the_others_go(there: LetterTopics) -> None:
+    elsewhere = letter(1, topic=there.activities)
+    headers: Headers = [
+        (name, b"7" if name == "streamproc.error.source.partition" else value) for name, value in elsewhere.headers
+    ]
+    there.write([letter(0, topic=there.activities), replace(elsewhere, headers=headers)])
+    result = there.run("dlq", "replay", "--json")
+    assert result.exit_code == 1
+    report = json.loads(result.stdout)
+    assert report["replayed"] == 1
+    assert [row["position"] for row in report["refused"]] == ["1:0"]
+    assert "partition" in report["refused"][0]["reason"]
 
 
 def test_the_second_of_two_operators_fences_the_first(there: LetterTopics) -> None:
