@@ -33,8 +33,9 @@ class Conductor(base.Conductor):
         self._handlers: dict[TP, _Handler] = {}
 
     def _update_callback_map(self) -> None:
+        # Faust's own way in, for a client's replies and for messages that no partition of ours delivered.
+        super()._update_callback_map()
         if self.app.client_only:
-            super()._update_callback_map()
             return
         self._handlers = {tp: _Handler(self.app, channels) for tp, channels in self._tp_index.items()}
 
