@@ -47,6 +47,21 @@ async def asks(stream: Any) -> None:
         await topic("asks-out").send(value=await double.ask(value))
 
 
+memory = app.channel(maxsize=2)
+
+
+@app.agent(topic("memory-in"))
+async def into_memory(stream: Any) -> None:
+    async for value in stream:
+        await memory.send(value=value)
+
+
+@app.agent(memory)
+async def from_memory(stream: Any) -> None:
+    async for value in stream:
+        await topic("memory-out").send(value=value)
+
+
 failed_once: set[int] = set()
 
 

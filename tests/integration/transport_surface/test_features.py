@@ -13,10 +13,10 @@ from confluent_kafka import Producer
 
 from .surface import QUERY, App, Reader
 
-INPUTS = ("asks-in", "raises-in", "batches-in", "stuck-in", "quick-in", "late-in", "double")
+INPUTS = ("asks-in", "raises-in", "batches-in", "stuck-in", "quick-in", "late-in", "memory-in", "double")
 OUTPUTS = (
     *("asks-out", "raises-out", "forced-out", "batches-out", "quick-out", "late-out"),
-    *("ticks", "leaders", "crons", "hellos", "statistics"),
+    *("ticks", "leaders", "crons", "hellos", "statistics", "memory-out"),
 )
 
 
@@ -93,6 +93,12 @@ def test_a_stuck_agent_starves_no_other(running: Running) -> None:
     running.put("stuck-in", list(range(60_000)))
     running.put("quick-in", range(500))
     assert running.wait_for("quick-out", 500) == list(range(500))
+
+
+def test_a_channel_in_memory_makes_its_producer_wait(running: Running) -> None:
+    """A bounded channel between two agents."""
+    running.put("memory-in", range(200))
+    assert running.wait_for("memory-out", 200) == list(range(200))
 
 
 def test_a_send_after_the_acknowledgement_raises(running: Running) -> None:
