@@ -104,6 +104,11 @@ class ReadingAgent:
         self._intake = Intake(self._intake_changed)
         self._quarantine = Quarantine(settings.quarantine.percent, settings.quarantine.events)
 
+    @property
+    def paused(self) -> list[str]:
+        """Why new events are not begun; empty while they are."""
+        return self._intake.reasons
+
     async def run(self, stream: Stream[bytes]) -> None:
         """Consume until cancelled."""
         await each(stream, self._work, concurrency=self._settings.worker.max_in_flight, opened=self._intake.opened)

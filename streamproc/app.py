@@ -43,7 +43,7 @@ async def check_dependencies(settings: Settings) -> None:
     """
     VariantAligner(settings.scoring.accepted_file)
     VariantAligner(settings.scoring.accepted_file)  # reads and checks the file
-    await asyncio.to_thread(topics.check, settings.kafka)
+    await asyncio.to_thread(topics.check, settings)
     registry = Registry(settings.registry)
     engine = create_engine(settings)
     try:
@@ -108,7 +108,11 @@ class WorkerApp(faust.App):
         self._results = {topic: self._topic(topic) for topic in topics.result_topics(kafka).values()}
         self._dead_letters = self._topic(kafka.dead_letter_topic)
         self.agent(self._activities, name="score_readings")(self._score_readings)
-        add_pages(self, ready=lambda: self._agent is not None and not self.rebalancing)
+        add_pages(
+            self,
+            ready=lambda: self._agent is not None and not self.rebalancing,
+            paused=lambda: self._agent.paused if self._agent else [],
+        )
 
     def _topic(self, name: str) -> Any:
         return self.topic(name, key_type=bytes, value_type=bytes, allow_empty=True)

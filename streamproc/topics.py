@@ -8,7 +8,7 @@ from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.settings import Kafka
+from streamproc.settings import Kafka, Settings
 
 TIMEOUT = 10.0
 """Seconds to wait for the brokers."""
@@ -39,23 +39,24 @@ def audit_topic(dead_letter_topic: str) -> str:
     return f"{dead_letter_topic}.audit"
 
 
-def _client(kafka: Kafka) -> AdminClient:
+def _client(settings: Settings) -> AdminClient:
     # librdkafka writes to standard error by itself; what matters is raised below.
-    return AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0, "socket.timeout.ms": 10_000})
+    quiet = {"log_level": 0, "socket.timeout.ms": 10_000}
+    return AdminClient(settings.transport.client(settings.kafka.bootstrap_servers) | quiet)
 
 
-def existing(kafka: Kafka) -> dict[str, int]:
+def existing(settings: Settings) -> dict[str, int]:
     """Names of the cluster's topics and their partitions.
 
     Raises:
         StreamprocError: KAFKA_UNAVAILABLE.
     """
     try:
-        metadata = _client(kafka).list_topics(timeout=TIMEOUT)
+        metadata = _client(settings).list_topics(timeout=TIMEOUT)
     except KafkaException as error:
         raise StreamprocError(
             ErrorCode.KAFKA_UNAVAILABLE,
-            f"no answer from {kafka.bootstrap_servers} within {TIMEOUT:g} s "
+            f"no answer from {settings.kafka.bootstrap_servers} within {TIMEOUT:g} s "
             f"(STREAMPROC_KAFKA__BOOTSTRAP_SERVERS): {error.args[0].str()}",
         ) from None
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
@@ -86,27 +87,28 @@ def _size(max_bytes: int) -> dict[str, str]:
     return {"max.message.bytes": str(max_bytes)}
 
 
-def _accepted(kafka: Kafka) -> int:
+def _accepted(settings: Settings) -> int:
     """The largest record that the activity topic accepts, in bytes."""
-    client = _client(kafka)
-    topic = ConfigResource(ConfigResource.Type.TOPIC, kafka.activity_topic)
+    client = _client(settings)
+    topic = ConfigResource(ConfigResource.Type.TOPIC, settings.kafka.activity_topic)
     try:
-        settings = client.describe_configs([topic], request_timeout=TIMEOUT)[topic].result(TIMEOUT)
+        configuration = client.describe_configs([topic], request_timeout=TIMEOUT)[topic].result(TIMEOUT)
     except KafkaException as error:
         raise StreamprocError(
-            ErrorCode.KAFKA_UNAVAILABLE, f"the settings of {kafka.activity_topic}: {error.args[0].str()}"
+            ErrorCode.KAFKA_UNAVAILABLE, f"the settings of {settings.kafka.activity_topic}: {error.args[0].str()}"
         ) from None
-    return int(settings["max.message.bytes"].value)
+    return int(configuration["max.message.bytes"].value)
 
 
-def create(kafka: Kafka) -> list[str]:
+def create(settings: Settings) -> list[str]:
     """Create the topics that are missing; the names of those that were created.
 
     Raises:
         StreamprocError: KAFKA_UNAVAILABLE, or TOPIC_MISSING where Kafka refuses to create one.
     """
-    there = existing(kafka)
-    activity_bytes = _accepted(kafka) if kafka.activity_topic in there else ACTIVITY_MAX_BYTES
+    kafka = settings.kafka
+    there = existing(settings)
+    activity_bytes = _accepted(settings) if kafka.activity_topic in there else ACTIVITY_MAX_BYTES
     missing = [
         NewTopic(
             name,
@@ -118,7 +120,7 @@ def create(kafka: Kafka) -> list[str]:
         if name not in there
     ]
     created = []
-    client = _client(kafka)  # must outlive the futures
+    client = _client(settings)  # must outlive the futures
     for name, future in client.create_topics(missing).items() if missing else ():
         try:
             future.result(TIMEOUT)
@@ -130,13 +132,14 @@ def create(kafka: Kafka) -> list[str]:
     return created
 
 
-def check(kafka: Kafka) -> None:
+def check(settings: Settings) -> None:
     """Check that the worker's topics exist.
 
     Raises:
         StreamprocError: KAFKA_UNAVAILABLE or TOPIC_MISSING.
     """
-    there = existing(kafka)
+    kafka = settings.kafka
+    there = existing(settings)
     wanted = (kafka.activity_topic, *result_topics(kafka).values(), kafka.dead_letter_topic)
     missing = [name for name in wanted if name not in there]
     if missing:

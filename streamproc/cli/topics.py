@@ -18,7 +18,7 @@ def create() -> None:
 
     Partitions and replicas come from STREAMPROC_KAFKA__PARTITIONS and STREAMPROC_KAFKA__REPLICATION_FACTOR.
     """
-    kafka = settings.load().kafka
-    created = topics.create(kafka)
-    for name in topics.configurations(kafka):
+    tree = settings.load()
+    created = topics.create(tree)
+    for name in topics.configurations(tree.kafka):
         click.echo(f"{name}: {'created' if name in created else 'is there already'}")

@@ -126,7 +126,7 @@ def prepare(settings: Settings, display: Display) -> None:
     registered = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=60)
     if registered.returncode:
         raise StackError(f"the schemas cannot be registered:\n{registered.stderr.strip()}")
-    topics.create(settings.kafka)
+    topics.create(settings)
     display.say("schemas are registered, topics are there")
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from streamproc.contracts.events import Phrase
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.scoring import lexicon
+from streamproc.scoring.phonemes import PHONEME_CODES
 from streamproc.scoring.spelling import split_words
 
 
@@ -53,7 +54,9 @@ def _given(text: str, phonemes: Sequence[str]) -> ReferenceWord:
         return ReferenceWord(text, lexicon.pronunciations(text))
     try:
         return ReferenceWord(text, (lexicon.encode(tuple(phonemes)),))
-    except KeyError as error:
+    except KeyError:
+        # The symbol itself is not quoted: fields that were mixed up could hold a learner's text.
+        number = next(n for n, symbol in enumerate(phonemes, 1) if symbol not in PHONEME_CODES)
         raise StreamprocError(
-            ErrorCode.REFERENCE_INVALID, f"{str(error.args[0])[:16]!r} is not one of the documented phonemes"
+            ErrorCode.REFERENCE_INVALID, f"symbol {number} of a word is not one of the documented phonemes"
         ) from None

@@ -12,20 +12,26 @@ from streamproc.contracts.plan import versions_read
 from streamproc.telemetry import metrics
 
 
-def add_pages(app: App, ready: Callable[[], bool]) -> None:
+def add_pages(app: App, ready: Callable[[], bool], paused: Callable[[], list[str]]) -> None:
     """Add /health/live, /health/ready, /metrics and /contracts.
 
     Args:
         app: the worker's Faust app.
-        ready: whether the worker consumes; /health/ready answers 503 while it does not.
+        ready: whether the worker has joined its group.
+        paused: why it does not begin new events (a dependency, "quarantine"); empty while it does.
+
+    /health/ready answers 503 while the worker is not ready or is paused.
     """
 
     async def live(self: View, request: Request) -> Response:
         return self.json({"status": "live"})
 
     async def readiness(self: View, request: Request) -> Response:
-        is_ready = ready()
-        return self.json({"status": "ready" if is_ready else "starting"}, status=200 if is_ready else 503)
+        if not ready():
+            return self.json({"status": "starting"}, status=503)
+        if reasons := paused():
+            return self.json({"status": "paused", "reasons": reasons}, status=503)
+        return self.json({"status": "ready"})
 
     async def exposition(self: View, request: Request) -> Response:
         body, content_type = metrics.exposition()

@@ -30,9 +30,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--letters", type=int, default=1_000_000)
     count = parser.parse_args().letters
-    kafka = settings.load().kafka
-    topics.create(kafka)
-    partitions = topics.existing(kafka)[kafka.dead_letter_topic]
+    tree = settings.load()
+    kafka = tree.kafka
+    topics.create(tree)
+    partitions = topics.existing(tree)[kafka.dead_letter_topic]
     producer = Producer(
         {
             "bootstrap.servers": kafka.bootstrap_servers,

@@ -59,7 +59,7 @@ class LetterTopics:
         admin = AdminClient({"bootstrap.servers": bootstrap})
         admin.create_topics([small])[self.activities].result(10)
         with self.settings() as tree:
-            topics.create(tree.kafka)
+            topics.create(tree)
             names = topics.configurations(tree.kafka)
         # A producer that hears of a topic before all its partitions are there gives its records up.
         deadline = time.monotonic() + 30

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.error import HTTPError
 
 import psutil
 import pytest
@@ -284,6 +285,9 @@ def test_the_quarantine_stops_a_bad_deploy_from_draining_the_topic(
         assert 11 <= drained <= 11 + 4, "what was in flight ends, and no more"
         (said,) = [record for record in worker.log_records() if record["event"].startswith("quarantine")]
         assert said["fingerprint"]
+        with pytest.raises(HTTPError, match="503") as unready:
+            worker.page("/health/ready")
+        assert json.load(unready.value) == {"status": "paused", "reasons": ["quarantine"]}
     fixed.touch()
     with faults.running({**settings, "TEST_BUG_IS_FIXED": str(fixed)}, tmp_path / "fixed.log", bug=True):
         assert len(topics.read(topics.results, 100 - drained, 60)) == 100 - drained
