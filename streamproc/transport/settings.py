@@ -55,7 +55,7 @@ class TransportSettings(BaseModel):
     """Seconds between transactions."""
     commit_every: Count = 10_000
     """Finished events that start a transaction before the interval is over."""
-    max_in_flight: Count = 20_000
+    max_in_flight: Count = 50_000
     """Events taken in and not committed, in this worker: several times what it finishes between two transactions, or
     partitions are paused so often that fetching cannot keep up."""
     max_in_flight_bytes: Count = 64 * 1024 * 1024
