@@ -63,7 +63,7 @@ bench-rdkafka: install  ## One unmodified Faust app under three URLs, beside qui
 	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
 	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench-transport.txt
 	$(BOUNDED) 7200 $(BIN)/python tests/bench/transport_surface.py $(if $(FULL),--full) --peer-python .venv-peers/bin/python \
-		--save docs/benchmarks/transport-surface.json
+		--save docs/benchmarks/transport_surface.json
 
 bench-aligner: .venv-bench/.installed  ## The aligner against the C++ and Rust libraries (needs cargo).
 	$(BOUNDED) 1800 .venv-bench/bin/python tests/bench/aligner.py --output docs/benchmarks/aligner.json
