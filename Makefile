@@ -8,7 +8,7 @@ ALIGNER := aligner_mypyc/pyproject.toml aligner_mypyc/setup.py $(wildcard aligne
 BOUNDED := timeout -s KILL
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit test-integration lint types chaos fuzz
+.PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos fuzz
 .PHONY: bench-transport bench-rdkafka bench-aligner bench-codec evaluate model lock clean
 
 help:  ## List the targets.
@@ -36,7 +36,15 @@ test-unit: install
 	cd aligner_mypyc && $(BOUNDED) 300 ../$(BIN)/python -m pytest -q -p no:asyncio tests
 
 test-integration: install
-	$(BOUNDED) 1200 $(BIN)/python -m pytest -q --durations=10 tests/integration
+	@# Two halves side by side, each with the parts that it needs: most of both is waiting for brokers and processes.
+	@$(MAKE) --no-print-directory -j2 test-integration-transport test-integration-rest
+
+test-integration-transport:
+	$(BOUNDED) 1200 $(BIN)/python -m pytest -q --durations=5 tests/integration/transport tests/integration/transport_surface
+
+test-integration-rest:
+	$(BOUNDED) 1200 $(BIN)/python -m pytest -q --durations=5 tests/integration \
+		--ignore tests/integration/transport --ignore tests/integration/transport_surface
 
 lint: install  ## ruff: lint and format.
 	$(BIN)/ruff check
