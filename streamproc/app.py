@@ -41,7 +41,6 @@ async def check_dependencies(settings: Settings) -> None:
     Raises:
         StreamprocError: the first problem, naming the setting that leads to it.
     """
-    VariantAligner(settings.scoring.accepted_file)
     VariantAligner(settings.scoring.accepted_file)  # reads and checks the file
     await asyncio.to_thread(topics.check, settings)
     registry = Registry(settings.registry)
@@ -80,6 +79,7 @@ class WorkerApp(faust.App):
         self._settings = settings
         self._registry = Registry(settings.registry)
         self._engine = create_engine(settings)
+        self._clips = ClipFetcher(settings.audio.allowed_prefixes, settings.audio.max_bytes)
         self._agent: ReadingAgent | None = None
         kafka = settings.kafka
         super().__init__(
@@ -125,7 +125,7 @@ class WorkerApp(faust.App):
         await encoders.start()
         model = await self._engine.start()
         scorer = ActivityScorer(
-            ClipFetcher(settings.audio.allowed_prefixes, settings.audio.max_bytes),
+            self._clips,
             self._engine,
             model,
             VariantAligner(settings.scoring.accepted_file),
@@ -146,6 +146,7 @@ class WorkerApp(faust.App):
         """Close the connections, after the agent has drained."""
         await super().on_stop()
         await self._engine.close()
+        await self._clips.close()
         await self._registry.close()
 
     async def _score_readings(self, stream: faust.StreamT[bytes]) -> None:

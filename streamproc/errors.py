@@ -80,7 +80,9 @@ class ErrorCode(Enum):
     AUDIO_TOO_LONG = _poison(Stage.AUDIO, "The audio is longer than the limit.")
     AUDIO_TOO_LARGE = _poison(Stage.AUDIO, "The encoded audio is larger than the limit.")
     AUDIO_SAMPLE_RATE = _poison(Stage.AUDIO, "The sample rate is outside the supported range.")
-    AUDIO_URI_REFUSED = _poison(Stage.AUDIO, "The URI lies outside the prefixes that this worker may read.")
+    AUDIO_URI_REFUSED = _poison(
+        Stage.AUDIO, "The URI lies outside the prefixes that this worker may read, or leads out of them."
+    )
     AUDIO_NOT_FOUND = _poison(Stage.AUDIO, "The URI names nothing.")
     AUDIO_FORBIDDEN = _poison(Stage.AUDIO, "The object store does not let this worker read the URI.")
     AUDIO_STORE_UNAVAILABLE = _transient(Stage.AUDIO, "The object store does not answer.")

@@ -111,7 +111,9 @@ class Audio(Section):
     """What audio is accepted."""
 
     allowed_prefixes: tuple[str, ...] = ()
-    """URI prefixes that claim checks may lie under, for example ["file:///var/clips/"]. Empty: inline audio only."""
+    """URI prefixes that claim checks may lie under, for example ["file:///var/clips/"]. Empty: inline audio only.
+    What is behind https:// is asked for without credentials, and redirects are refused; s3://, gs:// and az:// take
+    the credentials of their own tools."""
     max_seconds: Seconds = 120.0
     """Longest clip."""
     max_activity_seconds: Seconds = 900.0

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from streamproc.audio.http import HttpClips
 from streamproc.contracts.events import Audio
 from streamproc.errors import ErrorCode, StreamprocError
 
 if TYPE_CHECKING:
     from obstore.store import ClientConfig, ObjectStore, RetryConfig
 
-_CLIENT_OPTIONS: ClientConfig = {"allow_http": True, "connect_timeout": "5s", "timeout": "30s"}
+_CLIENT_OPTIONS: ClientConfig = {"connect_timeout": "5s", "timeout": "30s"}
 _RETRY_CONFIG: RetryConfig = {"max_retries": 0}
 """One attempt: the event's own retries know how long to go on, and what to do then."""
+
+_ENDPOINTS = ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
+"""Variables that say where s3:// is, when it is not Amazon's."""
 
 _REFUSAL = re.compile(r"status code: (4(?!08|25|29)\d\d)")
 """HTTP statuses that trying again does not change: 4xx but 408, 425 and 429, in obstore's message."""
@@ -26,7 +31,8 @@ class ClipFetcher:
     """Reads clips; claim checks only under prefixes that the operator allows.
 
     Args:
-        allowed_prefixes: URI prefixes, each ending in '/'; file://, s3://, gs:// and what else obstore knows.
+        allowed_prefixes: URI prefixes, each ending in '/'; file://, http://, https://, s3://, gs:// and what else
+            obstore knows.
         max_bytes: largest clip behind a URI.
     """
 
@@ -34,6 +40,11 @@ class ClipFetcher:
         self._prefixes = tuple(prefix if prefix.endswith("/") else f"{prefix}/" for prefix in allowed_prefixes)
         self._max_bytes = max_bytes
         self._stores: dict[str, ObjectStore] = {}
+        self._http = HttpClips(self._check_size)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.close()
 
     async def fetch(self, audio: Audio) -> bytes:
         """The clip's encoded bytes.
@@ -49,8 +60,11 @@ class ClipFetcher:
         if audio.uri is None:
             raise StreamprocError(ErrorCode.AUDIO_MISSING)
         prefix = self._allowed_prefix(audio.uri)
-        if prefix.startswith("file:"):
+        scheme = urlsplit(prefix).scheme
+        if scheme == "file":
             return await asyncio.to_thread(self._read_file, audio.uri, prefix)
+        if scheme in ("http", "https"):
+            return await self._http.read(audio.uri, prefix)
         return await self._read_object(audio.uri, prefix)
 
     def _allowed_prefix(self, uri: str) -> str:
@@ -98,7 +112,7 @@ class ClipFetcher:
             store: Any = self._stores.get(prefix)
             if store is None:
                 store = self._stores[prefix] = from_url(
-                    prefix.rstrip("/"), client_options=_CLIENT_OPTIONS, retry_config=_RETRY_CONFIG
+                    prefix.rstrip("/"), client_options=_client_options(), retry_config=_RETRY_CONFIG
                 )
             answer = await store.get_async(name)
             self._check_size(int(answer.meta["size"]))
@@ -123,3 +137,12 @@ class ClipFetcher:
             raise StreamprocError(
                 ErrorCode.AUDIO_TOO_LARGE, f"more than {self._max_bytes} bytes (STREAMPROC_AUDIO__MAX_BYTES)"
             )
+
+
+def _client_options() -> ClientConfig:
+    """obstore follows redirects: without plain HTTP none leads to a cloud's metadata service, or inside unencrypted.
+
+    An operator's own store may speak it.
+    """
+    plain = any(os.environ.get(name, "").startswith("http://") for name in _ENDPOINTS)
+    return {**_CLIENT_OPTIONS, "allow_http": plain}

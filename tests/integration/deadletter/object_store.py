@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,19 +10,23 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class ObjectStore:
-    """What lies in the store, and what it answers. ``status``: path -> HTTP status instead of the object."""
+    """What lies in the store, and what it answers.
 
-    def __init__(self, server: ThreadingHTTPServer) -> None:
-        self.address = f"http://127.0.0.1:{server.server_port}"
+    ``status``: path -> HTTP status instead of the object; ``location``: path -> where a redirect leads.
+    """
+
+    def __init__(self, address: str) -> None:
+        self.address = address
         self.objects: dict[str, bytes] = {}
         self.status: dict[str, int] = {}
+        self.location: dict[str, str] = {}
         self.claims: dict[str, int] = {}
         """Path -> the length that the answer's header claims."""
         self.asked: list[str] = []
 
 
 @contextmanager
-def serving() -> Iterator[ObjectStore]:
+def serving(tls: ssl.SSLContext | None = None) -> Iterator[ObjectStore]:
     """Serve in a thread of this process."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -32,6 +37,8 @@ def serving() -> Iterator[ObjectStore]:
             status = store.status.get(self.path, 200 if self.path in store.objects else 404)
             content = store.objects[self.path] if status == 200 else b"no"
             self.send_response(status)
+            if self.path in store.location:
+                self.send_header("Location", store.location[self.path])
             self.send_header("Content-Length", str(store.claims.get(self.path, len(content))))
             self.end_headers()
             self.wfile.write(content)
@@ -42,7 +49,9 @@ def serving() -> Iterator[ObjectStore]:
             """Silence."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    store = ObjectStore(server)
+    if tls is not None:
+        server.socket = tls.wrap_socket(server.socket, server_side=True)
+    store = ObjectStore(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_port}")
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:

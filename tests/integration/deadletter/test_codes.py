@@ -89,6 +89,8 @@ def bad_audio(world: World) -> dict[str, Audio]:
     """Clips that cannot be scored, by a name that begins with the code they must get."""
     store, http = world.store, f"{world.store.address}/clips"
     store.status |= {"/clips/forbidden.wav": 403, "/clips/secret.wav": 401, "/clips/odd.wav": 400, "/clips/gone": 410}
+    store.status["/clips/moved.wav"] = 302
+    store.location["/clips/moved.wav"] = f"{store.address}/secret.wav"
     store.objects["/clips/huge.wav"] = b"RIFF"
     store.claims["/clips/huge.wav"] = BIG
     huge = world.folder / "clips" / "huge.wav"
@@ -107,6 +109,7 @@ def bad_audio(world: World) -> dict[str, Audio]:
         "AUDIO_URI_REFUSED credentials": behind(f"http://{http.removeprefix('http://')}@169.254.169.254/x.wav"),
         "AUDIO_URI_REFUSED name": behind(f"{http}/a//b.wav"),
         "AUDIO_URI_REFUSED climbs": behind(f"{http}/../secret.wav"),
+        "AUDIO_URI_REFUSED redirect": behind(f"{http}/moved.wav"),
         "INFERENCE_REFUSED": faults.marked(faults.REFUSED),
         "UNEXPECTED": faults.breaking(),
         "UNEXPECTED again": faults.breaking(),
@@ -145,6 +148,7 @@ CASES = [
     "AUDIO_URI_REFUSED credentials",
     "AUDIO_URI_REFUSED name",
     "AUDIO_URI_REFUSED climbs",
+    "AUDIO_URI_REFUSED redirect",
     "INFERENCE_REFUSED",
     "UNEXPECTED",
     "REFERENCE_MISSING",

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import ipaddress
+import ssl
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.contracts.events import Audio
@@ -19,12 +26,34 @@ def store() -> Iterator[ObjectStore]:
         yield one
 
 
+@pytest.fixture(scope="module")
+def forbidden() -> Iterator[ObjectStore]:
+    """A server that no prefix allows."""
+    with serving() as one:
+        yield one
+
+
 async def code_of(address: str, path: str) -> ErrorCode:
-    fetcher = ClipFetcher((f"{address}/clips/",), 100)
-    with pytest.raises(StreamprocError) as caught:
-        await fetcher.fetch(Audio(uri=address + path, sample_rate=16_000))
+    return await code(address, f"{address}/clips/", path)
+
+
+async def code(address: str, prefix: str, path: str) -> ErrorCode:
+    fetcher = ClipFetcher((prefix,), 100)
+    try:
+        with pytest.raises(StreamprocError) as caught:
+            await fetcher.fetch(Audio(uri=address + path, sample_rate=16_000))
+    finally:
+        await fetcher.close()
     assert path not in caught.value.message, "a URI may name a learner"
     return caught.value.code
+
+
+async def content_of(address: str, path: str) -> bytes:
+    fetcher = ClipFetcher((f"{address}/clips/",), 100)
+    try:
+        return await fetcher.fetch(Audio(uri=address + path, sample_rate=16_000))
+    finally:
+        await fetcher.close()
 
 
 @pytest.mark.parametrize(
@@ -53,10 +82,74 @@ async def test_statuses(store: ObjectStore, status: int, code: ErrorCode) -> Non
     assert len(store.asked) == asked + 1, "the event's own retries decide how often"
 
 
-async def test_an_object_is_read(store: ObjectStore) -> None:
-    store.objects["/clips/a b.wav"] = store.objects["/clips/a%20b.wav"] = b"clip"
-    fetcher = ClipFetcher((f"{store.address}/clips/",), 100)
-    assert await fetcher.fetch(Audio(uri=f"{store.address}/clips/a b.wav", sample_rate=16_000)) == b"clip"
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [
+        ("/clips/a b.wav", "/clips/a%20b.wav"),
+        ("/clips/a%20b.wav", "/clips/a%20b.wav"),
+        ("/clips/ü.wav", "/clips/%C3%BC.wav"),
+        ("/clips/signed.wav?signature=a%2Fb%3D", "/clips/signed.wav?signature=a%2Fb%3D"),
+    ],
+)
+async def test_an_object_is_read(store: ObjectStore, path: str, asked: str) -> None:
+    store.objects[asked] = b"clip"
+    assert await content_of(store.address, path) == b"clip"
+    assert store.asked[-1] == asked
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+async def test_a_redirect_is_refused_and_never_followed(
+    store: ObjectStore, forbidden: ObjectStore, status: int
+) -> None:
+    path = f"/clips/moved-{status}.wav"
+    store.status[path] = status
+    store.location[path] = f"{forbidden.address}/clips/secret"
+    forbidden.objects["/clips/secret"] = b"secret"
+    assert await code_of(store.address, path) is ErrorCode.AUDIO_URI_REFUSED
+    assert forbidden.asked == []
+
+
+async def test_a_bucket_behind_tls_does_not_lead_to_a_plain_address(
+    forbidden: ObjectStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tls = certified(tmp_path, monkeypatch)
+    with serving(tls) as bucket:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", bucket.address)
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+        bucket.status["/clips/moved.wav"] = 307
+        bucket.location["/clips/moved.wav"] = f"{forbidden.address}/clips/secret"
+        assert await code("s3:/", "s3://clips/", "/clips/moved.wav") is ErrorCode.AUDIO_STORE_UNAVAILABLE
+        assert bucket.asked == ["/clips/moved.wav"]
+    assert forbidden.asked == []
+
+
+def certified(folder: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """A server's certificate for 127.0.0.1 that clients of this process trust."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(hours=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = folder / "certificate.pem"
+    pem.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+    secret = folder / "key.pem"
+    secret.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(pem, secret)
+    monkeypatch.setenv("SSL_CERT_FILE", str(pem))
+    return context
 
 
 async def test_an_object_that_says_it_is_large_is_not_read(store: ObjectStore) -> None:
@@ -75,7 +168,13 @@ async def test_a_store_that_does_not_answer_is_transient() -> None:
     assert await code_of("http://127.0.0.1:1", "/clips/a.wav") is ErrorCode.AUDIO_STORE_UNAVAILABLE
 
 
-@pytest.mark.parametrize("name", ["a//b", "a/./b", "a\0b", "", "../x", "a/../../x"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("a//b", "a/./b", "a\0b", "", "../x", "a/../../x", "?x", "#x", "a%00b", "a\r\nb", "a?x%0d%0ab"),
+        *("%2e%2e/x", "a/%2E%2E%2f%2e%2e/x", "..%5Cx", "a%2F%2Fb"),
+    ],
+)
 async def test_names_that_name_no_object(store: ObjectStore, name: str) -> None:
     asked = len(store.asked)
     assert await code_of(store.address, f"/clips/{name}") is ErrorCode.AUDIO_URI_REFUSED
