@@ -11,6 +11,7 @@ import subprocess
 import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
@@ -19,6 +20,9 @@ from streamproc.localstack.errors import StackError
 from streamproc.localstack.packages import Report, cache_folder, java, kafka_jars, log_progress
 from streamproc.localstack.ports import HOST, claimed_ports
 from streamproc.localstack.processes import ProcessRef, spawn, wait_ready
+
+if TYPE_CHECKING:
+    from streamproc.localstack.security import Security
 
 DEFAULT_PORT = 9092
 START_TIMEOUT_S = 60.0
@@ -29,7 +33,7 @@ BROKER_SETTINGS = {
     "node.id": "1",
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,CONTROLLER:PLAINTEXT",
+    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,SECURED:SASL_SSL,CONTROLLER:PLAINTEXT",
     # A misspelt topic is an error here as in production.
     "auto.create.topics.enable": "false",
     # One node.
@@ -61,8 +65,8 @@ BROKER_SETTINGS = {
 class KafkaPart:
     """A Kafka in a folder of its own: its data, its configuration and its log.
 
-    Its ports are chosen at the first ``start`` and kept from then on, so that ``kill`` and ``start`` are a crash and
-    a recovery: same addresses, same data.
+    Its ports are chosen at the first ``start`` and kept until ``stop``, so that ``kill`` and ``start`` are a crash and
+    a recovery: same addresses, same data. While this process lives, no other stack takes them meanwhile.
     """
 
     name = "kafka"
@@ -74,6 +78,7 @@ class KafkaPart:
         tie: bool = True,
         settings: Mapping[str, str] | None = None,
         advertised_port: int | None = None,
+        security: Security | None = None,
         report: Report = log_progress,
     ) -> None:
         """Prepare a Kafka in ``folder``; nothing is started.
@@ -81,6 +86,7 @@ class KafkaPart:
         ``tie``: it dies with this process. ``settings``: broker settings that win over BROKER_SETTINGS.
         ``advertised_port``: open a second listener, which tells its clients to come back on this port of 127.0.0.1:
         the port of a TCP proxy that forwards to ``behind_proxy``, so that a test can cut the connection.
+        ``security``: open a listener for clients that log in, at ``secured``.
         """
         self.folder = folder.resolve()
         self.log = self.folder / "kafka.log"
@@ -88,7 +94,9 @@ class KafkaPart:
         self._tie = tie
         self._settings = dict(settings or {})
         self._advertised_port = advertised_port
+        self._security = security
         self._report = report
+        self._claims = contextlib.ExitStack()
         self._ports: tuple[int, ...] = ()
 
     @property
@@ -101,6 +109,11 @@ class KafkaPart:
         """Where a proxy on ``advertised_port`` forwards to, host:port; known from the first start."""
         return f"{HOST}:{self._ports[2]}"
 
+    @property
+    def secured(self) -> str:
+        """Where clients connect by TLS and SASL, host:port; known from the first start."""
+        return f"{HOST}:{self._ports[3]}"
+
     def start(self, spawned: Callable[[], None] = lambda: None) -> None:
         """Start it and wait until it serves; on the data of the last time where there are any.
 
@@ -108,18 +121,17 @@ class KafkaPart:
         Raises StackError with the log's last lines when it does not come up.
         """
         jars = kafka_jars(self._report)
-        with contextlib.ExitStack() as claims:
-            if not self._ports:
-                defaults = (DEFAULT_PORT, DEFAULT_PORT + 1, DEFAULT_PORT + 2)
-                self._ports = claims.enter_context(claimed_ports(cache_folder() / "ports", *defaults))
-            properties = self._write_properties()
-            class_path = os.pathsep.join(map(str, jars))
-            command = [str(java()), *JVM_OPTIONS, "-cp", class_path]
-            self._format(command, properties)
-            command += ["kafka.Kafka", str(properties)]
-            self.process = spawn(command, self.log, os.environ, tie=self._tie)
-            spawned()
-            wait_ready("Kafka", self.process, self.log, lambda: answers(self.address, 1.0), START_TIMEOUT_S)
+        if not self._ports:
+            claims = claimed_ports(cache_folder() / "ports", *(DEFAULT_PORT + listener for listener in range(4)))
+            self._ports = self._claims.enter_context(claims)
+        properties = self._write_properties()
+        class_path = os.pathsep.join(map(str, jars))
+        command = [str(java()), *JVM_OPTIONS, "-cp", class_path]
+        self._format(command, properties)
+        command += ["kafka.Kafka", str(properties)]
+        self.process = spawn(command, self.log, os.environ, tie=self._tie)
+        spawned()
+        wait_ready("Kafka", self.process, self.log, lambda: answers(self.address, 1.0), START_TIMEOUT_S)
 
     def kill(self) -> None:
         """End it with SIGKILL: a crash. Its data stay."""
@@ -135,25 +147,31 @@ class KafkaPart:
         """End it and remove its folder."""
         if self.process is not None:
             self.process.kill()
+        self._claims.close()
+        self._ports = ()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write_properties(self) -> Path:
-        client, controller, proxied = self._ports
+        client, controller, proxied, secured = self._ports
         listeners = {"PLAINTEXT": client, "CONTROLLER": controller}
         advertised = {"PLAINTEXT": client}
         if self._advertised_port is not None:
             listeners["PROXIED"] = proxied
             advertised["PROXIED"] = self._advertised_port
+        if self._security is not None:
+            listeners["SECURED"] = advertised["SECURED"] = secured
+        self.folder.mkdir(parents=True, exist_ok=True)
         settings = {
             **BROKER_SETTINGS,
             "listeners": _listeners(listeners),
             "advertised.listeners": _listeners(advertised),
             "controller.quorum.voters": f"1@{HOST}:{controller}",
             "log.dirs": str(self.folder / "data"),
+            **(self._security.broker_settings("SECURED", self.folder) if self._security else {}),
             **self._settings,
         }
-        self.folder.mkdir(parents=True, exist_ok=True)
         properties = self.folder / "server.properties"
+        properties.touch(mode=0o600)  # It may hold passwords.
         properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
         return properties
 
@@ -163,6 +181,7 @@ class KafkaPart:
         cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         # One argument: an id may begin with a dash.
         arguments = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(properties)]
+        arguments += self._security.format_arguments() if self._security else []
         done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
         if done.returncode != 0:
             raise StackError(f"Kafka could not format {self.folder / 'data'}:\n{done.stdout}{done.stderr}")

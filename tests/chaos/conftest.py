@@ -9,8 +9,6 @@ import pytest
 
 from chaos.proxy import Proxy
 from streamproc.localstack.kafka import KafkaPart
-from streamproc.localstack.packages import cache_folder
-from streamproc.localstack.ports import claimed_ports
 
 
 @dataclass
@@ -40,12 +38,10 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
         advertised_port=proxy.port,
         settings={"log.cleaner.backoff.ms": "200", "log.initial.task.delay.ms": "200"},
     )
-    # Claimed for as long as the broker is needed: while it is down, no other stack may take its ports.
-    with claimed_ports(cache_folder() / "ports", 21092, 21093, 21094) as part._ports:
-        part.start()
-        proxy.target = part.behind_proxy
-        try:
-            yield Broker(part, proxy)
-        finally:
-            proxy.close()
-            part.stop()
+    part.start()
+    proxy.target = part.behind_proxy
+    try:
+        yield Broker(part, proxy)
+    finally:
+        proxy.close()
+        part.stop()

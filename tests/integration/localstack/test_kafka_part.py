@@ -20,7 +20,8 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from streamproc.localstack.kafka import KafkaPart, answers
-from streamproc.localstack.ports import accepts
+from streamproc.localstack.packages import cache_folder
+from streamproc.localstack.ports import accepts, claimed_ports
 from streamproc.localstack.processes import ProcessRef
 
 
@@ -48,6 +49,9 @@ def test_a_committed_transaction_survives_a_crash(kafka: KafkaPart) -> None:
     assert kafka.process is not None
     assert not kafka.process.alive()
     assert not answers(address, 0.5)
+    port = int(address.rpartition(":")[2])
+    with claimed_ports(cache_folder() / "ports", port) as (another,):
+        assert another != port, "another stack may take the port while this broker is down"
     kafka.start()
 
     assert kafka.address == address
