@@ -113,6 +113,12 @@ class ReadingAgent:
         """Consume until cancelled."""
         await each(stream, self._work, concurrency=self._settings.worker.max_in_flight, opened=self._intake.opened)
 
+    def stop(self) -> None:
+        """The worker is about to stop: only events that can finish by themselves are waited for."""
+        given_up = self._intake.stop()
+        if given_up:
+            log.warning("events that wait for a dependency are given up; the next worker begins anew", events=given_up)
+
     async def _work(self, event: EventT[bytes]) -> None:
         """Give one record its outcome. What this raises is fatal: the transport stops the worker, and the record is
         read again after the restart.
@@ -237,7 +243,10 @@ class ReadingAgent:
 
     def _intake_changed(self, reason: str, closed: bool) -> None:
         self._metrics.intake(reason, closed)
-        log.warning("consumption is paused" if closed else "consumption goes on", reason=reason)
+        if closed:
+            log.warning("consumption is paused", reason=reason)
+        elif not self._intake.reasons:
+            log.warning("consumption goes on", reason=reason)
 
 
 def _log_stop(error: StreamprocError) -> None:

@@ -143,7 +143,9 @@ class WorkerApp(faust.App):
         await super().on_start()
 
     async def on_stop(self) -> None:
-        """Close the connections, after the agent has drained."""
+        """Let the agent drain, then close the connections."""
+        if self._agent is not None:
+            self._agent.stop()
         await super().on_stop()
         await self._engine.close()
         await self._clips.close()

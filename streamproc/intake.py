@@ -1,4 +1,7 @@
-"""Whether the worker begins new events: closed while a dependency is awaited, or for good by the quarantine."""
+"""Whether the worker begins new events: closed while a dependency is awaited, or for good by the quarantine.
+
+And whether it goes on with those that wait for a dependency: until it stops.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 
 class Intake:
@@ -20,6 +24,8 @@ class Intake:
         self._reasons: Counter[str] = Counter()
         self._open = asyncio.Event()
         self._open.set()
+        self._waiting: set[asyncio.Task[Any]] = set()
+        self._stopping = False
 
     @property
     def reasons(self) -> list[str]:
@@ -50,3 +56,20 @@ class Intake:
                 self._changed(reason, False)
             if not self._reasons:
                 self._open.set()
+
+    def waits(self, event: asyncio.Task[Any]) -> None:
+        """An event has met a failing dependency and tries again; a stopping worker gives it up at once."""
+        if self._stopping:
+            event.cancel()
+        elif event not in self._waiting:
+            self._waiting.add(event)
+            event.add_done_callback(self._waiting.discard)
+
+    def stop(self) -> int:
+        """Close it for good and cancel the events that have tried again: how many.
+
+        What they wait for may never come. Cancelled, they have no outcome, and are delivered again after the restart.
+        """
+        self._stopping = True
+        self.close("stopping")
+        return sum(event.cancel() for event in self._waiting)

@@ -2,11 +2,13 @@
 
 A failing dependency never makes a dead letter. An event has a time budget, ``event.deadline`` from its first attempt,
 which all its steps share. While it lasts, only this event waits. When it is spent, or the step has used its attempts,
-the worker stops to begin new events, and the event goes on trying, slowly, until the dependency is back.
+the worker stops to begin new events, and the event goes on trying, slowly, until the dependency is back, or until the
+worker is stopped: then the event is cancelled, without an outcome.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -55,7 +57,7 @@ S3 forbids to read what is not there to whoever may not list the bucket.
 
 
 class Retries:
-    """The retries of one event, from its first attempt on.
+    """The retries of one event, from its first attempt on. It belongs to the task that makes it.
 
     Args:
         deadline: seconds of the event's budget.
@@ -71,6 +73,7 @@ class Retries:
         self._deadline = deadline
         self._grace = grace
         self._intake = intake
+        self._event = asyncio.current_task()
 
     async def until_it_works(self, stage: Stage, attempt: Callable[[], Awaitable[T]]) -> T:
         """Await ``attempt()`` until it succeeds or fails for another reason than a transient one; never gives up.
@@ -111,6 +114,8 @@ class Retries:
         if not late and error.code.error_class is not ErrorClass.TRANSIENT:
             return False
         self.attempts += 1
+        if self._event is not None:
+            self._intake.waits(self._event)
         log.warning(
             "trying again",
             code=error.code.name,

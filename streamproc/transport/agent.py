@@ -27,8 +27,8 @@ async def each(
     the worker can stop without waiting for any other.
 
     What the handler sends is bound to its event; when it returns, the event is acknowledged. When it raises, its
-    sends are discarded and the transport's ``on_raise`` decides. Cancelling this coroutine cancels the tasks: their
-    events are given up and will be delivered again.
+    sends are discarded and the transport's ``on_raise`` decides. An event whose task is cancelled is given up and will
+    be delivered again; cancelling this coroutine cancels all of them.
 
     ::
 
@@ -42,6 +42,9 @@ async def each(
     async def work(event: EventT[Any]) -> None:
         try:
             await handler(event)
+        except asyncio.CancelledError as error:
+            event.app.consumer.failed(event.message, error)  # type: ignore[attr-defined]
+            raise
         except Exception as error:  # noqa: BLE001 - the policy decides
             event.app.consumer.failed(event.message, error)  # type: ignore[attr-defined]
         else:

@@ -219,6 +219,30 @@ def test_a_store_that_fails_pauses_the_worker_and_makes_no_letter(world: World) 
     world.worker.wait_for(lambda: paused(world, ErrorCode.AUDIO_STORE_UNAVAILABLE) == 0, "the end of the pause", 30)
 
 
+def test_sigterm_does_not_wait_for_events_that_wait_for_a_store(
+    kafka_bootstrap: str, world: World, tmp_path: Path
+) -> None:
+    topics = TestTopics(kafka_bootstrap)
+    settings = {**world.settings, **topics.settings, "STREAMPROC_TRANSPORT__STOP_TIMEOUT": "120"}
+    schema_id = faults.prepare(settings, topics)
+    path = "/clips/unlucky-too.wav"
+    world.store.status[path] = 503
+    world.store.objects[path] = clip()
+    unlucky = value(activity(phrase(behind(world.store.address + path))), schema_id)
+    places = topics.publish(Record(b"learner-%d" % index, unlucky, []) for index in range(20))
+    with faults.running(settings, tmp_path / "stopped.log") as worker:
+        worker.wait_for(
+            lambda: worker.metric("streamproc_intake_paused", reason="AUDIO_STORE_UNAVAILABLE") == 1, "the pause", 30
+        )
+        assert worker.terminate(20) == 0
+    del world.store.status[path]
+    with faults.running(settings, tmp_path / "next.log"):
+        records = topics.read(topics.results, len(places), 60)
+    assert sorted(result(record.value or b"").source.offset for record in records) == sorted(p.offset for p in places)
+    assert {result(record.value or b"").source for record in records} == set(places)
+    assert topics.read(topics.letters, 1, 1) == []
+
+
 def test_a_slow_triton_pauses_the_worker_and_makes_no_letter(world: World) -> None:
     slow = faults.slow_file(world.folder)
     slow.touch()

@@ -100,6 +100,39 @@ def test_without_triton_the_worker_waits_and_goes_on_when_it_is_back(
         triton.stop()
 
 
+@pytest.mark.parametrize("deadline", ["1", "600"], ids=["paused", "trying again"])
+def test_sigterm_does_not_wait_for_events_that_wait_for_triton(
+    start: Start, topics: TestTopics, schema_id: int, tmp_path: Path, deadline: str
+) -> None:
+    triton = TritonPart(tmp_path / "triton", tie=True)
+    try:
+        triton.start()
+        address = triton.address
+        worker = start(
+            STREAMPROC_TRITON__URL=address,
+            STREAMPROC_EVENT__DEADLINE=deadline,
+            STREAMPROC_TRANSPORT__STOP_TIMEOUT="120",
+        )
+        before = topics.publish(readings(1, schema_id))
+        assert results_of(topics, before) == Counter(before)
+
+        triton.kill()
+        waiting = topics.publish(readings(20, schema_id))
+        notice = "consumption is paused" if deadline == "1" else "trying again"
+        worker.wait_for(lambda: notice in worker.log_text(), notice, 30)
+        assert worker.terminate(20) == 0
+        assert "given up" in worker.log_text()
+        assert "Traceback" not in worker.log_text()
+        assert results_of(topics, waiting, seconds=2) == Counter()
+
+        triton.start()
+        start(STREAMPROC_TRITON__URL=triton.address)
+        assert results_of(topics, waiting) == Counter(waiting)
+        assert topics.read(topics.letters, 1, seconds=1) == []
+    finally:
+        triton.stop()
+
+
 def test_a_schema_that_this_release_cannot_read_stops_the_worker_and_costs_no_event(
     start: Start, topics: TestTopics, schema_id: int, settings: dict[str, str]
 ) -> None:

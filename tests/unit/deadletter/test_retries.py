@@ -127,3 +127,37 @@ async def test_the_intake_opens_when_the_last_reason_is_gone(journal: Journal) -
     await blocked
     await waiting
     assert journal.changes == [("a", True), ("b", True), ("b", False), ("a", False)]
+
+
+async def waiting_event(journal: Journal, outcomes: Iterator[Exception | str]) -> str:
+    """An event's work: its failing step is a task of its own, as a phrase's is."""
+    retries = Retries(60, 0, journal.intake)
+    async with asyncio.TaskGroup() as group:
+        step = group.create_task(retries.until_it_works(Stage.AUDIO, attempts(outcomes)))
+    return step.result()
+
+
+@pytest.mark.parametrize("failures", [1, 20], ids=["within the budget", "paused"])
+async def test_a_stopping_worker_gives_up_what_waits(
+    journal: Journal, failures: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retrying, "POLICIES", dict.fromkeys(Stage, RetryPolicy(4, 60 if failures == 1 else 0.001, 60)))
+    event = asyncio.create_task(waiting_event(journal, iter([DOWN] * 1_000_000)))
+    while not (journal.intake._waiting if failures == 1 else journal.intake.reasons):  # noqa: ASYNC110
+        await asyncio.sleep(0.001)
+    assert journal.intake.stop() == 1
+    with pytest.raises(asyncio.CancelledError):
+        await event
+    assert journal.intake.reasons == ["stopping"]
+
+
+async def test_a_stopping_worker_tries_nothing_again_but_lets_finish_what_can(journal: Journal) -> None:
+    assert journal.intake.stop() == 0
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(waiting_event(journal, iter([DOWN, "clip"])))
+    assert await asyncio.create_task(waiting_event(journal, iter(["clip"]))) == "clip"
+
+
+async def test_an_event_that_is_done_is_not_given_up(journal: Journal) -> None:
+    assert await asyncio.create_task(waiting_event(journal, iter([DOWN, "clip"]))) == "clip"
+    assert journal.intake.stop() == 0
