@@ -2,8 +2,9 @@
 
 Faust's own stream gives the event loop a turn before each event, reads settings and calls sensors for each, and
 acknowledges an event whatever becomes of it: an agent that raises in the middle has its half of an outcome committed.
-Here an event is acknowledged when its agent asks for the next one or ends well; what ``Agent`` finds unfinished when
-its coroutine raises goes the way that the transport's ``on_raise`` says.
+Here an event is acknowledged when its reader asks for the next one or ends well: an agent's coroutine, and outside
+agents an ``async with`` block or the task. What is unfinished when it raises goes the way that the transport's
+``on_raise`` says.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Stream(faust.Stream[Any]):
         #: Events that were handed out and are not acknowledged yet: one, or the batch of a `take`.
         self.in_hand: list[EventT[Any]] = []
         self._listened_to = False
+        self._reader: asyncio.Task[Any] | None = None
 
     def __aiter__(self) -> AsyncIterator[Any]:
         """One iteration: values, each acknowledged when the next one is asked for."""
@@ -106,6 +108,10 @@ class Stream(faust.Stream[Any]):
         # The agent has left an earlier iteration with `break` and goes on: it is done with what it was given.
         self.release_all()
         self._listened_to = any(not isinstance(sensor, Monitor) for sensor in self.app.sensors)
+        reader = asyncio.current_task()
+        if reader is not None and reader is not self._reader:
+            self._reader = reader
+            reader.add_done_callback(self._on_reader_end)
         return bool(await self.maybe_start())
 
     async def _end(self, started_here: bool) -> None:
@@ -186,6 +192,27 @@ class Stream(faust.Stream[Any]):
         for event in events:
             if isinstance(event.message, Delivery):
                 consumer.failed(event.message, error)
+
+    # Outside agents an iteration that was left with `break` has these two ends: its block, or else its task.
+
+    async def __aexit__(self, kind: Any = None, error: BaseException | None = None, trace: Any = None) -> bool | None:
+        """``async with`` around the iteration: it ends well, and what is in hand is done; or it raises."""
+        self._settle(error)
+        left: bool | None = await super().__aexit__(kind, error, trace)
+        return left
+
+    def _on_reader_end(self, reader: asyncio.Task[Any]) -> None:
+        if self._reader is reader:
+            self._reader = None
+        # Asked only where it is needed: asyncio warns of an exception that nobody has asked for.
+        if self.in_hand:
+            self._settle(asyncio.CancelledError() if reader.cancelled() else reader.exception())
+
+    def _settle(self, error: BaseException | None) -> None:
+        if error is None:
+            self.release_all()
+        else:
+            self.fail_all(error)
 
     # -- streams that feed others
 

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 from typing import Any
@@ -112,6 +113,27 @@ async def late(stream: Any) -> None:
 
     async for _ in stream:
         asyncio.get_running_loop().create_task(send_late())
+
+
+@app.task  # type: ignore[untyped-decorator]
+async def block() -> None:
+    """Reads one event outside agents, and leaves it to the block to finish it."""
+    with contextlib.suppress(ValueError):
+        async with app.stream(topic("block-in")) as stream:
+            async for value in stream:
+                await topic("block-out").send(value=value)
+                if value == 3:
+                    raise ValueError(value)
+                break
+    await asyncio.sleep(10_000)
+
+
+@app.task  # type: ignore[untyped-decorator]
+async def batch_in_a_task() -> None:
+    """Reads one batch outside agents, and ends."""
+    async for values in app.stream(topic("task-in")).take(2, within=0):
+        await topic("task-out").send(value=values)
+        break
 
 
 @app.timer(0.3)  # type: ignore[untyped-decorator]

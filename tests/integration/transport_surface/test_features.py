@@ -13,10 +13,21 @@ from confluent_kafka import Producer
 
 from .surface import QUERY, App, Reader
 
-INPUTS = ("asks-in", "raises-in", "batches-in", "stuck-in", "quick-in", "late-in", "memory-in", "double")
+INPUTS = (
+    "asks-in",
+    "raises-in",
+    "batches-in",
+    "stuck-in",
+    "quick-in",
+    "late-in",
+    "memory-in",
+    "double",
+    "block-in",
+    "task-in",
+)
 OUTPUTS = (
     *("asks-out", "raises-out", "forced-out", "batches-out", "quick-out", "late-out"),
-    *("ticks", "leaders", "crons", "hellos", "statistics", "memory-out"),
+    *("ticks", "leaders", "crons", "hellos", "statistics", "memory-out", "block-out", "task-out"),
 )
 
 
@@ -101,6 +112,14 @@ def test_a_channel_in_memory_makes_its_producer_wait(running: Running) -> None:
     assert running.wait_for("memory-out", 200) == list(range(200))
 
 
+def test_outside_agents_the_end_of_block_or_task_finishes_what_break_left(running: Running) -> None:
+    """Nobody iterates again, and no agent returns."""
+    running.put("block-in", [1])
+    running.put("task-in", [1, 2])
+    assert running.wait_for("block-out", 1) == [1]
+    assert running.wait_for("task-out", 1) == [[1, 2]]
+
+
 def test_a_send_after_the_acknowledgement_raises(running: Running) -> None:
     """It could no longer share the event's transaction."""
     running.put("late-in", [1])
@@ -181,15 +200,16 @@ def test_faust_reset_and_lists(running: Running) -> None:
         assert done.returncode == 0, done.stderr[-3000:]
 
 
-def test_an_agent_that_raises_stops_the_worker_by_default(kafka_bootstrap: str, tmp_path: Path) -> None:
-    """With the reason; nothing of the event is committed."""
+@pytest.mark.parametrize("name", ["raises", "block"])
+def test_what_raises_stops_the_worker_by_default(kafka_bootstrap: str, tmp_path: Path, name: str) -> None:
+    """An agent, or the block around an iteration: with the reason, and nothing of the event is committed."""
     with App(kafka_bootstrap, "features.py", tmp_path) as app:
         app.create(*INPUTS, *OUTPUTS, partitions=1)
         running = Running(app)
-        running.put("raises-in", [3])
+        running.put(f"{name}-in", [3])
         app.start("a", ready=False)
         log = app.wait_end("a")
         assert "the agent raised ValueError, and on_raise is 'stop'" in log
         running.reader.read(1.0)
-        assert running.found("raises-out") == []
+        assert running.found(f"{name}-out") == []
         running.reader.close()
