@@ -110,6 +110,7 @@ class ErrorCode(Enum):
     SCHEMA_REFUSED = _fatal(Stage.START, "The registry refuses the schema: it would break its readers or writers.")
     SETTINGS_INVALID = _fatal(Stage.START, "A setting is wrong.")
     KAFKA_UNAVAILABLE = _fatal(Stage.START, "Kafka does not answer at the start.")
+    KAFKA_REFUSED = _fatal(Stage.START, "Kafka refuses this client: its certificate, its login or its permissions.")
     TOPIC_MISSING = _fatal(Stage.START, "A topic does not exist: run 'streamproc topics create'.")
 
     UNEXPECTED = _poison(Stage.SCORE, "An error that no code describes: a bug, named by its type and fingerprint.")
