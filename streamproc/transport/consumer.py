@@ -7,13 +7,11 @@ transactions out; between them go plain data.
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import gc
 import logging
 import random
 import time
 import uuid
-import weakref
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
@@ -21,25 +19,24 @@ from typing import TYPE_CHECKING, Any, cast
 
 from confluent_kafka import TopicPartition
 from faust.app.base import App
-from faust.streams import _current_event, current_event
+from faust.streams import current_event
 from faust.tables.manager import TableManager
 from faust.transport.consumer import Fetcher as FaustFetcher
-from faust.types import TP, EventT
+from faust.types import TP
 from mode import Service
 
-from streamproc.transport.actor import Agent
 from streamproc.transport.admission import Admission
-from streamproc.transport.channel import Topic
+from streamproc.transport.checks import check
 from streamproc.transport.conductor import Conductor
 from streamproc.transport.cycle import Cycle
-from streamproc.transport.errors import HandlerFailed, OutcomeRefused, Unsupported
+from streamproc.transport.errors import HandlerFailed
 from streamproc.transport.faust_consumer import FaustConsumer
-from streamproc.transport.message import Delivery, current_delivery
+from streamproc.transport.message import Delivery
 from streamproc.transport.offsets import Offsets
 from streamproc.transport.outcomes import Assignment, Entry, State
 from streamproc.transport.poller import Poller, Records
+from streamproc.transport.refusals import Refusals
 from streamproc.transport.report import Report
-from streamproc.transport.stream import Stream
 from streamproc.transport.transaction import Committer, PlainCommitter, TransactionalCommitter
 
 if TYPE_CHECKING:
@@ -92,7 +89,7 @@ class Consumer(FaustConsumer):
         self._inbox: deque[Callable[[], Awaitable[None]]] = deque()
         self._ready: deque[Entry] = deque()
         self._arrived = asyncio.Event()
-        self._tasks_of_refused: set[asyncio.Task[None]] = set()
+        self._refusals = Refusals(self.transport, self.ledger, self.crash_soon)
         self._drained = False
         self._crashed_with: BaseException | None = None
         self._closing = False
@@ -110,7 +107,7 @@ class Consumer(FaustConsumer):
             Unsupported: the app uses what this driver cannot carry with its guarantee.
             TransportError: the brokers refuse.
         """
-        self._check()
+        check(cast(App, self.app))
         settings, servers, group = self.settings, self.transport.servers, self.app.conf.id
         offsets = Offsets(
             settings.client(servers), group, settings.offset_reset, settings.out_of_range, lambda: self._closing
@@ -131,7 +128,7 @@ class Consumer(FaustConsumer):
             committer,
             settings.commit_interval,
             lambda: self._poller.generation,
-            self._refused,
+            self._refusals.refused,
             self.crash_soon,
             self._report,
         )
@@ -139,28 +136,6 @@ class Consumer(FaustConsumer):
         self._begun = True
         await self._cycle.open()
         self._poller.start()
-
-    def _check(self) -> None:
-        for name, ours in (("Stream", Stream), ("Topic", Topic), ("Agent", Agent)):
-            if not issubclass(found := getattr(self.app.conf, name), ours):
-                raise Unsupported(
-                    f"The app's {name} is {found.__module__}.{found.__qualname__}: with rdkafka:// it must be a "
-                    f"subclass of {ours.__module__}.{ours.__qualname__}, which ties what agents send to their events"
-                )
-        if self.app.conf.stream_publish_on_commit:
-            raise Unsupported(
-                "rdkafka:// holds what agents send until it is committed by itself: leave stream_publish_on_commit out"
-            )
-        if len(self.app.tables):
-            raise Unsupported(
-                f"rdkafka:// does not carry tables yet (found {', '.join(map(str, self.app.tables))}): their changelog "
-                "would not be part of the transaction. Use kafka://, or keep the state elsewhere."
-            )
-        if self.app.conf.broker_credentials is not None:
-            raise Unsupported(
-                "rdkafka:// does not read broker_credentials: set the transport's security_protocol, sasl_mechanism, "
-                "sasl_username, sasl_password and ca_file"
-            )
 
     async def drain(self) -> None:
         """Before the agents stop: let them finish what they have, commit it, and give the rest up."""
@@ -297,6 +272,7 @@ class Consumer(FaustConsumer):
             return
         self._set_active_tps(tps)
         app = cast(App, self.app)
+        app.unassigned = not tps
         revoked, added = app._update_assignment(tps)
         await self.app.agents.on_rebalance(revoked, added)
         await self.app.topics.on_partitions_assigned(tps)
@@ -306,6 +282,7 @@ class Consumer(FaustConsumer):
         tables = cast(TableManager, app.tables)
         tables.on_actives_ready()
         tables.on_standbys_ready()
+        await app.on_rebalance_complete.send()
         self.app.on_rebalance_return()
         self.app.on_rebalance_end()
 
@@ -383,35 +360,6 @@ class Consumer(FaustConsumer):
     @Service.task
     async def _watch_commits(self) -> None:
         await self._cycle.watch(lambda: self.should_stop)
-
-    def _refused(self, entry: Entry, error: OutcomeRefused) -> None:
-        handler = self.transport.on_refused
-        self.ledger.reopen(entry)
-        if handler is None or entry.replaced or not entry.events:
-            entry.state = State.WAITING  # unfinished, so that it does not hold back what is committed on the way down
-            self.crash_soon(error)
-            return
-        entry.replaced = True
-        entry.state = State.STARTED
-        entry.message.acked = False
-        event = entry.events[0]
-        context = contextvars.copy_context()
-        context.run(_current_event.set, weakref.ref(event))
-        context.run(current_delivery.set, entry.message)
-        task = self.loop.create_task(self._replace_outcome(handler, event, entry, error), context=context)
-        self._tasks_of_refused.add(task)
-        task.add_done_callback(self._tasks_of_refused.discard)
-
-    async def _replace_outcome(self, handler: Any, event: EventT[Any], entry: Entry, error: OutcomeRefused) -> None:
-        try:
-            await handler(event, error)
-        except Exception as reason:  # noqa: BLE001 - whatever it is, the event has no outcome
-            self.crash_soon(HandlerFailed(f"on_refused raised {type(reason).__name__} on: {error}"))
-            return
-        entry.message.acked = True
-        if entry.live:
-            # The gate has let a successor pass already: nothing to admit here.
-            self.ledger.finish(entry)
 
     def _commit_through_consumer(self, offsets: list[TopicPartition]) -> None:
         self._poller.call(lambda consumer: consumer.commit(offsets=offsets, asynchronous=False)).result(60.0)

@@ -29,6 +29,11 @@ class Outcome(NamedTuple):
     timestamp: int | None
     headers: list[tuple[str, str | bytes | None]] | None
 
+    @property
+    def size(self) -> int:
+        """Its key and value, in bytes."""
+        return len(self.key or b"") + len(self.value or b"")
+
 
 def record_metadata(outcome: Outcome, offset: int) -> RecordMetadata:
     """Faust's answer to a send; offset -1: the record goes with a later transaction."""
@@ -71,6 +76,7 @@ class Entry:
         self.offset = offset
         #: librdkafka's message, kept so that the event can be delivered again.
         self.record = record
+        #: What it holds in memory: keys and values of the record and of its outcomes, in bytes.
         self.size = size
         self.state = State.WAITING
         self.attempts = 0
@@ -82,6 +88,20 @@ class Entry:
         self.events: Sequence[Any] = ()
         #: Those that share its outcomes: all are committed in one transaction, or none of them.
         self.joint: list[Entry] | None = None
+
+    def hold(self, outcome: Outcome) -> None:
+        """Keep what an agent sends for it; that counts to the bytes in flight."""
+        self.outcomes.append(outcome)
+        self._weigh(outcome.size)
+
+    def discard(self) -> None:
+        """Forget what was sent for it."""
+        self._weigh(-sum(outcome.size for outcome in self.outcomes))
+        self.outcomes.clear()
+
+    def _weigh(self, size: int) -> None:
+        self.size += size
+        self.assignment.released_bytes -= size
 
     @property
     def live(self) -> bool:
@@ -119,7 +139,7 @@ class Assignment:
 
     @property
     def held_bytes(self) -> int:
-        """Their keys and values, in bytes."""
+        """Their keys and values and those of their outcomes, in bytes."""
         return self.received_bytes - self.released_bytes
 
     def in_progress(self) -> int:
@@ -212,7 +232,7 @@ class Ledger:
 
     def reopen(self, entry: Entry) -> None:
         """Discard an event's outcomes: its work will be done again."""
-        entry.outcomes.clear()
+        entry.discard()
         entry.assignment.span.reopen(entry.offset)
         entry.attempts += 1
 

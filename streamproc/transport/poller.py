@@ -20,6 +20,7 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from faust.types import TP
 
+from streamproc.transport.backpressure import Backpressure
 from streamproc.transport.errors import TransportError
 from streamproc.transport.offsets import Offsets, Start
 from streamproc.transport.outcomes import Assignment
@@ -31,6 +32,8 @@ _POLL_S = 0.05
 _BATCH = 500
 _REJOIN_S = 0.5
 _ENDS_S = 1.0
+_WAKE_S = 0.001
+_NO_ROOM_S = 0.002
 
 #: Partition, record (or the news that its end is reached) and its size in bytes.
 Records = list[tuple[Assignment, Message, int]]
@@ -87,8 +90,9 @@ class Poller:
         self._starts: dict[TP, Start] = {}
         self._topics: list[str] = []
         self._joined = False
-        #: Events that may be taken in before the bound is reached.
-        self._room = settings.max_in_flight
+        self._backpressure = Backpressure(settings.max_in_flight, settings.max_in_flight_bytes)
+        #: Records that may be taken now.
+        self._room = 0
         self._ends_due = 0.0
         self._stop = threading.Event()
         # Several, so that one partition's wait for a dead worker's transaction does not hold back a later assignment.
@@ -140,9 +144,12 @@ class Poller:
                 self._subscribe(consumer)
             while not self._stop.is_set():
                 self._run_commands(consumer)
-                self._poll(consumer)
-                self._capture_generation(consumer)
                 self._regulate(consumer)
+                if self._backpressure.must_poll(self._assignments.values(), self._room):
+                    self._poll(consumer)
+                else:
+                    time.sleep(_NO_ROOM_S)
+                self._capture_generation(consumer)
                 self._look_at_ends(consumer)
         finally:
             consumer.close()
@@ -162,7 +169,7 @@ class Poller:
         if first is None:
             return
         records: Records = []
-        more = consumer.consume(min(_BATCH, self._room), 0) if self._room else []
+        more = consumer.consume(min(_BATCH, self._room - 1), 0) if self._room > 1 else []
         for message in (first, *more):
             error = message.error()
             assignment = self._assignments.get((message.topic(), message.partition()))  # type: ignore[call-overload]
@@ -210,21 +217,15 @@ class Poller:
             self.generation = metadata if _in_group(metadata) else None
 
     def _regulate(self, consumer: Consumer) -> None:
-        """Pause partitions whose share of what may be in flight is used up; resume them below half of it."""
         assignments = self._assignments.values()
-        self._room = max(0, self._settings.max_in_flight - sum(a.in_flight for a in assignments))
-        share = max(1, len(assignments))
-        events = max(1, self._settings.max_in_flight // share)
-        size = max(1, self._settings.max_in_flight_bytes // share)
-        for assignment in assignments:
-            in_flight, held = assignment.in_flight, assignment.held_bytes
-            full = not self._room or assignment.span.full
-            if not assignment.paused and (in_flight >= events or held >= size or full):
-                consumer.pause([TopicPartition(*assignment.tp)])
-                assignment.paused = True
-            elif assignment.paused and in_flight * 2 <= events and held * 2 <= size and not full:
-                consumer.resume([TopicPartition(*assignment.tp)])
-                assignment.paused = False
+        self._room = self._backpressure.room(assignments)
+        for assignment in self._backpressure.to_pause(assignments, self._room):
+            consumer.pause([TopicPartition(*assignment.tp)])
+            assignment.paused = True
+        for assignment in self._backpressure.to_resume(assignments):
+            consumer.resume([TopicPartition(*assignment.tp)])
+            assignment.paused = False
+            _wake_fetcher(consumer, assignment.tp)
 
     def _look_at_ends(self, consumer: Consumer) -> None:
         """Note the ends of the logs, once a second, as the brokers' answers to fetches have told them."""
@@ -326,6 +327,16 @@ class Poller:
             consumer.unassign()
         else:
             consumer.incremental_unassign([TopicPartition(*assignment.tp) for assignment in assignments])
+
+
+def _wake_fetcher(consumer: Consumer, tp: TP) -> None:
+    """Have librdkafka look at its partitions now.
+
+    Its broker threads sleep up to a second when they have nothing to fetch, and a resumed partition does not wake them
+    (2.16); any request to that broker does. The answer is not waited for.
+    """
+    with suppress(KafkaException):
+        consumer.get_watermark_offsets(TopicPartition(*tp), timeout=_WAKE_S)
 
 
 def _in_group(metadata: bytes | None) -> bool:

@@ -115,7 +115,7 @@ class Producer(base.Producer):
             )
         # An event that was given up, or delivered anew, belongs to somebody else now, and so do its outcomes.
         if message.current:
-            entry.outcomes.append(outcome)
+            entry.hold(outcome)
         where = outcome.topic, outcome.partition
         sent = self._held.get(where)
         if sent is None:

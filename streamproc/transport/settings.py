@@ -55,11 +55,12 @@ class TransportSettings(BaseModel):
     """Seconds between transactions."""
     commit_every: Count = 10_000
     """Finished events that start a transaction before the interval is over."""
-    max_in_flight: Count = 50_000
-    """Events taken in and not committed, in this worker: several times what it finishes between two transactions, or
-    partitions are paused so often that fetching cannot keep up."""
+    max_in_flight: Count = 20_000
+    """Events taken in and not committed, in this worker: at least what it finishes between two transactions. Half of it
+    is kept free for partitions that have less than the others."""
     max_in_flight_bytes: Count = 64 * 1024 * 1024
-    """Their keys and values together, in bytes; half as much again may wait prefetched in librdkafka."""
+    """Their keys and values and those of their outcomes, in bytes; half as much again may wait prefetched in
+    librdkafka."""
     drain_timeout: Seconds = 5.0
     """Seconds that a rebalance waits for events in progress before it gives them up."""
     stop_timeout: Seconds = 30.0
@@ -128,6 +129,10 @@ class TransportSettings(BaseModel):
             "max.poll.interval.ms": round(self.max_poll_interval * 1000),
         }
         config.setdefault("queued.max.messages.kbytes", max(1024, self.max_in_flight_bytes // 2048))
+        # librdkafka's own 100,000 a partition are filled slowly and hold memory; and once there are enough, it would
+        # look again only after a second.
+        config.setdefault("queued.min.messages", 10_000)
+        config.setdefault("fetch.queue.backoff.ms", 20)
         config.setdefault("fetch.wait.max.ms", 100)
         if self.group_instance_id:
             config["group.instance.id"] = self.group_instance_id
@@ -146,4 +151,8 @@ class TransportSettings(BaseModel):
         if transactional_id is not None:
             config["transactional.id"] = transactional_id
             config["transaction.timeout.ms"] = round(self.transaction_timeout * 1000)
+            # When a group's coordinator dies, librdkafka 2.16 looks for its successor only once a connection opens or
+            # closes, whatever the call's timeout (its issues 5456 and 5511). With nothing else to do all connections
+            # are idle then: closed, and so looked at, while the transaction lives.
+            config.setdefault("connections.max.idle.ms", max(1000, round(self.transaction_timeout * 500)))
         return config

@@ -42,7 +42,8 @@ def admit(admission: Admission, assignment: Assignment, *records: Record) -> lis
 
 
 def finish(ledger: Ledger, entry: Entry, *texts: str) -> None:
-    entry.outcomes += [outcome(text) for text in texts]
+    for text in texts:
+        entry.hold(outcome(text))
     ledger.finish(entry)
 
 
@@ -177,3 +178,19 @@ def test_reopening_discards_outcomes() -> None:
     assert values(ledger) == []
     finish(ledger, entry, "whole")
     assert values(ledger) == [b"whole"]
+
+
+def test_what_agents_send_counts_to_the_bytes_in_flight_until_it_is_committed() -> None:
+    ledger, admission = Ledger(ordered=False), Admission(by_key=False)
+    assignment = assigned(ledger)
+    assignment.received_bytes = 20
+    first, second = admit(admission, assignment, Record(0), Record(1))
+    finish(ledger, first, "12345", "67")
+    finish(ledger, second, "123")
+    assert assignment.held_bytes == 20 + 7 + 3
+    ledger.reopen(second)
+    assert assignment.held_bytes == 20 + 7
+    batch = ledger.form(GENERATION)
+    assert batch is not None
+    ledger.settle(batch)
+    assert assignment.held_bytes == 10, "the second event is not finished"

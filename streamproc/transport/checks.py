@@ -1,0 +1,38 @@
+"""What an app may not be or have, because the driver could not carry it with its guarantee."""
+
+from __future__ import annotations
+
+import faust
+
+from streamproc.transport.actor import Agent
+from streamproc.transport.channel import Topic
+from streamproc.transport.errors import Unsupported
+from streamproc.transport.stream import Stream
+
+
+def check(app: faust.App) -> None:
+    """Look at an app before it starts.
+
+    Raises:
+        Unsupported: it uses what the driver does not carry.
+    """
+    for name, ours in (("Stream", Stream), ("Topic", Topic), ("Agent", Agent)):
+        if not issubclass(found := getattr(app.conf, name), ours):
+            raise Unsupported(
+                f"The app's {name} is {found.__module__}.{found.__qualname__}: with rdkafka:// it must be a "
+                f"subclass of {ours.__module__}.{ours.__qualname__}, which ties what agents send to their events"
+            )
+    if app.conf.stream_publish_on_commit:
+        raise Unsupported(
+            "rdkafka:// holds what agents send until it is committed by itself: leave stream_publish_on_commit out"
+        )
+    if len(app.tables):
+        raise Unsupported(
+            f"rdkafka:// does not carry tables yet (found {', '.join(map(str, app.tables))}): their changelog "
+            "would not be part of the transaction. Use kafka://, or keep the state elsewhere."
+        )
+    if app.conf.broker_credentials is not None:
+        raise Unsupported(
+            "rdkafka:// does not read broker_credentials: set the transport's security_protocol, sasl_mechanism, "
+            "sasl_username, sasl_password and ca_file"
+        )
