@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import os
+import time
 from typing import Any
 
 import faust
@@ -151,11 +152,20 @@ async def cron() -> None:
     await topic("crons").send(value=PLAN["worker"])
 
 
+rebalances_completed: list[float] = []
+
+
+@app.on_rebalance_complete.connect  # type: ignore[untyped-decorator]
+async def complete(*_: Any, **__: Any) -> None:
+    rebalances_completed.append(time.monotonic())
+
+
 @app.timer(1.0)  # type: ignore[untyped-decorator]
 async def statistics() -> None:
     state = app.monitor.asdict()
     wanted = ("transport", "messages_sent", "events_total", "rebalances", "topic_end_offsets", "topic_read_offsets")
     record = {name: state[name] for name in wanted} | {"commits": len(state["commit_latency"])}
+    record |= {"unassigned": app.unassigned, "rebalances_completed": len(rebalances_completed)}
     await topic("statistics").send(value=record)
 
 

@@ -178,6 +178,16 @@ def test_sensors(running: Running) -> None:
     assert f"{app.topic('quick-in')}-0" in transport["metadata_size"]
 
 
+def test_the_app_knows_of_its_partitions_and_of_every_rebalance(running: Running) -> None:
+    """`app.unassigned`, and the signal `on_rebalance_complete`."""
+
+    def told() -> bool:
+        latest = running.found("statistics")[-1:]
+        return bool(latest) and not latest[0]["unassigned"] and latest[0]["rebalances_completed"] >= 2
+
+    running.reader.wait_for(told, "an assigned app, and its second rebalance", 30, running.app)
+
+
 def test_a_client_asks_a_worker(running: Running) -> None:
     """A client-only app: no group, no partitions, replies on a topic of its own."""
     done = running.app.run("ask-it", "--number", "21")
