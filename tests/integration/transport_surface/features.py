@@ -155,7 +155,7 @@ async def cron() -> None:
 rebalances_completed: list[float] = []
 
 
-@app.on_rebalance_complete.connect  # type: ignore[untyped-decorator]
+@app.on_rebalance_complete.connect
 async def complete(*_: Any, **__: Any) -> None:
     rebalances_completed.append(time.monotonic())
 
