@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 import sys
 
@@ -42,12 +43,22 @@ def command() -> None:
 
     import faust
 
+    from streamproc.transport import TransportError
+
+    # What the transport raises says all that there is to say; the stack beneath it is none of the operator's business.
+    logging.getLogger("faust.worker").addFilter(lambda record: _without_stack(record, TransportError))
     log.info("pages", address=f"http://{web.host}:{web.port}", live="/health/live", ready="/health/ready")
     app = WorkerApp(tree.model_copy(update={"web": web}))
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     # Faust moves the terminal's cursor for its progress display, even where there is no terminal.
     worker.spinner = None
     worker.execute_from_commandline()
+
+
+def _without_stack(record: logging.LogRecord, kind: type[Exception]) -> bool:
+    if record.exc_info and isinstance(record.exc_info[1], kind):
+        record.exc_info = None
+    return True
 
 
 def _with_port(web: settings.Web) -> settings.Web:

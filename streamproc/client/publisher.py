@@ -20,6 +20,7 @@ from streamproc.contracts.codec import ActivityEncoder
 from streamproc.contracts.events import Activity
 from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.refusals import CLIENT, Refusals, misconfigured
 
 ACTIVITY_TOPIC = "reading.activity.v1"
 
@@ -59,6 +60,8 @@ class ActivityPublisher:
         self._producer: Producer | None = None
         self._poller: threading.Thread | None = None
         self._closing = threading.Event()
+        self._refusals = Refusals(CLIENT)
+        self._was_let_in = False
 
     def send(self, activity: Activity, *, traceparent: str | None = None) -> Future[Receipt]:
         """Queue an activity; the future is done when Kafka has confirmed or refused it.
@@ -70,7 +73,8 @@ class ActivityPublisher:
             traceparent: W3C trace context; default: that of the current OpenTelemetry span, if there is one.
 
         Raises:
-            StreamprocError: ACTIVITY_INVALID, at once, with every problem; the future raises KAFKA_UNAVAILABLE.
+            StreamprocError: ACTIVITY_INVALID, at once, with every problem; the future raises KAFKA_UNAVAILABLE, or
+                KAFKA_REFUSED with the reason.
         """
         record = self._record(activity, traceparent)
         while (future := self._queue(record)) is None:
@@ -123,17 +127,20 @@ class ActivityPublisher:
 
     def _open(self) -> None:
         self._closing.clear()
-        self._producer = Producer(
-            {
-                "bootstrap.servers": self._connection.bootstrap_servers,
-                "enable.idempotence": True,
-                "compression.type": "zstd",
-                "linger.ms": 20,
-                "delivery.timeout.ms": _DELIVERY_MS,
-                "log_level": 0,
-                **self._connection.kafka,
-            }
-        )
+        settings: dict[str, Any] = {
+            "bootstrap.servers": self._connection.bootstrap_servers,
+            "enable.idempotence": True,
+            "compression.type": "zstd",
+            "linger.ms": 20,
+            "delivery.timeout.ms": _DELIVERY_MS,
+            "log_level": 0,
+            "error_cb": self._refusals.heard,
+            **self._connection.kafka,
+        }
+        try:
+            self._producer = Producer(settings)
+        except KafkaException as error:
+            raise misconfigured(error.args[0], CLIENT) from None
         self._poller = threading.Thread(target=self._poll, name="activity-publisher", daemon=True)
         self._poller.start()
 
@@ -142,7 +149,14 @@ class ActivityPublisher:
         producer = self._producer
         assert producer is not None
         while not self._closing.is_set():
-            producer.poll(_POLL_SECONDS)
+            try:
+                producer.poll(_POLL_SECONDS)
+            except KafkaException as error:
+                # A fatal error comes here, once, instead of to the callback; the deliveries fail with it.
+                self._refusals.heard(error.args[0])
+            if self._refusals.shut_out and not self._was_let_in:
+                # A wrong password does not become right within a minute. Later it may: a broker's restart looks alike.
+                producer.purge()
 
     def _record(self, activity: Activity, traceparent: str | None) -> dict[str, Any]:
         validate(activity)
@@ -163,8 +177,9 @@ class ActivityPublisher:
 
         def confirm(error: KafkaError | None, message: Message) -> None:
             if error is not None:
-                future.set_exception(StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"{self._topic}: {error.str()}"))
+                future.set_exception(self._refusals.failure(error, self._topic))
             else:
+                self._was_let_in = True
                 place: tuple[Any, Any, Any] = (message.topic(), message.partition(), message.offset())
                 future.set_result(Receipt(*place))
 

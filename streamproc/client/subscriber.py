@@ -18,12 +18,15 @@ from streamproc.contracts.casts import downcast, upcast
 from streamproc.contracts.codec import ResultDecoder, ResultDecoderV2
 from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.refusals import CLIENT, PERMISSION, Refusals, misconfigured
 
 T = TypeVar("T")
 
 _BATCH = 500
 _POLL_SECONDS = 0.2
 _START_SECONDS = 10.0
+_ATTEMPT_SECONDS = 1.0
+"""After which it is asked whether the brokers refuse to answer."""
 _REGISTRY_SECONDS = 60.0
 """How long a new schema is waited for; well below max.poll.interval.ms."""
 _ASK_AGAIN_SECONDS = 1.0
@@ -36,8 +39,9 @@ class _Subscriber(Generic[T]):
     that was done, and may see again what was under way when it crashed: a result's ``source`` identifies it. Results
     that any minor version wrote come as the newest type.
 
-    The iteration raises StreamprocError: KAFKA_UNAVAILABLE or TOPIC_MISSING at its start; SCHEMA_UNREADABLE where this
-    release is too old for a result; REGISTRY_UNAVAILABLE where a new schema has been waited for in vain.
+    The iteration raises StreamprocError: KAFKA_UNAVAILABLE, KAFKA_REFUSED or TOPIC_MISSING at its start;
+    SCHEMA_UNREADABLE where this release is too old for a result; REGISTRY_UNAVAILABLE where a new schema has been
+    waited for in vain.
     """
 
     def __init__(
@@ -54,6 +58,7 @@ class _Subscriber(Generic[T]):
         self._decode = decode
         self._cast = cast
         self._closed = False
+        self._refusals = Refusals(CLIENT)
 
     def close(self) -> None:
         """End the iteration, from any thread."""
@@ -93,18 +98,21 @@ class _Subscriber(Generic[T]):
 
     @contextmanager
     def _consumer(self) -> Iterator[Consumer]:
-        consumer = Consumer(
-            {
-                "bootstrap.servers": self._connection.bootstrap_servers,
-                "group.id": self._group_id,
-                "isolation.level": "read_committed",
-                "auto.offset.reset": "earliest",
-                "enable.auto.offset.store": False,
-                "partition.assignment.strategy": "cooperative-sticky",
-                "log_level": 0,
-                **self._connection.kafka,
-            }
-        )
+        settings: dict[str, Any] = {
+            "bootstrap.servers": self._connection.bootstrap_servers,
+            "group.id": self._group_id,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "earliest",
+            "enable.auto.offset.store": False,
+            "partition.assignment.strategy": "cooperative-sticky",
+            "log_level": 0,
+            "error_cb": self._refusals.heard,
+            **self._connection.kafka,
+        }
+        try:
+            consumer = Consumer(settings)
+        except KafkaException as error:
+            raise misconfigured(error.args[0], CLIENT) from None
         try:
             yield consumer
         finally:
@@ -112,20 +120,25 @@ class _Subscriber(Generic[T]):
             consumer.close()
 
     def _subscribe(self, consumer: Consumer) -> None:
-        try:
-            found = consumer.list_topics(self._topic, timeout=_START_SECONDS).topics[self._topic]
-        except KafkaException as error:
-            raise StreamprocError(
-                ErrorCode.KAFKA_UNAVAILABLE, f"{self._connection.bootstrap_servers}: {error.args[0].str()}"
-            ) from error
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            try:
+                found = consumer.list_topics(self._topic, timeout=_ATTEMPT_SECONDS).topics[self._topic]
+                break
+            except KafkaException as error:
+                consumer.poll(0)  # serves the callback
+                if self._refusals.shut_out or time.monotonic() > deadline:
+                    raise self._refusals.failure(error.args[0], self._connection.bootstrap_servers) from error
         if found.error is not None:
+            if found.error.code() in PERMISSION:
+                raise self._refusals.failure(found.error, self._topic)
             raise StreamprocError(ErrorCode.TOPIC_MISSING, f"{self._topic}: {found.error.str()}")
         consumer.subscribe([self._topic])
 
     async def _result_of(self, decode: Callable[[bytes | None], Any], message: Message) -> T:
         error = message.error()
         if error is not None:
-            raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"{self._topic}: {error.str()}")
+            raise self._refusals.failure(error, self._topic)
         deadline = time.monotonic() + _REGISTRY_SECONDS
         while True:
             try:

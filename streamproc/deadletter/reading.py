@@ -12,6 +12,7 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Me
 
 from streamproc.deadletter.letters import Span
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.refusals import PERMISSION, WAITED_IN_VAIN, WORKER, Refusals, misconfigured
 from streamproc.settings import Settings
 
 TIMEOUT = 10.0
@@ -21,6 +22,8 @@ STALL = 60.0
 """Seconds without any record, after which reading fails."""
 
 _BATCH = 1000
+_ATTEMPT = 1.0
+"""Seconds after which it is asked whether the brokers refuse to answer."""
 _LEADERLESS = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
@@ -36,11 +39,12 @@ stamina.instrumentation.set_on_retry_hooks(())
 class TopicReader:
     """Reads committed records alone. It belongs to no consumer group: it commits nothing and disturbs nobody.
 
-    A context manager. All methods raise StreamprocError: KAFKA_UNAVAILABLE or TOPIC_MISSING.
+    A context manager. All methods raise StreamprocError: KAFKA_UNAVAILABLE, KAFKA_REFUSED or TOPIC_MISSING.
     """
 
     def __init__(self, settings: Settings) -> None:
         self._bootstrap = settings.kafka.bootstrap_servers
+        self._refusals = Refusals(WORKER)
         self._configuration = {
             **settings.transport.client(self._bootstrap),
             "group.id": f"streamproc-command-{uuid.uuid4()}",
@@ -52,8 +56,12 @@ class TopicReader:
             "queued.max.messages.kbytes": 32_768,
             "fetch.wait.max.ms": 20,
             "log_level": 0,
+            "error_cb": self._refusals.heard,
         }
-        self._consumer = Consumer(self._configuration)
+        try:
+            self._consumer = Consumer(self._configuration)
+        except KafkaException as error:
+            raise misconfigured(error.args[0], WORKER) from None
         self._seen: set[tuple[str, int]] = set()
 
     def __enter__(self) -> TopicReader:
@@ -67,16 +75,19 @@ class TopicReader:
     def bounds(self, topic: str, since_ms: int | None = None, until_ms: int | None = None) -> list[Span]:
         """From the first to the last record of every partition as of now, or within two times (ms since 1970)."""
         try:
-            for attempt in stamina.retry_context(_leader_moves, timeout=TIMEOUT):
+            again = self._is_worth_another_try
+            for attempt in stamina.retry_context(again, attempts=None, timeout=TIMEOUT, wait_max=_ATTEMPT):
                 with attempt:
                     return self._bounds(topic, since_ms, until_ms)
         except KafkaException as error:
-            raise self._unavailable(error) from None
+            raise self._unavailable(error, topic) from None
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def _bounds(self, topic: str, since_ms: int | None, until_ms: int | None) -> list[Span]:
-        found = self._consumer.list_topics(topic, timeout=TIMEOUT).topics[topic]
+        found = self._consumer.list_topics(topic, timeout=_ATTEMPT).topics[topic]
         if found.error is not None:
+            if found.error.code() in PERMISSION:
+                raise KafkaException(found.error)
             raise StreamprocError(
                 ErrorCode.TOPIC_MISSING, f"{topic} on {self._bootstrap}: run 'streamproc topics create'"
             )
@@ -97,34 +108,50 @@ class TopicReader:
                 yield from self._read_span(topic, span)
             yield []
 
+    def read_all(self, topic: str) -> Iterator[list[Message]]:
+        """All records of a topic, its partitions side by side: in order within each."""
+        spans = self.bounds(topic)
+        left = {span.partition for span in spans}
+        for batch in self._consume(topic, spans):
+            # None but the ends of partitions come with an error.
+            ends = {message.partition() for message in batch if message.error() is not None}
+            yield [message for message in batch if message.error() is None] if ends else batch
+            left -= ends
+            if not left:
+                return
+
     def _read_span(self, topic: str, span: Span) -> Iterator[list[Message]]:
-        place = TopicPartition(topic, span.partition, span.begin)
-        if (topic, span.partition) in self._seen:
+        for batch in self._consume(topic, [span]):
+            records, done = _cut(batch, span)
+            if records:
+                yield records
+            if done:
+                return
+
+    def _consume(self, topic: str, spans: list[Span]) -> Iterator[list[Message]]:
+        """What comes from the beginnings of the spans on, for ever: records, and the ends of partitions as errors."""
+        places = {(topic, span.partition) for span in spans}
+        if places & self._seen:
             # What the old assignment has fetched may still be on its way, its end of the log for one.
             self._consumer.close()
             self._consumer = Consumer(self._configuration)
             self._seen.clear()
-        self._seen.add((topic, span.partition))
+        self._seen |= places
         try:
-            self._consumer.assign([place])
+            self._consumer.assign([TopicPartition(topic, span.partition, span.begin) for span in spans])
             heard = time.monotonic()
             while True:
                 # It waits for a full batch, or as long as this: the end of a partition costs so much.
-                batch = self._consumer.consume(_BATCH, timeout=0.02)
-                if self._seen != {(topic, span.partition)}:
-                    batch = [m for m in batch if m.topic() == topic and m.partition() == span.partition]
-                if not batch:
-                    if time.monotonic() - heard > STALL:
-                        raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"no record of {topic} within {STALL:g} s")
-                    continue
-                heard = time.monotonic()
-                records, done = _cut(batch, span)
-                if records:
-                    yield records
-                if done:
-                    return
+                batch = _checked(self._consumer.consume(_BATCH, timeout=0.02))
+                if self._seen != places:
+                    batch = [message for message in batch if (message.topic(), message.partition()) in places]
+                if batch:
+                    heard = time.monotonic()
+                    yield batch
+                elif time.monotonic() - heard > STALL:
+                    raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"no record of {topic} within {STALL:g} s")
         except KafkaException as error:
-            raise self._unavailable(error) from None
+            raise self._unavailable(error, topic) from None
 
     def _offsets_at(self, topic: str, partitions: Iterable[int], time_ms: int | None) -> dict[int, int]:
         """Partition -> offset of the first record at or after a time; no entry where there is no time or no record."""
@@ -138,16 +165,29 @@ class TopicReader:
     def _last(self, topic: str, partitions: Iterable[int]) -> dict[int, int]:
         return {p: self._consumer.get_watermark_offsets(TopicPartition(topic, p), TIMEOUT)[1] for p in partitions}
 
-    def _unavailable(self, error: KafkaException) -> StreamprocError:
-        return StreamprocError(
-            ErrorCode.KAFKA_UNAVAILABLE,
-            f"{self._bootstrap} (STREAMPROC_KAFKA__BOOTSTRAP_SERVERS): {error.args[0].str()}",
-        )
+    def _unavailable(self, error: KafkaException, topic: str) -> StreamprocError:
+        return self._refusals.failure(error.args[0], f"{topic} on {self._bootstrap}")
+
+    def _is_worth_another_try(self, error: Exception) -> bool:
+        """A partition's leader has just been chosen, or is another now; or the brokers have not answered yet."""
+        self._consumer.poll(0)  # serves the callback
+        again = _LEADERLESS | WAITED_IN_VAIN
+        return isinstance(error, KafkaException) and error.args[0].code() in again and not self._refusals.shut_out
 
 
-def _leader_moves(error: Exception) -> bool:
-    """Whether asking again helps: a partition's leader has just been chosen, or is another now."""
-    return isinstance(error, KafkaException) and error.args[0].code() in _LEADERLESS
+def _checked(batch: list[Message]) -> list[Message]:
+    """The records and the ends of partitions; any other error is raised."""
+    if all(message.error() is None for message in batch):
+        return batch
+    kept = []
+    for message in batch:
+        error = message.error()
+        if error is None or error.code() == KafkaError._PARTITION_EOF:
+            kept.append(message)
+        elif error.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
+            # librdkafka looks for the group's coordinator; who belongs to no group needs none.
+            raise KafkaException(error)
+    return kept
 
 
 def _cut(batch: list[Message], span: Span) -> tuple[list[Message], bool]:
@@ -161,11 +201,8 @@ def _cut(batch: list[Message], span: Span) -> tuple[list[Message], bool]:
         return batch, False
     records: list[Message] = []
     for message in batch:
-        error = message.error()
-        if error is not None:
-            if error.code() == KafkaError._PARTITION_EOF:
-                return records, True
-            raise KafkaException(error)
+        if message.error() is not None:
+            return records, True
         offset = int(message.offset() or 0)
         if span.end is not None and offset >= span.end:
             return records, True

@@ -20,7 +20,7 @@ from streamproc import topics
 from streamproc.deadletter.envelope import Header, split_headers
 from streamproc.deadletter.letters import Span
 from streamproc.deadletter.reading import TIMEOUT, TopicReader
-from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.refusals import WORKER, Refusals
 from streamproc.settings import Kafka, Settings
 from streamproc.transport import progress as transport_progress
 from streamproc.transport.progress import Progress
@@ -121,9 +121,7 @@ def _progress(settings: Settings, partitions: Iterable[int]) -> dict[int, Progre
         answer = admin.list_consumer_group_offsets(asked, require_stable=True, request_timeout=TIMEOUT)
         found = answer[kafka.group_id].result().topic_partitions
     except KafkaException as error:
-        raise StreamprocError(
-            ErrorCode.KAFKA_UNAVAILABLE, f"the offsets of group {kafka.group_id}: {error.args[0].str()}"
-        ) from None
+        raise Refusals(WORKER).failure(error.args[0], f"the offsets of group {kafka.group_id}") from None
     # No committed offset: nothing is finished.
     return {place.partition: transport_progress.decode(max(place.offset, 0), place.metadata) for place in found}
 

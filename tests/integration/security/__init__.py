@@ -1,0 +1,1 @@
+"""Everything against a Kafka that wants TLS, a login, and permissions."""

@@ -1,0 +1,66 @@
+"""Publishers and subscribers that Kafka does not let in, or not do what they want: the reason, and soon."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from streamproc.client import ActivityPublisher, Connection, ResultSubscriber
+from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.localstack.security import make_authority
+
+from ..worker.activities import activity, clip, inline, phrase
+from .acls import Permission, documented
+from .secured import Secured
+
+
+def failure(user: str, connection: Connection) -> StreamprocError:
+    """What this user's attempt to publish or to read ends with."""
+    with pytest.raises(StreamprocError) as caught:
+        _use(user, connection)
+    return caught.value
+
+
+def _use(user: str, connection: Connection) -> None:
+    if user == "publisher":
+        with ActivityPublisher(connection, source="/tests") as publisher:
+            publisher.send(activity(phrase(inline(clip(0.5))))).result(30)
+    else:
+        next(iter(ResultSubscriber(connection, "my-service")))
+
+
+@pytest.mark.parametrize("user", ["publisher", "subscriber"])
+@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256"])
+def test_a_wrong_password_is_told(secured: Secured, user: str, mechanism: str) -> None:
+    error = failure(user, secured.connection(user, mechanism, **{"sasl.password": "guessed"}))
+    assert error.code is ErrorCode.KAFKA_REFUSED
+    assert "sasl.password" in error.message
+    assert "guessed" not in error.message
+
+
+@pytest.mark.parametrize("user", ["publisher", "subscriber"])
+def test_an_unknown_authority_is_told(secured: Secured, user: str, tmp_path: Path) -> None:
+    make_authority(tmp_path / "ca.pem")
+    error = failure(user, secured.connection(user, **{"ssl.ca.location": str(tmp_path / "ca.pem")}))
+    assert error.code is ErrorCode.KAFKA_REFUSED
+    assert "ssl.ca.location" in error.message
+    assert "certificate verify failed" in error.message
+
+
+@pytest.mark.parametrize("user", ["publisher", "subscriber"])
+def test_what_librdkafka_does_not_take_is_told(secured: Secured, user: str, tmp_path: Path) -> None:
+    error = failure(user, secured.connection(user, **{"ssl.ca.location": str(tmp_path / "none.pem")}))
+    assert error.code is ErrorCode.SETTINGS_INVALID
+    assert "ssl.ca.location" in error.message
+    assert "Connection.kafka" in error.message
+
+
+@pytest.mark.parametrize(
+    "permission", [one for one in documented() if one.user in ("publisher", "subscriber")], ids=Permission.__str__
+)
+def test_none_of_the_documented_permissions_can_be_left_out(secured: Secured, permission: Permission) -> None:
+    with secured.without(permission):
+        error = failure(permission.user, secured.connection(permission.user))
+    assert error.code is ErrorCode.KAFKA_REFUSED
+    assert "uthorization failed" in error.message
