@@ -9,7 +9,7 @@ BOUNDED := timeout -s KILL
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos fuzz
-.PHONY: bench-transport bench-rdkafka bench-aligner bench-codec evaluate model lock clean
+.PHONY: faust-suites bench-transport bench-rdkafka bench-aligner bench-codec evaluate model lock clean
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST) | expand -t 26
@@ -64,6 +64,13 @@ fuzz: install  ## Fuzz aligner, event decoder and audio loader, 10 minutes each 
 	cd tests && $(BOUNDED) 900 ../$(BIN)/python -m fuzz.atheris_audio ../.local/fuzz/audio -max_total_time=600
 	$(BOUNDED) 1800 $(BIN)/python -m pytest -q tests/fuzz
 
+faust-suites: install  ## Faust's own functional and stress tests under rdkafka://, from its release or FAUST=path/to/checkout.
+	@test -x .venv-faust/bin/python || $(PYTHON) -m venv .venv-faust
+	@.venv-faust/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/faust-suites.txt
+	@.venv-faust/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@cd tests && $(BOUNDED) 1200 ../$(BIN)/python -m faust_suites.run --python ../.venv-faust/bin/python \
+		$(if $(FAUST),--faust $(abspath $(FAUST))) --save ../docs/benchmarks/faust_suites.json
+
 bench-transport: install  ## How fast rdkafka:// is in streamproc's style: throughput, added latency, memory.
 	$(BOUNDED) 3600 $(BIN)/python tests/bench/transport_bench.py --save docs/benchmarks/transport.json
 
@@ -100,4 +107,4 @@ lock:  ## Lock the dependencies anew, with hashes.
 
 clean:  ## Take the local stack down and remove everything that was built.
 	@test ! -x $(BIN)/streamproc || $(BIN)/streamproc local down
-	rm -rf $(VENV) .venv-training .venv-lock .venv-bench .venv-peers .local build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-training .venv-lock .venv-bench .venv-peers .venv-faust .local build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""Faust's own functional and stress tests, run against ``rdkafka://``: ``make faust-suites``."""
