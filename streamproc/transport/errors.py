@@ -7,6 +7,16 @@ class TransportError(Exception):
     """The worker cannot go on: a configuration, permission or log problem that trying again does not mend."""
 
 
+class ShutOut(TransportError):  # noqa: N818
+    """The brokers refuse the login, or we refuse their certificate; librdkafka would go on trying for ever."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            f"Kafka does not let this worker in: {reason}: mind the transport's security_protocol, ca_file, "
+            "sasl_mechanism, sasl_username and sasl_password"
+        )
+
+
 class Unsupported(TransportError):  # noqa: N818 - reads as what it says
     """The app uses a feature of Faust that this driver does not carry with its guarantee."""
 

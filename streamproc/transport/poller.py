@@ -20,8 +20,9 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from faust.types import TP
 
+from streamproc.refusals import LOGIN, TLS
 from streamproc.transport.backpressure import Backpressure
-from streamproc.transport.errors import TransportError
+from streamproc.transport.errors import ShutOut, TransportError
 from streamproc.transport.offsets import Offsets, Start
 from streamproc.transport.outcomes import Assignment
 from streamproc.transport.settings import TransportSettings
@@ -90,6 +91,7 @@ class Poller:
         self._starts: dict[TP, Start] = {}
         self._topics: list[str] = []
         self._joined = False
+        self._shut_out: KafkaError | None = None
         self._backpressure = Backpressure(settings.max_in_flight, settings.max_in_flight_bytes)
         #: Records that may be taken now.
         self._room = 0
@@ -138,7 +140,7 @@ class Poller:
             self._listener.on_crash(error)
 
     def _consume(self) -> None:
-        consumer = Consumer(self._config)
+        consumer = Consumer(self._config | {"error_cb": self._on_error})
         try:
             if self._topics:
                 self._subscribe(consumer)
@@ -166,6 +168,9 @@ class Poller:
     def _poll(self, consumer: Consumer) -> None:
         # consume(n, t) waits for n records or all of t: so wait for one, and take the others that are there.
         first = consumer.poll(_POLL_S)
+        if self._shut_out is not None and not self._joined:
+            # Later on, a broker that restarts looks alike.
+            raise ShutOut(self._shut_out.str())
         if first is None:
             return
         records: Records = []
@@ -186,6 +191,10 @@ class Poller:
                 records.append((assignment, message, size))
         if records:
             self._listener.on_records(records)
+
+    def _on_error(self, error: KafkaError) -> None:
+        if error.code() in LOGIN | TLS and self._shut_out is None:
+            self._shut_out = error
 
     def _judge(self, error: KafkaError, message: Message) -> None:
         code = error.code()

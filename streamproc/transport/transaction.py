@@ -18,7 +18,8 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from faust.types import TP
 
-from streamproc.transport.errors import TransportError
+from streamproc.refusals import LOGIN, TLS
+from streamproc.transport.errors import ShutOut, TransportError
 from streamproc.transport.offsets import Offsets
 from streamproc.transport.outcomes import Batch, Entry, Loose, Outcome
 from streamproc.transport.progress import Progress
@@ -120,6 +121,7 @@ class Committer(ABC):
         self.calling_since: float | None = None
         #: A connection failed since this was last cleared.
         self._link_failed = False
+        self._shut_out: KafkaError | None = None
         self._failures: list[tuple[KafkaError, Entry | Loose, Outcome]] = []
 
     @abstractmethod
@@ -238,6 +240,8 @@ class Committer(ABC):
     def _on_error(self, error: KafkaError) -> None:
         if error.code() in _LINK:
             self._link_failed = True
+        elif error.code() in LOGIN | TLS and self._shut_out is None:
+            self._shut_out = error
 
 
 class TransactionalCommitter(Committer):
@@ -246,14 +250,30 @@ class TransactionalCommitter(Committer):
     def __init__(self, config: dict[str, Any], offsets: Offsets, stopped: Callable[[], bool]) -> None:
         super().__init__(config, stopped)
         self._offsets = offsets
+        self._was_let_in = False
 
     def open(self) -> None:
         producer = Producer(self._config)
+
+        def initialise() -> None:
+            try:
+                producer.init_transactions(_CALL_S)
+            except KafkaException:
+                producer.poll(0)  # serves _on_error
+                # Later on, a broker that restarts looks alike.
+                if self._shut_out is not None and not self._was_let_in:
+                    raise ShutOut(self._shut_out.str()) from None
+                raise
+
         try:
-            self._again(producer.init_transactions, _CALL_S)
+            self._again(initialise)
         except KafkaException as error:
-            raise TransportError(f"Kafka does not grant a transactional producer: {error.args[0].str()}") from error
+            name = self._config["transactional.id"]
+            raise TransportError(
+                f"Kafka does not grant the transactional producer {name!r}: {error.args[0].str()}"
+            ) from error
         self._producer = producer
+        self._was_let_in = True
 
     def commit(self, batch: Batch) -> Verdict:
         if self._producer is None:
