@@ -2,15 +2,21 @@
 
 An entry is written in the same transaction as what it speaks of, so that reading the ledger to its end tells what was
 done, whatever has crashed. A letter without an entry is open.
+
+An entry is of use while its letter can be read: when retention has deleted the letter, the next operation deletes the
+entry, and so the ledger grows no longer than the letters' topic.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Any
 
 from confluent_kafka import Message
 
@@ -29,7 +35,9 @@ class State(StrEnum):
     PARKED = "parked"
 
 
-_STATES = {state.value: state for state in State}
+_STATES = {state.value.encode(): state for state in State}
+_BEGIN = re.compile(rb'\{"state": "(\w+)"')
+"""How Entry.value begins; parsing a million JSON documents would take seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +63,8 @@ class Ledger:
     """The ledger of one dead letter topic as it was when it was read."""
 
     def __init__(self) -> None:
-        # By partition, then offset: a million entries are a million small integers, and the states are shared.
-        self._states: dict[int, dict[int, State]] = {}
+        # By the records' keys, which need no parsing. None: forgotten.
+        self._states: dict[Any, State | None] = {}
 
     def state(self, position: Position) -> State:
         """What became of a letter."""
@@ -64,22 +72,27 @@ class Ledger:
 
     def state_at(self, partition: int, offset: int) -> State:
         """What became of the letter there."""
-        entries = self._states.get(partition)
-        return State.OPEN if entries is None else entries.get(offset, State.OPEN)
+        return self._states.get(b"%d:%d" % (partition, offset)) or State.OPEN
 
     def counts(self) -> Counter[State]:
         """How many letters are in each state; the open ones are not known here."""
-        return Counter(state for entries in self._states.values() for state in entries.values())
+        return Counter(state for state in self._states.values() if state is not None)
 
-    def add(self, message: Message) -> None:
-        """Take in one record; a tombstone forgets the letter. Raises ValueError for what is no entry."""
-        position = Position.parse((message.key() or b"").decode())
-        value = message.value()
-        if value is None:
-            self._states.get(position.partition, {}).pop(position.offset, None)
-            return
-        state = _STATES[json.loads(value)["state"]]
-        self._states.setdefault(position.partition, {})[position.offset] = state
+    def below(self, begins: Mapping[int, int]) -> list[Position]:
+        """Letters with an entry that come before these offsets of their partitions."""
+        known = (Position.parse(key.decode()) for key, state in self._states.items() if state is not None)
+        return [position for position in known if position.offset < begins.get(position.partition, 0)]
+
+    def add(self, messages: list[Message]) -> None:
+        """Take in records, in the order of their partition; a tombstone forgets the letter."""
+        self._states.update(zip(map(Message.key, messages), map(_state_of, map(Message.value, messages)), strict=True))
+
+
+def _state_of(value: Any) -> State | None:
+    if value is None:
+        return None
+    begin = _BEGIN.match(value)
+    return _STATES[begin[1] if begin else json.loads(value)["state"].encode()]
 
 
 def read_ledger(reader: TopicReader, dead_letter_topic: str) -> Ledger:
@@ -88,9 +101,7 @@ def read_ledger(reader: TopicReader, dead_letter_topic: str) -> Ledger:
     Raises:
         StreamprocError: KAFKA_UNAVAILABLE; TOPIC_MISSING.
     """
-    topic = topics.ledger_topic(dead_letter_topic)
     ledger = Ledger()
-    for batch in reader.read(topic, reader.bounds(topic)):
-        for message in batch:
-            ledger.add(message)
+    for batch in reader.read_all(topics.ledger_topic(dead_letter_topic)):
+        ledger.add(batch)
     return ledger

@@ -18,9 +18,10 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 from streamproc import topics
 from streamproc.deadletter.envelope import Headers
 from streamproc.deadletter.ledger import Entry, Ledger, read_ledger
-from streamproc.deadletter.letters import Letter
+from streamproc.deadletter.letters import Letter, Position
 from streamproc.deadletter.reading import TopicReader
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.refusals import PERMISSION, WORKER, Refusals
 from streamproc.settings import Settings
 
 INIT_TIMEOUT = 60.0
@@ -30,6 +31,9 @@ COMMIT_TIMEOUT = 120.0
 """Seconds for one commit, its retries included."""
 
 _ABORTS = 5
+_TOMBSTONES = 10_000
+"""Of one transaction."""
+
 _BY_KEY = -1
 _FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}
 _REFUSALS = {
@@ -72,7 +76,7 @@ class Operation:
 
     Raises:
         Fenced: by any method, once another operation has begun.
-        StreamprocError: KAFKA_UNAVAILABLE; running again goes on where this one ended.
+        StreamprocError: KAFKA_UNAVAILABLE, KAFKA_REFUSED; running again goes on where this one ended.
     """
 
     def __init__(self, settings: Settings, reader: TopicReader) -> None:
@@ -80,7 +84,7 @@ class Operation:
         self._dead_letter_topic = kafka.dead_letter_topic
         self._ledger_topic = topics.ledger_topic(kafka.dead_letter_topic)
         self._reader = reader
-        self._refused: str | None = None
+        self._refusals = Refusals(WORKER)
         self._producer = Producer(
             {
                 **settings.transport.client(kafka.bootstrap_servers),
@@ -90,6 +94,7 @@ class Operation:
                 "message.max.bytes": 100_000_000,
                 "linger.ms": 5,
                 "log_level": 0,
+                "error_cb": self._refusals.heard,
             }
         )
 
@@ -104,43 +109,71 @@ class Operation:
         self._producer.purge()
 
     def read_ledger(self) -> Ledger:
-        """The ledger with everything that any predecessor has done."""
-        return read_ledger(self._reader, self._dead_letter_topic)
+        """The ledger with everything that any predecessor has done.
+
+        Entries of letters that retention has deleted are deleted too. Nobody can do such a letter again: it is below
+        the log's start, and who has read it before is fenced.
+        """
+        ledger = read_ledger(self._reader, self._dead_letter_topic)
+        begins = {span.partition: span.begin for span in self._reader.bounds(self._dead_letter_topic)}
+        expired = ledger.below(begins)
+        for some in range(0, len(expired), _TOMBSTONES):
+            self._forget(expired[some : some + _TOMBSTONES])
+        return ledger
 
     def do(self, deeds: Sequence[Deed]) -> list[tuple[Deed, str]]:
         """Do all deeds in one transaction but those that Kafka refuses for good; these, with Kafka's reason."""
+        if not deeds:
+            return []
+        refused = self._write([copy for deed in deeds for copy in self._copies(deed)])
+        if refused is None:
+            return []
+        if len(deeds) == 1:
+            return [(deeds[0], refused)]
+        # Kafka refuses whole batches, good records with the bad one: one by one the order stays as it was.
+        return [refusal for deed in deeds for refusal in self.do([deed])]
+
+    def _forget(self, positions: Sequence[Position]) -> None:
+        refused = self._write([self._entry(str(position).encode(), None) for position in positions])
+        if refused is not None:
+            raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"{self._ledger_topic} takes no tombstone: {refused}")
+
+    def _copies(self, deed: Deed) -> tuple[Copy, ...]:
+        return (*deed.copies, self._entry(deed.entry.key(), deed.entry.value()))
+
+    def _entry(self, key: bytes, value: bytes | None) -> Copy:
+        return Copy(self._ledger_topic, None, key, value, [])
+
+    def _write(self, copies: Sequence[Copy]) -> str | None:
+        """Write all records in one transaction, or none of them: Kafka's reason, where it refuses one for good."""
         for _ in range(_ABORTS):
-            if not deeds:
-                return []
-            self._refused = None
+            refused: list[str] = []
             try:
                 self._call(self._producer.begin_transaction)
-                for deed in deeds:
-                    self._produce(deed)
+                for copy in copies:
+                    self._enqueue(copy, refused)
                 self._commit()
-                return []
+                return None
             except KafkaException as error:
                 # Abortable: the only kind that _call lets through.
                 reason = error.args[0].str()
+                if error.args[0].code() in PERMISSION:
+                    # No abort: Kafka refuses to end a transaction that no topic has joined. The next operation ends it.
+                    written = ", ".join(sorted({copy.topic for copy in copies}))
+                    raise self._refusals.failure(error.args[0], f"writing to {written}") from None
                 self._call(lambda: self._producer.abort_transaction(COMMIT_TIMEOUT))
-            if self._refused is not None:
-                if len(deeds) == 1:
-                    return [(deeds[0], self._refused)]
-                # Kafka refuses whole batches, good records with the bad one: one by one the order stays as it was.
-                return [refusal for deed in deeds for refusal in self.do([deed])]
+            if refused:
+                return refused[-1]
         raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"the transaction was aborted {_ABORTS} times: {reason}")
 
-    def _produce(self, deed: Deed) -> None:
+    def _enqueue(self, copy: Copy, refused: list[str]) -> None:
+        """Hand a record over; where Kafka refuses it for good, now or later, its reason goes to ``refused``."""
+
         def delivered(error: KafkaError | None, message: Message | None) -> None:
             del message
             if error is not None and error.code() in _REFUSALS:
-                self._refused = error.str()
+                refused.append(error.str())
 
-        entry = Copy(self._ledger_topic, None, deed.entry.key(), deed.entry.value(), [])
-        for copy in (*deed.copies, entry):
-            self._enqueue(copy, delivered)
-
-    def _enqueue(self, copy: Copy, delivered: Callable[[KafkaError | None, Message | None], None]) -> None:
         headers: Any = copy.headers  # Its type is invariant.
         while True:
             try:
@@ -182,4 +215,4 @@ class Operation:
                 raise Fenced from None
             if found.txn_requires_abort() or found.retriable():
                 raise
-            raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"the transaction failed: {found.str()}") from None
+            raise self._refusals.failure(found, "the transaction failed") from None

@@ -15,12 +15,14 @@ from typing import Any
 from click.testing import CliRunner, Result
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
 from streamproc import settings, topics
 from streamproc.cli import cli
 from streamproc.contracts.events import SourcePosition
 from streamproc.deadletter.envelope import Failure, Headers, Source, Worker, error_headers
+from streamproc.deadletter.reading import TopicReader
 from streamproc.errors import ErrorCode
 
 PARTITIONS = 2
@@ -92,7 +94,14 @@ class LetterTopics:
         return json.loads(result.stdout)
 
     def write(self, letters: list[Record]) -> None:
-        """Write records to the dead letter topic, in order; the offsets given are not used."""
+        """Write records to the dead letter topic, in order; the offsets given are not used.
+
+        They are old, and stay nevertheless: the broker would delete them whenever it looks.
+        """
+        keep = ConfigEntry("retention.ms", "-1", incremental_operation=AlterConfigOpType.SET)
+        topic = ConfigResource(ConfigResource.Type.TOPIC, self.letters, incremental_configs=[keep])
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        admin.incremental_alter_configs([topic])[topic].result(10)
         producer = Producer({"bootstrap.servers": self.bootstrap, "message.max.bytes": 2_000_000})
         failures: list[Any] = []
 
@@ -113,6 +122,23 @@ class LetterTopics:
             )
         assert producer.flush(30) == 0
         assert not failures, failures
+
+    def expire(self, partition: int, offset: int) -> None:
+        """Delete the letters before this offset, as retention does."""
+        admin = AdminClient({"bootstrap.servers": self.bootstrap})
+        place = TopicPartition(self.letters, partition, offset)
+        for deleted in admin.delete_records([place]).values():
+            deleted.result(10)
+
+    def begins(self) -> dict[int, int]:
+        """Where each partition of the letters begins."""
+        with self.settings() as tree, TopicReader(tree) as reader:
+            return {span.partition: span.begin for span in reader.bounds(self.letters)}
+
+    def entries(self) -> dict[str, str]:
+        """The ledger as compaction would leave it: position -> state."""
+        latest = {record.key or b"": record.value for record in self.read(topics.ledger_topic(self.letters))}
+        return {key.decode(): json.loads(value)["state"] for key, value in latest.items() if value is not None}
 
     def read(self, topic: str) -> list[Record]:
         """Every committed record of a topic, by partition and offset."""

@@ -15,7 +15,8 @@ import pytest
 
 from streamproc import topics
 from streamproc.deadletter.envelope import Headers
-from streamproc.deadletter.letters import Letter, Selection
+from streamproc.deadletter.ledger import State
+from streamproc.deadletter.letters import Letter, Position, Selection
 from streamproc.deadletter.operation import Fenced, Operation
 from streamproc.deadletter.reading import TopicReader
 from streamproc.deadletter.replay import COUNT, ORIGINAL_TIMESTAMP, replay_deed
@@ -23,7 +24,7 @@ from streamproc.deadletter.scan import spans_of
 from streamproc.errors import ErrorCode
 from streamproc.localstack import tied
 
-from .letter_topics import LetterTopics, Record, letter
+from .letter_topics import PARTITIONS, LetterTopics, Record, letter
 
 ORIGINAL_TIME = b"2026-02-25T06:13:20.000Z"
 REPLAYED_ONCE = [(COUNT, b"1"), (ORIGINAL_TIMESTAMP, ORIGINAL_TIME)]
@@ -179,10 +180,66 @@ def test_an_open_transaction_of_a_dead_operator_is_ended_and_not_seen(there: Let
         for one in everything:
             deed = replay_deed(one, there.letters, 3, "first")
             assert deed is not None
-            first._produce(deed)
+            for copy in first._copies(deed):
+                first._enqueue(copy, [])
         first._producer.flush(10)
         assert there.run_json("dlq", "replay")["replayed"] == 4
     assert len(there.read(there.activities)) == 4
+
+
+def test_entries_of_letters_that_retention_has_deleted_are_forgotten(there: LetterTopics) -> None:
+    there.write([letter(index, topic=there.activities, value=b"%d" % index) for index in range(8)])
+    assert there.run_json("dlq", "replay", "--offset", "1:2")["replayed"] == 1
+    assert there.run_json("dlq", "discard", "--offset", "0:0", "--reason", "x")["discarded"] == 1
+    there.expire(0, 2)
+    there.expire(1, 1)
+    assert there.run_json("dlq", "list", "--state", "any", "--limit", "1")["letters"][0]["position"] == "0:2"
+    assert there.run_json("dlq", "replay", "--dry-run")["replayed"] == 4
+    assert there.entries() == {"0:0": "discarded", "1:2": "replayed"}, "looking at letters has written"
+
+    assert there.run_json("dlq", "replay")["replayed"] == 4
+    kept = dict.fromkeys(("0:2", "0:3", "1:1", "1:2", "1:3"), "replayed")
+    assert there.entries() == kept
+    written = len(there.read(topics.ledger_topic(there.letters)))
+    assert there.run_json("dlq", "replay")["replayed"] == 0
+    assert there.run_json("dlq", "stats", "--state", "any")["ledger"] == {"replayed": 5}
+    assert len(there.read(topics.ledger_topic(there.letters))) == written, "the same entry was deleted twice"
+
+    there.expire(0, 4)
+    there.write([letter(8, topic=there.activities, value=b"8")])
+    assert there.run_json("dlq", "discard", "--offset", "0:4", "--reason", "x")["discarded"] == 1
+    assert there.entries() == {"0:4": "discarded"} | {place: "replayed" for place in kept if place[0] == "1"}
+    assert contents(there.read(there.activities)) == Counter((b"learner", b"%d" % index) for index in (3, 4, 5, 6, 7))
+
+
+def test_an_operator_who_is_fenced_forgets_nothing(there: LetterTopics) -> None:
+    there.write([letter(index, topic=there.activities) for index in range(4)])
+    there.run_json("dlq", "replay")
+    there.expire(0, 1)
+    before = there.entries()
+    with (
+        there.settings() as tree,
+        TopicReader(tree) as reader,
+        Operation(tree, reader) as first,
+        Operation(tree, reader) as second,
+    ):
+        with pytest.raises(Fenced):
+            first.read_ledger()
+        assert there.entries() == before
+        assert second.read_ledger().state(Position(0, 1)) is State.REPLAYED
+    assert there.entries() == {position: state for position, state in before.items() if position != "0:0"}
+
+
+def test_a_ledger_of_many_batches_and_an_empty_one(there: LetterTopics) -> None:
+    count = 5000
+    assert there.run_json("dlq", "stats")["ledger"] == {}
+    there.write([letter(index, topic=there.activities) for index in range(count)])
+    assert there.run_json("dlq", "replay")["replayed"] == count
+    assert there.run_json("dlq", "stats")["ledger"] == {"replayed": count}
+    assert there.run_json("dlq", "replay")["replayed"] == 0
+    there.expire(0, count // PARTITIONS)
+    there.run_json("dlq", "replay")
+    assert there.run_json("dlq", "stats")["ledger"] == {"replayed": count - count // PARTITIONS}
 
 
 def replaying(there: LetterTopics, *arguments: str) -> subprocess.Popen[bytes]:
