@@ -97,6 +97,14 @@ class TransportSettings(BaseModel):
             raise ValueError("drain_timeout must be shorter than max_poll_interval, or a rebalance loses the group")
         return self
 
+    @model_validator(mode="after")
+    def _login_is_used(self) -> TransportSettings:
+        if self.sasl_mechanism and not self.security_protocol.startswith("sasl_"):
+            raise ValueError(
+                f"sasl_mechanism has no effect with security_protocol {self.security_protocol!r}: use 'sasl_ssl'"
+            )
+        return self
+
     def client(self, servers: str) -> dict[str, Any]:
         """librdkafka settings that every client shares."""
         config: dict[str, Any] = {

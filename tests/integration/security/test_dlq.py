@@ -54,6 +54,17 @@ def test_an_operator_lists_shows_replays_parks_and_discards(secured: Secured) ->
     assert json.loads(result.stdout)["partitions"][0]["letters"] >= 3
 
 
+def test_an_administrator_creates_topics(secured: Secured) -> None:
+    (permission,) = [one for one in documented() if one.user == "administrator"]
+    done = secured.command("administrator", "topics", "create")
+    assert done.exit_code == 0, done.output
+    with secured.without(permission):
+        error = secured.command("administrator", "topics", "create").exception
+    assert isinstance(error, StreamprocError)
+    assert error.code is ErrorCode.KAFKA_REFUSED
+    assert "uthorization failed" in error.message
+
+
 NEEDED_BY = {
     ("topic", LETTERS, "Read"): ("dlq", "list"),
     ("topic", LEDGER, "Read"): ("dlq", "list"),

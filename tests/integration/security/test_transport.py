@@ -46,13 +46,12 @@ def test_a_worker_that_is_killed_in_its_commit_does_each_event_once(
 
 
 @pytest.mark.parametrize(
-    ("changed", "said"),
+    ("guarantee", "changed", "said"),
     [
-        ({"sasl_password": "guessed"}, "SASL authentication error"),
-        ({"ca_file": ""}, "certificate verify failed"),
+        ("exactly_once", {"sasl_password": "guessed"}, "SASL authentication error"),
+        ("at_least_once", {"ca_file": ""}, "certificate verify failed"),
     ],
 )
-@pytest.mark.parametrize("guarantee", ["exactly_once", "at_least_once"])
 def test_an_app_that_is_not_let_in_stops_and_says_why(
     secured: Secured, tmp_path: Path, guarantee: str, changed: dict[str, str], said: str
 ) -> None:

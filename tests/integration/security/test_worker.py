@@ -65,9 +65,9 @@ def wait_for_outcomes(secured: Secured, worker: WorkerProcess, wanted: dict[int,
     worker.wait_for(lambda: secured.outcomes(receipts) == wanted, "the outcomes", 60)
 
 
-@pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256"])
-def test_from_publisher_to_subscriber_with_the_documented_permissions(
-    secured: Secured, start: Start, mechanism: str
+@pytest.mark.parametrize(("mechanism", "topic", "event"), [("PLAIN", LETTERS, bad), ("SCRAM-SHA-256", RESULTS, good)])
+def test_documented_permissions_suffice_and_without_one_on_a_topic_the_worker_stops_and_costs_no_event(
+    secured: Secured, start: Start, mechanism: str, topic: str, event: Callable[[], Activity]
 ) -> None:
     worker = start(mechanism)
     published = publish(secured, *(good() for _ in range(20)), bad(), mechanism=mechanism)
@@ -78,15 +78,8 @@ def test_from_publisher_to_subscriber_with_the_documented_permissions(
         if not places:
             subscriber.close()
     wait_for_outcomes(secured, worker, {**wanted, published[-1].offset: [LETTERS]})
-    assert worker.terminate() == 0
 
-
-@pytest.mark.parametrize(("topic", "event"), [(LETTERS, bad), (RESULTS, good)])
-def test_a_topic_that_refuses_the_outcome_stops_the_worker_and_costs_no_event(
-    secured: Secured, start: Start, topic: str, event: Callable[[], Activity]
-) -> None:
     (permission,) = [one for one in PERMISSIONS if one.name == topic]
-    worker = start()
     with secured.without(permission):
         (refused,) = publish(secured, event())
         assert worker.wait(60) == 1
@@ -96,7 +89,9 @@ def test_a_topic_that_refuses_the_outcome_stops_the_worker_and_costs_no_event(
         assert "Traceback" not in worker.log_text()
         assert secured.outcomes([refused]) == {refused.offset: []}
         assert secured.committed() <= refused.offset
-    wait_for_outcomes(secured, start(), {refused.offset: [topic]})
+    worker = start(mechanism)
+    wait_for_outcomes(secured, worker, {refused.offset: [topic]})
+    assert worker.terminate() == 0
 
 
 def test_a_worker_without_its_transactional_id_stops_and_says_so(secured: Secured, start: Start) -> None:

@@ -56,6 +56,12 @@ def test_security_reaches_every_client_and_no_repr() -> None:
     assert "secret" not in repr(settings)
 
 
+@pytest.mark.parametrize("protocol", ["plaintext", "ssl"])
+def test_a_login_that_would_not_be_used_is_refused(protocol: Any) -> None:
+    with pytest.raises(ValidationError, match="sasl_mechanism has no effect with security_protocol"):
+        TransportSettings(security_protocol=protocol, sasl_mechanism="PLAIN", sasl_username="u", sasl_password="p")
+
+
 def app(broker: str) -> Any:
     return faust.App("settings", broker=broker).transport
 
