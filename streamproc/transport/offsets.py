@@ -137,7 +137,10 @@ class Offsets:
                 futures = self._admin.list_offsets(
                     {TopicPartition(*tp): spec}, isolation_level=isolation, request_timeout=_REQUEST_S
                 )
-                return int(next(iter(futures.values())).result().offset)
+                if (offset := int(next(iter(futures.values())).result().offset)) >= 0:
+                    return offset
+                # librdkafka 2.16 answers for a leader that has just died, without an error.
+                raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
             except KafkaException as error:
                 self._retry(error.args[0], f"the ends of {tp.topic}[{tp.partition}]")
         raise TransportError("stopped")

@@ -57,7 +57,6 @@ _FATAL = frozenset(
         KafkaError.UNSUPPORTED_VERSION,
         KafkaError.INVALID_TRANSACTION_TIMEOUT,
         KafkaError.OFFSET_METADATA_TOO_LARGE,
-        KafkaError.FENCED_INSTANCE_ID,
     }
 )
 #: While these were reported, a request may have been sent twice or be on its way still.
@@ -339,9 +338,11 @@ class TransactionalCommitter(Committer):
             self.close()
 
 
-#: The group moved on without this generation: routine around a rebalance.
+#: The group moved on without this generation: routine around a rebalance. A static member that joins anew is fenced
+#: with the generation that it left; whether another has taken its name, the consumer is told.
 _STALE = frozenset(
     {
+        KafkaError.FENCED_INSTANCE_ID,
         KafkaError.ILLEGAL_GENERATION,
         KafkaError.UNKNOWN_MEMBER_ID,
         KafkaError.STALE_MEMBER_EPOCH,
