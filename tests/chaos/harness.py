@@ -31,10 +31,16 @@ PROTOCOLS: dict[str, dict[str, Any]] = {
 }
 
 
-def create_topics(bootstrap: str, *names: str, partitions: int = 6, config: dict[str, str] | None = None) -> None:
+def create_topics(
+    bootstrap: str,
+    *names: str,
+    partitions: int = 6,
+    replication: int = 1,
+    config: dict[str, str] | None = None,
+) -> None:
     """Make topics and wait until they are there."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
-    topics = [NewTopic(name, partitions, 1, config=config or {}) for name in names]
+    topics = [NewTopic(name, partitions, replication, config=config or {}) for name in names]
     for future in admin.create_topics(topics).values():
         future.result(30)
     wait_for(lambda: set(names) <= set(admin.list_topics(timeout=10).topics), "the topics", 30)
@@ -274,6 +280,10 @@ class Fleet:
         for member in self.members.values():
             member.check_alive()
 
+    def logged(self, text: str) -> int:
+        """How often workers have logged this."""
+        return sum(member.log_text().count(text) for member in self.members.values())
+
     def calls(self) -> list[tuple[int, float]]:
         """Every invocation of the handler: value and time."""
         found = []
@@ -285,7 +295,13 @@ class Fleet:
 
 
 def new_plan(
-    bootstrap: str, name: str, settings: dict[str, Any] | None = None, *, partitions: int = 6, **changes: Any
+    bootstrap: str,
+    name: str,
+    settings: dict[str, Any] | None = None,
+    *,
+    partitions: int = 6,
+    replication: int = 1,
+    **changes: Any,
 ) -> Plan:
     """A plan with topics and a group of its own; the topics are made."""
     unique = f"{name}-{uuid.uuid4().hex[:8]}"
@@ -298,5 +314,5 @@ def new_plan(
         settings={"commit_interval": 0.05, **(settings or {})},
         **changes,
     )
-    create_topics(bootstrap, plan.source, plan.sink, partitions=partitions)
+    create_topics(bootstrap, plan.source, plan.sink, partitions=partitions, replication=replication)
     return plan
