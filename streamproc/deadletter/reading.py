@@ -55,6 +55,8 @@ class TopicReader:
             # Bounds the memory of a scan over large letters.
             "queued.max.messages.kbytes": 32_768,
             "fetch.wait.max.ms": 20,
+            # By default a full queue stops fetching for a second, ten times as long as it takes to empty it.
+            "fetch.queue.backoff.ms": 10,
             "log_level": 0,
             "error_cb": self._refusals.heard,
         }
