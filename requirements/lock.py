@@ -16,7 +16,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 PURPOSES = {
     "worker": [],
-    "dev": ["speech", "onnx", "local", "dev"],
+    "dev": ["speech", "onnx", "local", "parquet", "dev"],
     "training": ["speech", "onnx", "training"],
 }
 """Lock file -> the extras that it holds on top of the worker's own dependencies."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import importlib.util
 import io
 import json
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -220,20 +220,28 @@ def test_export_writes_json_lines_for_the_owner_alone(six: LetterTopics, tmp_pat
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_export_as_parquet_holds_the_same_or_says_what_to_install(six: LetterTopics, tmp_path: Path) -> None:
-    path = tmp_path / "letters.parquet"
-    result = six.run("dlq", "export", str(path))
-    if importlib.util.find_spec("pyarrow") is None:
-        assert result.exit_code == 1
-        assert "streamproc[parquet]" in result.stderr
-        assert not list(tmp_path.iterdir())
-        return
+def test_export_as_parquet_holds_the_same(six: LetterTopics, tmp_path: Path) -> None:
     from pyarrow import parquet
 
+    path = tmp_path / "letters.parquet"
+    assert six.run_json("dlq", "export", str(path))["letters"] == 6
     rows = parquet.read_table(path).to_pylist()
     assert [row["code"] for row in rows][:2] == ["AUDIO_EMPTY", "SCHEMA_UNKNOWN"]
+    assert [(row["partition"], row["offset"]) for row in rows] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     assert rows[0]["headers"][0]["name"] == "traceparent"
     assert rows[0]["value"] == b"value"
+    assert (rows[2]["key"], rows[2]["value"]) == (None, None)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+def test_without_pyarrow_an_export_as_parquet_says_what_to_install(
+    six: LetterTopics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    result = six.run("dlq", "export", str(tmp_path / "letters.parquet"))
+    assert result.exit_code == 1
+    assert "streamproc[parquet]" in result.stderr
+    assert not list(tmp_path.iterdir())
 
 
 def test_export_to_a_folder_that_is_not_there_is_an_error(six: LetterTopics, tmp_path: Path) -> None:
