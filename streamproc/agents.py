@@ -6,6 +6,7 @@ transaction, in whatever order the outcomes come.
 
 from __future__ import annotations
 
+import asyncio
 import time
 import traceback
 from collections.abc import Mapping
@@ -132,6 +133,7 @@ class ReadingAgent:
             _log_stop(error)
             raise
         finally:
+            self._intake.ended(asyncio.current_task())
             self._metrics.finished()
         self._watch(outcome, record)
 

@@ -59,11 +59,13 @@ class Intake:
 
     def waits(self, event: asyncio.Task[Any]) -> None:
         """An event has met a failing dependency and tries again; a stopping worker gives it up at once."""
+        self._waiting.add(event)
         if self._stopping:
             event.cancel()
-        elif event not in self._waiting:
-            self._waiting.add(event)
-            event.add_done_callback(self._waiting.discard)
+
+    def ended(self, event: asyncio.Task[Any] | None) -> None:
+        """The event is done or given up; its task may go on with another one."""
+        self._waiting.discard(event)  # type: ignore[arg-type]  # None is never in it
 
     def stop(self) -> int:
         """Close it for good and cancel the events that have tried again: how many.

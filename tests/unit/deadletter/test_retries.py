@@ -132,9 +132,12 @@ async def test_the_intake_opens_when_the_last_reason_is_gone(journal: Journal) -
 async def waiting_event(journal: Journal, outcomes: Iterator[Exception | str]) -> str:
     """An event's work: its failing step is a task of its own, as a phrase's is."""
     retries = Retries(60, 0, journal.intake)
-    async with asyncio.TaskGroup() as group:
-        step = group.create_task(retries.until_it_works(Stage.AUDIO, attempts(outcomes)))
-    return step.result()
+    try:
+        async with asyncio.TaskGroup() as group:
+            step = group.create_task(retries.until_it_works(Stage.AUDIO, attempts(outcomes)))
+        return step.result()
+    finally:
+        journal.intake.ended(asyncio.current_task())
 
 
 @pytest.mark.parametrize("failures", [1, 20], ids=["within the budget", "paused"])
@@ -159,5 +162,6 @@ async def test_a_stopping_worker_tries_nothing_again_but_lets_finish_what_can(jo
 
 
 async def test_an_event_that_is_done_is_not_given_up(journal: Journal) -> None:
-    assert await asyncio.create_task(waiting_event(journal, iter([DOWN, "clip"]))) == "clip"
+    # Its task goes on with other work: it must not be cancelled for this one.
+    assert await waiting_event(journal, iter([DOWN, "clip"])) == "clip"
     assert journal.intake.stop() == 0
