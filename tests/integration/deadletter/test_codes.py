@@ -316,6 +316,11 @@ def test_the_quarantine_stops_a_bad_deploy_from_draining_the_topic(
         with pytest.raises(HTTPError, match="503") as unready:
             worker.page("/health/ready")
         assert json.load(unready.value) == {"status": "paused", "reasons": ["quarantine"]}
+    with faults.running(settings, tmp_path / "again.log", bug=True) as worker:
+        worker.wait_for(lambda: worker.metric("streamproc_intake_paused", reason="quarantine") == 1, "quarantine", 60)
+        time.sleep(1)
+        first, drained = drained, len(topics.read(topics.letters, 100, 2))
+        assert 11 <= drained - first <= 11 + 4, "restarted too early it makes as many letters again, and no more"
     fixed.touch()
     with faults.running({**settings, "TEST_BUG_IS_FIXED": str(fixed)}, tmp_path / "fixed.log", bug=True):
         assert len(topics.read(topics.results, 100 - drained, 60)) == 100 - drained
