@@ -127,7 +127,8 @@ def roles_of_three_nodes(cluster: Cluster, plan: Plan) -> tuple[str, Role, Role,
 
 def test_each_broker_dies_with_a_transaction_open(cluster: Cluster, tmp_path: Path, protocol: str) -> None:
     """kill -9 of a transaction coordinator, the group coordinator and a leader of the source, and of workers."""
-    plan = new_plan(cluster.bootstrap, f"deaths-{protocol}", PROTOCOLS[protocol], replication=3, concurrency=8)
+    settings = PROTOCOLS[protocol] | (LONG_SESSION if protocol == "classic" else {})
+    plan = new_plan(cluster.bootstrap, f"deaths-{protocol}", settings, replication=3, concurrency=8)
     with Fleet(plan, tmp_path) as fleet:
         siege = Siege(cluster, fleet, Judge(cluster.bootstrap, plan.sink))
         siege.launch()
