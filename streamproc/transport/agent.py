@@ -1,9 +1,10 @@
-"""The agent style of streamproc: every event is a task of its own, and finishes in its own time."""
+"""The agent style of streamproc: every event is worked on by a task, and finishes in its own time."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
+from contextvars import copy_context
 from typing import Any
 
 from faust import Stream
@@ -16,19 +17,20 @@ async def _at_once() -> None:
 
 async def each(
     stream: Stream[Any],
-    handler: Callable[[EventT[Any]], Awaitable[None]],
+    handler: Callable[[EventT[Any]], Coroutine[Any, Any, None]],
     *,
     concurrency: int,
     opened: Callable[[], Awaitable[None]] = _at_once,
 ) -> None:
-    """Run ``handler(event)`` as a task for every event of the stream, at most ``concurrency`` at once.
+    """Run ``handler(event)`` for every event of the stream, at most ``concurrency`` at once.
 
     ``opened`` is awaited before an event is taken: while it does not return, the events that are under way go on, and
     the worker can stop without waiting for any other.
 
     What the handler sends is bound to its event; when it returns, the event is acknowledged. When it raises, its
-    sends are discarded and the transport's ``on_raise`` decides. An event whose task is cancelled is given up and will
-    be delivered again; cancelling this coroutine cancels all of them.
+    sends are discarded and the transport's ``on_raise`` decides. Each call has a context of its own (contextvars), and
+    ``asyncio.current_task()`` is its own while it runs. An event whose call is cancelled is given up and will be
+    delivered again; cancelling this coroutine cancels all of them.
 
     ::
 
@@ -36,34 +38,125 @@ async def each(
         async def score(stream):
             await each(stream, handle, concurrency=64)
     """
-    free = asyncio.Semaphore(concurrency)
-    tasks: set[asyncio.Task[None]] = set()
+    await _Crew(stream.noack().events(), handler, concurrency, opened).run()
 
-    async def work(event: EventT[Any]) -> None:
+
+class _Crew:
+    """Tasks of which one leads: it takes the next event and works on it itself.
+
+    Only when that work has to wait for something another task takes the lead, so handlers that never wait cost no
+    task and no turn of the event loop. (The pattern leader/followers; Schmidt et al., Pattern-Oriented Software
+    Architecture, volume 2.)
+    """
+
+    def __init__(
+        self,
+        events: AsyncIterator[EventT[Any]],
+        handler: Callable[[EventT[Any]], Coroutine[Any, Any, None]],
+        concurrency: int,
+        opened: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._events = events
+        self._handler = handler
+        self._concurrency = concurrency
+        self._opened = opened
+        self._context = copy_context()
+        self._tasks: set[asyncio.Task[None]] = set()
+        #: Invariant: nobody but the leader touches the stream. None while all tasks are at work.
+        self._leader: asyncio.Task[None] | None = None
+        self._resting: list[tuple[asyncio.Task[None], asyncio.Future[None]]] = []
+        self._over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def run(self) -> None:
+        """Until the stream ends, or what it raises."""
+        self._pass_the_lead()
         try:
-            await handler(event)
-        except asyncio.CancelledError as error:
-            event.app.consumer.failed(event.message, error)  # type: ignore[attr-defined]
-            raise
-        except Exception as error:  # noqa: BLE001 - the policy decides
-            event.app.consumer.failed(event.message, error)  # type: ignore[attr-defined]
+            await self._over
+        finally:
+            for task in self._tasks:
+                task.cancel()
+
+    def _pass_the_lead(self) -> None:
+        if self._resting:
+            self._leader, rest = self._resting.pop()
+            rest.set_result(None)
+        elif len(self._tasks) < self._concurrency:
+            loop = asyncio.get_running_loop()
+            self._leader = loop.create_task(self._serve(), context=self._context.copy())
+            self._tasks.add(self._leader)
+            self._leader.add_done_callback(self._ended)
         else:
-            event.ack()
+            self._leader = None  # whoever is done first
 
-    def done(task: asyncio.Task[None]) -> None:
-        tasks.discard(task)
-        free.release()
+    async def _serve(self) -> None:
+        loop = asyncio.get_running_loop()
+        me = asyncio.current_task()
+        assert me is not None
+        take, opened = self._events.__anext__, self._opened
+        while True:
+            if opened is not _at_once:
+                await opened()
+            try:
+                event = await take()
+            except StopAsyncIteration:
+                return
+            work = _Work(self._handler(event), self._pass_the_lead)
+            try:
+                await work
+            except asyncio.CancelledError as error:
+                # Given up: it must not be waited for, and is delivered again.
+                event.app.consumer.failed(event.message, error)  # type: ignore[attr-defined]
+                raise
+            except Exception as error:  # noqa: BLE001 - the policy decides
+                event.app.consumer.failed(event.message, error)  # type: ignore[attr-defined]
+            else:
+                event.ack()
+            if work.waited:
+                if self._leader is None:
+                    self._leader = me
+                else:
+                    rest = loop.create_future()
+                    self._resting.append((me, rest))
+                    await rest
 
-    try:
-        await opened()
-        await free.acquire()
-        async for event in stream.noack().events():
-            # The task copies this context, in which Faust has just made the event the current one.
-            task = asyncio.get_running_loop().create_task(work(event))
-            tasks.add(task)
-            task.add_done_callback(done)
-            await free.acquire()
-            await opened()
-    finally:
-        for task in tasks:
-            task.cancel()
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if self._over.done():
+            return
+        if not task.cancelled():
+            # Only the stream and ``opened`` end a task, and only the leader's.
+            error = task.exception()
+            if error is None:
+                self._over.set_result(None)
+            else:
+                self._over.set_exception(error)
+        elif self._leader is task or self._leader is None:
+            # A handler was cancelled from inside, and its task with it.
+            self._pass_the_lead()
+
+
+class _Work:
+    """Awaited, it runs a coroutine in a context of its own, as a task would; ``waits`` hears of its first wait."""
+
+    __slots__ = ("_coroutine", "_waits", "waited")
+
+    def __init__(self, coroutine: Coroutine[Any, Any, None], waits: Callable[[], None]) -> None:
+        self._coroutine = coroutine
+        self._waits = waits
+        self.waited = False
+
+    def __await__(self) -> Generator[Any, Any, None]:
+        run, coroutine = copy_context().run, self._coroutine
+        try:
+            awaited = run(coroutine.send, None)
+            self.waited = True
+            self._waits()
+            while True:
+                try:
+                    sent = yield awaited
+                except BaseException as error:  # noqa: BLE001 - the coroutine's to handle
+                    awaited = run(coroutine.throw, error)
+                else:
+                    awaited = run(coroutine.send, sent)
+        except StopIteration:
+            return

@@ -59,8 +59,25 @@ class _Handler:
         self._ways: list[tuple[Decode | None, list[Any]]] = [(decoder(app, same[0]), same) for same in alike.values()]
         self._queues: list[list[Any]] = [[channel.queue for channel in same] for same in alike.values()]
         self._coroutines = any(decode is None for decode, _ in self._ways)
+        #: The usual case: one stream reads the topic, and its events are made without waiting.
+        self._decode = self._ways[0][0] if len(self._channels) == 1 else None
+        self._queue: Any = self._channels[0].queue if self._decode else None
 
     def __call__(self, message: Delivery) -> None:
+        if self._decode is not None:
+            message.refcount = 1
+            try:
+                event = self._decode(message)
+            except (KeyDecodeError, ValueDecodeError) as error:
+                self._consumer.failed(message, error)
+                return
+            message.entry.events = (event,)
+            queue = self._queue
+            # The queue's own methods count unfinished tasks, which nobody waits for.
+            queue._queue.append(event)
+            if queue._getters:
+                queue._wakeup_next(queue._getters)
+            return
         message.refcount = len(self._channels)
         if not self._channels:
             self._consumer.ack(message)

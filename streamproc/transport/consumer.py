@@ -35,7 +35,7 @@ from streamproc.transport.message import Delivery
 from streamproc.transport.offsets import Offsets
 from streamproc.transport.outcomes import Assignment, Entry, State
 from streamproc.transport.poller import Poller, Records
-from streamproc.transport.refusals import Refusals
+from streamproc.transport.refused import RefusedOutcomes
 from streamproc.transport.report import Report
 from streamproc.transport.transaction import Committer, PlainCommitter, TransactionalCommitter
 
@@ -89,7 +89,7 @@ class Consumer(FaustConsumer):
         self._inbox: deque[Callable[[], Awaitable[None]]] = deque()
         self._ready: deque[Entry] = deque()
         self._arrived = asyncio.Event()
-        self._refusals = Refusals(self.transport, self.ledger, self.crash_soon)
+        self._refused_outcomes = RefusedOutcomes(self.transport, self.ledger, self.crash_soon)
         self._drained = False
         self._crashed_with: BaseException | None = None
         self._closing = False
@@ -128,7 +128,7 @@ class Consumer(FaustConsumer):
             committer,
             settings.commit_interval,
             lambda: self._poller.generation,
-            self._refusals.refused,
+            self._refused_outcomes.refused,
             self.crash_soon,
             self._report,
         )

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from confluent_kafka import KafkaError
+
+#: A wrong login, or a certificate that is not trusted: on either side, and until somebody changes something.
+SHUT_OUT = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED, KafkaError._SSL})
+
 
 class TransportError(Exception):
     """The worker cannot go on: a configuration, permission or log problem that trying again does not mend."""

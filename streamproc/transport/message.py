@@ -22,28 +22,37 @@ current_delivery: ContextVar[Delivery | None] = ContextVar("current_delivery", d
 class Delivery(ConsumerMessage):
     """A record on its way to the agents."""
 
-    __slots__ = ("app", "entry")
+    __slots__ = ("app", "entry", "record")
 
     def __init__(self, app: AppT, entry: Entry) -> None:
         # Without the base class's constructor: it would compute the same once more, for every event.
-        record = entry.record
+        self.record = record = entry.record
         self.app = app
         self.entry = entry
         self.tp = tp = entry.assignment.tp
         self.topic, self.partition = tp
         self.offset = entry.offset
-        self.timestamp_type, timestamp = record.timestamp()
-        self.timestamp = timestamp / 1000.0 if self.timestamp_type else 0.0
         self.headers = record.headers()
-        self.key = key = record.key()
-        self.value = value = record.value()
-        self.checksum = None
-        self.serialized_key_size = 0 if key is None else len(key)
-        self.serialized_value_size = 0 if value is None else len(value)
+        self.key = record.key()
+        self.value = record.value()
         self.acked = False
         self.refcount = 0
         self.tracked = False
-        self.time_in = self.time_out = self.time_total = None
+
+    def __getattr__(self, name: str) -> Any:
+        # Only asked for a slot that is not filled yet: what few agents ever look at.
+        if name in ("timestamp", "timestamp_type"):
+            self.timestamp_type, milliseconds = self.record.timestamp()
+            self.timestamp = milliseconds / 1000.0 if self.timestamp_type else 0.0
+        elif name == "serialized_key_size":
+            self.serialized_key_size = len(self.key or b"")
+        elif name == "serialized_value_size":
+            self.serialized_value_size = len(self.value or b"")
+        elif name in ("checksum", "time_in", "time_out", "time_total"):
+            setattr(self, name, None)
+        else:
+            raise AttributeError(name)
+        return getattr(self, name)
 
     @property
     def current(self) -> bool:

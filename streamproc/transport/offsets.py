@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
-from confluent_kafka._model import ConsumerGroupTopicPartitions
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
 from faust.types import TP
@@ -27,6 +26,7 @@ _EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
 _LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _RETRY_S = 0.1
 _REQUEST_S = 5.0
+_UNSTABLE_S = 0.5
 _REFUSALS = frozenset(
     {
         KafkaError.GROUP_AUTHORIZATION_FAILED,
@@ -48,7 +48,7 @@ class Start:
 
 
 class Offsets:
-    """Reads positions with an admin client of its own: a consumer's own calls would wait for its poll.
+    """Reads positions with clients of its own: the worker's consumer would wait for its poll.
 
     Every method blocks, and retries until it succeeds or ``stopped()``.
     """
@@ -58,6 +58,15 @@ class Offsets:
     ) -> None:
         self._config = config
         self._admin = AdminClient(config)
+        # Committed offsets are read by a consumer that never joins: librdkafka 2.16's admin client crashes the process
+        # when a broker answers that it coordinates the group no more (its issue 5040). Reading committed, the consumer
+        # asks for stable offsets.
+        self._reading = config | {
+            "group.id": group,
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "log_level": 0,
+        }
         self._group = group
         self._reset = reset
         self._out_of_range = out_of_range
@@ -109,27 +118,33 @@ class Offsets:
 
     def _stable(self, tps: Sequence[TP], wanted: Callable[[TP], bool]) -> Iterator[tuple[TP, int, str | None]]:
         waiting = list(tps)
-        while not self._stopped() and (waiting := [tp for tp in waiting if wanted(tp)]):
-            request = ConsumerGroupTopicPartitions(self._group, [TopicPartition(*tp) for tp in waiting])
-            try:
-                future = self._admin.list_consumer_group_offsets(
-                    [request], require_stable=True, request_timeout=_REQUEST_S
-                )[self._group]
-                answer = future.result().topic_partitions
-            except KafkaException as error:
-                self._retry(error.args[0], "the group's offsets")
-                continue
-            waiting = []
-            for found in answer:
-                tp = TP(found.topic, found.partition)
-                if found.error is None:
-                    yield tp, found.offset, found.metadata
-                else:
-                    waiting.append(tp)
-                    if found.error.code() != KafkaError.UNSTABLE_OFFSET_COMMIT:
-                        self._retry(found.error, f"the group's offset of {tp.topic}[{tp.partition}]")
-            if waiting:
-                time.sleep(_RETRY_S)
+        reader = Consumer(self._reading)
+        try:
+            while not self._stopped() and (waiting := [tp for tp in waiting if wanted(tp)]):
+                # All at once; and since one that is not stable keeps all waiting, then one at a time.
+                for asked in [waiting, *([tp] for tp in waiting if len(waiting) > 1)]:
+                    for tp, found in self._committed(reader, asked):
+                        waiting = [other for other in waiting if other != tp]
+                        yield tp, found.offset, found.metadata
+                    if not waiting:
+                        return
+        finally:
+            reader.close()
+
+    def _committed(self, reader: Consumer, tps: Sequence[TP]) -> Iterator[tuple[TP, TopicPartition]]:
+        """What is known of these within the time that a transaction takes as a rule."""
+        what = "the group's offsets"
+        try:
+            answer = reader.committed([TopicPartition(*tp) for tp in tps], timeout=_UNSTABLE_S)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError._TIMED_OUT:
+                self._wait(error.args[0], what)
+            return
+        for found in answer:
+            if found.error is None:
+                yield TP(found.topic, found.partition), found
+            elif found.error.code() != KafkaError.UNSTABLE_OFFSET_COMMIT:
+                self._wait(found.error, f"{what} of {found.topic}[{found.partition}]")
 
     def _list(self, tp: TP, spec: OffsetSpec, isolation: IsolationLevel) -> int:
         while not self._stopped():
@@ -146,9 +161,12 @@ class Offsets:
         raise TransportError("stopped")
 
     def _retry(self, error: KafkaError, what: str) -> None:
+        self._wait(error, what)
+        # An admin client that has lived through its broker's death may time out on every later request.
+        self._admin = AdminClient(self._config)
+
+    def _wait(self, error: KafkaError, what: str) -> None:
         if error.code() in _REFUSALS:
             raise TransportError(f"Kafka does not let the group {self._group!r} read {what}: {error.str()}")
         logger.warning("Reading %s: %s; trying again", what, error.name())
         time.sleep(_RETRY_S)
-        # An admin client that has lived through its broker's death may time out on every later request.
-        self._admin = AdminClient(self._config)

@@ -20,9 +20,8 @@ from typing import Any, Protocol
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from faust.types import TP
 
-from streamproc.refusals import LOGIN, TLS
 from streamproc.transport.backpressure import Backpressure
-from streamproc.transport.errors import ShutOut, TransportError
+from streamproc.transport.errors import SHUT_OUT, ShutOut, TransportError
 from streamproc.transport.offsets import Offsets, Start
 from streamproc.transport.outcomes import Assignment
 from streamproc.transport.settings import TransportSettings
@@ -193,7 +192,7 @@ class Poller:
             self._listener.on_records(records)
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.code() in LOGIN | TLS and self._shut_out is None:
+        if error.code() in SHUT_OUT and self._shut_out is None:
             self._shut_out = error
 
     def _judge(self, error: KafkaError, message: Message) -> None:

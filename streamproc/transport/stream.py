@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 #: Events taken from the queue before other tasks get a turn: agents that never wait must not hold up the loop.
 _TURN = 64
+_EVENT_TYPE = faust.Event
 _NOTHING = object()
 _VALUE, _EVENT, _ITEM = object(), object(), object()
 _SKIPPED = object()
@@ -122,7 +123,8 @@ class Stream(faust.Stream[Any]):
 
     def _enter(self, item: Any, *, start: bool) -> Any:
         """Make the item's event the current one. Returns the event, None for a bare value, or _SKIPPED."""
-        if not isinstance(item, EventT):
+        # The cheap question first: EventT is an abstract base class.
+        if type(item) is not _EVENT_TYPE and not isinstance(item, EventT):
             self._set_current_event(None)
             return None
         message = item.message
@@ -132,10 +134,14 @@ class Stream(faust.Stream[Any]):
         return item
 
     def _set_current_event(self, event: Any = None) -> None:
-        message = event.message if event is not None else None
-        current_delivery.set(message if isinstance(message, Delivery) else None)
-        _current_event.set(weakref.ref(event) if event is not None else None)
         self.current_event = event
+        if event is None:
+            current_delivery.set(None)
+            _current_event.set(None)
+            return
+        message = event.message
+        current_delivery.set(message if isinstance(message, Delivery) else None)
+        _current_event.set(weakref.ref(event))
 
     async def _process(self, event: EventT[Any] | None, value: Any) -> Any:
         try:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from streamproc.transport.driver import Transport
 
 
-class Refusals:
+class RefusedOutcomes:
     """Has refused outcomes replaced, or stops the worker."""
 
     def __init__(self, transport: Transport, ledger: Ledger, crash: Callable[[BaseException], None]) -> None:
