@@ -63,10 +63,14 @@ class Backpressure:
         ]
 
     def to_resume(self, assignments: Collection[Assignment]) -> list[Assignment]:
-        """Paused partitions that are down to half of an equal share."""
+        """Paused partitions that are down to half of their reserve, so that they are not paused again at once."""
         events, size = self._reserves(assignments)
+        if not events and sum(a.in_flight for a in assignments) * 2 > self._events:
+            return []  # more partitions than the bound has places: none has a reserve, all wait together
         return [
-            a for a in assignments if a.paused and a.in_flight <= events and a.held_bytes <= size and not a.span.full
+            a
+            for a in assignments
+            if a.paused and a.in_flight * 2 <= max(1, events) and a.held_bytes * 2 <= size and not a.span.full
         ]
 
     def _reserves(self, assignments: Collection[Assignment]) -> tuple[int, int]:

@@ -32,7 +32,6 @@ _POLL_S = 0.05
 _BATCH = 500
 _REJOIN_S = 0.5
 _ENDS_S = 1.0
-_WAKE_S = 0.001
 _NO_ROOM_S = 0.002
 
 #: Partition, record (or the news that its end is reached) and its size in bytes.
@@ -233,7 +232,6 @@ class Poller:
         for assignment in self._backpressure.to_resume(assignments):
             consumer.resume([TopicPartition(*assignment.tp)])
             assignment.paused = False
-            _wake_fetcher(consumer, assignment.tp)
 
     def _look_at_ends(self, consumer: Consumer) -> None:
         """Note the ends of the logs, once a second, as the brokers' answers to fetches have told them."""
@@ -335,16 +333,6 @@ class Poller:
             consumer.unassign()
         else:
             consumer.incremental_unassign([TopicPartition(*assignment.tp) for assignment in assignments])
-
-
-def _wake_fetcher(consumer: Consumer, tp: TP) -> None:
-    """Have librdkafka look at its partitions now.
-
-    Its broker threads sleep up to a second when they have nothing to fetch, and a resumed partition does not wake them
-    (2.16); any request to that broker does. The answer is not waited for.
-    """
-    with suppress(KafkaException):
-        consumer.get_watermark_offsets(TopicPartition(*tp), timeout=_WAKE_S)
 
 
 def _in_group(metadata: bytes | None) -> bool:

@@ -86,7 +86,7 @@ def test_who_crowds_the_others_out_for_long_is_paused_and_the_others_go_on() -> 
     for assignment in stuck:
         assignment.paused = True
     assert pressure.room(found) > 100, "the two others have their reserves"
-    assert pressure.to_resume(found) == [found[3]], "it holds no more than its reserve"
+    assert pressure.to_resume(found) == []
 
 
 def test_a_worker_whose_partitions_are_all_paused_polls_on() -> None:
@@ -105,15 +105,30 @@ def test_a_worker_without_partitions_polls() -> None:
     assert pressure.must_poll([], pressure.room([]))
 
 
-def test_a_paused_partition_resumes_at_half_of_an_equal_share() -> None:
+def test_a_paused_partition_resumes_at_half_of_its_reserve() -> None:
     """Not at once below it, or it would be paused and resumed all the time."""
     pressure = Backpressure(BOUND, PLENTY)
     found = assignments(500, 0)
     found[0].paused = True
-    finish(found[0], 249)
+    finish(found[0], 374)
     assert pressure.to_resume(found) == []
     finish(found[0], 1)
     assert pressure.to_resume(found) == [found[0]]
+
+
+def test_more_partitions_than_places_wait_together() -> None:
+    """None has a reserve then: all are paused, and resumed when half of the places are free."""
+    clock = Clock()
+    pressure = Backpressure(4, PLENTY, clock)
+    found = assignments(3, 1, 0, 0, 0, 0)
+    pressure.to_pause(found, pressure.room(found))
+    clock.now += PATIENCE_S
+    for assignment in pressure.to_pause(found, pressure.room(found)):
+        assignment.paused = True
+    assert pressure.must_poll(found, pressure.room(found))
+    assert pressure.to_resume(found) == []
+    finish(found[0], 3)
+    assert found[4] in pressure.to_resume(found)
 
 
 def test_bytes_are_bounded_too() -> None:
@@ -146,11 +161,14 @@ def test_the_bound_holds_whoever_sends_and_whoever_finishes(
     found = assignments(0, 0, 0, 0, 0)
     reserve = bound // 10
     for sender, share, finished, finisher in steps:
-        for assignment in pressure.to_resume(found):
+        resumed = pressure.to_resume(found)
+        for assignment in resumed:
             assignment.paused = False
         room = pressure.room(found)
-        for assignment in pressure.to_pause(found, room):
+        paused = pressure.to_pause(found, room)
+        for assignment in paused:
             assignment.paused = True
+        assert not set(map(id, resumed)) & set(map(id, paused)), "paused and resumed all the time"
         room = pressure.room(found)
         if not found[sender].paused:
             take(found[sender], round(room * share))
