@@ -65,7 +65,7 @@ class Intake:
 
     def ended(self, event: asyncio.Task[Any] | None) -> None:
         """The event is done or given up; its task may go on with another one."""
-        self._waiting.discard(event)  # type: ignore[arg-type]  # None is never in it
+        self._waiting.discard(event)
 
     def stop(self) -> int:
         """Close it for good and cancel the events that have tried again: how many.
