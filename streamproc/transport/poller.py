@@ -95,6 +95,7 @@ class Poller:
         self._room = 0
         self._ends_due = 0.0
         self._stop = threading.Event()
+        self._ended = threading.Event()
         # Several, so that one partition's wait for a dead worker's transaction does not hold back a later assignment.
         self._reader = ThreadPoolExecutor(4, thread_name_prefix="rdkafka-offsets")
         self._thread = threading.Thread(target=self._run, name="rdkafka-poll", daemon=True)
@@ -108,12 +109,18 @@ class Poller:
         self._stop.set()
         if self._thread.is_alive():
             self._thread.join(timeout)
+        self._end()
         self._reader.shutdown(wait=False, cancel_futures=True)
 
     def call(self, function: Callable[[Consumer], Any]) -> Future[Any]:
-        """Have the poll thread call ``function(consumer)``."""
+        """Have the poll thread call ``function(consumer)``.
+
+        The future raises what the function raises, or TransportError when the thread ends before its turn.
+        """
         future: Future[Any] = Future()
         self._commands.put((function, future))
+        if self._ended.is_set():
+            self._fail_commands()
         return future
 
     def subscribe(self, topics: Iterable[str]) -> Future[Any]:
@@ -136,6 +143,8 @@ class Poller:
                     self._stop.wait(_REJOIN_S)
         except BaseException as error:  # noqa: BLE001 - whatever ends this thread must end the worker
             self._listener.on_crash(error)
+        finally:
+            self._end()
 
     def _consume(self) -> None:
         consumer = Consumer(self._config | {"error_cb": self._on_error})
@@ -154,10 +163,24 @@ class Poller:
         finally:
             consumer.close()
 
+    def _end(self) -> None:
+        # In this order: a command that comes later is failed by its caller.
+        self._ended.set()
+        self._fail_commands()
+
+    def _fail_commands(self) -> None:
+        with suppress(queue.Empty):
+            while True:
+                _, future = self._commands.get_nowait()
+                if future.set_running_or_notify_cancel():
+                    future.set_exception(TransportError("The consumer has ended"))
+
     def _run_commands(self, consumer: Consumer) -> None:
         with suppress(queue.Empty):
             while True:
                 function, future = self._commands.get_nowait()
+                if not future.set_running_or_notify_cancel():
+                    continue
                 try:
                     future.set_result(function(consumer))
                 except Exception as error:  # noqa: BLE001 - the caller's to handle

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
+import time
 from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,10 @@ from streamproc.transport.partitioner import partition_for
 
 if TYPE_CHECKING:
     from streamproc.transport.driver import Transport
+
+logger = logging.getLogger(__name__)
+
+_FLUSH_S = 0.5
 
 
 class Producer(base.Producer):
@@ -170,12 +176,22 @@ class Producer(base.Producer):
         )
 
     async def flush(self) -> None:
-        """Wait for what was sent outside any event. What is bound to events goes with their transactions."""
+        """Wait for what was sent outside any event; while the app stops, for ``stop_timeout`` at most.
+
+        What is bound to events goes with their transactions.
+        """
         if self.buffer.state == "running":
             await self.buffer.flush()
-        if self._direct is not None:
-            while await asyncio.to_thread(self._direct.flush, 1.0):
-                pass
+        if self._direct is None:
+            return
+        give_up = None
+        while waiting := await asyncio.to_thread(self._direct.flush, _FLUSH_S):
+            if self.should_stop or self.app.should_stop:
+                now = time.monotonic()
+                give_up = give_up or now + self.transport.settings.stop_timeout
+                if now >= give_up:
+                    logger.error("%d sends are given up: no broker took them in time", waiting)
+                    self._direct.purge()
 
     async def create_topic(
         self,

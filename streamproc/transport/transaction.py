@@ -366,6 +366,8 @@ class PlainCommitter(Committer):
         self._producer = Producer(self._config)
 
     def commit(self, batch: Batch) -> Verdict:
+        if self._producer is None:
+            self.open()
         try:
             self.produce(batch)
             if batch.offers:
@@ -381,6 +383,9 @@ class PlainCommitter(Committer):
             reason: KafkaError = error.args[0]
             if reason.code() in _FATAL:
                 raise TransportError(f"Kafka refuses the commit: {reason.str()}") from error
+            if reason.fatal():
+                logger.warning("The producer must be replaced: %s", reason.name())
+                self.close()
             return Aborted(reason.name(), stale=reason.code() in _STALE)
         return Committed()
 

@@ -121,6 +121,7 @@ def test_one_slow_event_among_50_000(broker: Broker, tmp_path: Path, protocol: s
         fleet.start("a")
         fleet.wait_ready()
         feed(broker.direct, plan.source, range(count))
+        wait_for(lambda: slow in dict(fleet.calls()), "the slow event to begin", 60)
         started = time.monotonic()
         judge.wait_for(count // 3, 120, fleet.check_alive)
         fleet.kill("a")
