@@ -24,9 +24,9 @@ class Admission:
             assignment.released_events += 1
             assignment.released_bytes += size
             return None
-        entry = assignment.entries[offset] = Entry(assignment, offset, record, size)
-        key = record.key() if self._by_key else None
-        if key is None:
+        key = record.key()
+        entry = assignment.entries[offset] = Entry(assignment, offset, key, record, size)
+        if key is None or not self._by_key:
             return entry
         gate = assignment.gate
         if key not in gate:
@@ -44,8 +44,8 @@ class Admission:
         Its outcomes are held already and lie at a lower offset, so they are produced before the successor's.
         """
         assignment = entry.assignment
-        key = entry.record.key() if self._by_key else None
-        if key is None or not assignment.alive:
+        key = entry.key
+        if key is None or not self._by_key or not assignment.alive:
             return None
         waiting = assignment.gate[key]
         if waiting:

@@ -38,7 +38,7 @@ async def each(
         async def score(stream):
             await each(stream, handle, concurrency=64)
     """
-    await _Crew(stream.noack().events(), handler, concurrency, opened).run()
+    await _Crew(stream.noack(), handler, concurrency, opened).run()
 
 
 class _Crew:
@@ -51,12 +51,13 @@ class _Crew:
 
     def __init__(
         self,
-        events: AsyncIterator[EventT[Any]],
+        stream: Any,
         handler: Callable[[EventT[Any]], Coroutine[Any, Any, None]],
         concurrency: int,
         opened: Callable[[], Awaitable[None]],
     ) -> None:
-        self._events = events
+        self._events: AsyncIterator[EventT[Any]] = stream.events()
+        self._app = stream.app
         self._handler = handler
         self._concurrency = concurrency
         self._opened = opened
@@ -92,7 +93,7 @@ class _Crew:
         loop = asyncio.get_running_loop()
         me = asyncio.current_task()
         assert me is not None
-        take, opened = self._events.__anext__, self._opened
+        take, opened, consumer = self._events.__anext__, self._opened, self._app.consumer
         while True:
             if opened is not _at_once:
                 await opened()
@@ -100,18 +101,26 @@ class _Crew:
                 event = await take()
             except StopAsyncIteration:
                 return
-            work = _Work(self._handler(event), self._pass_the_lead)
+            message = event.message
+            work, run, waited = self._handler(event), copy_context().run, False
             try:
-                await work
+                try:
+                    awaited = run(work.send, None)
+                except StopIteration:
+                    pass
+                else:
+                    waited = True
+                    self._pass_the_lead()
+                    await _Rest(work, run, awaited)
             except asyncio.CancelledError as error:
                 # Given up: it must not be waited for, and is delivered again.
-                event.app.consumer.failed(event.message, error)  # type: ignore[attr-defined]
+                consumer.failed(message, error)
                 raise
             except Exception as error:  # noqa: BLE001 - the policy decides
-                event.app.consumer.failed(event.message, error)  # type: ignore[attr-defined]
+                consumer.failed(message, error)
             else:
-                event.ack()
-            if work.waited:
+                message.ack(consumer)
+            if waited:
                 if self._leader is None:
                     self._leader = me
                 else:
@@ -135,22 +144,20 @@ class _Crew:
             self._pass_the_lead()
 
 
-class _Work:
-    """Awaited, it runs a coroutine in a context of its own, as a task would; ``waits`` hears of its first wait."""
+class _Rest:
+    """Awaited, it runs the rest of a coroutine in its own context, as a task would."""
 
-    __slots__ = ("_coroutine", "_waits", "waited")
+    __slots__ = ("_awaited", "_coroutine", "_run")
 
-    def __init__(self, coroutine: Coroutine[Any, Any, None], waits: Callable[[], None]) -> None:
+    def __init__(self, coroutine: Coroutine[Any, Any, None], run: Callable[..., Any], awaited: Any) -> None:
+        """``awaited``: what the coroutine waits for first."""
         self._coroutine = coroutine
-        self._waits = waits
-        self.waited = False
+        self._run = run
+        self._awaited = awaited
 
     def __await__(self) -> Generator[Any, Any, None]:
-        run, coroutine = copy_context().run, self._coroutine
+        run, coroutine, awaited = self._run, self._coroutine, self._awaited
         try:
-            awaited = run(coroutine.send, None)
-            self.waited = True
-            self._waits()
             while True:
                 try:
                     sent = yield awaited

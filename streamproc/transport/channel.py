@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import faust
 from faust.types import RecordMetadata
 
 from streamproc.transport.message import Delivery, current_delivery
 from streamproc.transport.outcomes import Outcome
-
-if TYPE_CHECKING:
-    from streamproc.transport.producer import Producer
 
 
 class Topic(faust.Topic):
@@ -36,7 +33,7 @@ class Topic(faust.Topic):
     ) -> Awaitable[RecordMetadata]:
         """As Faust's. ``force``: not tied to the event that is worked on; the record joins the next transaction."""
         message = None if force or callback is not None else current_delivery.get()
-        if message is not None and not cast("Producer", self.app.producer).observed:
+        if message is not None and not self.app.producer.observed:  # type: ignore[attr-defined]
             return self._hold(
                 message, key, value, partition, timestamp, headers, schema, key_serializer, value_serializer
             )
@@ -88,15 +85,15 @@ class Topic(faust.Topic):
             value, open_headers = self.prepare_value(value, value_serializer, schema, open_headers or {})
         if timestamp is not None:
             timestamp = round(timestamp * 1000)
-        outcome = Outcome(self._name, key, value, partition, timestamp, _pairs(open_headers))
-        return cast("Producer", self.app.producer).hold(message, outcome)
+        pairs = _pairs(open_headers) if open_headers else None
+        return self.app.producer.hold(  # type: ignore[attr-defined, no-any-return]
+            message, Outcome(self._name, key, value, partition, timestamp, pairs)
+        )
 
     @cached_property
     def _name(self) -> str:
         return self.get_topic_name()
 
 
-def _pairs(headers: Any) -> list[tuple[str, str | bytes | None]] | None:
-    if not headers:
-        return None
+def _pairs(headers: Any) -> list[tuple[str, str | bytes | None]]:
     return list(headers.items()) if isinstance(headers, dict) else list(headers)

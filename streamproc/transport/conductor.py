@@ -41,7 +41,7 @@ class Conductor(base.Conductor):
 
     def deliver(self, message: Delivery) -> None:
         """Decode a record and put its event into the queue of every stream that reads its topic."""
-        self._handlers[message.tp](message)
+        self._handlers[message.entry.assignment.tp](message)
 
 
 class _Handler:

@@ -8,7 +8,7 @@ from typing import Any
 from faust.types import AppT
 from faust.types.tuples import ConsumerMessage
 
-from streamproc.transport.outcomes import Entry, State
+from streamproc.transport.outcomes import QUEUED, STARTED, Entry
 
 #: No app's generation: Faust's streams skip such a message.
 _SKIPPED = -1
@@ -29,11 +29,8 @@ class Delivery(ConsumerMessage):
         self.record = record = entry.record
         self.app = app
         self.entry = entry
-        self.tp = tp = entry.assignment.tp
-        self.topic, self.partition = tp
-        self.offset = entry.offset
         self.headers = record.headers()
-        self.key = record.key()
+        self.key = entry.key
         self.value = record.value()
         self.acked = False
         self.refcount = 0
@@ -41,7 +38,10 @@ class Delivery(ConsumerMessage):
 
     def __getattr__(self, name: str) -> Any:
         # Only asked for a slot that is not filled yet: what few agents ever look at.
-        if name in ("timestamp", "timestamp_type"):
+        if name in ("tp", "topic", "partition", "offset"):
+            self.tp, self.offset = self.entry.assignment.tp, self.entry.offset
+            self.topic, self.partition = self.tp
+        elif name in ("timestamp", "timestamp_type"):
             self.timestamp_type, milliseconds = self.record.timestamp()
             self.timestamp = milliseconds / 1000.0 if self.timestamp_type else 0.0
         elif name == "serialized_key_size":
@@ -58,17 +58,17 @@ class Delivery(ConsumerMessage):
     def current(self) -> bool:
         """Whether the event is still ours, and not delivered anew since."""
         entry = self.entry
-        return entry.message is self and entry.live
+        return entry.message is self and entry.assignment.alive  # one that is released has no message
 
     def start(self) -> bool:
         """A stream takes the event. False: it must be skipped, another worker or another delivery has it."""
         entry = self.entry
-        if entry.message is not self or not entry.live:
+        if entry.message is not self or not entry.assignment.alive:
             return False
-        if entry.state is State.QUEUED:
+        if entry.state is QUEUED:
             if entry.assignment.draining:
                 return False
-            entry.state = State.STARTED
+            entry.state = STARTED
         return True
 
     def ack(self, consumer: Any, n: int = 1) -> bool:

@@ -30,6 +30,8 @@ logger = logging.getLogger(__name__)
 
 _POLL_S = 0.05
 _BATCH = 500
+#: librdkafka is asked for the generation this often: it answers from another thread, and all of Python waits.
+_GENERATION_S = 0.02
 _REJOIN_S = 0.5
 _ENDS_S = 1.0
 _NO_ROOM_S = 0.002
@@ -94,6 +96,7 @@ class Poller:
         #: Records that may be taken now.
         self._room = 0
         self._ends_due = 0.0
+        self._generation_due = 0.0
         self._stop = threading.Event()
         self._ended = threading.Event()
         # Several, so that one partition's wait for a dead worker's transaction does not hold back a later assignment.
@@ -158,7 +161,8 @@ class Poller:
                     self._poll(consumer)
                 else:
                     time.sleep(_NO_ROOM_S)
-                self._capture_generation(consumer)
+                if time.monotonic() >= self._generation_due:
+                    self._capture_generation(consumer)
                 self._look_at_ends(consumer)
         finally:
             consumer.close()
@@ -242,6 +246,7 @@ class Poller:
         logger.warning("Consumer: %s: %s", error.name(), error.str())
 
     def _capture_generation(self, consumer: Consumer) -> None:
+        self._generation_due = time.monotonic() + _GENERATION_S
         metadata = consumer.consumer_group_metadata()
         if metadata != self.generation:
             self.generation = metadata if _in_group(metadata) else None

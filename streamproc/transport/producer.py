@@ -113,7 +113,6 @@ class Producer(base.Producer):
         Raises:
             SentAfterAck: the event is finished.
         """
-        entry = message.entry
         if message.acked:
             raise SentAfterAck(
                 f"A send to {outcome.topic!r} came after its event ({message.topic}[{message.partition}]"
@@ -121,7 +120,7 @@ class Producer(base.Producer):
             )
         # An event that was given up, or delivered anew, belongs to somebody else now, and so do its outcomes.
         if message.current:
-            entry.hold(outcome)
+            message.entry.hold(outcome)
         where = outcome.topic, outcome.partition
         sent = self._held.get(where)
         if sent is None:

@@ -293,7 +293,7 @@ class Span:
         """The offer's transaction is committed."""
         for offset in offer.finished:
             del self._open[offset]
-            self._finished.discard(offset)
+        self._finished.difference_update(offer.finished)
         self.committed = offer.progress
         self._news = False
 

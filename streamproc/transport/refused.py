@@ -13,7 +13,7 @@ from faust.types import EventT
 
 from streamproc.transport.errors import HandlerFailed, OutcomeRefused
 from streamproc.transport.message import current_delivery
-from streamproc.transport.outcomes import Entry, Ledger, State
+from streamproc.transport.outcomes import STARTED, WAITING, Entry, Ledger
 
 if TYPE_CHECKING:
     from streamproc.transport.driver import Transport
@@ -33,11 +33,11 @@ class RefusedOutcomes:
         handler = self._transport.on_refused
         self._ledger.reopen(entry)
         if handler is None or entry.replaced or not entry.events:
-            entry.state = State.WAITING  # unfinished, so that it does not hold back what is committed on the way down
+            entry.state = WAITING  # unfinished, so that it does not hold back what is committed on the way down
             self._crash(error)
             return
         entry.replaced = True
-        entry.state = State.STARTED
+        entry.state = STARTED
         entry.message.acked = False
         event = entry.events[0]
         context = contextvars.copy_context()

@@ -97,6 +97,11 @@ class InDoubt:
 
 Verdict = Committed | Aborted | Refused | InDoubt
 
+#: Who sends a record.
+_Source = tuple[Entry | Loose, Outcome]
+#: Topic, key and value.
+_Content = tuple[str, bytes | None, bytes | None]
+
 
 class Stopped(Exception):  # noqa: N818
     """The worker stops while a call is being tried again."""
@@ -122,7 +127,7 @@ class Committer(ABC):
         #: A connection failed since this was last cleared.
         self._link_failed = False
         self._shut_out: KafkaError | None = None
-        self._failures: list[tuple[KafkaError, Entry | Loose, Outcome]] = []
+        self._failures: list[tuple[KafkaError, _Content]] = []
 
     @abstractmethod
     def open(self) -> None:
@@ -153,39 +158,43 @@ class Committer(ABC):
         producer = self._producer
         assert producer is not None
         self._failures.clear()
-        sources: list[tuple[Entry | Loose, Outcome]] = [*batch.outcomes]
+        sources: list[_Source] = [*batch.outcomes]
         sources += [(loose, loose.outcome) for loose in batch.loose]
-        for number, (source, outcome) in enumerate(sources):
-            self._send(producer, source, outcome)
-            if not number % _POLL_EVERY:
-                # Not for each record: every call gives the interpreter's lock away, and the agents keep it for a while.
-                producer.poll(0)
+        # In stretches: every poll gives the interpreter's lock away, and the agents keep it for a while. Brokers judge
+        # a whole produce batch; alone, a record answers for itself.
+        stretch = 1 if batch.isolated else _POLL_EVERY
+        for start in range(0, len(sources), stretch):
+            self._send(producer, sources[start : start + stretch])
             if batch.isolated:
-                # Brokers judge a whole produce batch; alone, a record answers for itself.
                 self._flush(producer)
+            else:
+                producer.poll(0)
         self._flush(producer)
-        self._judge()
+        self._judge(sources)
 
-    def _send(self, producer: Producer, source: Entry | Loose, outcome: Outcome) -> None:
-        def delivered(error: KafkaError | None, _message: Any) -> None:
-            if error is not None:
-                self._failures.append((error, source, outcome))
+    def _delivered(self, error: KafkaError | None, message: Any) -> None:
+        # One function for all records: one for each, that knows its source, would cost more than to send it.
+        if error is not None:
+            self._failures.append((error, (message.topic(), message.key() or None, message.value() or None)))
 
-        topic, key, value, partition, timestamp, headers = outcome
+    def _send(self, producer: Producer, sources: list[_Source]) -> None:
         produce: Callable[..., None] = producer.produce
-        place = _ANY_PARTITION if partition is None else partition
-        while True:
-            try:
-                # By position, names would cost a quarter of it: callback, on_delivery, timestamp, headers.
-                produce(topic, value, key, place, delivered, None, timestamp or _NOW, headers)
-                return
-            except BufferError:
-                producer.poll(_PAUSE_S)
-            except KafkaException as error:
-                if error.args[0].code() in _REFUSED:
-                    # Refused before it was sent: this record is the guilty one.
-                    raise _Refusal(_refused(error.args[0], [(source, outcome)])) from error
-                raise
+        delivered = self._delivered
+        for source in sources:
+            topic, key, value, partition, timestamp, headers = source[1]
+            place = _ANY_PARTITION if partition is None else partition
+            while True:
+                try:
+                    # By position, names would cost a quarter of it: callback, on_delivery, timestamp, headers.
+                    produce(topic, value, key, place, delivered, None, timestamp or _NOW, headers)
+                    break
+                except BufferError:
+                    producer.poll(_PAUSE_S)
+                except KafkaException as error:
+                    if error.args[0].code() in _REFUSED:
+                        # Refused before it was sent: this record is the guilty one.
+                        raise _Refusal(_refused(error.args[0], [source])) from error
+                    raise
 
     def _flush(self, producer: Producer) -> None:
         while self._call(producer.flush, _CALL_S):
@@ -202,19 +211,20 @@ class Committer(ABC):
         finally:
             self.calling_since = None
 
-    def _judge(self) -> None:
+    def _judge(self, sources: list[_Source]) -> None:
         if not self._failures:
             return
-        for error, _, outcome in self._failures:
+        for error, (topic, _, _) in self._failures:
             if error.code() in _FATAL:
-                raise TransportError(f"Kafka refuses to write to topic {outcome.topic!r}: {error.str()}")
-        refused = [(source, outcome) for error, source, outcome in self._failures if error.code() in _REFUSED]
-        first = self._failures[0][0]
-        if refused:
-            codes = [error for error, _, _ in self._failures if error.code() in _REFUSED]
+                raise TransportError(f"Kafka refuses to write to topic {topic!r}: {error.str()}")
+        codes = [error for error, _ in self._failures if error.code() in _REFUSED]
+        if codes:
+            # What is refused is so for its content: every record with the same is suspected.
+            contents = {content for error, content in self._failures if error.code() in _REFUSED}
+            suspects = [source for source in sources if _content(source[1]) in contents]
             named = [error for error in codes if error.code() != KafkaError._INVALID_DIFFERENT_RECORD]
-            raise _Refusal(_refused((named or codes)[0], refused))
-        raise KafkaException(first)
+            raise _Refusal(_refused((named or codes)[0], suspects or sources))
+        raise KafkaException(self._failures[0][0])
 
     def _again(self, call: Callable[..., Any], *args: Any) -> bool:
         """Make a call until it succeeds. Returns whether it was made more than once."""
@@ -390,7 +400,11 @@ class PlainCommitter(Committer):
         return Committed()
 
 
-def _refused(error: KafkaError, sources: list[tuple[Entry | Loose, Outcome]]) -> Refused:
+def _content(outcome: Outcome) -> _Content:
+    return outcome.topic, outcome.key or None, outcome.value or None
+
+
+def _refused(error: KafkaError, sources: list[_Source]) -> Refused:
     entries = {id(source): source for source, _ in sources if isinstance(source, Entry)}
     loose = [source for source, _ in sources if isinstance(source, Loose)]
     return Refused(error.name(), sources[0][1].topic, list(entries.values()), loose)

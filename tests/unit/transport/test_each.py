@@ -18,13 +18,15 @@ mark: ContextVar[str] = ContextVar("mark", default="clean")
 class Event:
     """What `each` asks of Faust's event. (What it does with real ones, the tests with a broker show.)"""
 
-    def __init__(self, number: int, journal: Journal) -> None:
-        self.message = number
-        self.app = SimpleNamespace(consumer=journal)
-        self._journal = journal
+    def __init__(self, number: int) -> None:
+        self.message = Message(number)
 
-    def ack(self) -> None:
-        self._journal.acked.append(self.message)
+
+class Message(int):
+    """Of Faust's message."""
+
+    def ack(self, journal: Journal) -> None:
+        journal.acked.append(self)
 
 
 class Journal:
@@ -35,6 +37,7 @@ class Journal:
         self.taken = 0
         self.acked: list[int] = []
         self.raised: list[tuple[int, str]] = []
+        self.app = SimpleNamespace(consumer=self)
 
     def failed(self, message: int, error: BaseException) -> None:
         self.raised.append((message, type(error).__name__))
@@ -45,7 +48,7 @@ class Journal:
     async def events(self) -> AsyncIterator[Any]:
         for number in range(self._count):
             self.taken += 1
-            yield Event(number, self)
+            yield Event(number)
         await asyncio.get_running_loop().create_future()
 
 
@@ -199,7 +202,7 @@ async def test_nothing_is_begun_while_it_is_not_opened() -> None:
 async def test_what_the_stream_raises_ends_it_and_the_handlers() -> None:
     class Broken(Journal):
         async def events(self) -> AsyncIterator[Any]:
-            yield Event(0, self)
+            yield Event(0)
             raise RuntimeError("the stream")
 
     journal = Broken(1)

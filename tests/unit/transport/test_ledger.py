@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from faust.types import TP
 
 from streamproc.transport.admission import Admission
-from streamproc.transport.outcomes import Assignment, Entry, Ledger, Outcome, State
+from streamproc.transport.outcomes import STARTED, Assignment, Entry, Ledger, Outcome
 from streamproc.transport.progress import Progress
 
 GENERATION = b"CGMDv2:..."
@@ -174,7 +174,7 @@ def test_reopening_discards_outcomes() -> None:
     [entry] = admit(admission, assigned(ledger), Record(0))
     finish(ledger, entry, "half")
     ledger.reopen(entry)
-    entry.state = State.STARTED
+    entry.state = STARTED
     assert values(ledger) == []
     finish(ledger, entry, "whole")
     assert values(ledger) == [b"whole"]
