@@ -15,7 +15,7 @@ from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from faust.types import TP
@@ -91,6 +91,7 @@ class Poller:
         self._starts: dict[TP, Start] = {}
         self._topics: list[str] = []
         self._joined = False
+        self._second_round: Literal["not due", "due", "asked for"] = "not due"
         self._shut_out: KafkaError | None = None
         self._backpressure = Backpressure(settings.max_in_flight, settings.max_in_flight_bytes)
         #: Records that may be taken now.
@@ -131,8 +132,9 @@ class Poller:
         self._topics = sorted(topics)
         return self.call(self._subscribe)
 
-    def _subscribe(self, consumer: Consumer) -> None:
-        consumer.subscribe(self._topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
+    def _subscribe(self, consumer: Consumer, *more: str) -> None:
+        topics = [*self._topics, *more]
+        consumer.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
 
     # -- the thread
 
@@ -283,7 +285,12 @@ class Poller:
         self._pending.update(dict.fromkeys(tps, token))
         if not self._joined:
             self._joined = True
+            if tps and self._static and self._settings.assignment == "cooperative-sticky":
+                self._second_round = "due"
             self._listener.on_assigned([])
+        elif self._second_round == "asked for":
+            self._second_round = "not due"
+            self.call(self._subscribe)
         if tps:
             self._reader.submit(self._read_starts, tps, token)
 
@@ -319,6 +326,21 @@ class Poller:
             del self._pending[assignment.tp]
             self._assignments[assignment.tp] = assignment
         self._listener.on_assigned(begun)
+        if self._second_round == "due" and not self._pending:
+            self._ask_for_second_round(consumer)
+
+    def _ask_for_second_round(self, consumer: Consumer) -> None:
+        """A named worker is back: have the group share its partitions once more. Moves none that has an owner.
+
+        In a cooperative rebalance (KIP-429) a member gives partitions up in a first round, and asks for the second, in
+        which others get them. A static member (KIP-345) that ends in between comes back to what the first round left
+        it, without a rebalance, and what it gave up belongs to nobody.
+
+        librdkafka joins again for a subscription that differs, if only by a pattern of the same topic, and the brokers
+        share out anew for a member that owns other partitions than it said when it came back.
+        """
+        self._second_round = "asked for"
+        self._subscribe(consumer, "^" + self._topics[0].replace(".", "[.]") + "$")
 
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         doomed = self._forget(partitions)

@@ -211,7 +211,7 @@ class Fleet:
         """Start a worker, or one in the place of one that has ended."""
         folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        for left_over in ("hold", "held"):
+        for left_over in ("hold", "held", "die"):
             (folder / left_over).unlink(missing_ok=True)
         plan = dataclasses.replace(self.plan, folder=str(folder), **changes)
         if self.stable:

@@ -43,6 +43,25 @@ def test_twenty_kills(kafka_bootstrap: str, tmp_path: Path, protocol: str) -> No
         print(f"{protocol}: {fleet.kills} kills, {fleet.kills_in_commit} in a commit; {len(fleet.calls())} invocations")
 
 
+def test_killed_between_the_rounds_of_a_rebalance(kafka_bootstrap: str, tmp_path: Path, protocol: str) -> None:
+    """What a named worker was about to give up when it died finds an owner once it is back."""
+    settings = {**PROTOCOLS[protocol], "session_timeout": 60.0}  # the group must not be mended by its end
+    plan = new_plan(kafka_bootstrap, f"rounds-{protocol}", settings)
+    judge = Judge(kafka_bootstrap, plan.sink)
+    with Fleet(plan, tmp_path, stable=True) as fleet:
+        first = fleet.start("a")
+        feed(kafka_bootstrap, plan.source, range(1_000))
+        judge.wait_for(1_000, 60, fleet.check_alive)
+        (first.folder / "die").touch()
+        fleet.start("b")
+        fleet.wait_end("a", 60)
+        fleet.start("a")
+        feed(kafka_bootstrap, plan.source, range(1_000, 3_000))
+        judge.wait_for(3_000, 30, fleet.check_alive)
+        fleet.wait_ready()
+        assert judge.judge(range(3_000)) == PERFECT
+
+
 def test_kills_with_random_transactional_ids(kafka_bootstrap: str, tmp_path: Path, protocol: str) -> None:
     """Dynamic members: a dead worker's transaction stays open until its timeout, and nobody reads past it."""
     events = 40_000

@@ -9,6 +9,7 @@ import asyncio
 import json
 import os
 import random
+import signal
 import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ import confluent_kafka
 import faust
 from faust.types import EventT
 
-from streamproc.transport import OutcomeRefused, Transport, TransportSettings, each, transaction
+from streamproc.transport import OutcomeRefused, Transport, TransportSettings, each, poller, transaction
 
 VARIABLE = "CHAOS_WORKER"
 
@@ -68,6 +69,15 @@ class HoldingProducer(confluent_kafka.Producer):
                 time.sleep(0.01)
             Path(PLAN.folder, "held").unlink()
         return super().commit_transaction(*args, **kwargs)
+
+
+class DyingConsumer(confluent_kafka.Consumer):
+    """Dies when it gives partitions up in a rebalance while the folder holds a file ``die``."""
+
+    def incremental_unassign(self, *args: Any) -> None:
+        if Path(PLAN.folder, "die").exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+        super().incremental_unassign(*args)
 
 
 def make_app(plan: Plan) -> faust.App:
@@ -121,4 +131,5 @@ def make_app(plan: Plan) -> faust.App:
 if __name__ == "__main__":
     PLAN = Plan(**json.loads(os.environ[VARIABLE]))
     transaction.Producer = HoldingProducer  # type: ignore[attr-defined]
+    poller.Consumer = DyingConsumer  # type: ignore[attr-defined]
     make_app(PLAN).main()
