@@ -380,13 +380,7 @@ class PlainCommitter(Committer):
             self.open()
         try:
             self.produce(batch)
-            if batch.offers:
-                self._commit_offsets(
-                    [
-                        TopicPartition(*assignment.tp, offer.progress.base, offer.metadata)
-                        for assignment, offer in batch.offers
-                    ]
-                )
+            self._commit_progress(batch)
         except _Refusal as refusal:
             return refusal.refused
         except KafkaException as error:
@@ -398,6 +392,25 @@ class PlainCommitter(Committer):
                 self.close()
             return Aborted(reason.name(), stale=reason.code() in _STALE)
         return Committed()
+
+    def _commit_progress(self, batch: Batch) -> None:
+        """Commit the offsets. A refusal in a rebalance is outlasted: else the outcomes would be produced again."""
+        give_up = time.monotonic() + _CALL_S
+        while True:
+            offsets = [
+                TopicPartition(*assignment.tp, offer.progress.base, offer.metadata)
+                for assignment, offer in batch.offers
+                if assignment.alive
+            ]
+            if not offsets:
+                return
+            try:
+                self._commit_offsets(offsets)
+                return
+            except KafkaException as error:
+                if error.args[0].code() not in _STALE or self._stopped() or time.monotonic() >= give_up:
+                    raise
+                time.sleep(_PAUSE_S)
 
 
 def _content(outcome: Outcome) -> _Content:

@@ -1,4 +1,7 @@
-"""Whom a refused record is laid to. The producer is a fake: brokers that refuse are in the chaos tests."""
+"""The committer without transactions: whom a refused record is laid to, and offsets in the middle of a rebalance.
+
+Producer and group are fakes, so that each refusal comes when it should; real ones refuse in the tests with a broker.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,12 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from faust.types import TP
 
 from streamproc.transport.outcomes import Assignment, Batch, Entry, Loose, Outcome
-from streamproc.transport.progress import Progress
-from streamproc.transport.transaction import Aborted, PlainCommitter, Refused, Verdict
+from streamproc.transport.progress import Offer, Progress
+from streamproc.transport.transaction import Aborted, Committed, PlainCommitter, Refused, Verdict
 
 ASSIGNMENT = Assignment(TP("in", 0), Progress.at(0))
 
@@ -21,11 +24,13 @@ class Producer:
 
     def __init__(self) -> None:
         self._queued: list[tuple[Any, ...]] = []
+        self.produced = 0
 
     def produce(
         self, topic: str, value: bytes, key: bytes, place: int, delivered: Callable[..., None], *_: Any
     ) -> None:
         self._queued.append((topic, value, key, delivered))
+        self.produced += 1
 
     def poll(self, timeout: float) -> int:
         return 0
@@ -82,3 +87,54 @@ def test_a_send_outside_any_event_is_told() -> None:
 def test_what_may_pass_refuses_nobody(reason: str) -> None:
     verdict, _ = commit(b"good", reason.encode())
     assert verdict == Aborted(reason)
+
+
+class Group:
+    """Refuses offsets for so many times; an assignment may end meanwhile."""
+
+    def __init__(
+        self, refusals: int, code: int = KafkaError.ILLEGAL_GENERATION, ends: Assignment | None = None
+    ) -> None:
+        self._refusals = refusals
+        self._code = code
+        self._ends = ends
+        self.asked = 0
+        self.committed: list[tuple[int, int]] = []
+
+    def commit(self, offsets: list[TopicPartition]) -> None:
+        self.asked += 1
+        if self._ends is not None:
+            self._ends.alive = False
+        if self.asked <= self._refusals:
+            raise KafkaException(KafkaError(self._code))
+        self.committed = [(offset.partition, offset.offset) for offset in offsets]
+
+
+def commit_progress(group: Group, *assignments: Assignment) -> tuple[Verdict, int]:
+    """Commit one event and the progress of these. Returns the verdict and how many records were produced."""
+    committer = PlainCommitter({}, group.commit, lambda: False)
+    producer = Producer()
+    committer._producer = cast(Any, producer)
+    offers = [(assignment, Offer((6,), Progress.at(7), "")) for assignment in assignments]
+    event = Entry(assignments[0], 6, None, None, 0)
+    verdict = committer.commit(Batch(b"", offers, [(event, outcome(b"good"))]))
+    return verdict, producer.produced
+
+
+def test_offsets_refused_in_a_rebalance_are_committed_after_it_and_nothing_is_produced_again() -> None:
+    group = Group(refusals=2)
+    assert commit_progress(group, Assignment(TP("in", 0), Progress.at(0))) == (Committed(), 1)
+    assert group.committed == [(0, 7)]
+
+
+def test_a_partition_that_the_rebalance_took_away_is_left_out() -> None:
+    kept, lost = (Assignment(TP("in", number), Progress.at(0)) for number in range(2))
+    group = Group(refusals=1, ends=lost)
+    assert commit_progress(group, kept, lost) == (Committed(), 1)
+    assert group.committed == [(0, 7)]
+
+
+def test_offsets_refused_for_another_reason_are_not_insisted_on() -> None:
+    group = Group(refusals=9, code=KafkaError.COORDINATOR_NOT_AVAILABLE)
+    verdict, _ = commit_progress(group, Assignment(TP("in", 0), Progress.at(0)))
+    assert (verdict, group.asked) == (Aborted("COORDINATOR_NOT_AVAILABLE"), 1)
