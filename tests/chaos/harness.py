@@ -249,6 +249,22 @@ class Fleet:
         self.kills_in_commit += 1
         return True
 
+    def kill_one_in_commit(self, name: str, judge: Judge, events: int) -> str:
+        """kill -9 this worker in a commit, or another: one whose partitions are done, or not its own yet, commits none.
+
+        Returns the worker's name.
+
+        Raises:
+            AssertionError: all ``events`` are done, so that nobody will commit again.
+        """
+        while not self.kill_in_commit(name, 3):
+            judge.read(0.1)
+            assert len(judge.seen) < events, "too few events: all are done before the last kill"
+            self.check_alive()
+            names = [*self.members]
+            name = names[(names.index(name) + 1) % len(names)]
+        return name
+
     def hold(self, name: str, timeout: float = 20.0) -> bool:
         """Stop a worker's commit thread between send_offsets_to_transaction and commit_transaction."""
         folder = self.members[name].folder

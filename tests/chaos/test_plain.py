@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import signal
 import time
 from pathlib import Path
@@ -36,7 +35,6 @@ def test_plain_agents(kafka_bootstrap: str, tmp_path: Path, protocol: str, concu
     )
     feed(kafka_bootstrap, plan.source, range(events))
     judge = Judge(kafka_bootstrap, plan.sink)
-    chance = random.Random(8)
     with Fleet(plan, tmp_path, stable=False, script=SCRIPT) as fleet:
         for name in WORKERS:
             fleet.start(name)
@@ -46,12 +44,7 @@ def test_plain_agents(kafka_bootstrap: str, tmp_path: Path, protocol: str, concu
             name = WORKERS[number % 3]
             fleet.wait_ready(name)
             if number % 2:
-                # One whose partitions are done, or still with the one killed before, commits nothing.
-                while not fleet.kill_in_commit(name, 5):
-                    judge.read(0.5)
-                    assert len(judge.seen) < events, "too few events: all are done before the last kill"
-                    fleet.check_alive()
-                    name = chance.choice(WORKERS)
+                name = fleet.kill_one_in_commit(name, judge, events)
             else:
                 fleet.kill(name)
             fleet.start(name)
