@@ -145,8 +145,10 @@ class Consumer(FaustConsumer):
         assignments = list(self.ledger.assignments.values())
         deadline = time.monotonic() + (0.0 if self._crashed_with else self.settings.stop_timeout)
         await self.revoked(assignments, deadline)
-        if self.ledger.loose:
+        while self.ledger.loose:
             await self._cycle.once(timeout=max(_LAST_TRY_S, deadline - time.monotonic()))
+            if time.monotonic() >= deadline:
+                break
         for assignment in assignments:
             self.ledger.drop(assignment)
 

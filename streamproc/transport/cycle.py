@@ -14,7 +14,7 @@ from typing import Any
 from streamproc.transport.errors import OutcomeRefused, TransportError
 from streamproc.transport.outcomes import Batch, Entry, Ledger, record_metadata
 from streamproc.transport.report import Report
-from streamproc.transport.transaction import Aborted, Committed, Committer, InDoubt, Refused, Stopped
+from streamproc.transport.transaction import Aborted, Committed, Committer, InDoubt, Refused, Stopped, Verdict
 
 logger = logging.getLogger(__name__)
 
@@ -158,13 +158,17 @@ class Cycle:
                     self._refuse(verdict, isolated=batch.isolated)
                 case Aborted():
                     logger.info("Transaction aborted: %s", verdict.reason)
-            self._keep_loose(batch)
+            self._keep_loose(batch, verdict)
             self._report.end(batch, verdict, state)
             if isinstance(verdict, Aborted):
                 await self._before_the_next(generation if verdict.stale else None)
 
-    def _keep_loose(self, batch: Batch) -> None:
-        self._ledger.loose = [loose for loose in batch.loose if not loose.sent.done()] + self._ledger.loose
+    def _keep_loose(self, batch: Batch, verdict: Verdict) -> None:
+        """Sends outside events go with the next transaction if not with this one, whether or not somebody waits."""
+        if isinstance(verdict, Committed):
+            return
+        given_up = {id(loose) for loose in verdict.loose} if isinstance(verdict, Refused) else ()
+        self._ledger.loose[:0] = [loose for loose in batch.loose if id(loose) not in given_up]
 
     async def _before_the_next(self, stale: bytes | None) -> None:
         """Wait a little, and for a newer generation where this one was refused."""

@@ -29,7 +29,10 @@ class Transport(base.Transport):
     """``faust.App(broker="rdkafka://host:port,host:port")``.
 
     Settings come from ``app.transport.settings``, assigned before the worker starts, or from the URL's query:
-    ``rdkafka://host:9092?ordering=unordered&commit_interval=0.05``.
+    ``rdkafka://host:9092?ordering=unordered&commit_interval=0.05``; a password does not.
+
+    Raises:
+        TransportError: the URL holds a login.
     """
 
     Consumer: ClassVar[Any] = Consumer
@@ -43,6 +46,12 @@ class Transport(base.Transport):
 
     def __init__(self, url: Any, app: Any, *args: Any, **kwargs: Any) -> None:
         super().__init__(url, app, *args, **kwargs)
+        if any(one.user or one.password or "sasl_password" in one.query for one in self.url):
+            # Faust prints the URL when it starts, and what is not read would leave the user without the login.
+            raise TransportError(
+                "The broker's URL holds a login, which logs would show: set sasl_username and sasl_password in "
+                "app.transport.settings"
+            )
         # The fixup has done this, unless the broker was named only after the app was used for the first time.
         adopt(app.conf)
 

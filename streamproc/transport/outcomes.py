@@ -42,6 +42,10 @@ def record_metadata(outcome: Outcome, offset: int) -> RecordMetadata:
     return RecordMetadata(outcome.topic, partition, TP(outcome.topic, partition), offset, time.time(), 0)
 
 
+#: Records of one transaction that belong to no event: more than the brokers take before it times out would never pass.
+LOOSE_LIMIT = 10_000
+
+
 class State(Enum):
     """Where an event is."""
 
@@ -257,7 +261,7 @@ class Ledger:
         if metadata is not None:
             self._select(batch)
         if not batch.isolated:
-            batch.loose, self.loose = self.loose, []
+            batch.loose, self.loose = self.loose[:LOOSE_LIMIT], self.loose[LOOSE_LIMIT:]
         return batch if batch.offers or batch.loose else None
 
     def _select(self, batch: Batch) -> None:

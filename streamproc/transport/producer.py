@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _FLUSH_S = 0.5
+_FULL_S = 0.01
 
 
 class Producer(base.Producer):
@@ -104,7 +105,7 @@ class Producer(base.Producer):
         if self.app.in_transaction:
             self.transport.ledger.loose.append(Loose(outcome, sent))
         else:
-            self._produce(outcome, sent)
+            await self._produce(outcome, sent)
         return sent
 
     def hold(self, message: Delivery, outcome: Outcome) -> asyncio.Future[RecordMetadata]:
@@ -142,7 +143,8 @@ class Producer(base.Producer):
         """Send a record and wait for it (bound to an event: no wait, see ``send``)."""
         return await (await self.send(topic, key, value, partition, timestamp, headers))
 
-    def _produce(self, outcome: Outcome, sent: asyncio.Future[RecordMetadata]) -> None:
+    async def _produce(self, outcome: Outcome, sent: asyncio.Future[RecordMetadata]) -> None:
+        """Give a record to librdkafka; while its queue is full, wait."""
         direct = self._direct
         if direct is None:
             raise ProducerSendError("The producer is not started")
@@ -165,14 +167,19 @@ class Producer(base.Producer):
             extra["partition"] = outcome.partition
         if outcome.timestamp is not None:
             extra["timestamp"] = outcome.timestamp
-        direct.produce(
-            outcome.topic,
-            value=outcome.value,
-            key=outcome.key,
-            headers=outcome.headers,
-            on_delivery=delivered,
-            **extra,
-        )
+        while True:
+            try:
+                direct.produce(
+                    outcome.topic,
+                    value=outcome.value,
+                    key=outcome.key,
+                    headers=outcome.headers,
+                    on_delivery=delivered,
+                    **extra,
+                )
+                return
+            except BufferError:
+                await asyncio.sleep(_FULL_S)
 
     async def flush(self) -> None:
         """Wait for what was sent outside any event; while the app stops, for ``stop_timeout`` at most.

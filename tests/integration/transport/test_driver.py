@@ -7,19 +7,23 @@ import sys
 import time
 import uuid
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import faust
 import pytest
-from chaos.harness import PERFECT, PROTOCOLS, Fleet, Judge, feed, new_plan, wait_for
+from chaos.harness import PERFECT, PROTOCOLS, Fleet, Judge, create_topics, feed, new_plan, wait_for
 from chaos.worker import Plan
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
 
 from streamproc.localstack.processes import spawn
+from streamproc.transport import Transport, TransportSettings
 from streamproc.transport.partitioner import partition_for
 
 ECHO = Path(__file__).with_name("echo_worker.py")
+#: As in echo_worker.py.
+BURST = 25_000
 
 
 def records(bootstrap: str, topic: str, count: int, *, partitions: int = 6, timeout: float = 30) -> list[Any]:
@@ -88,6 +92,32 @@ def test_a_record_keeps_all_it_has(kafka_bootstrap: str, tmp_path: Path) -> None
     assert config["retention.ms"].value == "3600000"
     assert config["max.message.bytes"].value == "123456"
     assert sum(committed(plan).values()) == 4
+
+
+def test_a_worker_that_stops_commits_all_that_was_sent_outside_events(kafka_bootstrap: str, tmp_path: Path) -> None:
+    """More than one transaction holds; none is due before the worker is told to stop."""
+    plan = new_plan(kafka_bootstrap, "burst", {"commit_interval": 20})
+    producer = Producer({"bootstrap.servers": kafka_bootstrap})
+    producer.produce(plan.source, value=b"burst")
+    producer.flush(10)
+    with Fleet(plan, tmp_path, script=ECHO) as fleet:
+        member = fleet.start("a")
+        wait_for(lambda: "burst sent" in member.log_text(), "the burst", 30)
+        fleet.stop("a")
+    found = records(kafka_bootstrap, plan.sink, BURST + 1)
+    assert sorted(int(m.value()) for m in found if m.key() == b"sent by force") == list(range(BURST))
+
+
+async def test_a_client_that_sends_faster_than_the_brokers_take_waits(kafka_bootstrap: str, tmp_path: Path) -> None:
+    """librdkafka's queue of 10 is full all the time."""
+    name = f"flood-{uuid.uuid4().hex[:8]}"
+    create_topics(kafka_bootstrap, name, partitions=1)
+    app = faust.App(name, broker=f"rdkafka://{kafka_bootstrap}", datadir=str(tmp_path))
+    settings = TransportSettings(librdkafka={"queue.buffering.max.messages": 10, "log_level": 0})
+    cast(Transport, app.transport).settings = settings
+    async with app.producer:
+        sent = [await app.producer.send(name, None, b"%d" % number, 0, None, None) for number in range(2_000)]
+        assert [(await one).offset for one in sent] == list(range(2_000))
 
 
 def test_records_land_where_a_java_producer_puts_them(kafka_bootstrap: str, tmp_path: Path) -> None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from unittest.mock import Mock
 
 from faust.types import TP
 
 from streamproc.transport.admission import Admission
-from streamproc.transport.outcomes import STARTED, Assignment, Entry, Ledger, Outcome
+from streamproc.transport.outcomes import LOOSE_LIMIT, STARTED, Assignment, Entry, Ledger, Loose, Outcome
 from streamproc.transport.progress import Progress
 
 GENERATION = b"CGMDv2:..."
@@ -139,6 +140,18 @@ def test_without_a_generation_no_offset_is_committed() -> None:
     [entry] = admit(admission, assigned(ledger), Record(0))
     finish(ledger, entry, "a")
     assert ledger.form(None) is None
+
+
+def test_sends_outside_events_fill_no_transaction_beyond_its_limit() -> None:
+    """One that takes longer than its timeout would be aborted, formed anew, and aborted again."""
+    ledger = Ledger(ordered=False)
+    ledger.loose = [Loose(outcome(str(number)), Mock()) for number in range(LOOSE_LIMIT + 2)]
+    first, second = ledger.form(None), ledger.form(None)
+    assert first is not None
+    assert second is not None
+    assert [len(first.loose), len(second.loose)] == [LOOSE_LIMIT, 2]
+    sent = [loose.outcome.value for loose in first.loose + second.loose]
+    assert sent == [b"%d" % number for number in range(LOOSE_LIMIT + 2)]
 
 
 def test_suspects_are_committed_one_by_one_before_anything_else() -> None:
