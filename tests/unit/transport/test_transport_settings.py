@@ -84,6 +84,6 @@ def test_a_wrong_query_names_the_setting() -> None:
 
 @pytest.mark.parametrize("url", ["rdkafka://ann:hunter2@one", "rdkafka://one?sasl_password=hunter2"])
 def test_a_login_in_the_url_is_refused_and_not_repeated(url: str) -> None:
-    with pytest.raises(TransportError, match="app.transport.settings") as refused:
+    with pytest.raises(TransportError, match=r"app\.transport\.settings") as refused:
         app(url)
     assert "hunter2" not in str(refused.value)
