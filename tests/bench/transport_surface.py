@@ -18,6 +18,7 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -205,10 +206,24 @@ def main() -> None:
                 rate = measure(bootstrap, source, contender, warm_up, seconds)
                 rates[contender.name].append(rate)
                 print(f"round {number + 1}: {contender.name}: {rate:,.0f}/s", file=sys.stderr, flush=True)
-    report(taking_part, rates, {"rounds": rounds, "warm_up_s": warm_up, "measured_s": seconds}, arguments.save)
+    peers = {"quixstreams": quixstreams_version(arguments.peer_python)} if arguments.peer_python else {}
+    run = {"rounds": rounds, "warm_up_s": warm_up, "measured_s": seconds}
+    report(taking_part, rates, run, peers, arguments.save)
 
 
-def report(taking_part: list[Contender], rates: dict[str, list[float]], run: dict[str, Any], save: Path | None) -> None:
+def quixstreams_version(peer_python: str) -> str:
+    """Of the interpreter that it runs in."""
+    command = [peer_python, "-c", "from importlib.metadata import version; print(version('quixstreams'))"]
+    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=60).stdout.strip()
+
+
+def report(
+    taking_part: list[Contender],
+    rates: dict[str, list[float]],
+    run: dict[str, Any],
+    peers: dict[str, str],
+    save: Path | None,
+) -> None:
     """A table for people, JSON for programs."""
     base = statistics.median(rates[taking_part[0].name])
     result: dict[str, Any] = {
@@ -219,6 +234,7 @@ def report(taking_part: list[Contender], rates: dict[str, list[float]], run: dic
             "librdkafka": confluent_kafka.libversion()[0],
             "faust-streaming": faust.__version__,
             "kafka": "4.1.0",
+            **peers,
         },
         "payload_bytes": PAYLOAD,
         "partitions": PARTITIONS,
