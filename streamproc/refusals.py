@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError
 
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.transport.errors import concerns_certificate, shuts_out
 
 LOGIN = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
-TLS = frozenset({KafkaError._SSL})
 PERMISSION = frozenset(
     {
         KafkaError.TOPIC_AUTHORIZATION_FAILED,
@@ -42,13 +42,13 @@ class Names:
 WORKER = Names(
     "STREAMPROC_KAFKA__BOOTSTRAP_SERVERS, STREAMPROC_TRANSPORT__SECURITY_PROTOCOL",
     "STREAMPROC_TRANSPORT__SASL_USERNAME, __SASL_PASSWORD, __SASL_MECHANISM",
-    "STREAMPROC_TRANSPORT__SECURITY_PROTOCOL, __CA_FILE",
+    "STREAMPROC_TRANSPORT__SECURITY_PROTOCOL, __CA_FILE, ssl.certificate.location in __LIBRDKAFKA",
     "STREAMPROC_TRANSPORT__CA_FILE, __SASL_MECHANISM, __SASL_USERNAME, __SASL_PASSWORD, __LIBRDKAFKA",
 )
 CLIENT = Names(
     "Connection.bootstrap_servers, security.protocol in Connection.kafka",
     "sasl.username, sasl.password and sasl.mechanism in Connection.kafka",
-    "security.protocol and ssl.ca.location in Connection.kafka",
+    "security.protocol, ssl.ca.location and ssl.certificate.location in Connection.kafka",
     "Connection.kafka",
 )
 
@@ -63,7 +63,7 @@ class Refusals:
     @property
     def shut_out(self) -> bool:
         """Whether a login or a certificate was refused: waiting longer does not help."""
-        return self._heard is not None and self._heard.code() in LOGIN | TLS
+        return self._heard is not None and shuts_out(self._heard)
 
     def heard(self, error: KafkaError) -> None:
         """Take note of the reason for which a connection failed."""
@@ -72,7 +72,7 @@ class Refusals:
             self._heard = error
 
     def _is_refused(self) -> bool:
-        return self._heard is not None and self._heard.code() in LOGIN | TLS | PERMISSION
+        return self._heard is not None and (shuts_out(self._heard) or self._heard.code() in PERMISSION)
 
     def failure(self, error: KafkaError, what: str) -> StreamprocError:
         """The error of a call, whose reason may have been heard before; ``what`` begins the message.
@@ -85,7 +85,7 @@ class Refusals:
         code = reason.code()
         if code in LOGIN:
             return StreamprocError(ErrorCode.KAFKA_REFUSED, f"{what}: {reason.str()} ({self._names.login})")
-        if code in TLS:
+        if concerns_certificate(reason):
             return StreamprocError(ErrorCode.KAFKA_REFUSED, f"{what}: {reason.str()} ({self._names.tls})")
         if code in PERMISSION:
             return StreamprocError(ErrorCode.KAFKA_REFUSED, f"{what}: {reason.str()}")

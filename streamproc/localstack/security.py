@@ -68,10 +68,12 @@ def ca_file(folder: Path) -> Path:
     return folder / "ca.pem"
 
 
-def make_authority(file: Path) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
+def make_authority(
+    file: Path, common_name: str = "streamproc local authority"
+) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     """A certificate authority of one's own, its certificate written to ``file``."""
     key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "streamproc local authority")])
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
     authority = (
         _builder(name, name, key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

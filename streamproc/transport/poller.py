@@ -21,7 +21,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from faust.types import TP
 
 from streamproc.transport.backpressure import Backpressure
-from streamproc.transport.errors import SHUT_OUT, ShutOut, TransportError
+from streamproc.transport.errors import ShutOut, TransportError, shuts_out
 from streamproc.transport.offsets import Offsets, Start
 from streamproc.transport.outcomes import Assignment
 from streamproc.transport.settings import TransportSettings
@@ -220,7 +220,7 @@ class Poller:
             self._listener.on_records(records)
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.code() in SHUT_OUT and self._shut_out is None:
+        if self._shut_out is None and shuts_out(error):
             self._shut_out = error
 
     def _judge(self, error: KafkaError, message: Message) -> None:

@@ -81,7 +81,7 @@ class TransportSettings(BaseModel):
     """User."""
     sasl_password: str = Field(default="", repr=False)
     """Password."""
-    librdkafka: dict[str, str | int | float | bool] = {}
+    librdkafka: dict[str, str | int | float | bool] = Field(default={}, repr=False)
     """Further librdkafka settings for every client, for example {"socket.keepalive.enable": true}."""
 
     @field_validator("librdkafka")

@@ -18,7 +18,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from faust.types import TP
 
-from streamproc.transport.errors import SHUT_OUT, ShutOut, TransportError
+from streamproc.transport.errors import ShutOut, TransportError, shuts_out
 from streamproc.transport.offsets import Offsets
 from streamproc.transport.outcomes import Batch, Entry, Loose, Outcome
 from streamproc.transport.progress import Progress
@@ -246,7 +246,7 @@ class Committer(ABC):
     def _on_error(self, error: KafkaError) -> None:
         if error.code() in _LINK:
             self._link_failed = True
-        elif error.code() in SHUT_OUT and self._shut_out is None:
+        if self._shut_out is None and shuts_out(error):
             self._shut_out = error
 
 

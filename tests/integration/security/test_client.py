@@ -6,28 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from streamproc.client import ActivityPublisher, Connection, ResultSubscriber
-from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.errors import ErrorCode
 from streamproc.localstack.security import make_authority
 
-from ..worker.activities import activity, clip, inline, phrase
 from .acls import Permission, documented
+from .attempts import failure
 from .secured import Secured
-
-
-def failure(user: str, connection: Connection) -> StreamprocError:
-    """What this user's attempt to publish or to read ends with."""
-    with pytest.raises(StreamprocError) as caught:
-        _use(user, connection)
-    return caught.value
-
-
-def _use(user: str, connection: Connection) -> None:
-    if user == "publisher":
-        with ActivityPublisher(connection, source="/tests") as publisher:
-            publisher.send(activity(phrase(inline(clip(0.5))))).result(30)
-    else:
-        next(iter(ResultSubscriber(connection, "my-service")))
 
 
 @pytest.mark.parametrize("user", ["publisher", "subscriber"])

@@ -63,7 +63,7 @@ def test_an_app_that_is_not_let_in_stops_and_says_why(
         wait_for(lambda: not member.process.alive(), "the end of the worker", 30)
         log = member.log_text()
     assert said in log
-    assert "sasl_username and sasl_password" in log
+    assert "sasl_password, and ssl.certificate.location" in log
     assert "guessed" not in log
     secured.assert_silent(log)
 

@@ -48,11 +48,12 @@ def test_security_reaches_every_client_and_no_repr() -> None:
         sasl_mechanism="SCRAM-SHA-512",
         sasl_username="u",
         sasl_password="secret",
+        librdkafka={"ssl.key.password": "secret"},
     )
     for config in (settings.client("b:1"), settings.consumer("b:1", "g"), settings.producer("b:1", "t")):
         assert config["security.protocol"] == "sasl_ssl"
         assert config["ssl.ca.location"] == "/ca.pem"
-        assert config["sasl.password"] == "secret"
+        assert config["sasl.password"] == config["ssl.key.password"] == "secret"
     assert "secret" not in repr(settings)
 
 
