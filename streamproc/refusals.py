@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError
 
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.transport.errors import concerns_certificate, shuts_out
+from streamproc.transport.errors import LOGIN, concerns_certificate, shuts_out
 
-LOGIN = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
 PERMISSION = frozenset(
     {
         KafkaError.TOPIC_AUTHORIZATION_FAILED,

@@ -88,10 +88,17 @@ def _certified_key(folder: Path) -> Path:
     file = folder / "broker.pem"
     if file.exists():
         return file
-    authority, authority_key = make_authority(ca_file(folder))
+    make_certified_key(file, HOST, *make_authority(ca_file(folder)))
+    return file
+
+
+def make_certified_key(
+    file: Path, common_name: str, authority: x509.Certificate, authority_key: ec.EllipticCurvePrivateKey
+) -> None:
+    """Write a key and its certificate, in PEM, for a server on HOST or for a client."""
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
-        _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, HOST)]), authority.subject, key)
+        _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)]), authority.subject, key)
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST))]), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
@@ -99,7 +106,6 @@ def _certified_key(folder: Path) -> Path:
     file.write_bytes(
         key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + certificate.public_bytes(Encoding.PEM)
     )
-    return file
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:

@@ -11,7 +11,7 @@ import faust
 from faust.types import RecordMetadata
 
 from streamproc.transport.message import Delivery, current_delivery
-from streamproc.transport.outcomes import Outcome
+from streamproc.transport.outcomes import Outcome, header_list
 
 
 class Topic(faust.Topic):
@@ -85,7 +85,7 @@ class Topic(faust.Topic):
             value, open_headers = self.prepare_value(value, value_serializer, schema, open_headers or {})
         if timestamp is not None:
             timestamp = round(timestamp * 1000)
-        pairs = _pairs(open_headers) if open_headers else None
+        pairs = header_list(open_headers) if open_headers else None
         return self.app.producer.hold(  # type: ignore[attr-defined, no-any-return]
             message, Outcome(self._name, key, value, partition, timestamp, pairs)
         )
@@ -93,7 +93,3 @@ class Topic(faust.Topic):
     @cached_property
     def _name(self) -> str:
         return self.get_topic_name()
-
-
-def _pairs(headers: Any) -> list[tuple[str, str | bytes | None]]:
-    return list(headers.items()) if isinstance(headers, dict) else list(headers)

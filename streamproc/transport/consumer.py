@@ -234,7 +234,7 @@ class Consumer(FaustConsumer):
                 if self._ready:
                     if not flow.is_active():
                         await flow.acquire()
-                    turn += self._hand_over(min(len(self._ready), _TURN), conductor)
+                    turn += self._hand_over(conductor)
                 else:
                     await self._inbox.popleft()()
                 if turn >= _TURN:
@@ -250,8 +250,10 @@ class Consumer(FaustConsumer):
                 if entry is not None:
                     self._ready.append(entry)
 
-    def _hand_over(self, count: int, conductor: Conductor) -> int:
+    def _hand_over(self, conductor: Conductor) -> int:
+        """Give Faust what is ready, _TURN at most. Returns how many that were."""
         app, ready, deliver = self.app, self._ready, conductor.deliver
+        count = min(len(ready), _TURN)
         for _ in range(count):
             entry = ready.popleft()
             if entry.live and not entry.assignment.draining:

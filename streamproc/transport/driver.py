@@ -29,7 +29,7 @@ class Transport(base.Transport):
     """``faust.App(broker="rdkafka://host:port,host:port")``.
 
     Settings come from ``app.transport.settings``, assigned before the worker starts, or from the URL's query:
-    ``rdkafka://host:9092?ordering=unordered&commit_interval=0.05``; a password does not.
+    ``rdkafka://host:9092?ordering=unordered&commit_interval=0.05``. A login may not stand there.
 
     Raises:
         TransportError: the URL holds a login.

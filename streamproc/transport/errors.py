@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from confluent_kafka import KafkaError
 
-_LOGIN = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
+#: A wrong login.
+LOGIN = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
 
 
 def shuts_out(error: KafkaError) -> bool:
     """A wrong login, or a certificate that is not trusted: on either side, and until somebody changes something."""
-    return error.code() in _LOGIN or concerns_certificate(error)
+    return error.code() in LOGIN or concerns_certificate(error)
 
 
 def concerns_certificate(error: KafkaError) -> bool:

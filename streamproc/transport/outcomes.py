@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, NamedTuple
@@ -32,8 +32,14 @@ class Outcome(NamedTuple):
     @property
     def size(self) -> int:
         """Its key and value, in bytes."""
-        key, value = self[1], self[2]  # the quickest way in: asked for every outcome
-        return (len(key) if key else 0) + (len(value) if value else 0)
+        return len(self.key or b"") + len(self.value or b"")
+
+
+def header_list(headers: Any) -> list[tuple[str, str | bytes | None]] | None:
+    """Headers as a record has them, from a mapping or from pairs; None: it has none."""
+    if not headers:
+        return None
+    return list(headers.items() if isinstance(headers, Mapping) else headers)
 
 
 def record_metadata(outcome: Outcome, offset: int) -> RecordMetadata:
@@ -103,6 +109,7 @@ class Entry:
     def hold(self, outcome: Outcome) -> None:
         """Keep what an agent sends for it; that counts to the bytes in flight."""
         self.outcomes.append(outcome)
+        # Its size, without the property's call: this is done for every event.
         _, key, value, _, _, _ = outcome
         size = (len(key) if key else 0) + (len(value) if value else 0)
         self.size += size

@@ -20,7 +20,7 @@ from mode.utils.times import want_seconds
 from streamproc.transport.errors import SentAfterAck, TransportError
 from streamproc.transport.message import Delivery, current_delivery
 from streamproc.transport.monitor import Monitor
-from streamproc.transport.outcomes import Loose, Outcome, record_metadata
+from streamproc.transport.outcomes import Loose, Outcome, header_list, record_metadata
 from streamproc.transport.partitioner import partition_for
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class Producer(base.Producer):
             value,
             partition,
             round(timestamp * 1000) if timestamp is not None else None,
-            _header_list(headers),
+            header_list(headers),
         )
         sent: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
         message = current_delivery.get()
@@ -266,10 +266,3 @@ class TransactionManager(FaustTransactionManager):
     def key_partition(self, topic: str, key: bytes) -> TP:
         """See Producer.key_partition."""
         return self.producer.key_partition(topic, key)
-
-
-def _header_list(headers: Any) -> list[tuple[str, str | bytes | None]] | None:
-    if not headers:
-        return None
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    return list(pairs)

@@ -20,8 +20,8 @@ from faust.types import TP
 
 from streamproc.transport.errors import ShutOut, TransportError, shuts_out
 from streamproc.transport.offsets import Offsets
-from streamproc.transport.outcomes import Batch, Entry, Loose, Outcome
-from streamproc.transport.progress import Progress
+from streamproc.transport.outcomes import Assignment, Batch, Entry, Loose, Outcome
+from streamproc.transport.progress import Offer, Progress
 
 logger = logging.getLogger(__name__)
 
@@ -217,13 +217,13 @@ class Committer(ABC):
         for error, (topic, _, _) in self._failures:
             if error.code() in _FATAL:
                 raise TransportError(f"Kafka refuses to write to topic {topic!r}: {error.str()}")
-        codes = [error for error, _ in self._failures if error.code() in _REFUSED]
-        if codes:
+        refused = [(error, content) for error, content in self._failures if error.code() in _REFUSED]
+        if refused:
             # What is refused is so for its content: every record with the same is suspected.
-            contents = {content for error, content in self._failures if error.code() in _REFUSED}
+            contents = {content for _, content in refused}
             suspects = [source for source in sources if _content(source[1]) in contents]
-            named = [error for error in codes if error.code() != KafkaError._INVALID_DIFFERENT_RECORD]
-            raise _Refusal(_refused((named or codes)[0], suspects or sources))
+            named = [error for error, _ in refused if error.code() != KafkaError._INVALID_DIFFERENT_RECORD]
+            raise _Refusal(_refused(named[0] if named else refused[0][0], suspects or sources))
         raise KafkaException(self._failures[0][0])
 
     def _again(self, call: Callable[..., Any], *args: Any) -> bool:
@@ -299,10 +299,7 @@ class TransactionalCommitter(Committer):
 
     def _send_offsets(self, producer: Producer, batch: Batch) -> None:
         if batch.metadata is not None and batch.offers:
-            offsets = [
-                TopicPartition(*assignment.tp, offer.progress.base, offer.metadata)
-                for assignment, offer in batch.offers
-            ]
+            offsets = [_position(assignment, offer) for assignment, offer in batch.offers]
             self._again(producer.send_offsets_to_transaction, offsets, batch.metadata, _CALL_S)
 
     def _finish(self, producer: Producer, batch: Batch) -> Verdict:
@@ -397,11 +394,7 @@ class PlainCommitter(Committer):
         """Commit the offsets. A refusal in a rebalance is outlasted: else the outcomes would be produced again."""
         give_up = time.monotonic() + _CALL_S
         while True:
-            offsets = [
-                TopicPartition(*assignment.tp, offer.progress.base, offer.metadata)
-                for assignment, offer in batch.offers
-                if assignment.alive
-            ]
+            offsets = [_position(assignment, offer) for assignment, offer in batch.offers if assignment.alive]
             if not offsets:
                 return
             try:
@@ -411,6 +404,10 @@ class PlainCommitter(Committer):
                 if error.args[0].code() not in _STALE or self._stopped() or time.monotonic() >= give_up:
                     raise
                 time.sleep(_PAUSE_S)
+
+
+def _position(assignment: Assignment, offer: Offer) -> TopicPartition:
+    return TopicPartition(*assignment.tp, offer.progress.base, offer.metadata)
 
 
 def _content(outcome: Outcome) -> _Content:

@@ -125,30 +125,27 @@ def latency(bootstrap: str, per_second: int, seconds: int) -> dict[str, float]:
     return {"p50": round(percentiles[499], 1), "p99": round(percentiles[989], 1), "max": round(waits[-1], 1)}
 
 
-def memory(bootstrap: str, first: int, last: int, workers: int) -> list[dict[str, float]]:
-    """Resident memory, in MiB, after ``first`` and ``last`` events, of each of so many workers, one after the other."""
-    found = []
-    for _ in range(workers):
-        plan = new_plan(
-            bootstrap,
-            "memory",
-            {"ordering": "unordered"},
-            partitions=PARTITIONS,
-            exact_work=0.0,
-            concurrency=1_000,
-            log_calls=False,
-        )
-        # More than is counted, so that there is the same backlog to prefetch from at both marks.
-        feed(bootstrap, plan.source, range(last + last // 10), keys=10_000, pad=PAYLOAD)
-        judge = Judge(bootstrap, plan.sink, partitions=PARTITIONS, forget=True)
-        marks = {}
-        with tempfile.TemporaryDirectory() as folder, Fleet(plan, Path(folder)) as fleet:
-            member = fleet.start("bench")
-            for mark in (first, last):
-                judge.wait_for(mark, 900, fleet.check_alive)
-                marks[str(mark)] = round(resident(member.process), 1)
-        judge.close()
-        found.append(marks)
+def memory(bootstrap: str, first: int, last: int) -> dict[str, float]:
+    """Resident memory, in MiB, of one worker after ``first`` and ``last`` events."""
+    plan = new_plan(
+        bootstrap,
+        "memory",
+        {"ordering": "unordered"},
+        partitions=PARTITIONS,
+        exact_work=0.0,
+        concurrency=1_000,
+        log_calls=False,
+    )
+    # More than is counted, so that there is the same backlog to prefetch from at both marks.
+    feed(bootstrap, plan.source, range(last + last // 10), keys=10_000, pad=PAYLOAD)
+    judge = Judge(bootstrap, plan.sink, partitions=PARTITIONS, forget=True)
+    found = {}
+    with tempfile.TemporaryDirectory() as folder, Fleet(plan, Path(folder)) as fleet:
+        member = fleet.start("bench")
+        for mark in (first, last):
+            judge.wait_for(mark, 900, fleet.check_alive)
+            found[str(mark)] = round(resident(member.process), 1)
+    judge.close()
     return found
 
 
@@ -193,7 +190,8 @@ def main() -> None:
         }
         result["latency_ms_at_500_per_s"] = latency(bootstrap, 500, 30 // min(scale, 4))
         # What a worker holds at a moment depends on its last hiccup: a single one tells little.
-        result["rss_mib"] = memory(bootstrap, 200_000 // scale, 1_000_000 // scale, workers=1 if scale > 1 else 5)
+        workers = 1 if scale > 1 else 5
+        result["rss_mib"] = [memory(bootstrap, 200_000 // scale, 1_000_000 // scale) for _ in range(workers)]
         growths = [last / first - 1 for first, last in (marks.values() for marks in result["rss_mib"])]
         result["rss_growth"] = round(statistics.median(growths), 3)
     table(result)

@@ -5,34 +5,28 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from chaos.harness import PERFECT, Fleet, Judge, feed, new_plan, wait_for
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from chaos.harness import Fleet, new_plan, wait_for
 
 from streamproc.errors import ErrorCode
 from streamproc.localstack.kafka import KafkaPart
-from streamproc.localstack.security import Security, ca_file, make_authority
+from streamproc.localstack.security import Security, ca_file, make_authority, make_certified_key
 
 from ..worker.worker_process import run
 from .attempts import failure
+from .killed import each_event_once
 from .secured import Secured
 
 
 @dataclass(frozen=True)
 class Certified:
-    """A broker, and the files of a client that it knows."""
+    """A broker, and the key and certificate, in one file, of a client that it knows."""
 
     part: KafkaPart
-    certificate: Path
-    key: Path
+    client: Path
 
     def settings(self, **librdkafka: str) -> dict[str, Any]:
         """The transport's, as docs/how-to/secure-kafka.md has them."""
@@ -43,7 +37,8 @@ class Certified:
 def certified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Certified]:
     folder = tmp_path_factory.mktemp("certified")
     clients = folder / "clients.pem"
-    certificate, key = make_client(folder, *make_authority(clients, "the clients' authority"))
+    client = folder / "app.pem"
+    make_certified_key(client, "app", *make_authority(clients, "the clients' authority"))
     listener = "listener.name.secured"
     part = KafkaPart(
         folder / "kafka",
@@ -57,49 +52,17 @@ def certified(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Certified]:
     )
     part.start()
     try:
-        yield Certified(part, certificate, key)
+        yield Certified(part, client)
     finally:
         part.stop()
 
 
-def make_client(
-    folder: Path, authority: x509.Certificate, authority_key: ec.EllipticCurvePrivateKey
-) -> tuple[Path, Path]:
-    """A client's certificate and key, in PEM."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    now = datetime.now(UTC)
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "app")]))
-        .issuer_name(authority.subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + timedelta(days=1))
-        .sign(authority_key, hashes.SHA256())
-    )
-    (folder / "app.pem").write_bytes(certificate.public_bytes(Encoding.PEM))
-    (folder / "app.key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return folder / "app.pem", folder / "app.key"
-
-
 def test_a_worker_with_a_certificate_does_each_event_once(certified: Certified, tmp_path: Path) -> None:
-    direct, count = certified.part.address, 1_000
-    login = certified.settings(
-        **{"ssl.certificate.location": str(certified.certificate), "ssl.key.location": str(certified.key)}
-    )
+    direct, client = certified.part.address, str(certified.client)
+    login = certified.settings(**{"ssl.certificate.location": client, "ssl.key.location": client})
     plan = new_plan(direct, "certified", {"session_timeout": 3.0, **login})
     plan = dataclasses.replace(plan, bootstrap=certified.part.secured)
-    feed(direct, plan.source, range(count))
-    judge = Judge(direct, plan.sink)
-    with Fleet(plan, tmp_path) as fleet:
-        fleet.start("a")
-        judge.wait_for(200, 60, fleet.check_alive)
-        assert fleet.kill_in_commit("a")
-        fleet.start("a")
-        judge.wait_for(count, 60, fleet.check_alive)
-        fleet.stop("a")
-        assert judge.judge(range(count)) == PERFECT
+    each_event_once(plan, direct, tmp_path)
 
 
 @pytest.mark.parametrize("guarantee", ["exactly_once", "at_least_once"])

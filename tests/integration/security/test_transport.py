@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chaos.harness import PERFECT, Fleet, Judge, feed, new_plan, wait_for
+from chaos.harness import Fleet, new_plan, wait_for
 
 from .acls import Permission
+from .killed import each_event_once
 from .secured import Secured
 
 USER = "app"
@@ -19,7 +20,6 @@ USER = "app"
 def test_a_worker_that_is_killed_in_its_commit_does_each_event_once(
     secured: Secured, tmp_path: Path, mechanism: str
 ) -> None:
-    count = 1_000
     direct = secured.part.address
     plan = new_plan(direct, f"secured-{mechanism.lower()}", {"session_timeout": 3.0})
     secured.acls.grant(
@@ -32,17 +32,7 @@ def test_a_worker_that_is_killed_in_its_commit_does_each_event_once(
     )
     login = transport_settings(secured, mechanism)
     plan = dataclasses.replace(plan, bootstrap=secured.part.secured, settings={**plan.settings, **login})
-    feed(direct, plan.source, range(count))
-    judge = Judge(direct, plan.sink)
-    with Fleet(plan, tmp_path) as fleet:
-        fleet.start("a")
-        judge.wait_for(200, 60, fleet.check_alive)
-        assert fleet.kill_in_commit("a")
-        member = fleet.start("a")
-        judge.wait_for(count, 60, fleet.check_alive)
-        fleet.stop("a")
-        assert judge.judge(range(count)) == PERFECT
-        secured.assert_silent(member.log_text())
+    secured.assert_silent(each_event_once(plan, direct, tmp_path))
 
 
 @pytest.mark.parametrize(

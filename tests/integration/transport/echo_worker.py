@@ -42,8 +42,8 @@ def make_app(plan: Plan) -> faust.App:
         message = event.message
         sent = await sink.send(key=message.key, value=message.value, headers=event.headers, timestamp=message.timestamp)
         assert (await sent).offset == -1
-        if message.value == b"burst":
-            for number in range(25_000):
+        if message.key == b"burst" and message.value:
+            for number in range(int(message.value)):
                 await sink.send(key=b"sent by force", value=b"%d" % number, force=True)
             print("burst sent", flush=True)
         if message.value == b"late":

@@ -22,8 +22,6 @@ from streamproc.transport import Transport, TransportSettings
 from streamproc.transport.partitioner import partition_for
 
 ECHO = Path(__file__).with_name("echo_worker.py")
-#: As in echo_worker.py.
-BURST = 25_000
 
 
 def records(bootstrap: str, topic: str, count: int, *, partitions: int = 6, timeout: float = 30) -> list[Any]:
@@ -98,14 +96,15 @@ def test_a_worker_that_stops_commits_all_that_was_sent_outside_events(kafka_boot
     """More than one transaction holds; none is due before the worker is told to stop."""
     plan = new_plan(kafka_bootstrap, "burst", {"commit_interval": 20})
     producer = Producer({"bootstrap.servers": kafka_bootstrap})
-    producer.produce(plan.source, value=b"burst")
+    count = 25_000
+    producer.produce(plan.source, key=b"burst", value=b"%d" % count)
     producer.flush(10)
     with Fleet(plan, tmp_path, script=ECHO) as fleet:
         member = fleet.start("a")
         wait_for(lambda: "burst sent" in member.log_text(), "the burst", 30)
         fleet.stop("a")
-    found = records(kafka_bootstrap, plan.sink, BURST + 1)
-    assert sorted(int(m.value()) for m in found if m.key() == b"sent by force") == list(range(BURST))
+    found = records(kafka_bootstrap, plan.sink, count + 1)
+    assert sorted(int(m.value()) for m in found if m.key() == b"sent by force") == list(range(count))
 
 
 async def test_a_client_that_sends_faster_than_the_brokers_take_waits(kafka_bootstrap: str, tmp_path: Path) -> None:
