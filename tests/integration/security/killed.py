@@ -7,7 +7,8 @@ from pathlib import Path
 from chaos.harness import PERFECT, Fleet, Judge, feed
 from chaos.worker import Plan
 
-_EVENTS = 1_000
+#: Two seconds of work: some must be left when the kill is due.
+_EVENTS = 5_000
 
 
 def each_event_once(plan: Plan, direct: str, folder: Path) -> str:

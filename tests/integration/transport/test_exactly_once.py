@@ -15,7 +15,7 @@ def test_one_worker_killed_twice(kafka_bootstrap: str, tmp_path: Path, protocol:
     The name is stable, and so the transactional id: the successor ends the open transaction at once, and does not wait
     for its timeout.
     """
-    count = 2_000
+    count = 5_000  # two seconds of work: some must be left when a kill is due
     plan = new_plan(kafka_bootstrap, f"killed-{protocol}", {**PROTOCOLS[protocol], "transaction_timeout": 120.0})
     feed(kafka_bootstrap, plan.source, range(count))
     judge = Judge(kafka_bootstrap, plan.sink)
