@@ -9,7 +9,7 @@ BOUNDED := timeout -s KILL
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos fuzz
-.PHONY: faust-suites bench-transport bench-rdkafka bench-aligner bench-codec evaluate model lock clean
+.PHONY: test-holes test-faults faust-suites bench-transport bench-rdkafka bench-aligner bench-codec evaluate model lock clean
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST) | expand -t 26
@@ -45,6 +45,12 @@ test-integration-transport:
 test-integration-rest:
 	$(BOUNDED) 1200 $(BIN)/python -m pytest -q --durations=5 tests/integration \
 		--ignore tests/integration/transport --ignore tests/integration/transport_surface
+
+test-holes: install  ## The tests of the holes found from outside; ends with a line of JSON, a verdict for each.
+	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m support.holes
+
+test-faults: install  ## Faults that take gigabytes or minutes: floods, registries that never end, memory used up.
+	$(BOUNDED) 3600 $(BIN)/python -m pytest -v --durations=10 tests/faults
 
 lint: install  ## ruff: lint and format.
 	$(BIN)/ruff check

@@ -1,0 +1,1 @@
+"""Faults that take gigabytes or minutes: `make test-faults`."""
