@@ -7,15 +7,16 @@ environment wins over it.
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -26,7 +27,8 @@ from pydantic_settings import (
 )
 
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.transport.settings import TransportSettings
+from streamproc.service_links import service_links
+from streamproc.transport.settings import TransportSettings, choice_in_any_case
 
 PREFIX = "STREAMPROC_"
 CONFIG_VARIABLE = "STREAMPROC_CONFIG"
@@ -42,6 +44,11 @@ class Section(BaseModel):
     """A branch of the tree: a misspelt setting is an error, not silence."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: Any, info: ValidationInfo) -> Any:
+        return choice_in_any_case(cls, info.field_name, value)
 
 
 class Kafka(Section):
@@ -277,16 +284,20 @@ def variable(section: str, name: str) -> str:
 
 def _unknown_variables() -> Iterator[str]:
     """Variables with our prefix that name no setting: a typing mistake must not be silence."""
-    known = {name for name, _, _, _ in documentation()}
-    sections = {f"{PREFIX}{section}".upper() for section in Settings.model_fields}
+    known = {name for name, _, _, _ in documentation()} | {CONFIG_VARIABLE}
+    ours = known | {f"{PREFIX}{section}".upper() for section in Settings.model_fields} | set(service_links(PREFIX))
     for name in sorted(os.environ):
-        if name.startswith(PREFIX) and name not in known | sections | {CONFIG_VARIABLE}:
-            yield f"{name}: {_NO_SUCH_SETTING}"
+        if name.startswith(PREFIX) and name not in ours:
+            yield f"{name}: {_no_such_setting(name, known)}"
 
 
-_NO_SUCH_SETTING = "there is no such setting ('streamproc settings' lists them)"
+def _no_such_setting(name: str, known: Iterable[str]) -> str:
+    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
+    meant = f": did you mean {nearest[0]}?" if nearest else ""
+    return f"there is no such setting{meant} ('streamproc settings' lists them)"
+
+
 _WANTED = {
-    "extra_forbidden": _NO_SUCH_SETTING,
     "tuple_type": 'must be a list; in the environment write JSON, for example ["a", "b"]',
     "dict_type": 'must be a table; in the environment write JSON, for example {"a": 1}',
     "model_type": "is a section: its settings have variables of their own ('streamproc settings' lists them)",
@@ -297,6 +308,8 @@ _WANTED = {
 def _describe(detail: ErrorDetails) -> str:
     section, *rest = (str(part) for part in detail["loc"])
     name = variable(section, rest[0]) if rest else f"{PREFIX}{section}".upper()
+    if detail["type"] == "extra_forbidden":
+        return f"{name}: {_no_such_setting(name, (known for known, _, _, _ in documentation()))}"
     return f"{name}: {_WANTED.get(detail['type'], detail['msg'].removeprefix('Value error, '))}"
 
 

@@ -12,6 +12,7 @@ import structlog
 
 from streamproc import settings
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.service_links import service_links
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +33,8 @@ def command() -> None:
 
     logs.configure(tree.log)
     metrics.configure()
+    if links := service_links(settings.PREFIX):
+        log.debug("these variables are Kubernetes' service links, not settings", ignored=links)
     try:
         web = _with_port(tree.web)
         asyncio.run(check_dependencies(tree))

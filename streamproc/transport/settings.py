@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
@@ -30,6 +30,14 @@ _OURS = frozenset(
         "session.timeout.ms",
     }
 )
+
+
+def choice_in_any_case(model: type[BaseModel], field: str | None, value: Any) -> Any:
+    """A value of a setting that is one of several words, written as the setting has it: others write SASL_SSL, info."""
+    annotation = model.model_fields[field].annotation if field else None
+    if isinstance(value, str) and get_origin(annotation) is Literal:
+        return next((choice for choice in get_args(annotation) if str(choice).lower() == value.lower()), value)
+    return value
 
 
 class TransportSettings(BaseModel):
@@ -83,6 +91,11 @@ class TransportSettings(BaseModel):
     """Password."""
     librdkafka: dict[str, str | int | float | bool] = Field(default={}, repr=False)
     """Further librdkafka settings for every client, for example {"socket.keepalive.enable": true}."""
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: Any, info: ValidationInfo) -> Any:
+        return choice_in_any_case(cls, info.field_name, value)
 
     @field_validator("librdkafka")
     @classmethod

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from support.holes import hole
 
 from streamproc import settings
 from streamproc.cli.settings import command
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.service_links import service_links
 
 REFERENCE = Path(__file__).parents[3] / "docs/reference/settings.md"
 
@@ -92,6 +94,69 @@ def test_all_problems_are_told_at_once_each_by_its_variable(monkeypatch: pytest.
     assert sorted(line.partition(":")[0] for line in told) == sorted([*wrong, *in_file])
     assert all(len(line.partition(": ")[2]) > 10 for line in told)
     assert "write JSON" in next(line for line in told if "ALLOWED_PREFIXES" in line)
+
+
+SERVICE_LINKS = {
+    # Services `streamproc` and `streamproc-triton` (ports named http and grpc), as kubelet 1.30 writes them.
+    "STREAMPROC_SERVICE_HOST": "10.96.0.17",
+    "STREAMPROC_SERVICE_PORT": "8080",
+    "STREAMPROC_SERVICE_PORT_HTTP": "8080",
+    "STREAMPROC_PORT": "tcp://10.96.0.17:8080",
+    "STREAMPROC_PORT_8080_TCP": "tcp://10.96.0.17:8080",
+    "STREAMPROC_PORT_8080_TCP_PROTO": "tcp",
+    "STREAMPROC_PORT_8080_TCP_PORT": "8080",
+    "STREAMPROC_PORT_8080_TCP_ADDR": "10.96.0.17",
+    "STREAMPROC_TRITON_SERVICE_HOST": "fd00::1:17",
+    "STREAMPROC_TRITON_SERVICE_PORT_GRPC": "8001",
+    "STREAMPROC_TRITON_PORT": "tcp://[fd00::1:17]:8001",
+    "STREAMPROC_TRITON_PORT_8001_TCP_ADDR": "fd00::1:17",
+    "STREAMPROC_DNS_PORT_53_UDP": "udp://10.96.0.10:53",
+}
+
+
+@hole("F5")
+def test_kubernetes_service_links_are_no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in SERVICE_LINKS.items():
+        monkeypatch.setenv(name, value)
+    tree = settings.load()
+    assert (tree.triton.url, tree.web.port) == ("127.0.0.1:8001", 6066)
+    assert service_links(settings.PREFIX) == sorted(SERVICE_LINKS)
+
+
+@hole("F5")
+@pytest.mark.parametrize(
+    ("name", "value", "nearest"),
+    [
+        ("STREAMPROC_WEB_PORT", "8080", "STREAMPROC_WEB__PORT"),
+        ("STREAMPROC_TRITON_URL", "tcp://triton:8001", "STREAMPROC_TRITON__URL"),
+        ("STREAMPROC_KAFKA__BOOTSTRAP_SERVER", "kafka:9092", "STREAMPROC_KAFKA__BOOTSTRAP_SERVERS"),
+        ("STREAMPROC_CONFG", "streamproc.toml", "STREAMPROC_CONFIG"),
+        ("STREAMPROC_TRANSPORT__COMIT_INTERVAL", "1", "STREAMPROC_TRANSPORT__COMMIT_INTERVAL"),
+    ],
+)
+def test_a_misspelt_setting_is_refused_with_the_nearest_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, nearest: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    told = next(line for line in problems() if line.startswith(f"{name}: "))
+    assert f"did you mean {nearest}?" in told
+
+
+def test_what_is_like_no_setting_has_no_nearest_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMPROC_COLOUR_OF_THE_SKY", "blue")
+    (only,) = problems()
+    assert "did you mean" not in only
+
+
+@hole("F6")
+def test_words_are_read_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMPROC_LOG__LEVEL", "debug")
+    monkeypatch.setenv("STREAMPROC_LOG__FORMAT", "JSON")
+    monkeypatch.setenv("STREAMPROC_TRANSPORT__SECURITY_PROTOCOL", "SASL_SSL")
+    monkeypatch.setenv("STREAMPROC_TRANSPORT__SASL_MECHANISM", "scram-sha-256")
+    tree = settings.load()
+    assert (tree.log.level, tree.log.format) == ("DEBUG", "json")
+    assert (tree.transport.security_protocol, tree.transport.sasl_mechanism) == ("sasl_ssl", "SCRAM-SHA-256")
 
 
 def test_a_file_that_is_not_there_or_not_toml(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
