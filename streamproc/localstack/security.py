@@ -18,6 +18,7 @@ from streamproc.localstack.ports import HOST
 
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 _VALID = timedelta(days=30)
+_HOST_NAMES = (x509.IPAddress(ipaddress.ip_address(HOST)), x509.DNSName("localhost"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +100,7 @@ def make_certified_key(
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
         _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)]), authority.subject, key)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(HOST))]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_HOST_NAMES), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     file.touch(mode=0o600)

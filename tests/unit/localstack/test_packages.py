@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import ssl
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -17,10 +18,12 @@ from pathlib import Path
 import jgo.maven
 import pytest
 from jgo.maven import MavenContext
+from support.holes import hole
 
 from streamproc.localstack import packages
 from streamproc.localstack.errors import StackError
 from streamproc.localstack.packages import Artifact
+from streamproc.localstack.security import Security, ca_file
 
 
 def test_every_jar_is_pinned_by_its_hash() -> None:
@@ -104,6 +107,35 @@ def test_two_that_need_a_package_at_once_fetch_it_once(repository: Repository, t
     assert paths[0][0].read_bytes() == CONTENT
     assert repository.served == 1
     assert len(said) == 1
+
+
+@hole("F5")
+def test_downloads_trust_what_the_system_trusts(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    Security({}).broker_settings("TLS", keys)
+    (key,) = (path for path in keys.iterdir() if path != ca_file(keys))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("SSL_CERT_FILE", str(ca_file(keys)))  # OpenSSL's: the system's certificates
+    monkeypatch.delenv("PIP_CERT", raising=False)
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    with Repository() as server:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(key)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"https://localhost:{server.server_port}"
+        monkeypatch.setattr(jgo.maven, "MavenContext", partial(MavenContext, remote_repos={"test": url}))
+        (path,) = packages.fetch_artifacts([JAR], "a thing", print)
+        assert path.read_bytes() == CONTENT
+        assert "truststore" not in ssl.SSLContext.__module__, "only while something is fetched"
+        monkeypatch.setenv("PIP_INDEX_URL", f"{url}/simple")
+        with pytest.raises(StackError) as refused:
+            packages.wheel_folder(f"thing==1.0 --hash=sha256:{'0' * 64}", "a wheel", print)
+        # It was let in, and found that there is no such wheel.
+        assert "No matching distribution" in str(refused.value)
+        assert "SSL" not in str(refused.value)
+        server.shutdown()
 
 
 def test_a_package_that_is_not_the_pinned_one_never_reaches_the_cache(repository: Repository, tmp_path: Path) -> None:
