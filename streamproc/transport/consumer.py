@@ -189,7 +189,7 @@ class Consumer(FaustConsumer):
     async def revoked(self, assignments: list[Assignment], deadline: float) -> None:
         """Let started events finish and commit them, until the deadline; what is not started is given up."""
         for assignment in assignments:
-            assignment.draining = True
+            assignment.drain()
         work_until = deadline - min(_COMMIT_RESERVE_S, (deadline - time.monotonic()) / 4)
         # Looked at a few times in a rebalance, rather than signalled by every acknowledgement.
         while any(a.in_progress() for a in assignments) and time.monotonic() < work_until:  # noqa: ASYNC110
@@ -243,9 +243,10 @@ class Consumer(FaustConsumer):
 
     async def _admit(self, records: Records) -> None:
         for assignment, record, size in records:
+            # Only the span may pass a record over: it lets nothing behind that record move it.
             if record.error() is not None:
                 assignment.span.reach(record.offset() or 0)
-            elif assignment.alive and not assignment.draining:
+            else:
                 entry = self._admission.admit(assignment, record, size)
                 if entry is not None:
                     self._ready.append(entry)
@@ -269,7 +270,9 @@ class Consumer(FaustConsumer):
         once, before anything is delivered, and later only the parts that keep the queues.
         """
         for assignment in begun:
-            if assignment.alive:
+            if self._drained:
+                assignment.give_up()  # too late for this worker to begin anything
+            elif assignment.alive:
                 self.ledger.add(assignment)
         tps = self.assignment()
         self.app.on_rebalance_start()

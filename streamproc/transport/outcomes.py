@@ -139,8 +139,6 @@ class Assignment:
         self.gate: dict[bytes, deque[Entry] | None] = {}
         #: Cleared by the poll thread, before it learns of any newer generation of the group.
         self.alive = True
-        #: Set when its revocation begins: nothing new is started.
-        self.draining = False
         #: Written by the poll thread.
         self.received_events = 0
         self.received_bytes = 0
@@ -150,6 +148,20 @@ class Assignment:
         #: Written by the event loop.
         self.released_events = 0
         self.released_bytes = 0
+
+    @property
+    def draining(self) -> bool:
+        """Whether nothing more is taken in, nor started of what waits. It never ends but with the assignment."""
+        return self.span.closed
+
+    def drain(self) -> None:
+        """Take in and start nothing more. From any thread."""
+        self.span.close()
+
+    def give_up(self) -> None:
+        """It is not ours any more: nothing of it is committed. From any thread."""
+        self.span.close()
+        self.alive = False
 
     @property
     def in_flight(self) -> int:
@@ -225,7 +237,7 @@ class Ledger:
 
         Returns those of other partitions that shared outcomes with them: their work must be done again.
         """
-        assignment.alive = False
+        assignment.give_up()
         if self.assignments.get(assignment.tp) is assignment:
             del self.assignments[assignment.tp]
         torn = [other for entry in assignment.entries.values() for other in self.part(entry)]

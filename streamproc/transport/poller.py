@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Coroutine, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from functools import partial
 from typing import Any, Literal, Protocol
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -84,6 +83,8 @@ class Poller:
         self._eager = settings.assignment == "range"
         self._static = settings.group_instance_id
         self._commands: queue.SimpleQueue[tuple[Callable[[Consumer], Any], Future[Any]]] = queue.SimpleQueue()
+        #: Positions that are known, with the token of the assignment that they were read for.
+        self._known: queue.SimpleQueue[tuple[TP, object, Start]] = queue.SimpleQueue()
         self._assignments: dict[TP, Assignment] = {}
         #: Assigned by the group, but not fetched yet: their positions are being read. The token tells one assignment
         #: of a partition from the next.
@@ -158,6 +159,7 @@ class Poller:
                 self._subscribe(consumer)
             while not self._stop.is_set():
                 self._run_commands(consumer)
+                self._begin_known(consumer)
                 self._regulate(consumer)
                 if self._backpressure.must_poll(self._assignments.values(), self._room):
                     self._poll(consumer)
@@ -297,12 +299,22 @@ class Poller:
     def _read_starts(self, tps: list[TP], token: object) -> None:
         try:
             for tp, start in self._offsets.starts(tps, lambda tp: self._pending.get(tp) is token):
-                self.call(partial(self._begin, tp, token, start))
+                self._known.put((tp, token, start))
         except BaseException as error:  # noqa: BLE001 - it must end the worker, not this thread
             if not self._stop.is_set():
                 self._listener.on_crash(error)
 
-    def _begin(self, tp: TP, token: object, start: Start, consumer: Consumer) -> None:
+    def _begin_known(self, consumer: Consumer) -> None:
+        """Begin assignments. Only between two polls: what a poll brings is of the assignment that was there before it.
+
+        One that began while records were being taken, in a drain inside a poll, would be given what was fetched for
+        its predecessor, and take everything below for a gap.
+        """
+        with suppress(queue.Empty):
+            while True:
+                self._begin(consumer, *self._known.get_nowait())
+
+    def _begin(self, consumer: Consumer, tp: TP, token: object, start: Start) -> None:
         """The position is known: fetch from it, unless the partition was taken away meanwhile."""
         if self._pending.get(tp) is not token:
             return
@@ -345,7 +357,7 @@ class Poller:
     def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         doomed = self._forget(partitions)
         for assignment in doomed:
-            assignment.draining = True
+            assignment.drain()
         if doomed:
             self._capture_generation(consumer)
             deadline = time.monotonic() + self._settings.drain_timeout
@@ -355,14 +367,14 @@ class Poller:
                 time.sleep(0.005)
             drained.cancel()
         for assignment in doomed:
-            assignment.alive = False
+            assignment.give_up()
         self._listener.on_lost(doomed)
         self._unassign(consumer, doomed)
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         lost = self._forget(partitions)
         for assignment in lost:
-            assignment.alive = False
+            assignment.give_up()
         logger.warning("Lost %s", [f"{tp.topic}[{tp.partition}]" for tp in partitions])
         self._listener.on_lost(lost)
         self._unassign(consumer, lost)

@@ -194,11 +194,15 @@ class Span:
 
     ``deliver`` as records arrive (ascending), ``finish`` in any order, ``offer`` to form a transaction and ``settle``
     when it is committed. A new assignment makes a new span, so nothing from before a rebalance can reach it.
+
+    What is behind a record that was passed over may never move the span, or that record would count as a gap. So a
+    record is passed over in one way only: the span is closed, and a closed span is never opened again.
     """
 
     def __init__(self, progress: Progress, *, commit_base: bool = False) -> None:
         """``commit_base``: the base itself is news (a group that starts at the log's end) and is offered at once."""
         self.committed = progress
+        self.closed = False
         self._news = commit_base
         #: Finished work was left out of the last offer because its metadata would not fit: deliver no more until it
         #: does.
@@ -224,10 +228,14 @@ class Span:
         """Delivered records whose outcome is not committed."""
         return len(self._open)
 
+    def close(self) -> None:
+        """Accept nothing more; what was delivered may still finish and be committed. From any thread."""
+        self.closed = True
+
     def deliver(self, offset: int) -> bool:
-        """A record arrived. False: it was finished before this assignment, and must be skipped."""
-        if offset < self._delivered:
-            return False  # fetched twice, for example after a reconnection
+        """A record arrived. False: skip it, it was finished before this assignment, or comes after the span's close."""
+        if offset < self._delivered or self.closed:
+            return False  # fetched twice, for example after a reconnection; or passed over
         self.gaps += offset - self._delivered
         self._delivered = offset + 1
         while self._awaited and self._awaited[0] < offset:
@@ -242,9 +250,10 @@ class Span:
     def reach(self, offset: int) -> None:
         """The reader stands here, at the log's end: every record below was delivered, what is left are markers.
 
-        A group that has done everything is committed at the end itself, so that its lag is 0.
+        A group that has done everything is committed at the end itself, so that its lag is 0. Of a closed span nobody
+        knows what was passed over on the way to the end.
         """
-        if offset > self._delivered:
+        if offset > self._delivered and not self.closed:
             self._delivered = offset
             while self._awaited and self._awaited[0] < offset:
                 self._awaited.popleft()
@@ -267,7 +276,10 @@ class Span:
         ``ordered``: stop at the first unfinished record. ``only``: these finished records (ascending) alone.
         ``without``: treat these as unfinished.
         """
-        finished = list(self._take(ordered, without)) if only is None else list(only)
+        if only is None:
+            finished = list(self._take(ordered, without))
+        else:
+            finished = [offset for offset in only if offset not in without]
         if not finished and not self._news:
             return None
         count = len(finished)
