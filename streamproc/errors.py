@@ -69,6 +69,7 @@ class ErrorCode(Enum):
     )
     REGISTRY_UNAVAILABLE = _transient(Stage.DECODE, "The schema registry does not answer.")
     ACTIVITY_INVALID = _poison(Stage.DECODE, "The activity breaks a rule of the contract that Avro cannot state.")
+    LOCALE_UNSUPPORTED = _poison(Stage.DECODE, "The activity's locale is not English, the one language that is judged.")
     PHRASES_MISSING = _poison(Stage.DECODE, "The activity has no phrases.")
     PHRASES_TOO_MANY = _poison(Stage.DECODE, "The activity has more phrases than the limit.")
 

@@ -14,11 +14,11 @@ from typing import Any, Self
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streamproc.client.connection import Connection, RegistryConnection
-from streamproc.client.rules import validate
 from streamproc.contracts.cloudevents import ACTIVITY_TYPE, Headers, event_headers
 from streamproc.contracts.codec import ActivityEncoder
 from streamproc.contracts.events import Activity
 from streamproc.contracts.registry import Registry
+from streamproc.contracts.rules import validate
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.refusals import CLIENT, Refusals, misconfigured
 

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 import aligner_mypyc
 from streamproc.audio.decode import SAMPLE_RATE, Samples, decode_clip
 from streamproc.audio.fetch import ClipFetcher
+from streamproc.contracts import rules
 from streamproc.contracts.events import (
     Activity,
     Model,
@@ -73,6 +74,7 @@ class ActivityScorer:
         self._aligner = aligner
         self._audio = audio
         self._scoring = scoring
+        self._limits = rules.Limits(scoring.max_phrases, audio.max_inline_bytes)
 
     async def score(
         self, activity: Activity, source: SourcePosition, received: float, decoded: float, retries: Retries
@@ -89,7 +91,7 @@ class ActivityScorer:
             StreamprocError: poison, where the activity is invalid or not one phrase could be scored (the first
                 phrase's error); fatal failures. Transient ones are waited for.
         """
-        self._check(activity)
+        rules.check(activity, self._limits)
         began = time.perf_counter()
         works = await self._load(activity, retries)
         loaded = time.perf_counter()
@@ -139,29 +141,6 @@ class ActivityScorer:
                 total_ms=_ms(done - received),
             ),
         )
-
-    def _check(self, activity: Activity) -> None:
-        """The rules of the contract that Avro cannot state."""
-        if not activity.phrases:
-            raise StreamprocError(ErrorCode.PHRASES_MISSING)
-        if len(activity.phrases) > self._scoring.max_phrases:
-            raise StreamprocError(
-                ErrorCode.PHRASES_TOO_MANY,
-                f"{len(activity.phrases)} phrases; the limit is {self._scoring.max_phrases} "
-                "(STREAMPROC_SCORING__MAX_PHRASES)",
-            )
-        for name in ("activity_id", "learner_id"):
-            if not getattr(activity, name):
-                raise StreamprocError(ErrorCode.ACTIVITY_INVALID, f"{name} is empty")
-        if len({phrase.index for phrase in activity.phrases}) < len(activity.phrases):
-            raise StreamprocError(ErrorCode.ACTIVITY_INVALID, "two phrases have the same index")
-        inline = sum(len(phrase.audio.data or b"") for phrase in activity.phrases)
-        if inline > self._audio.max_inline_bytes:
-            raise StreamprocError(
-                ErrorCode.AUDIO_TOO_LARGE,
-                f"{inline} bytes of inline audio; the limit for one activity is {self._audio.max_inline_bytes} "
-                "(STREAMPROC_AUDIO__MAX_INLINE_BYTES)",
-            )
 
     async def _load(self, activity: Activity, retries: Retries) -> list[_Work]:
         works = [_Work(phrase) for phrase in activity.phrases]

@@ -129,7 +129,7 @@ def test_a_learners_activities_keep_their_order(registered: Topics, connection: 
         ({"phrases": ()}, "phrases: there are none"),
         ({"learner_id": ""}, "learner_id: is empty"),
         ({"started_at": datetime(2025, 1, 1)}, "started_at: has no time zone"),  # noqa: DTZ001
-        ({"phrases": (ACTIVITY.phrases[0], ACTIVITY.phrases[0])}, "two have the same index"),
+        ({"phrases": (ACTIVITY.phrases[0], ACTIVITY.phrases[0])}, "two phrases have the same index"),
         ({"attempt": 0}, "attempt: 0 is less than 1"),
     ],
 )

@@ -122,6 +122,7 @@ def outcomes(worker: WorkerProcess, topics: TestTopics, schema_id: int, clips: P
         **{name: value(activity(*phrases), schema_id) for name, phrases in bad_activities().items()},
         **{name: value(activity(bad), schema_id) for name, bad in phrases.items()},
         "ACTIVITY_INVALID no id": value(activity(phrase(), activity_id=""), schema_id),
+        "LOCALE_UNSUPPORTED": value(replace(activity(phrase()), locale="de-DE"), schema_id),
     }
     several = [replace(bad, index=index) for index, bad in enumerate(phrases.values())]
     results = {
@@ -149,7 +150,15 @@ def outcomes(worker: WorkerProcess, topics: TestTopics, schema_id: int, clips: P
     )
 
 
-BAD = sorted([*bad_phrases(Path("/clips")), *bad_activities(), *bad_records(bytes(30)), "ACTIVITY_INVALID no id"])
+BAD = sorted(
+    [
+        *bad_phrases(Path("/clips")),
+        *bad_activities(),
+        *bad_records(bytes(30)),
+        "ACTIVITY_INVALID no id",
+        "LOCALE_UNSUPPORTED",
+    ]
+)
 """Every case that must become a dead letter."""
 
 
