@@ -23,14 +23,12 @@ from streamproc.contracts.majors import ResultEncoders
 from streamproc.deadletter.envelope import Headers, Source, Worker, error_headers, failure_of, header_list
 from streamproc.deadletter.quarantine import Quarantine
 from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
-from streamproc.exhaustion import exhausted, failure
 from streamproc.intake import Intake
 from streamproc.retrying import Retries
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.settings import Settings
 from streamproc.telemetry.metrics import Metrics
 from streamproc.transport import OutcomeRefused, each
-from streamproc.transport.headers import shown, unreadable
 
 log = structlog.get_logger(__name__)
 
@@ -112,11 +110,6 @@ class ReadingAgent:
         """Why new events are not begun; empty while they are."""
         return self._intake.reasons
 
-    @property
-    def waits(self) -> bool:
-        """Whether an event waits for a dependency."""
-        return self._intake.waiting
-
     async def run(self, stream: Stream[bytes]) -> None:
         """Consume until cancelled."""
         await each(stream, self._work, concurrency=self._settings.worker.max_in_flight, opened=self._intake.opened)
@@ -163,8 +156,7 @@ class ReadingAgent:
         message = event.message
         position = SourcePosition(topic=message.topic, partition=message.partition, offset=message.offset)
         timestamp = message.timestamp
-        headers = [(shown(name), value) for name, value in header_list(message.headers)]
-        source = Source(position, None if timestamp is None else round(timestamp * 1000), headers)
+        source = Source(position, None if timestamp is None else round(timestamp * 1000), header_list(message.headers))
         settings = self._settings
         return Record(message, source, Retries(settings.event.deadline, settings.audio.not_found_grace, self._intake))
 
@@ -183,21 +175,16 @@ class ReadingAgent:
         source, retries = record.source.position, record.retries
         received = time.perf_counter()
         try:
-            if unreadable(header_list(record.message.headers)):
-                raise StreamprocError(ErrorCode.HEADERS_UNREADABLE)
             activity = record.activity = await retries.until_it_works(
                 Stage.DECODE, lambda: self._stages.decoder.decode(record.message.value)
             )
             result = await self._stages.scorer.score(activity, source, received, time.perf_counter(), retries)
             encoded = self._stages.encoders.encode(result)
-        except Exception as error:
-            if (what := exhausted(error)) is not None:
-                # Whatever was made of it on the way: it is not the event's fault.
-                raise failure(what) from None
-            if isinstance(error, StreamprocError):
-                if error.code.error_class is ErrorClass.FATAL:
-                    raise
-                return self._dead_letter(record, error)
+        except StreamprocError as error:
+            if error.code.error_class is ErrorClass.FATAL:
+                raise
+            return self._dead_letter(record, error)
+        except Exception as error:  # noqa: BLE001
             # A bug in our code must not cost an event its outcome. The exception's message may quote the event: the
             # log gets the stack alone.
             log.error("unexpected failure", type=type(error).__name__, stack=traceback.format_tb(error.__traceback__))

@@ -19,7 +19,6 @@ import stamina
 import structlog
 
 from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
-from streamproc.exhaustion import exhausted
 from streamproc.intake import Intake
 
 T = TypeVar("T")
@@ -89,7 +88,7 @@ class Retries:
                 return await attempt()
             return await self._repeat(attempt, policy.attempts, left, policy.first_wait, policy.longest_wait)
         except StreamprocError as error:
-            if error.code.error_class is not ErrorClass.TRANSIENT or exhausted(error) is not None:
+            if error.code.error_class is not ErrorClass.TRANSIENT:
                 raise
             reason = error.code.name
         with self._intake.closed(reason):
@@ -109,7 +108,7 @@ class Retries:
         raise AssertionError("unreachable: the last trial returns or raises")
 
     def _again(self, error: Exception) -> bool:
-        if not isinstance(error, StreamprocError) or exhausted(error) is not None:
+        if not isinstance(error, StreamprocError):
             return False
         late = error.code in _LATE and time.monotonic() - self._began < self._grace
         if not late and error.code.error_class is not ErrorClass.TRANSIENT:

@@ -143,7 +143,9 @@ class Scoring(Section):
     max_phrases: Count = 500
     """Most phrases in one activity."""
     max_phonemes: Count = 2000
-    """Most reference phonemes in one phrase."""
+    """Most reference phonemes in one phrase; a word that nobody can say counts as one."""
+    max_activity_phonemes: Count = 20_000
+    """Most reference phonemes in one activity: an hour of a child's reading."""
 
 
 class Event(Section):
@@ -168,9 +170,6 @@ class Worker(Section):
 
     max_in_flight: Count = 64
     """Activities that are worked on at once."""
-    stalled_after: Seconds = 120.0
-    """Seconds without a committed outcome, while activities are in work and none waits for a dependency, after which
-    /health/ready answers 503."""
 
 
 class Web(Section):

@@ -25,12 +25,11 @@ from streamproc.contracts.events import (
     WordResult,
 )
 from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
-from streamproc.exhaustion import exhausted
 from streamproc.inference.engine import Engine, Inference, Logits, ModelIdentity
 from streamproc.retrying import Retries
 from streamproc.scoring import fluency
 from streamproc.scoring.ctc import log_softmax
-from streamproc.scoring.reference import ReferenceWord, reference_words
+from streamproc.scoring.reference import PhonemeBudget, ReferenceWord, reference_words
 from streamproc.scoring.score import score_phrase
 from streamproc.scoring.variants import PhonemeAligner
 from streamproc.settings import Audio, Scoring
@@ -145,13 +144,14 @@ class ActivityScorer:
 
     async def _load(self, activity: Activity, retries: Retries) -> list[_Work]:
         works = [_Work(phrase) for phrase in activity.phrases]
+        # In a thread: words that no dictionary knows take espeak-ng a tenth of a millisecond each.
+        await asyncio.to_thread(self._read_references, works)
         places = asyncio.Semaphore(CLIPS_AT_ONCE)
         remaining = self._audio.max_activity_seconds
 
         async def load(work: _Work) -> None:
             nonlocal remaining
             try:
-                work.words = reference_words(work.phrase, self._scoring.max_phonemes)
                 async with places:
                     encoded = await retries.until_it_works(Stage.AUDIO, lambda: self._fetcher.fetch(work.phrase.audio))
                     samples = await asyncio.to_thread(decode_clip, encoded, self._audio.max_seconds)
@@ -164,14 +164,23 @@ class ActivityScorer:
                     )
                 work.samples = samples
             except StreamprocError as error:
-                if error.code.error_class is not ErrorClass.POISON or exhausted(error) is not None:
+                if error.code.error_class is not ErrorClass.POISON:
                     raise
                 work.error = error
 
         async with asyncio.TaskGroup() as group:
             for work in works:
-                group.create_task(load(work))
+                if work.error is None:
+                    group.create_task(load(work))
         return works
+
+    def _read_references(self, works: Sequence[_Work]) -> None:
+        budget = PhonemeBudget(self._scoring.max_phonemes, self._scoring.max_activity_phonemes)
+        for work in works:
+            try:
+                work.words = reference_words(work.phrase, budget)
+            except StreamprocError as error:
+                work.error = error
 
     def _judge(self, works: Sequence[_Work], logits: Sequence[Logits]) -> list[tuple[WordResult, ...]]:
         return [

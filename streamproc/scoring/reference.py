@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from streamproc.contracts.events import Phrase
@@ -23,30 +23,58 @@ class ReferenceWord:
     pronunciations: tuple[bytes, ...]
 
 
-def reference_words(phrase: Phrase, max_phonemes: int) -> list[ReferenceWord]:
-    """The expected words of a phrase.
+@dataclass(slots=True)
+class PhonemeBudget:
+    """How many reference phonemes each phrase of an activity may have, and all of them together.
+
+    A word that nobody can say counts as one. What was read of a phrase that is refused counts too: the budget bounds
+    the work.
+    """
+
+    phrase: int
+    activity: int
+    used: int = 0
+
+
+def reference_words(phrase: Phrase, budget: PhonemeBudget) -> list[ReferenceWord]:
+    """The expected words of a phrase; nothing is read beyond the budget.
 
     Raises:
         StreamprocError: REFERENCE_EMPTY for a text without any word, REFERENCE_INVALID for a symbol that is no
             phoneme, REFERENCE_MISSING where no word at all has a pronunciation, REFERENCE_TOO_LONG.
     """
-    if phrase.reference is None:
-        words = [ReferenceWord(text, lexicon.pronunciations(text)) for text in split_words(phrase.expected_text)]
-    else:
-        words = [_given(word.text, word.phonemes) for word in phrase.reference]
+    words: list[ReferenceWord] = []
+    phonemes = 0
+    for word in _read(phrase):
+        size = len(word.pronunciations[0]) if word.pronunciations else 1
+        phonemes += size
+        budget.used += size
+        for count, limit, whose, setting in (
+            (phonemes, budget.phrase, "the phrase", "MAX_PHONEMES"),
+            (budget.used, budget.activity, "the activity", "MAX_ACTIVITY_PHONEMES"),
+        ):
+            if count > limit:
+                raise StreamprocError(
+                    ErrorCode.REFERENCE_TOO_LONG,
+                    f"{whose} has more than {limit} phonemes to be read (STREAMPROC_SCORING__{setting})",
+                )
+        words.append(word)
     if not words:
         raise StreamprocError(ErrorCode.REFERENCE_EMPTY)
     if not any(word.pronunciations for word in words):
         raise StreamprocError(
             ErrorCode.REFERENCE_MISSING, f"no pronunciation is known for any of the {len(words)} words"
         )
-    phonemes = sum(len(word.pronunciations[0]) for word in words if word.pronunciations)
-    if phonemes > max_phonemes:
-        raise StreamprocError(
-            ErrorCode.REFERENCE_TOO_LONG,
-            f"{phonemes} phonemes; the limit is {max_phonemes} (STREAMPROC_SCORING__MAX_PHONEMES)",
-        )
     return words
+
+
+def _read(phrase: Phrase) -> Iterator[ReferenceWord]:
+    if phrase.reference is None:
+        for text in split_words(phrase.expected_text):
+            yield ReferenceWord(text, lexicon.pronunciations(text))
+    else:
+        for word in phrase.reference:
+            yield _given(word.text, word.phonemes)
 
 
 def _given(text: str, phonemes: Sequence[str]) -> ReferenceWord:

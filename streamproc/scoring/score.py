@@ -15,11 +15,13 @@ import math
 from collections.abc import Sequence
 from itertools import chain, groupby
 
+import numpy as np
+
 from aligner_mypyc import ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, MATCH, SUBSTITUTE
 from streamproc.contracts.events import Operation, Verdict, WordResult
 from streamproc.errors import ErrorCode
 from streamproc.scoring.ctc import FRAME_MS, Floats, Token, greedy_decode, log_likelihoods
-from streamproc.scoring.phonemes import PHONEMES
+from streamproc.scoring.phonemes import BLANK, PHONEMES
 from streamproc.scoring.reference import ReferenceWord
 from streamproc.scoring.variants import PhonemeAligner
 from streamproc.scoring.words import HeardWord, hear_words
@@ -31,6 +33,18 @@ so that one misread word does not weigh on its neighbours, and the cost of a wor
 BENEFIT_OF_DOUBT = 1 / 3
 """Share of a phrase's phonemes that must be heard as expected before any suspect word in it can count as correct.
 Of readings, even at 8 kHz or in noise, nearly all reach it; of silence and noise read against a text, none or few."""
+
+MOST_WEIGHED = 64
+"""Different words left out at one place that are weighed; more are left out as surely as the least sure of these."""
+
+LONGEST_WEIGHED = 256
+"""Phonemes that are weighed at once, context included. What is longer is no word but a stretch of speech: there is no
+doubt that something else was said, or nothing."""
+
+MOST_FRAMES = 1024
+"""Frames that are weighed at once (20 s): of more, those in which the model is surest of silence are left out. They
+weigh the same whatever was said, as in phone-synchronous decoding (Chen, Zhuang, Qian, Yu, "Phone Synchronous Speech
+Recognition With CTC Lattices", IEEE/ACM TASLP 25(1), 2017)."""
 
 LONGEST_UNHEARD = 1
 """A word of this many phonemes ("a") can be correct though the greedy decode has nothing for it."""
@@ -70,9 +84,9 @@ def score_phrase(
     # text would be gone through once for every word.
     for _, run in groupby(heard_words, key=lambda word: (word.start, word.end)):
         same_place = list(run)
-        margins = iter(ctc_margins([word for word in same_place if _is_weighed(word)], tokens, log_probs))
+        margins = ctc_margins([word for word in same_place if _is_weighed(word)], tokens, log_probs)
         for word in same_place:
-            excess = next(margins) - margin if _is_weighed(word) else 0.0
+            excess = margins[_spoken_as(word)] - margin if _is_weighed(word) else 0.0
             benefit = not doubtful and not _is_unheard(word)
             result = _judge(word, tokens[word.start : word.end], excess, benefit)
             if result is not None:
@@ -115,7 +129,14 @@ def _judge(word: HeardWord, heard: Sequence[Token], excess: float, benefit: bool
     return _result(word, heard, Verdict.MISPRONOUNCED if heard else Verdict.OMITTED, certainty)
 
 
-def ctc_margins(words: Sequence[HeardWord], tokens: Sequence[Token], log_probs: Floats) -> list[float]:
+def _spoken_as(word: HeardWord) -> tuple[bytes, ...]:
+    """How a word may be spoken; extra speech that the audio does not bear out is no speech."""
+    return word.expected.pronunciations if word.expected else (b"",)
+
+
+def ctc_margins(
+    words: Sequence[HeardWord], tokens: Sequence[Token], log_probs: Floats
+) -> dict[tuple[bytes, ...], float]:
     """log P(audio | as heard) - log P(audio | as any pronunciation of the reference), around words of one place.
 
     At least about 0, and infinite where the reference cannot be spoken in so few frames.
@@ -123,23 +144,52 @@ def ctc_margins(words: Sequence[HeardWord], tokens: Sequence[Token], log_probs: 
     Args:
         words: words that share ``start`` and ``end``.
         tokens: the greedy decode of ``log_probs``.
+
+    Returns:
+        The margin of each of the words' pronunciations. The work is bounded by MOST_WEIGHED words, of what nobody
+        heard, times MOST_FRAMES frames.
     """
     if not words:
-        return []
+        return {}
     word = words[0]
     first = max(0, word.start - CONTEXT_PHONEMES)
     last = min(len(tokens), word.end + CONTEXT_PHONEMES)
-    begin = tokens[first - 1].end if first else 0
-    end = tokens[last].start if last < len(tokens) else len(log_probs)
     before = bytes(token.code for token in tokens[first : word.start])
     after = bytes(token.code for token in tokens[word.end : last])
     heard = bytes(token.code for token in tokens[word.start : word.end])
-    references = [word.expected.pronunciations if word.expected else (b"",) for word in words]
-    as_heard, *as_expected = log_likelihoods(
-        log_probs[begin:end], [before + spoken + after for spoken in (heard, *chain.from_iterable(references))]
-    )
-    expected = iter(as_expected)
-    return [float(as_heard - max(next(expected) for _ in variants)) for variants in references]
+
+    unheard = list(dict.fromkeys(_spoken_as(word) for word in words if _is_unheard(word)))
+    others = {_spoken_as(word) for word in words if not _is_unheard(word)}
+    weighed = [*others, *unheard[:MOST_WEIGHED]]
+    hypotheses = [before + spoken + after for spoken in dict.fromkeys((heard, *chain.from_iterable(weighed)))]
+    fitting = [hypothesis for hypothesis in hypotheses if len(hypothesis) <= LONGEST_WEIGHED]
+    likelihoods = dict.fromkeys(hypotheses, -math.inf)
+    if fitting:
+        found = log_likelihoods(_speech(tokens, first, last, log_probs), fitting)
+        likelihoods |= zip(fitting, found.tolist(), strict=True)
+    as_heard = likelihoods[before + heard + after]
+
+    margins = {
+        spoken: as_heard - max(likelihoods[before + variant + after] for variant in spoken)
+        if len(before + heard + after) <= LONGEST_WEIGHED
+        else math.inf
+        for spoken in weighed
+    }
+    least = min((margins[spoken] for spoken in unheard[:MOST_WEIGHED]), default=math.inf)
+    return margins | dict.fromkeys(unheard[MOST_WEIGHED:], least)
+
+
+def _speech(tokens: Sequence[Token], first: int, last: int, log_probs: Floats) -> Floats:
+    """The frames from the end of the token before ``first`` to the start of token ``last``, MOST_FRAMES at most."""
+    begin = tokens[first - 1].end if first else 0
+    end = tokens[last].start if last < len(tokens) else len(log_probs)
+    frames = log_probs[begin:end]
+    if len(frames) <= MOST_FRAMES:
+        return frames
+    silence = frames[:, BLANK].copy()
+    # What parts two sounds that are alike must stay.
+    silence[[token.end - begin for token in tokens[first:last] if token.end < end]] = -np.inf
+    return frames[np.sort(np.argpartition(silence, MOST_FRAMES)[:MOST_FRAMES])]
 
 
 def _result(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Iterator
 from itertools import groupby
 
 MAX_CHARACTERS = 64
@@ -19,16 +20,17 @@ def _marks() -> str:
 
 # Python's \w leaves out combining marks: without them a Hindi word, or "naïve" written with U+0308, falls apart.
 # A digit in a keycap (1️⃣) is an emoji.
-_LETTER = f"(?![0-9#*]\ufe0f?\u20e3)[^\\W_]{_marks()}*"
-_NUMBER = r"[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?(?![0-9])|[0-9]+\.[0-9]+(?![.0-9])"
+_LETTER = f"(?![0-9#*]\ufe0f?\u20e3)[^\\W_]{_marks()}*+"
+# Repetitions are possessive: a hostile text makes the pattern read nothing twice.
+_NUMBER = r"[0-9]{1,3}(?:,[0-9]{3}(?![0-9]))++(?:\.[0-9]++)?+|[0-9]++\.[0-9]++(?![.0-9])"
 
-WORD = re.compile(f"{_NUMBER}|(?:{_LETTER})+(?:['’\\-](?:{_LETTER})+)*['’]?")
+WORD = re.compile(f"{_NUMBER}|(?:{_LETTER})++(?:['’\\-](?:{_LETTER})++)*+['’]?+")
 """A word, or a number such as 1,000 or 3.5; emoji and punctuation are no words."""
 
 
-def split_words(text: str) -> list[str]:
-    """The words of a text, as printed."""
-    return WORD.findall(text)
+def split_words(text: str) -> Iterator[str]:
+    """The words of a text, as printed, read one by one."""
+    return (found.group() for found in WORD.finditer(text))
 
 
 def is_latin(word: str) -> bool:

@@ -19,6 +19,15 @@ from streamproc.scoring.variants import PhonemeAligner
 EXTRA_SPEECH_PHONEMES = 3
 """This many heard phonemes between two expected words are extra speech rather than part of a word."""
 
+WINDOW_WORDS = 4
+"""Words on either side of one whose pronunciation is found out that are aligned with it."""
+
+WINDOW_PHONEMES = 32
+"""Most phonemes on either side of such a word, expected ones and heard ones, that are aligned with it."""
+
+LONGEST_HEARD = 64
+"""Nothing that was heard as more phonemes is one word: its pronunciation is not found out."""
+
 _INSERTIONS = (INSERT, ACCEPTED_INSERT)
 _DELETIONS = (DELETE, ACCEPTED_DELETE)
 
@@ -51,30 +60,52 @@ class HeardWord:
 def hear_words(words: Sequence[ReferenceWord], heard: bytes, aligner: PhonemeAligner) -> list[HeardWord]:
     """Share out the heard phonemes among the expected words, in order, with extra speech where it was heard.
 
+    The whole phrase is aligned twice at most; which pronunciation of a word was used is found out in a window around
+    the word, so that the work for a word does not grow with the phrase.
+
     Args:
         words: the expected words; one without pronunciation takes no part in the alignment.
         heard: the phoneme codes of the greedy decode.
     """
-    chosen = [word.pronunciations[0] if word.pronunciations else b"" for word in words]
-    result = _share_out(words, chosen, heard, aligner)
-    inexact = {id(word.expected) for word in result if word.expected and not word.exact}
-    changed = False
+    usual = [word.pronunciations[0] if word.pronunciations else b"" for word in words]
+    result = _share_out(words, usual, heard, aligner)
+    places = [word for word in result if word.expected]
+    chosen = list(usual)
     for index, word in enumerate(words):
         # A sound of this word may have been taken for its neighbour's.
-        near = words[max(0, index - 1) : index + 2]
-        if len(word.pronunciations) > 1 and any(id(other) in inexact for other in near):
-            chosen[index] = _nearest(words, chosen, index, heard, aligner)
-            changed = changed or chosen[index] != word.pronunciations[0]
-    return _share_out(words, chosen, heard, aligner) if changed else result
+        near = places[max(0, index - 1) : index + 2]
+        if len(word.pronunciations) > 1 and not all(place.exact for place in near):
+            chosen[index] = _nearest(words, chosen, places, index, heard, aligner)
+    return result if chosen == usual else _share_out(words, chosen, heard, aligner)
 
 
 def _nearest(
-    words: Sequence[ReferenceWord], chosen: Sequence[bytes], index: int, heard: bytes, aligner: PhonemeAligner
+    words: Sequence[ReferenceWord],
+    chosen: Sequence[bytes],
+    places: Sequence[HeardWord],
+    index: int,
+    heard: bytes,
+    aligner: PhonemeAligner,
 ) -> bytes:
-    """The pronunciation of one word with which the phrase lies nearest to what was heard, then fewest words suspect."""
+    """The pronunciation of one word with which its window lies nearest to what was heard there, then fewest words
+    suspect.
+
+    Args:
+        chosen: the pronunciation of each word as far as it has been found out.
+        places: where each word was heard when all had their most usual pronunciation.
+    """
+    place = places[index]
+    if place.end - place.start > LONGEST_HEARD:
+        return chosen[index]
+    first = _reach(chosen, range(index - 1, -1, -1))
+    last = _reach(chosen, range(index + 1, len(words)))
+    first, last = index - first, index + 1 + last
+    begin = max(places[first - 1].end if first else 0, place.start - WINDOW_PHONEMES)
+    end = min(places[last].start if last < len(words) else len(heard), place.end + WINDOW_PHONEMES)
 
     def distance(variant: bytes) -> tuple[int, int, int]:
-        shared = _share_out(words, [*chosen[:index], variant, *chosen[index + 1 :]], heard, aligner)
+        window = [*chosen[first:index], variant, *chosen[index + 1 : last]]
+        shared = _share_out(words[first:last], window, heard[begin:end], aligner)
         return (
             sum(_errors(word.ops) for word in shared),
             sum(word.suspect for word in shared if word.expected),
@@ -82,6 +113,16 @@ def _nearest(
         )
 
     return min(words[index].pronunciations, key=distance)
+
+
+def _reach(chosen: Sequence[bytes], neighbours: Sequence[int]) -> int:
+    """How many of a word's neighbours to one side, nearest first, its window takes in."""
+    phonemes = 0
+    for count, index in enumerate(neighbours[:WINDOW_WORDS]):
+        phonemes += len(chosen[index])
+        if phonemes > WINDOW_PHONEMES:
+            return count
+    return min(len(neighbours), WINDOW_WORDS)
 
 
 def _errors(ops: bytes) -> int:

@@ -11,7 +11,6 @@ import sys
 import structlog
 
 from streamproc.settings import Log
-from streamproc.telemetry.repetition import Repetitions
 
 
 def configure(settings: Log) -> None:
@@ -43,7 +42,6 @@ def configure(settings: Log) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
-    handler.addFilter(Repetitions())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level)

@@ -17,7 +17,6 @@ from faust.types.tuples import Message
 from mode import Service
 
 from streamproc.transport.errors import TransportError, Unsupported
-from streamproc.transport.headers import headers_of
 
 if TYPE_CHECKING:
     from streamproc.transport.driver import Transport
@@ -91,7 +90,7 @@ class ClientConsumer(base.Consumer):
             record.offset(),
             timestamp / 1000.0 if kind else 0.0,
             kind,
-            headers_of(record),  # type: ignore[arg-type]  # Faust's type leaves out headers without a value
+            record.headers(),
             record.key(),
             record.value(),
             None,

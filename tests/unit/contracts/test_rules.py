@@ -15,7 +15,7 @@ from streamproc.contracts import rules
 from streamproc.contracts.events import Activity, Audio, Phrase, ReferenceWord
 from streamproc.contracts.examples import ACTIVITY
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.scoring.reference import reference_words
+from streamproc.scoring.reference import PhonemeBudget, reference_words
 from streamproc.scoring.spelling import split_words
 
 FIRST = ACTIVITY.phrases[0]
@@ -127,7 +127,7 @@ def test_english_alone_is_judged(locale: str, supported: bool) -> None:
 def test_no_text_is_refused_that_a_worker_finds_words_in(text: str) -> None:
     phrase = Phrase(index=0, expected_text=text, audio=Audio(uri="s3://readings/1.wav", sample_rate=16_000))
     if list(rules.phrase_problems(phrase)):
-        assert not split_words(text)
+        assert not list(split_words(text))
         with pytest.raises(StreamprocError) as caught:
-            reference_words(phrase, 2000)
+            reference_words(phrase, PhonemeBudget(2000, 20_000))
         assert caught.value.code is ErrorCode.REFERENCE_EMPTY

@@ -13,7 +13,7 @@ from streamproc.contracts.events import ReferenceWord as GivenWord
 from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
 from streamproc.scoring import lexicon
 from streamproc.scoring.phonemes import PHONEMES
-from streamproc.scoring.reference import reference_words
+from streamproc.scoring.reference import PhonemeBudget, reference_words
 from streamproc.scoring.spelling import MAX_CHARACTERS, split_words
 
 
@@ -47,7 +47,7 @@ def spoken(word: str) -> list[str]:
     ],
 )
 def test_words_of_a_text(text: str, words: list[str]) -> None:
-    assert split_words(text) == words
+    assert list(split_words(text)) == words
 
 
 @given(st.text(max_size=60))
@@ -99,7 +99,8 @@ def test_every_pronunciation_is_made_of_documented_symbols(word: str) -> None:
 
 def test_given_pronunciations_win_and_empty_ones_are_looked_up() -> None:
     words = reference_words(
-        phrase("ignored", GivenWord(text="Zog", phonemes=("Z", "AO", "G")), GivenWord(text="cat", phonemes=())), 100
+        phrase("ignored", GivenWord(text="Zog", phonemes=("Z", "AO", "G")), GivenWord(text="cat", phonemes=())),
+        PhonemeBudget(100, 100),
     )
     assert [word.text for word in words] == ["Zog", "cat"]
     assert words[0].pronunciations == (lexicon.encode(["Z", "AO", "G"]),)
@@ -107,7 +108,7 @@ def test_given_pronunciations_win_and_empty_ones_are_looked_up() -> None:
 
 
 def test_a_word_without_pronunciation_is_kept_among_others() -> None:
-    words = reference_words(phrase("the 猫 sat"), 100)
+    words = reference_words(phrase("the 猫 sat"), PhonemeBudget(100, 100))
     assert [bool(word.pronunciations) for word in words] == [True, False, True]
 
 
@@ -125,7 +126,7 @@ def test_a_word_without_pronunciation_is_kept_among_others() -> None:
 )
 def test_texts_that_cannot_be_judged(given: Phrase, code: ErrorCode) -> None:
     with pytest.raises(StreamprocError) as caught:
-        reference_words(given, max_phonemes=100)
+        reference_words(given, PhonemeBudget(100, 1000))
     assert caught.value.code is code
     assert caught.value.code.error_class is ErrorClass.POISON
     for secret in ("cat", "Zog", "猫"):
@@ -133,4 +134,4 @@ def test_texts_that_cannot_be_judged(given: Phrase, code: ErrorCode) -> None:
 
 
 def test_just_the_limit_is_allowed() -> None:
-    assert len(reference_words(phrase("cat " * 33), max_phonemes=99)) == 33
+    assert len(reference_words(phrase("cat " * 33), PhonemeBudget(99, 99))) == 33

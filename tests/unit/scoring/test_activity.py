@@ -1,0 +1,121 @@
+"""One activity against a hostile or an absurd text: little work, away from the event loop, and an honest end."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile
+from support.holes import hole
+
+from streamproc.audio.fetch import ClipFetcher
+from streamproc.contracts.events import Activity, Audio, Phrase, Result, SourcePosition, Verdict
+from streamproc.contracts.examples import ACTIVITY
+from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.inference.engine import Inference, ModelIdentity, Samples
+from streamproc.intake import Intake
+from streamproc.retrying import Retries
+from streamproc.scoring import activity, lexicon, reference
+from streamproc.scoring.activity import ActivityScorer
+from streamproc.scoring.phonemes import BLANK
+from streamproc.scoring.variants import VariantAligner
+from streamproc.settings import Settings
+
+SETTINGS = Settings()
+
+
+class SilentEngine:
+    """A model that hears nothing."""
+
+    name = "silent"
+
+    async def start(self) -> ModelIdentity:
+        """The model."""
+        return ModelIdentity("silent", "1", "")
+
+    async def infer(self, clips: Sequence[Samples]) -> Inference:
+        """Blanks alone."""
+        silence = np.eye(BLANK + 1, dtype=np.float32)[BLANK] * 9
+        return Inference([np.tile(silence, (len(clip) // 320, 1)) for clip in clips], 0.0, 0.0)
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+
+def silence(seconds: float) -> Audio:
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(round(16_000 * seconds), np.float32), 16_000, format="WAV")
+    return Audio(data=file.getvalue(), sample_rate=16_000)
+
+
+def reading(*texts: str) -> Activity:
+    phrases = (Phrase(index=index, expected_text=text, audio=silence(0.2)) for index, text in enumerate(texts))
+    return replace(ACTIVITY, phrases=tuple(phrases))
+
+
+async def score(given: Activity, settings: Settings = SETTINGS) -> Result:
+    fetcher = ClipFetcher((), settings.audio.max_bytes)
+    engine = SilentEngine()
+    scorer = ActivityScorer(fetcher, engine, await engine.start(), VariantAligner(), settings.audio, settings.scoring)
+    retries = Retries(60, 0, Intake(lambda reason, closed: None))
+    now = time.perf_counter()
+    return await scorer.score(given, SourcePosition(topic="t", partition=0, offset=0), now, now, retries)
+
+
+@hole("C1")
+async def test_two_thousand_words_in_a_blink_were_left_out() -> None:
+    result = await score(reading("a " * 1999))
+    assert {word.verdict for word in result.phrases[0].words} == {Verdict.OMITTED}
+    assert (result.counts.expected, result.counts.omitted, result.accuracy) == (1999, 1999, 0.0)
+
+
+@hole("C3")
+async def test_a_text_that_is_too_long_is_read_no_further_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_up = []
+
+    def pronunciations(word: str) -> tuple[bytes, ...]:
+        looked_up.append(word)
+        return (b"\x01\x02",) if len(looked_up) % 2 else ()
+
+    monkeypatch.setattr(lexicon, "pronunciations", pronunciations)
+    with pytest.raises(StreamprocError) as caught:
+        await score(reading(" ".join(f"zog{number}" for number in range(100_000))))
+    assert caught.value.code is ErrorCode.REFERENCE_TOO_LONG
+    assert "STREAMPROC_SCORING__MAX_PHONEMES" in caught.value.message
+    # A word that nobody can say counts too, or a text of such words would have no end.
+    assert len(looked_up) <= SETTINGS.scoring.max_phonemes
+
+
+@hole("C3")
+async def test_the_phrases_of_an_activity_share_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lexicon, "pronunciations", lambda word: (b"\x01" * 1000,))
+    scoring = SETTINGS.scoring.model_copy(update={"max_activity_phonemes": 2500})
+    result = await score(reading("Zog", "Zog", "Zog", "Zog"), SETTINGS.model_copy(update={"scoring": scoring}))
+    assert [phrase.error_code for phrase in result.phrases] == [None, None, *["REFERENCE_TOO_LONG"] * 2]
+    assert "STREAMPROC_SCORING__MAX_ACTIVITY_PHONEMES" in (result.phrases[2].error_message or "")
+
+
+@hole("C1", "C3")
+async def test_the_event_loop_does_none_of_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: dict[str, int] = {}
+
+    def watch(module: object, name: str) -> None:
+        original = getattr(module, name)
+
+        def watched(*arguments: object) -> object:
+            threads[name] = threading.get_ident()
+            return original(*arguments)
+
+        monkeypatch.setattr(module, name, watched)
+
+    watch(activity, "reference_words")
+    watch(activity, "score_phrase")
+    watch(reference, "split_words")
+    await score(reading("The cat sat."))
+    assert threads.keys() == {"reference_words", "score_phrase", "split_words"}
+    assert threading.get_ident() not in threads.values()
