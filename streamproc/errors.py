@@ -86,6 +86,10 @@ class ErrorCode(Enum):
     )
     AUDIO_NOT_FOUND = _poison(Stage.AUDIO, "The URI names nothing.")
     AUDIO_FORBIDDEN = _poison(Stage.AUDIO, "The object store does not let this worker read the URI.")
+    AUDIO_OBJECT_FAILED = _poison(Stage.AUDIO, "The object store fails on this object, and serves others.")
+    AUDIO_OBJECT_BUSY = _poison(
+        Stage.AUDIO, "The object store serves others, and puts this object off for longer than an event may wait."
+    )
     AUDIO_STORE_UNAVAILABLE = _transient(Stage.AUDIO, "The object store does not answer.")
 
     REFERENCE_EMPTY = _poison(Stage.REFERENCE, "The expected text holds no word.")

@@ -49,11 +49,14 @@ POLICIES: Mapping[Stage, RetryPolicy] = {
 PAUSED_FIRST_WAIT, PAUSED_LONGEST_WAIT = 1.0, 15.0
 """Seconds between attempts while the worker is paused."""
 
-_LATE = {ErrorCode.AUDIO_NOT_FOUND, ErrorCode.AUDIO_FORBIDDEN}
+_LATE = {ErrorCode.AUDIO_NOT_FOUND, ErrorCode.AUDIO_FORBIDDEN, ErrorCode.AUDIO_OBJECT_FAILED}
 """Poison, but perhaps only late: an object store may show an object after the event that names it.
 
 S3 forbids to read what is not there to whoever may not list the bucket.
 """
+
+_PUT_OFF = {ErrorCode.AUDIO_OBJECT_BUSY}
+"""Poison once the event's time is over: the store asks for patience with this object while it serves others."""
 
 
 class Retries:
@@ -79,7 +82,8 @@ class Retries:
         """Await ``attempt()`` until it succeeds or fails for another reason than a transient one; never gives up.
 
         Raises:
-            StreamprocError: poison and fatal failures of the attempt, at once, but AUDIO_NOT_FOUND after the grace.
+            StreamprocError: poison and fatal failures of the attempt, at once; those of an object that may only be
+                late after the grace, those of one that is put off after the deadline.
         """
         policy = POLICIES[stage]
         left = self._deadline - (time.monotonic() - self._began)
@@ -110,8 +114,10 @@ class Retries:
     def _again(self, error: Exception) -> bool:
         if not isinstance(error, StreamprocError):
             return False
-        late = error.code in _LATE and time.monotonic() - self._began < self._grace
-        if not late and error.code.error_class is not ErrorClass.TRANSIENT:
+        waited = time.monotonic() - self._began
+        late = error.code in _LATE and waited < self._grace
+        put_off = error.code in _PUT_OFF and waited < self._deadline
+        if not late and not put_off and error.code.error_class is not ErrorClass.TRANSIENT:
             return False
         self.attempts += 1
         if self._event is not None:

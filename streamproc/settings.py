@@ -26,6 +26,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from streamproc.contracts.uris import problem_of
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.service_links import service_links
 from streamproc.transport.settings import TransportSettings, choice_in_any_case
@@ -119,8 +120,9 @@ class Audio(Section):
 
     allowed_prefixes: tuple[str, ...] = ()
     """URI prefixes that claim checks may lie under, for example ["file:///var/clips/"]. Empty: inline audio only.
-    What is behind https:// is asked for without credentials, and redirects are refused; s3://, gs:// and az:// take
-    the credentials of their own tools."""
+    What is behind https:// is asked for without credentials (those of ~/.netrc are not sent either), through the proxy
+    that HTTPS_PROXY, HTTP_PROXY and NO_PROXY tell, and redirects are refused; s3://, gs:// and az:// take the
+    credentials of their own tools. Names with empty parts, "..", backslashes or ";" for a part are refused."""
     max_seconds: Seconds = 120.0
     """Longest clip."""
     max_activity_seconds: Seconds = 900.0
@@ -130,7 +132,16 @@ class Audio(Section):
     max_inline_bytes: Count = 512 * 1024
     """Largest total of the inline clips of one activity."""
     not_found_grace: float = Field(default=5.0, ge=0)
-    """Seconds during which an object that is not found is awaited, before its event becomes a dead letter."""
+    """Seconds during which an object that is not found, or that alone fails in a store that serves others, is awaited,
+    before its event becomes a dead letter."""
+
+    @field_validator("allowed_prefixes")
+    @classmethod
+    def _prefixes_are_uris(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for prefix in value:
+            if (problem := problem_of(prefix)) is not None:
+                raise ValueError(f"{prefix!r} {problem}")
+        return value
 
 
 class Scoring(Section):

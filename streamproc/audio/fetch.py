@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import re
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import urlsplit
 
+from streamproc.audio.files import FileClips
 from streamproc.audio.http import HttpClips
+from streamproc.audio.objects import ObjectClips
+from streamproc.audio.stores import ClipStore, UnclearError
 from streamproc.contracts.events import Audio
+from streamproc.contracts.uris import problem_of
 from streamproc.errors import ErrorCode, StreamprocError
-
-if TYPE_CHECKING:
-    from obstore.store import ClientConfig, ObjectStore, RetryConfig
-
-_CLIENT_OPTIONS: ClientConfig = {"connect_timeout": "5s", "timeout": "30s"}
-_RETRY_CONFIG: RetryConfig = {"max_retries": 0}
-"""One attempt: the event's own retries know how long to go on, and what to do then."""
-
-_ENDPOINTS = ("AWS_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3")
-"""Variables that say where s3:// is, when it is not Amazon's."""
-
-_REFUSAL = re.compile(r"status code: (4(?!08|25|29)\d\d)")
-"""HTTP statuses that trying again does not change: 4xx but 408, 425 and 429, in obstore's message."""
 
 
 class ClipFetcher:
@@ -37,21 +23,22 @@ class ClipFetcher:
     """
 
     def __init__(self, allowed_prefixes: tuple[str, ...], max_bytes: int) -> None:
-        self._prefixes = tuple(prefix if prefix.endswith("/") else f"{prefix}/" for prefix in allowed_prefixes)
         self._max_bytes = max_bytes
-        self._stores: dict[str, ObjectStore] = {}
-        self._http = HttpClips(self._check_size)
+        # A prefix ends in '/': "s3://clips" must not allow "s3://clips-of-others".
+        prefixes = (prefix if prefix.endswith("/") else f"{prefix}/" for prefix in allowed_prefixes)
+        self._stores = {prefix: self._store(prefix) for prefix in prefixes}
 
     async def close(self) -> None:
         """Close the connections."""
-        await self._http.close()
+        for store in self._stores.values():
+            await store.close()
 
     async def fetch(self, audio: Audio) -> bytes:
         """The clip's encoded bytes.
 
         Raises:
-            StreamprocError: AUDIO_MISSING, AUDIO_AMBIGUOUS, AUDIO_URI_REFUSED, AUDIO_NOT_FOUND, AUDIO_TOO_LARGE,
-                or AUDIO_STORE_UNAVAILABLE (transient).
+            StreamprocError: AUDIO_MISSING, AUDIO_AMBIGUOUS, AUDIO_URI_REFUSED, AUDIO_NOT_FOUND, AUDIO_FORBIDDEN,
+                AUDIO_TOO_LARGE, AUDIO_OBJECT_FAILED, AUDIO_OBJECT_BUSY, or AUDIO_STORE_UNAVAILABLE (transient).
         """
         if audio.data is not None and audio.uri is not None:
             raise StreamprocError(ErrorCode.AUDIO_AMBIGUOUS)
@@ -59,90 +46,36 @@ class ClipFetcher:
             return audio.data
         if audio.uri is None:
             raise StreamprocError(ErrorCode.AUDIO_MISSING)
-        prefix = self._allowed_prefix(audio.uri)
+        store = self._store_of(audio.uri)
+        try:
+            return await store.read(audio.uri)
+        except UnclearError as failure:
+            # A store that fails on everything is the world's fault and is waited for; an object that it always fails
+            # on would be waited for in vain, and hold up the worker.
+            code = failure.code if await store.answers() else ErrorCode.AUDIO_STORE_UNAVAILABLE
+            raise StreamprocError(code, failure.message) from None
+
+    def _store(self, prefix: str) -> ClipStore:
         scheme = urlsplit(prefix).scheme
         if scheme == "file":
-            return await asyncio.to_thread(self._read_file, audio.uri, prefix)
+            return FileClips(prefix, self._max_bytes, self._check_size)
         if scheme in ("http", "https"):
-            return await self._http.read(audio.uri, prefix)
-        return await self._read_object(audio.uri, prefix)
+            return HttpClips(prefix, self._check_size)
+        return ObjectClips(prefix, self._check_size)
 
-    def _allowed_prefix(self, uri: str) -> str:
-        # The prefix ends in '/': "s3://clips" must not allow "s3://clips-of-others".
-        for prefix in self._prefixes:
+    def _store_of(self, uri: str) -> ClipStore:
+        if (problem := problem_of(uri)) is not None:
+            raise StreamprocError(ErrorCode.AUDIO_URI_REFUSED, f"the URI {problem}")
+        for prefix, store in self._stores.items():
             if uri.startswith(prefix):
-                return prefix
-        scheme = urlsplit(uri).scheme
+                return store
         raise StreamprocError(
             ErrorCode.AUDIO_URI_REFUSED,
-            f"a {scheme or 'scheme-less'} URI outside the allowed prefixes (STREAMPROC_AUDIO__ALLOWED_PREFIXES)",
+            f"a {urlsplit(uri).scheme} URI outside the allowed prefixes (STREAMPROC_AUDIO__ALLOWED_PREFIXES)",
         )
-
-    def _read_file(self, uri: str, prefix: str) -> bytes:
-        folder = Path(unquote(urlsplit(prefix).path)).resolve()
-        path = Path(unquote(urlsplit(uri).path))
-        try:
-            # After following every symbolic link and "..", the file itself must lie in the folder.
-            real = path.resolve()
-            # Asked first: whether a file outside the folder exists is nobody's business.
-            if not real.is_relative_to(folder):
-                raise StreamprocError(ErrorCode.AUDIO_URI_REFUSED, "the file lies outside the allowed folder")
-            if not real.is_file():
-                raise StreamprocError(ErrorCode.AUDIO_NOT_FOUND, "the URI names no regular file")
-            with real.open("rb") as file:
-                encoded = file.read(self._max_bytes + 1)
-        except (FileNotFoundError, NotADirectoryError):
-            raise StreamprocError(ErrorCode.AUDIO_NOT_FOUND) from None
-        except (OSError, ValueError, RuntimeError) as error:
-            # A loop of links, a name with a NUL, no permission: the event's fault as far as this worker can tell.
-            raise StreamprocError(
-                ErrorCode.AUDIO_NOT_FOUND, f"the file cannot be read: {type(error).__name__}"
-            ) from None
-        self._check_size(len(encoded))
-        return encoded
-
-    async def _read_object(self, uri: str, prefix: str) -> bytes:
-        from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
-        from obstore.store import from_url
-
-        name = uri.removeprefix(prefix)
-        if not name or ".." in name.split("/"):
-            raise StreamprocError(ErrorCode.AUDIO_URI_REFUSED, "the URI names no object under the allowed prefix")
-        try:
-            store: Any = self._stores.get(prefix)
-            if store is None:
-                store = self._stores[prefix] = from_url(
-                    prefix.rstrip("/"), client_options=_client_options(), retry_config=_RETRY_CONFIG
-                )
-            answer = await store.get_async(name)
-            self._check_size(int(answer.meta["size"]))
-            return bytes(await answer.bytes_async())
-        except FileNotFoundError:
-            raise StreamprocError(ErrorCode.AUDIO_NOT_FOUND) from None
-        except ValueError:
-            raise StreamprocError(ErrorCode.AUDIO_URI_REFUSED, "the URI is no object's name") from None
-        except (PermissionDeniedError, UnauthenticatedError):
-            raise StreamprocError(ErrorCode.AUDIO_FORBIDDEN) from None
-        except BaseError as error:
-            if (status := _REFUSAL.search(str(error))) is not None:
-                raise StreamprocError(
-                    ErrorCode.AUDIO_NOT_FOUND, f"the object store refuses the URI: HTTP status {status[1]}"
-                ) from None
-            raise StreamprocError(
-                ErrorCode.AUDIO_STORE_UNAVAILABLE, f"the object store failed: {type(error).__name__}"
-            ) from None
 
     def _check_size(self, size: int) -> None:
         if size > self._max_bytes:
             raise StreamprocError(
                 ErrorCode.AUDIO_TOO_LARGE, f"more than {self._max_bytes} bytes (STREAMPROC_AUDIO__MAX_BYTES)"
             )
-
-
-def _client_options() -> ClientConfig:
-    """obstore follows redirects: without plain HTTP none leads to a cloud's metadata service, or inside unencrypted.
-
-    An operator's own store may speak it.
-    """
-    plain = any(os.environ.get(name, "").startswith("http://") for name in _ENDPOINTS)
-    return {**_CLIENT_OPTIONS, "allow_http": plain}

@@ -1,22 +1,32 @@
 """Clips behind http:// and https:// URIs, asked for where the URI says and nowhere else.
 
 Whoever answers could name any other address, that of a cloud's metadata service for one, in a redirect: it is refused.
+No credentials are sent: neither cookies nor those of ~/.netrc. What the environment says about proxies holds.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlsplit
+from urllib.request import getproxies, proxy_bypass
 
 import aiohttp
 from yarl import URL
 
+from streamproc.audio.stores import (
+    BUSY,
+    PROBE_NAME,
+    PROBE_SECONDS,
+    READ_SECONDS,
+    UnclearError,
+    check_status,
+)
+from streamproc.contracts.uris import segments
 from streamproc.errors import ErrorCode, StreamprocError
 
-_TIMEOUT = aiohttp.ClientTimeout(total=30, sock_connect=5)
-_PASSING = {408, 425, 429}
-"""Statuses below 500 that trying again may change."""
+_READ = aiohttp.ClientTimeout(total=READ_SECONDS, sock_connect=5)
+_PROBE = aiohttp.ClientTimeout(total=PROBE_SECONDS)
 
 _RESERVED = "%:/?#[]@!$&'()*+,;=~"
 """What has a meaning in a URI already (RFC 3986): escaping again would ask for another object, or spoil a signature."""
@@ -28,49 +38,63 @@ class HttpClips:
     """Reads clips by GET, one attempt each. Belongs to one event loop; ``close`` it.
 
     Args:
+        prefix: ends in '/', so that a URI's host is the prefix's.
         check_size: raises where an object may not have so many bytes; asked before they are read, and while they are.
     """
 
-    def __init__(self, check_size: Callable[[int], None]) -> None:
+    def __init__(self, prefix: str, check_size: Callable[[int], None]) -> None:
+        self._prefix = prefix
         self._check_size = check_size
         self._session: aiohttp.ClientSession | None = None
+        self._served = f"{prefix}{PROBE_NAME}"
+        host = urlsplit(prefix)
+        self._proxy = None if proxy_bypass(host.hostname or "") else getproxies().get(host.scheme)
 
     async def close(self) -> None:
-        """Close the connections."""
+        """See ClipStore."""
         if self._session is not None:
             await self._session.close()
 
-    async def read(self, uri: str, prefix: str) -> bytes:
-        """The object's bytes.
+    async def read(self, uri: str) -> bytes:
+        """See ClipStore."""
+        _check_name(uri.removeprefix(self._prefix))
+        try:
+            async with self._get(uri, _READ) as answer:
+                check_status(answer.status)
+                body = await self._body(answer)
+        except (aiohttp.InvalidURL, ValueError):
+            raise StreamprocError(ErrorCode.AUDIO_URI_REFUSED, "the URI is no object's name") from None
+        except aiohttp.ClientResponseError:
+            # A negative length, chunks without a size, headers without an end: the server is there, and says nonsense.
+            raise StreamprocError(ErrorCode.AUDIO_OBJECT_FAILED, "the object store's answer is not HTTP") from None
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            code = ErrorCode.AUDIO_OBJECT_FAILED
+            if not isinstance(error, aiohttp.ClientPayloadError):
+                code = ErrorCode.AUDIO_OBJECT_BUSY
+            raise UnclearError(code, f"the object store failed: {type(error).__name__}") from None
+        self._served = uri
+        return body
 
-        Args:
-            uri: under ``prefix``.
-            prefix: ends in '/', so that the URI's host is the prefix's.
+    async def answers(self) -> bool:
+        """See ClipStore."""
+        try:
+            async with self._get(self._served, _PROBE) as answer:
+                return answer.status < 500 and answer.status not in BUSY
+        except (aiohttp.ClientError, TimeoutError, OSError):
+            return False
 
-        Raises:
-            StreamprocError: AUDIO_URI_REFUSED, AUDIO_FORBIDDEN, AUDIO_NOT_FOUND, AUDIO_STORE_UNAVAILABLE (transient),
-                and what ``check_size`` raises.
-        """
-        _check_name(uri.removeprefix(prefix))
+    def _get(self, uri: str, timeout: aiohttp.ClientTimeout) -> aiohttp.client._RequestContextManager:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                timeout=_TIMEOUT,
                 # The clip's own bytes: a small answer must not unpack to a large one.
                 auto_decompress=False,
                 headers={"Accept-Encoding": "identity"},
                 cookie_jar=aiohttp.DummyCookieJar(),
-                trust_env=True,
+                # It would send the credentials of ~/.netrc to whoever a URI names.
+                trust_env=False,
             )
-        try:
-            async with self._session.get(URL(quote(uri, _RESERVED), encoded=True), allow_redirects=False) as answer:
-                _check_status(answer)
-                return await self._body(answer)
-        except aiohttp.InvalidURL:
-            raise StreamprocError(ErrorCode.AUDIO_URI_REFUSED, "the URI is no object's name") from None
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
-            raise StreamprocError(
-                ErrorCode.AUDIO_STORE_UNAVAILABLE, f"the object store failed: {type(error).__name__}"
-            ) from None
+        url = URL(quote(uri, _RESERVED), encoded=True)
+        return self._session.get(url, allow_redirects=False, proxy=self._proxy, timeout=timeout)
 
     async def _body(self, answer: aiohttp.ClientResponse) -> bytes:
         self._check_size(answer.content_length or 0)
@@ -83,23 +107,11 @@ class HttpClips:
 
 def _check_name(name: str) -> None:
     """Names that a server could take for those of other objects are refused, however they are escaped."""
-    path = unquote(re.split("[?#]", name, maxsplit=1)[0])
-    if _CONTROL.search(unquote(name)) or any(part in ("", ".", "..") for part in re.split(r"[/\\]", path)):
+    try:
+        segments(re.split("[?#]", name, maxsplit=1)[0])
+    except ValueError:
+        plain = False
+    else:
+        plain = _CONTROL.search(unquote(name)) is None
+    if not plain:
         raise StreamprocError(ErrorCode.AUDIO_URI_REFUSED, "the URI names no object under the allowed prefix")
-
-
-def _check_status(answer: aiohttp.ClientResponse) -> None:
-    status = answer.status
-    if 200 <= status < 300:
-        return
-    if status in (401, 403):
-        raise StreamprocError(ErrorCode.AUDIO_FORBIDDEN)
-    if status == 404:
-        raise StreamprocError(ErrorCode.AUDIO_NOT_FOUND)
-    if 300 <= status < 400:
-        raise StreamprocError(
-            ErrorCode.AUDIO_URI_REFUSED, f"the object store redirects to another address: HTTP status {status}"
-        )
-    if 400 <= status < 500 and status not in _PASSING:
-        raise StreamprocError(ErrorCode.AUDIO_NOT_FOUND, f"the object store refuses the URI: HTTP status {status}")
-    raise StreamprocError(ErrorCode.AUDIO_STORE_UNAVAILABLE, f"the object store failed: HTTP status {status}")

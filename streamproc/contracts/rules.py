@@ -12,6 +12,7 @@ from datetime import datetime
 
 from streamproc.contracts.events import Activity, Audio, Phrase
 from streamproc.contracts.phonemes import PHONEMES
+from streamproc.contracts.uris import problem_of
 from streamproc.errors import ErrorCode, StreamprocError
 
 SAMPLE_RATES = range(8_000, 96_001)
@@ -139,6 +140,8 @@ def _audio_problems(audio: Audio, where: str) -> Iterator[Problem]:
         yield Problem(ErrorCode.AUDIO_EMPTY, f"{where}.data", "is empty")
     elif audio.data is not None and not audio.data.startswith(_CONTAINERS):
         yield Problem(ErrorCode.AUDIO_UNREADABLE, f"{where}.data", "is not WAV, FLAC or Ogg")
+    if audio.uri is not None and (problem := problem_of(audio.uri)) is not None:
+        yield Problem(ErrorCode.AUDIO_URI_REFUSED, f"{where}.uri", problem)
 
 
 def _publisher_problems(activity: Activity) -> Iterator[Problem]:
