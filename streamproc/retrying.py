@@ -49,13 +49,13 @@ POLICIES: Mapping[Stage, RetryPolicy] = {
 PAUSED_FIRST_WAIT, PAUSED_LONGEST_WAIT = 1.0, 15.0
 """Seconds between attempts while the worker is paused."""
 
-_LATE = {ErrorCode.AUDIO_NOT_FOUND, ErrorCode.AUDIO_FORBIDDEN, ErrorCode.AUDIO_OBJECT_FAILED}
+LATE = {ErrorCode.AUDIO_NOT_FOUND, ErrorCode.AUDIO_FORBIDDEN, ErrorCode.AUDIO_OBJECT_FAILED}
 """Poison, but perhaps only late: an object store may show an object after the event that names it.
 
 S3 forbids to read what is not there to whoever may not list the bucket.
 """
 
-_PUT_OFF = {ErrorCode.AUDIO_OBJECT_BUSY}
+PUT_OFF = {ErrorCode.AUDIO_OBJECT_BUSY}
 """Poison once the event's time is over: the store asks for patience with this object while it serves others."""
 
 
@@ -115,8 +115,8 @@ class Retries:
         if not isinstance(error, StreamprocError):
             return False
         waited = time.monotonic() - self._began
-        late = error.code in _LATE and waited < self._grace
-        put_off = error.code in _PUT_OFF and waited < self._deadline
+        late = error.code in LATE and waited < self._grace
+        put_off = error.code in PUT_OFF and waited < self._deadline
         if not late and not put_off and error.code.error_class is not ErrorClass.TRANSIENT:
             return False
         self.attempts += 1

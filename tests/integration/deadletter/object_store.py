@@ -23,6 +23,8 @@ class ObjectStore:
         self.claims: dict[str, int] = {}
         """Path -> the length that the answer's header claims."""
         self.asked: list[str] = []
+        self.down: int | None = None
+        """The HTTP status of everything, while the store itself fails."""
 
 
 @contextmanager
@@ -34,7 +36,7 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[ObjectStore]:
 
         def do_GET(self) -> None:
             store.asked.append(self.path)
-            status = store.status.get(self.path, 200 if self.path in store.objects else 404)
+            status = store.down or store.status.get(self.path, 200 if self.path in store.objects else 404)
             content = store.objects[self.path] if status == 200 else b"no"
             self.send_response(status)
             if self.path in store.location:

@@ -17,6 +17,7 @@ import psutil
 import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+from support.holes import hole
 
 from streamproc.contracts import files
 from streamproc.contracts.events import Activity, Audio, SourcePosition
@@ -89,7 +90,8 @@ def bad_audio(world: World) -> dict[str, Audio]:
     """Clips that cannot be scored, by a name that begins with the code they must get."""
     store, http = world.store, f"{world.store.address}/clips"
     store.status |= {"/clips/forbidden.wav": 403, "/clips/secret.wav": 401, "/clips/odd.wav": 400, "/clips/gone": 410}
-    store.status["/clips/moved.wav"] = 302
+    store.status |= {"/clips/broken.wav": 500, "/clips/part.wav": 206, "/clips/busy.wav": 503, "/clips/moved.wav": 302}
+    store.objects["/clips/part.wav"] = clip()
     store.location["/clips/moved.wav"] = f"{store.address}/secret.wav"
     store.objects["/clips/huge.wav"] = b"RIFF"
     store.claims["/clips/huge.wav"] = BIG
@@ -102,6 +104,9 @@ def bad_audio(world: World) -> dict[str, Audio]:
         "AUDIO_NOT_FOUND 410": behind(f"{http}/gone"),
         "AUDIO_FORBIDDEN 403": behind(f"{http}/forbidden.wav"),
         "AUDIO_FORBIDDEN 401": behind(f"{http}/secret.wav"),
+        "AUDIO_OBJECT_FAILED 500": behind(f"{http}/broken.wav"),
+        "AUDIO_OBJECT_FAILED 206": behind(f"{http}/part.wav"),
+        "AUDIO_OBJECT_BUSY 503": behind(f"{http}/busy.wav"),
         "AUDIO_TOO_LARGE object of 1 GiB": behind(f"{http}/huge.wav"),
         "AUDIO_TOO_LARGE file of 1 GiB": behind(huge.as_uri()),
         "AUDIO_URI_REFUSED link-local": behind("http://169.254.169.254/latest/meta-data/iam/"),
@@ -141,6 +146,9 @@ CASES = [
     "AUDIO_NOT_FOUND 410",
     "AUDIO_FORBIDDEN 403",
     "AUDIO_FORBIDDEN 401",
+    "AUDIO_OBJECT_FAILED 500",
+    "AUDIO_OBJECT_FAILED 206",
+    "AUDIO_OBJECT_BUSY 503",
     "AUDIO_TOO_LARGE object of 1 GiB",
     "AUDIO_TOO_LARGE file of 1 GiB",
     "AUDIO_URI_REFUSED link-local",
@@ -199,6 +207,14 @@ def test_nobody_asked_the_store_for_what_is_not_allowed(letters: dict[str, Lette
     assert all(path.startswith("/clips/") for path in world.store.asked)
 
 
+@hole("C4")
+def test_an_object_that_fails_in_a_store_that_serves_others_pauses_nobody(
+    letters: dict[str, Letter], world: World
+) -> None:
+    assert int(letters["AUDIO_OBJECT_FAILED 500"].error["attempts"]) > 1, "it may be late"
+    assert [record["reason"] for record in world.worker.log_records() if "paused" in record["event"]] == []
+
+
 def test_an_object_that_comes_late_is_scored(world: World) -> None:
     place = world.publish(activity(phrase(behind(f"{world.store.address}/clips/late.wav"))), "late")
     world.worker.wait_for(lambda: "/clips/late.wav" in world.store.asked, "the first question", 30)
@@ -208,13 +224,13 @@ def test_an_object_that_comes_late_is_scored(world: World) -> None:
 
 def test_a_store_that_fails_pauses_the_worker_and_makes_no_letter(world: World) -> None:
     path = "/clips/unlucky.wav"
-    world.store.status[path] = 503
+    world.store.down = 503
     world.store.objects[path] = clip()
     place = world.publish(activity(phrase(behind(world.store.address + path))), "unlucky")
     try:
         assert_waits(world, place, ErrorCode.AUDIO_STORE_UNAVAILABLE)
     finally:
-        del world.store.status[path]
+        world.store.down = None
     assert world.has_result(place, 60)
     world.worker.wait_for(lambda: paused(world, ErrorCode.AUDIO_STORE_UNAVAILABLE) == 0, "the end of the pause", 30)
 
@@ -226,7 +242,7 @@ def test_sigterm_does_not_wait_for_events_that_wait_for_a_store(
     settings = {**world.settings, **topics.settings, "STREAMPROC_TRANSPORT__STOP_TIMEOUT": "120"}
     schema_id = faults.prepare(settings, topics)
     path = "/clips/unlucky-too.wav"
-    world.store.status[path] = 503
+    world.store.down = 503
     world.store.objects[path] = clip()
     unlucky = value(activity(phrase(behind(world.store.address + path))), schema_id)
     places = topics.publish(Record(b"learner-%d" % index, unlucky, []) for index in range(20))
@@ -235,7 +251,7 @@ def test_sigterm_does_not_wait_for_events_that_wait_for_a_store(
             lambda: worker.metric("streamproc_intake_paused", reason="AUDIO_STORE_UNAVAILABLE") == 1, "the pause", 30
         )
         assert worker.terminate(20) == 0
-    del world.store.status[path]
+    world.store.down = None
     with faults.running(settings, tmp_path / "next.log"):
         records = topics.read(topics.results, len(places), 60)
     assert sorted(result(record.value or b"").source.offset for record in records) == sorted(p.offset for p in places)

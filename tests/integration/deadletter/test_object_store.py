@@ -12,10 +12,13 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from support.holes import hole
 
 from streamproc.audio.fetch import ClipFetcher
+from streamproc.audio.stores import PROBE_NAME
 from streamproc.contracts.events import Audio
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.retrying import LATE
 
 from .object_store import ObjectStore, serving
 
@@ -63,23 +66,88 @@ async def content_of(address: str, path: str) -> bytes:
         (401, ErrorCode.AUDIO_FORBIDDEN),
         (403, ErrorCode.AUDIO_FORBIDDEN),
         (404, ErrorCode.AUDIO_NOT_FOUND),
-        (408, ErrorCode.AUDIO_STORE_UNAVAILABLE),
+        (408, ErrorCode.AUDIO_OBJECT_BUSY),
         (410, ErrorCode.AUDIO_NOT_FOUND),
-        (425, ErrorCode.AUDIO_STORE_UNAVAILABLE),
-        (429, ErrorCode.AUDIO_STORE_UNAVAILABLE),
+        (425, ErrorCode.AUDIO_OBJECT_BUSY),
+        (429, ErrorCode.AUDIO_OBJECT_BUSY),
         (451, ErrorCode.AUDIO_NOT_FOUND),
-        (500, ErrorCode.AUDIO_STORE_UNAVAILABLE),
-        (502, ErrorCode.AUDIO_STORE_UNAVAILABLE),
-        (503, ErrorCode.AUDIO_STORE_UNAVAILABLE),
-        (504, ErrorCode.AUDIO_STORE_UNAVAILABLE),
+        (204, ErrorCode.AUDIO_OBJECT_FAILED),
+        (206, ErrorCode.AUDIO_OBJECT_FAILED),
+        (500, ErrorCode.AUDIO_OBJECT_FAILED),
+        (502, ErrorCode.AUDIO_OBJECT_BUSY),
+        (503, ErrorCode.AUDIO_OBJECT_BUSY),
+        (504, ErrorCode.AUDIO_OBJECT_BUSY),
     ],
 )
-async def test_statuses(store: ObjectStore, status: int, code: ErrorCode) -> None:
+async def test_statuses_of_one_object_in_a_store_that_serves_others(
+    store: ObjectStore, status: int, code: ErrorCode
+) -> None:
     path = f"/clips/learner-{status}.wav"
     store.status[path] = status
     asked = len(store.asked)
     assert await code_of(store.address, path) is code
-    assert len(store.asked) == asked + 1, "the event's own retries decide how often"
+    assert store.asked[asked:].count(path) == 1, "the event's own retries decide how often"
+    assert set(store.asked[asked:]) <= {path, f"/clips/{PROBE_NAME}"}
+
+
+@hole("C4")
+@pytest.mark.parametrize("status", [408, 429, 500, 502, 503, 504])
+async def test_a_store_that_fails_on_everything_is_waited_for(store: ObjectStore, status: int) -> None:
+    store.down = status
+    try:
+        assert await code_of(store.address, "/clips/a.wav") is ErrorCode.AUDIO_STORE_UNAVAILABLE
+    finally:
+        store.down = None
+
+
+@hole("C4")
+async def test_a_store_is_judged_by_what_it_served_last(store: ObjectStore) -> None:
+    store.objects["/clips/good.wav"] = b"clip"
+    store.status["/clips/bad.wav"] = 500
+    fetcher = ClipFetcher((f"{store.address}/clips/",), 100)
+    try:
+        await fetcher.fetch(Audio(uri=f"{store.address}/clips/good.wav", sample_rate=16_000))
+        with pytest.raises(StreamprocError) as caught:
+            await fetcher.fetch(Audio(uri=f"{store.address}/clips/bad.wav", sample_rate=16_000))
+        assert caught.value.code is ErrorCode.AUDIO_OBJECT_FAILED
+        assert store.asked[-2:] == ["/clips/bad.wav", "/clips/good.wav"]
+        store.status["/clips/good.wav"] = 500
+        with pytest.raises(StreamprocError) as caught:
+            await fetcher.fetch(Audio(uri=f"{store.address}/clips/bad.wav", sample_rate=16_000))
+        assert caught.value.code is ErrorCode.AUDIO_STORE_UNAVAILABLE
+    finally:
+        await fetcher.close()
+
+
+@hole("C4")
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (500, ErrorCode.AUDIO_OBJECT_FAILED),
+        (503, ErrorCode.AUDIO_OBJECT_BUSY),
+        (403, ErrorCode.AUDIO_FORBIDDEN),
+        (410, ErrorCode.AUDIO_NOT_FOUND),
+    ],
+)
+async def test_the_statuses_of_a_bucket(
+    store: ObjectStore, status: int, code: ErrorCode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", store.address)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "somebody")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    path = f"/clips/bucket-{status}.wav"
+    store.status[path] = status
+    assert await code_in_bucket(path) is code
+    if status >= 500:
+        store.down = status
+        try:
+            assert await code_in_bucket(path) is ErrorCode.AUDIO_STORE_UNAVAILABLE
+        finally:
+            store.down = None
+
+
+async def code_in_bucket(path: str) -> ErrorCode:
+    return await code("s3:/", "s3://clips/", path)
 
 
 @pytest.mark.parametrize(
@@ -119,8 +187,8 @@ async def test_a_bucket_behind_tls_does_not_lead_to_a_plain_address(
         monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
         bucket.status["/clips/moved.wav"] = 307
         bucket.location["/clips/moved.wav"] = f"{forbidden.address}/clips/secret"
-        assert await code("s3:/", "s3://clips/", "/clips/moved.wav") is ErrorCode.AUDIO_STORE_UNAVAILABLE
-        assert bucket.asked == ["/clips/moved.wav"]
+        assert await code("s3:/", "s3://clips/", "/clips/moved.wav") is ErrorCode.AUDIO_OBJECT_BUSY
+        assert bucket.asked == ["/clips/moved.wav", f"/clips/{PROBE_NAME}"]
     assert forbidden.asked == []
 
 
@@ -161,7 +229,9 @@ async def test_an_object_that_says_it_is_large_is_not_read(store: ObjectStore) -
 async def test_an_answer_that_ends_early_is_tried_again(store: ObjectStore) -> None:
     store.objects["/clips/cut"] = b"x"
     store.claims["/clips/cut"] = 50
-    assert await code_of(store.address, "/clips/cut") is ErrorCode.AUDIO_STORE_UNAVAILABLE
+    code = await code_of(store.address, "/clips/cut")
+    assert code is ErrorCode.AUDIO_OBJECT_FAILED
+    assert code in LATE
 
 
 async def test_a_store_that_does_not_answer_is_transient() -> None:
@@ -172,7 +242,8 @@ async def test_a_store_that_does_not_answer_is_transient() -> None:
     "name",
     [
         *("a//b", "a/./b", "a\0b", "", "../x", "a/../../x", "?x", "#x", "a%00b", "a\r\nb", "a?x%0d%0ab"),
-        *("%2e%2e/x", "a/%2E%2E%2f%2e%2e/x", "..%5Cx", "a%2F%2Fb"),
+        *("%2e%2e/x", "a/%2E%2E%2f%2e%2e/x", "..%5Cx", "a%2F%2Fb", "..;/x", "a/..;v=1/x", "%252e%252e/x"),
+        *("..%3B/x", "%25252525252e/x", "%c0%ae%c0%ae/x", "a%5cb"),
     ],
 )
 async def test_names_that_name_no_object(store: ObjectStore, name: str) -> None:
