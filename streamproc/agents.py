@@ -29,6 +29,7 @@ from streamproc.scoring.activity import ActivityScorer
 from streamproc.settings import Settings
 from streamproc.telemetry.metrics import Metrics
 from streamproc.transport import OutcomeRefused, each
+from streamproc.transport.headers import shown, unreadable
 
 log = structlog.get_logger(__name__)
 
@@ -156,7 +157,8 @@ class ReadingAgent:
         message = event.message
         position = SourcePosition(topic=message.topic, partition=message.partition, offset=message.offset)
         timestamp = message.timestamp
-        source = Source(position, None if timestamp is None else round(timestamp * 1000), header_list(message.headers))
+        headers = [(shown(name), value) for name, value in header_list(message.headers)]
+        source = Source(position, None if timestamp is None else round(timestamp * 1000), headers)
         settings = self._settings
         return Record(message, source, Retries(settings.event.deadline, settings.audio.not_found_grace, self._intake))
 
@@ -175,6 +177,8 @@ class ReadingAgent:
         source, retries = record.source.position, record.retries
         received = time.perf_counter()
         try:
+            if unreadable(header_list(record.message.headers)):
+                raise StreamprocError(ErrorCode.HEADERS_UNREADABLE)
             activity = record.activity = await retries.until_it_works(
                 Stage.DECODE, lambda: self._stages.decoder.decode(record.message.value)
             )

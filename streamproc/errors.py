@@ -62,6 +62,7 @@ class ErrorCode(Enum):
     # An Enum makes equal values one member; the meaning keeps the rows apart.
     VALUE_MISSING = _poison(Stage.DECODE, "The record has no value (a tombstone).")
     VALUE_UNREADABLE = _poison(Stage.DECODE, "The value is not Avro in Confluent's wire format, or is damaged.")
+    HEADERS_UNREADABLE = _poison(Stage.DECODE, "The name of a header is not UTF-8: it can be neither read nor copied.")
     SCHEMA_UNKNOWN = _poison(Stage.DECODE, "The registry does not know the value's schema id.")
     SCHEMA_FOREIGN = _poison(Stage.DECODE, "The value was written with the schema of another event.")
     SCHEMA_UNREADABLE = _fatal(

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from confluent_kafka import Message
 
 from streamproc.deadletter.envelope import PREFIX, Headers, split_headers
+from streamproc.transport.headers import headers_of, shown_headers_of
 
 
 class Position(NamedTuple):
@@ -73,14 +74,14 @@ class Letter:
 
     @property
     def headers(self) -> Headers:
-        """All headers: the original record's and the error's."""
-        return list(self._message.headers() or ())  # type: ignore[arg-type]  # the stub says str too
+        """All headers, the original record's and the error's, with names that can be shown and sent."""
+        return shown_headers_of(self._message)
 
     @property
     def raw(self) -> Mapping[str, bytes | None]:
         """The headers by name. Of a repeated name the last value counts: the error's, as its block comes last."""
         if self._raw is None:
-            self._raw = dict(self._message.headers() or ())  # type: ignore[arg-type]  # the stub says str too
+            self._raw = dict(headers_of(self._message) or ())
         return self._raw
 
     @property

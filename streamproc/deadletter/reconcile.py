@@ -23,6 +23,7 @@ from streamproc.deadletter.reading import TIMEOUT, TopicReader
 from streamproc.refusals import WORKER, Refusals
 from streamproc.settings import Kafka, Settings
 from streamproc.transport import progress as transport_progress
+from streamproc.transport.headers import headers_of
 from streamproc.transport.progress import Progress
 
 CLOCK_SLACK_MS = 10 * 60 * 1000
@@ -150,8 +151,7 @@ def _outcomes(
     offsets: dict[int, array[int]] = {}
     for batch in reader.read(topic, spans):
         for message in batch:
-            headers: list[Header] = list(message.headers() or ())  # type: ignore[arg-type]  # the stub says str too
-            source = source_of(headers)
+            source = source_of(headers_of(message) or [])
             if source is not None and source[0] == kafka.activity_topic:
                 offsets.setdefault(int(source[1]), array("q")).append(int(source[2]))
         heard(len(batch))

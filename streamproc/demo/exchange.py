@@ -18,6 +18,7 @@ from streamproc.contracts.registry import Registry
 from streamproc.deadletter.envelope import PREFIX
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.settings import Settings
+from streamproc.transport.headers import headers_of
 
 TIMEOUT = 30.0
 """Seconds for what Kafka should answer at once."""
@@ -144,7 +145,7 @@ class OutcomeReader:
     def _decode(self, message: Message) -> Outcome:
         timestamp = message.timestamp()[1]
         if message.topic() == self._topics.dead_letter_topic:
-            headers = _error_headers(message.headers())
+            headers = _error_headers(headers_of(message))
             source = SourcePosition(
                 topic=headers["source.topic"],
                 partition=int(headers["source.partition"]),

@@ -17,6 +17,7 @@ from faust.types.tuples import Message
 from mode import Service
 
 from streamproc.transport.errors import TransportError, Unsupported
+from streamproc.transport.headers import headers_of
 
 if TYPE_CHECKING:
     from streamproc.transport.driver import Transport
@@ -90,7 +91,7 @@ class ClientConsumer(base.Consumer):
             record.offset(),
             timestamp / 1000.0 if kind else 0.0,
             kind,
-            record.headers(),
+            headers_of(record),  # type: ignore[arg-type]  # Faust's type leaves out headers without a value
             record.key(),
             record.value(),
             None,

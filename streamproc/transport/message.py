@@ -8,6 +8,7 @@ from typing import Any
 from faust.types import AppT
 from faust.types.tuples import ConsumerMessage
 
+from streamproc.transport.headers import headers_of
 from streamproc.transport.outcomes import QUEUED, STARTED, Entry
 
 #: No app's generation: Faust's streams skip such a message.
@@ -29,7 +30,7 @@ class Delivery(ConsumerMessage):
         self.record = record = entry.record
         self.app = app
         self.entry = entry
-        self.headers = record.headers()
+        self.headers = headers_of(record)  # type: ignore[assignment]  # Faust's type leaves out headers without a value
         self.key = entry.key
         self.value = record.value()
         self.acked = False
