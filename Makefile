@@ -9,7 +9,7 @@ BOUNDED := timeout -s KILL
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos fuzz
-.PHONY: test-holes test-faults faust-suites bench-transport bench-rdkafka bench-aligner bench-codec evaluate model lock clean
+.PHONY: test-holes test-faults test-packages faust-suites bench-transport bench-rdkafka bench-aligner bench-codec evaluate model lock clean
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST) | expand -t 26
@@ -51,6 +51,9 @@ test-holes: install  ## The tests of the holes found from outside; ends with a l
 
 test-faults: install  ## Faults that take gigabytes or minutes: floods, registries that never end, memory used up.
 	$(BOUNDED) 3600 $(BIN)/python -m pytest -v --durations=10 tests/faults
+
+test-packages: install  ## Wheels and each extra, tried in empty environments (3 minutes).
+	$(BOUNDED) 1800 $(BIN)/python -m pytest -q --durations=5 tests/packaging
 
 lint: install  ## ruff: lint and format.
 	$(BIN)/ruff check

@@ -6,6 +6,7 @@ files hold no index address, so that they work with any mirror.
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -14,12 +15,10 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-PURPOSES = {
-    "worker": [],
-    "dev": ["speech", "onnx", "local", "parquet", "dev"],
-    "training": ["speech", "onnx", "training"],
-}
-"""Lock file -> the extras that it holds on top of the worker's own dependencies."""
+PURPOSES = ("worker", "dev", "training")
+"""One lock file each; its name is the extra's."""
+
+_EXTRAS = re.compile(r"streamproc\[(.+)\]")
 
 OPTIONS = (
     "--quiet",
@@ -40,19 +39,30 @@ def _project(folder: Path) -> dict[str, Any]:
     return project
 
 
-def lock(purpose: str, extras: list[str]) -> None:
+def _wanted(extra: str, extras: dict[str, list[str]]) -> list[str]:
+    """An extra's requirements, with those of the extras that it names."""
+    lines = []
+    for line in extras[extra]:
+        if named := _EXTRAS.fullmatch(line):
+            for other in named[1].split(","):
+                lines += _wanted(other, extras)
+        else:
+            lines.append(line)
+    return lines
+
+
+def lock(purpose: str) -> None:
+    """Write ``requirements/<purpose>.txt``."""
     project = _project(ROOT)
-    wanted = [line for line in project["dependencies"] if line != "aligner-mypyc"]
-    wanted += _project(ROOT / "aligner_mypyc")["dependencies"]
-    for extra in extras:
-        wanted += project["optional-dependencies"][extra]
+    wanted = {*project["dependencies"], *_wanted(purpose, project["optional-dependencies"])} - {"aligner-mypyc"}
+    wanted.update(_project(ROOT / "aligner_mypyc")["dependencies"])
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, f"{purpose}.in")
-        source.write_text("\n".join(wanted) + "\n")
+        source.write_text("\n".join(sorted(wanted)) + "\n")
         target = ROOT / "requirements" / f"{purpose}.txt"
         subprocess.run([sys.executable, "-m", "piptools", "compile", *OPTIONS, "-o", target, source], check=True)
 
 
 if __name__ == "__main__":
     for purpose in sys.argv[1:] or PURPOSES:
-        lock(purpose, PURPOSES[purpose])
+        lock(purpose)

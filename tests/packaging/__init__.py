@@ -1,0 +1,1 @@
+"""What a user installs: wheels and extras, each in an empty environment (`make test-packages`)."""
