@@ -53,7 +53,7 @@ test-faults: install  ## Faults that take gigabytes or minutes: floods, registri
 	$(BOUNDED) 3600 $(BIN)/python -m pytest -v --durations=10 tests/faults
 
 test-packages: install  ## Wheels and each extra, tried in empty environments (3 minutes).
-	$(BOUNDED) 1800 $(BIN)/python -m pytest -q --durations=5 tests/packaging
+	$(BOUNDED) 1800 $(BIN)/python -m pytest -q --durations=5 tests/extras
 
 lint: install  ## ruff: lint and format.
 	$(BIN)/ruff check
