@@ -23,6 +23,7 @@ from streamproc.contracts.majors import ResultEncoders
 from streamproc.deadletter.envelope import Headers, Source, Worker, error_headers, failure_of, header_list
 from streamproc.deadletter.quarantine import Quarantine
 from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
+from streamproc.exhaustion import exhausted, failure
 from streamproc.intake import Intake
 from streamproc.retrying import Retries
 from streamproc.scoring.activity import ActivityScorer
@@ -111,6 +112,11 @@ class ReadingAgent:
         """Why new events are not begun; empty while they are."""
         return self._intake.reasons
 
+    @property
+    def waits(self) -> bool:
+        """Whether an event waits for a dependency."""
+        return self._intake.waiting
+
     async def run(self, stream: Stream[bytes]) -> None:
         """Consume until cancelled."""
         await each(stream, self._work, concurrency=self._settings.worker.max_in_flight, opened=self._intake.opened)
@@ -184,11 +190,14 @@ class ReadingAgent:
             )
             result = await self._stages.scorer.score(activity, source, received, time.perf_counter(), retries)
             encoded = self._stages.encoders.encode(result)
-        except StreamprocError as error:
-            if error.code.error_class is ErrorClass.FATAL:
-                raise
-            return self._dead_letter(record, error)
-        except Exception as error:  # noqa: BLE001
+        except Exception as error:
+            if (what := exhausted(error)) is not None:
+                # Whatever was made of it on the way: it is not the event's fault.
+                raise failure(what) from None
+            if isinstance(error, StreamprocError):
+                if error.code.error_class is ErrorClass.FATAL:
+                    raise
+                return self._dead_letter(record, error)
             # A bug in our code must not cost an event its outcome. The exception's message may quote the event: the
             # log gets the stack alone.
             log.error("unexpected failure", type=type(error).__name__, stack=traceback.format_tb(error.__traceback__))

@@ -8,6 +8,7 @@ import tempfile
 from typing import Any
 
 import faust
+import structlog
 
 from streamproc import topics
 from streamproc.agents import ReadingAgent, Stages
@@ -18,15 +19,20 @@ from streamproc.contracts.majors import ResultEncoders
 from streamproc.contracts.registry import Registry
 from streamproc.deadletter.envelope import Worker
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.exhaustion import Sentry, raise_descriptor_limit
 from streamproc.inference.engine import Engine
 from streamproc.inference.triton import TritonEngine
 from streamproc.scoring import lexicon
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.variants import VariantAligner
 from streamproc.settings import Settings
+from streamproc.stalling import LOOK_S, Stall
 from streamproc.telemetry.metrics import Metrics
 from streamproc.transport import OutcomeRefused, Transport
+from streamproc.transport.consumer import Consumer
 from streamproc.web.pages import add_pages
+
+log = structlog.get_logger(__name__)
 
 
 def create_engine(settings: Settings) -> Engine:
@@ -81,6 +87,7 @@ class WorkerApp(faust.App):
         self._engine = create_engine(settings)
         self._clips = ClipFetcher(settings.audio.allowed_prefixes, settings.audio.max_bytes)
         self._agent: ReadingAgent | None = None
+        self._stall = Stall(settings.worker.stalled_after)
         kafka = settings.kafka
         super().__init__(
             kafka.group_id,
@@ -112,6 +119,7 @@ class WorkerApp(faust.App):
             self,
             ready=lambda: self._agent is not None and not self.rebalancing,
             paused=lambda: self._agent.paused if self._agent else [],
+            stalled=lambda: self._stall.seconds,
         )
 
     def _topic(self, name: str) -> Any:
@@ -120,6 +128,10 @@ class WorkerApp(faust.App):
     async def on_start(self) -> None:
         """Start the engine and look up the result schema; consumption begins after this."""
         settings = self._settings
+        raise_descriptor_limit()
+        sentry = Sentry(self._stop_because)
+        sentry.install()
+        self.add_future(sentry.look())
         lexicon.load()
         encoders = ResultEncoders(self._registry, _result_topics(settings))
         await encoders.start()
@@ -140,7 +152,19 @@ class WorkerApp(faust.App):
             settings,
             Worker(settings.kafka.group_id, f"{model.name}/{model.version}"),
         )
+        self.add_future(self._watch_progress())
         await super().on_start()
+
+    async def _watch_progress(self) -> None:
+        transport, agent = self.transport, self._agent
+        assert isinstance(transport, Transport)
+        assert agent is not None
+        while True:
+            await asyncio.sleep(LOOK_S)
+            assignments = list(transport.ledger.assignments.values())
+            in_flight = sum(each.in_flight for each in assignments)
+            done = sum(each.released_events for each in assignments)
+            self._stall.look(in_flight, done, waits=agent.waits or bool(agent.paused))
 
     async def on_stop(self) -> None:
         """Let the agent drain, then close the connections."""
@@ -150,6 +174,13 @@ class WorkerApp(faust.App):
         await self._engine.close()
         await self._clips.close()
         await self._registry.close()
+
+    def _stop_because(self, error: StreamprocError) -> None:
+        log.critical("the worker stops", code=error.code.name, stage=error.code.stage.value, reason=error.message)
+        if isinstance(self.consumer, Consumer):
+            self.consumer.crash_soon(error)
+        else:
+            self._crashing = asyncio.ensure_future(self.crash(error))
 
     async def _score_readings(self, stream: faust.StreamT[bytes]) -> None:
         assert self._agent is not None, "on_start comes first"

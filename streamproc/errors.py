@@ -119,6 +119,9 @@ class ErrorCode(Enum):
     KAFKA_REFUSED = _fatal(Stage.START, "Kafka refuses this client: its certificate, its login or its permissions.")
     TOPIC_MISSING = _fatal(Stage.START, "A topic does not exist: run 'streamproc topics create'.")
 
+    RESOURCES_EXHAUSTED = _fatal(
+        Stage.SCORE, "The worker has no memory, file descriptors or threads left: it stops, to be started again."
+    )
     UNEXPECTED = _poison(Stage.SCORE, "An error that no code describes: a bug, named by its type and fingerprint.")
 
     @property

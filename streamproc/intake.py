@@ -32,6 +32,11 @@ class Intake:
         """Why it is closed; empty while it is open."""
         return sorted(self._reasons)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether an event waits for a dependency, tries again, that is."""
+        return bool(self._waiting)
+
     async def opened(self) -> None:
         """Wait until it is open."""
         await self._open.wait()

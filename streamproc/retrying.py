@@ -19,6 +19,7 @@ import stamina
 import structlog
 
 from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
+from streamproc.exhaustion import exhausted
 from streamproc.intake import Intake
 
 T = TypeVar("T")
@@ -92,7 +93,7 @@ class Retries:
                 return await attempt()
             return await self._repeat(attempt, policy.attempts, left, policy.first_wait, policy.longest_wait)
         except StreamprocError as error:
-            if error.code.error_class is not ErrorClass.TRANSIENT:
+            if error.code.error_class is not ErrorClass.TRANSIENT or exhausted(error) is not None:
                 raise
             reason = error.code.name
         with self._intake.closed(reason):
@@ -112,7 +113,7 @@ class Retries:
         raise AssertionError("unreachable: the last trial returns or raises")
 
     def _again(self, error: Exception) -> bool:
-        if not isinstance(error, StreamprocError):
+        if not isinstance(error, StreamprocError) or exhausted(error) is not None:
             return False
         waited = time.monotonic() - self._began
         late = error.code in LATE and waited < self._grace

@@ -181,6 +181,9 @@ class Worker(Section):
 
     max_in_flight: Count = 64
     """Activities that are worked on at once."""
+    stalled_after: Seconds = 120.0
+    """Seconds without a committed outcome, while activities are in work and none waits for a dependency, after which
+    /health/ready answers 503."""
 
 
 class Web(Section):

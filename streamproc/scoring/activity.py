@@ -25,6 +25,7 @@ from streamproc.contracts.events import (
     WordResult,
 )
 from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
+from streamproc.exhaustion import exhausted
 from streamproc.inference.engine import Engine, Inference, Logits, ModelIdentity
 from streamproc.retrying import Retries
 from streamproc.scoring import fluency
@@ -164,7 +165,7 @@ class ActivityScorer:
                     )
                 work.samples = samples
             except StreamprocError as error:
-                if error.code.error_class is not ErrorClass.POISON:
+                if error.code.error_class is not ErrorClass.POISON or exhausted(error) is not None:
                     raise
                 work.error = error
 

@@ -11,6 +11,7 @@ import sys
 import structlog
 
 from streamproc.settings import Log
+from streamproc.telemetry.repetition import Repetitions
 
 
 def configure(settings: Log) -> None:
@@ -42,6 +43,7 @@ def configure(settings: Log) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
+    handler.addFilter(Repetitions())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(settings.level)

@@ -12,15 +12,18 @@ from streamproc.contracts.plan import versions_read
 from streamproc.telemetry import metrics
 
 
-def add_pages(app: App, ready: Callable[[], bool], paused: Callable[[], list[str]]) -> None:
+def add_pages(
+    app: App, ready: Callable[[], bool], paused: Callable[[], list[str]], stalled: Callable[[], float | None]
+) -> None:
     """Add /health/live, /health/ready, /metrics and /contracts.
 
     Args:
         app: the worker's Faust app.
         ready: whether the worker has joined its group.
         paused: why it does not begin new events (a dependency, "quarantine"); empty while it does.
+        stalled: seconds for which it has got nowhere with the events that it has; None while it does get on.
 
-    /health/ready answers 503 while the worker is not ready or is paused.
+    /health/ready answers 503 while the worker is not ready, is paused or is stalled.
     """
 
     async def live(self: View, request: Request) -> Response:
@@ -31,6 +34,8 @@ def add_pages(app: App, ready: Callable[[], bool], paused: Callable[[], list[str
             return self.json({"status": "starting"}, status=503)
         if reasons := paused():
             return self.json({"status": "paused", "reasons": reasons}, status=503)
+        if (seconds := stalled()) is not None:
+            return self.json({"status": "stalled", "seconds": round(seconds)}, status=503)
         return self.json({"status": "ready"})
 
     async def exposition(self: View, request: Request) -> Response:

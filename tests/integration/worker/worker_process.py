@@ -82,6 +82,11 @@ class WorkerProcess:
         return self._process.pid
 
     @property
+    def port(self) -> int:
+        """Where its pages are."""
+        return self._port
+
+    @property
     def is_alive(self) -> bool:
         """Whether it runs."""
         return self._process.poll() is None
