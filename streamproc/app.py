@@ -129,7 +129,7 @@ class WorkerApp(faust.App):
         """Start the engine and look up the result schema; consumption begins after this."""
         settings = self._settings
         raise_descriptor_limit()
-        sentry = Sentry(self._stop_because)
+        sentry = Sentry(self._stop_because, settings.worker.stalled_after)
         sentry.install()
         self.add_future(sentry.look())
         lexicon.load()

@@ -4,12 +4,17 @@ A process that has run out of them goes on in pieces: its pages answer while not
 thousands of lines. Whatever meets such an error logs it in the end: the event loop (an accept that fails, a callback
 that raises), the web server, a thread, librdkafka in a line of its own. So there is one place that listens, to the log,
 and one that looks by itself, since a library may keep what it met to itself.
+
+Worse, librdkafka may wait for ever, inside a call that holds the interpreter's lock, for threads that were never made:
+then no line of Python runs again. So an alarm of the system is set, and put off again and again while the event loop
+lives; it needs neither the lock nor memory. When it rings, the stacks are written and the process ends.
 """
 
 from __future__ import annotations
 
 import asyncio
 import errno
+import faulthandler
 import logging
 import os
 import resource
@@ -24,7 +29,7 @@ from streamproc.errors import ErrorCode, StreamprocError
 logger = logging.getLogger(__name__)
 
 GRACE_S = 15
-"""Seconds for an orderly stop; who cannot even do that is ended by SIGALRM. Nothing is lost either way."""
+"""Seconds for an orderly stop; who cannot even do that is ended by the alarm. Nothing is lost either way."""
 
 LOOK_S = 1.0
 
@@ -85,33 +90,49 @@ def raise_descriptor_limit() -> None:
 
 
 class Sentry(logging.Handler):
-    """Stops the worker, once, when something has run out.
+    """Stops the worker, once, when something has run out, and ends it when its event loop stands still.
 
     Args:
         stop: called on the event loop with the reason; it must end the process within GRACE_S.
+        patience: seconds that the event loop may stand still.
     """
 
-    def __init__(self, stop: Callable[[StreamprocError], None]) -> None:
+    def __init__(self, stop: Callable[[StreamprocError], None], patience: float) -> None:
         super().__init__(logging.WARNING)
         self._stop = stop
+        self._patience = patience
         self._stopping = False
         self._loop = asyncio.get_running_loop()
 
     def install(self) -> None:
-        """Listen to all that is logged; what ends a thread or is raised where nobody can catch it is logged too."""
+        """Listen to all that is logged; what ends a thread or is raised where nobody can catch it is logged too.
+
+        And set the alarm: whoever installs this has ``look`` run from now on.
+        """
+        faulthandler.register(signal.SIGALRM, file=sys.stderr, all_threads=True, chain=True)
+        self._set_alarm(self._patience)
         logging.getLogger().addHandler(self)
         threading.excepthook = _thread_ended
         sys.unraisablehook = _raised_in_vain
 
     async def look(self) -> None:
-        """Look whether a file can be opened, until cancelled."""
-        while True:
-            await asyncio.sleep(LOOK_S)
-            try:
-                os.close(os.dup(sys.stderr.fileno()))
-            except OSError as error:
-                if (what := exhausted(error)) is not None:
-                    self.stop(what)
+        """Show that the event loop lives, and look whether a file can be opened, until cancelled."""
+        try:
+            while not self._stopping:
+                self._set_alarm(self._patience)
+                await asyncio.sleep(LOOK_S)
+                try:
+                    os.close(os.dup(sys.stderr.fileno()))
+                except OSError as error:
+                    if (what := exhausted(error)) is not None:
+                        self.stop(what)
+        finally:
+            if not self._stopping:
+                self._set_alarm(0)
+
+    @staticmethod
+    def _set_alarm(seconds: float) -> None:
+        signal.setitimer(signal.ITIMER_REAL, seconds)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Judge a line of the log."""
@@ -127,7 +148,7 @@ class Sentry(logging.Handler):
         if self._stopping:
             return
         self._stopping = True
-        signal.alarm(GRACE_S)
+        self._set_alarm(GRACE_S)
         self._loop.call_soon_threadsafe(self._stop, failure(what))
 
 

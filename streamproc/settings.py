@@ -183,7 +183,7 @@ class Worker(Section):
     """Activities that are worked on at once."""
     stalled_after: Seconds = 120.0
     """Seconds without a committed outcome, while activities are in work and none waits for a dependency, after which
-    /health/ready answers 503."""
+    /health/ready answers 503; a worker in which nothing at all moves for so long ends itself."""
 
 
 class Web(Section):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import faulthandler
 import logging
 import os
 import resource
@@ -54,7 +55,8 @@ def hooks() -> Iterator[None]:
     """What `install` changes is put back, and no alarm rings."""
     kept = threading.excepthook, sys.unraisablehook, logging.getLogger().handlers[:]
     yield
-    signal.alarm(0)
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    faulthandler.unregister(signal.SIGALRM)
     threading.excepthook, sys.unraisablehook, logging.getLogger().handlers[:] = kept
 
 
@@ -79,14 +81,15 @@ def _librdkafka_says() -> None:
 @pytest.mark.usefixtures("hooks")
 async def test_it_stops_the_worker_wherever_it_is_met(fault: object) -> None:
     stopped: asyncio.Queue[StreamprocError] = asyncio.Queue()
-    exhaustion.Sentry(stopped.put_nowait).install()
+    exhaustion.Sentry(stopped.put_nowait, 60).install()
     logging.getLogger("aiohttp").error("another fault", exc_info=ValueError("of the request"))
     assert callable(fault)
     fault()
     fault()
     error = await asyncio.wait_for(stopped.get(), 10)
     assert error.code is ErrorCode.RESOURCES_EXHAUSTED
-    assert signal.alarm(0) > 0, "a worker that cannot stop in an orderly way is ended"
+    left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+    assert 0 < left <= exhaustion.GRACE_S, "a worker that cannot stop in an orderly way is ended"
     await asyncio.sleep(0)
     assert stopped.empty(), "once is enough"
 
@@ -99,9 +102,33 @@ async def test_it_is_seen_though_nobody_tells(monkeypatch: pytest.MonkeyPatch) -
     stopped: asyncio.Queue[StreamprocError] = asyncio.Queue()
     monkeypatch.setattr(exhaustion, "LOOK_S", 0)
     monkeypatch.setattr(os, "dup", dup)
-    looking = asyncio.create_task(exhaustion.Sentry(stopped.put_nowait).look())
+    looking = asyncio.create_task(exhaustion.Sentry(stopped.put_nowait, 60).look())
     assert "file descriptors" in (await asyncio.wait_for(stopped.get(), 10)).message
     looking.cancel()
+
+
+FROZEN = """
+import asyncio, ctypes
+from streamproc.exhaustion import Sentry
+
+async def main():
+    sentry = Sentry(print, 3.0)
+    sentry.install()
+    looking = asyncio.create_task(sentry.look())
+    await asyncio.sleep(3.5)
+    print("alive", flush=True)
+    ctypes.PyDLL(None).sleep(60)  # holds the interpreter's lock
+
+asyncio.run(main())
+"""
+
+
+def test_a_frozen_interpreter_is_ended_with_its_stacks() -> None:
+    done = subprocess.run([sys.executable, "-c", FROZEN], capture_output=True, text=True, timeout=50, check=False)
+    assert done.stdout == "alive\n", "while the event loop lives, the alarm is put off"
+    assert done.returncode == -signal.SIGALRM
+    assert "most recent call first" in done.stderr
+    assert " in main" in done.stderr
 
 
 def test_the_soft_limit_of_open_files_is_raised() -> None:

@@ -119,7 +119,7 @@ class WorkerProcess:
 
     def wait_ready(self) -> None:
         """Wait until /health/ready answers 200."""
-        self.wait_for(self._is_ready, "readiness", START_SECONDS)
+        self.wait_for(self.is_ready, "readiness", START_SECONDS)
 
     def wait_for(self, condition: Callable[[], bool], what: str, seconds: float) -> None:
         """Wait for a condition; fails with the log's end when it does not come true or the worker ends."""
@@ -150,7 +150,8 @@ class WorkerProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait(10)
 
-    def _is_ready(self) -> bool:
+    def is_ready(self) -> bool:
+        """Whether /health/ready answers 200."""
         try:
             self.page("/health/ready")
         except OSError:
