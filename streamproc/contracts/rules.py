@@ -6,6 +6,7 @@ A publisher is told of every problem before anything leaves it; a worker refuses
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -126,9 +127,14 @@ def phrase_problems(phrase: Phrase) -> Iterator[Problem]:
                     f"{where}.reference[{number}].phonemes",
                     "not all are documented phonemes",
                 )
-    elif not any(character.isalnum() for character in phrase.expected_text):
+    elif not any(_may_be_word(character) for character in phrase.expected_text):
         yield Problem(ErrorCode.REFERENCE_EMPTY, f"{where}.expected_text", "has no word")
     yield from _audio_problems(phrase.audio, f"{where}.audio")
+
+
+def _may_be_word(character: str) -> bool:
+    """Whether a worker might find something to read aloud in a text for this character."""
+    return character.isalnum() or unicodedata.category(character).startswith("S") or character in "&@%‰§"
 
 
 def _audio_problems(audio: Audio, where: str) -> Iterator[Problem]:

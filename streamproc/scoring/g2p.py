@@ -6,7 +6,7 @@ import functools
 import importlib.util
 
 from streamproc.scoring import espeak
-from streamproc.scoring.spelling import WORD, is_latin
+from streamproc.scoring.spelling import PLAIN_WORD, is_latin
 
 
 @functools.lru_cache(maxsize=16_384)
@@ -20,6 +20,6 @@ def pronounce(word: str) -> list[str] | None:
     None where the extra ``speech`` is not installed, and for what is not one word or has nothing to say. Letters of
     other scripts are not said: an English voice gives their names instead.
     """
-    if importlib.util.find_spec("espeakng_loader") is None or not (WORD.fullmatch(word) and is_latin(word)):
+    if importlib.util.find_spec("espeakng_loader") is None or not (PLAIN_WORD.fullmatch(word) and is_latin(word)):
         return None
     return list(_pronounce(word.lower())) or None

@@ -7,13 +7,14 @@ the licence in ``data/dictionary.LICENSE``; ``streamproc.training.dictionary`` m
 from __future__ import annotations
 
 import gzip
-import unicodedata
 from functools import cache, lru_cache
 from importlib.resources import files
+from itertools import islice, product
 
 from streamproc.scoring.g2p import pronounce
 from streamproc.scoring.phonemes import PHONEME_CODES
-from streamproc.scoring.spelling import MAX_CHARACTERS
+from streamproc.scoring.spelling import MAX_CHARACTERS, folded
+from streamproc.scoring.spoken import readings
 
 
 @cache
@@ -38,23 +39,32 @@ def encode(symbols: list[str] | tuple[str, ...]) -> bytes:
     return bytes([PHONEME_CODES[symbol] for symbol in symbols])
 
 
-@lru_cache(maxsize=65_536)
-def pronunciations(word: str) -> tuple[bytes, ...]:
-    """All known pronunciations of a word as phoneme codes, the most usual first; empty where none is known.
+MOST_WAYS = 16
+"""Ways to say a number or sign that are kept: each costs the scoring an alignment."""
 
-    A possessive or a hyphenated compound that the dictionary lacks is put together from its parts. What is longer
-    than any word has no pronunciation.
+
+def pronunciations(word: str) -> tuple[bytes, ...]:
+    """All known pronunciations of a printed word as phoneme codes, the most usual first; empty where none is known.
+
+    Numbers and signs have those of their readings. A possessive or a hyphenated compound that the dictionary lacks is
+    put together from its parts. What is longer than any word has no pronunciation.
     """
-    if len(word) > MAX_CHARACTERS:
-        return ()
-    spelling = unicodedata.normalize("NFC", word).lower().replace("\N{RIGHT SINGLE QUOTATION MARK}", "'").strip("'-")
+    spelling = folded(word)
+    return _spelt(spelling) if len(spelling) <= MAX_CHARACTERS else ()
+
+
+@lru_cache(maxsize=65_536)
+def _spelt(spelling: str) -> tuple[bytes, ...]:
     known = _dictionary().get(spelling)
     if known is not None:
         return tuple(encode(variant.split()) for variant in known.split("|"))
+    if ways := readings(spelling):
+        said = (b"".join(one) for way in ways for one in islice(product(*map(_spelt, way)), MOST_WAYS // 4))
+        return tuple(islice(dict.fromkeys(said), MOST_WAYS))
     if "-" in spelling:
-        parts = [pronunciations(part) for part in spelling.split("-") if part]
+        parts = [_spelt(part) for part in spelling.split("-") if part]
         return (b"".join(part[0] for part in parts),) if parts and all(parts) else ()
-    if spelling.endswith("'s") and (stem := pronunciations(spelling[:-2])):
+    if spelling.endswith("'s") and (stem := _spelt(spelling[:-2])):
         return tuple(variant + _possessive(variant) for variant in stem)
     symbols = pronounce(spelling) if spelling else None
     return (encode(symbols),) if symbols else ()
