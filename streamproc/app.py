@@ -145,7 +145,7 @@ class WorkerApp(faust.App):
             settings.scoring,
         )
         self._agent = ReadingAgent(
-            Stages(ActivityDecoder(self._registry), scorer, encoders),
+            Stages(ActivityDecoder(self._registry, settings.kafka.activity_topic), scorer, encoders),
             Metrics(),
             self._results,
             self._dead_letters,

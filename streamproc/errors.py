@@ -64,7 +64,14 @@ class ErrorCode(Enum):
     VALUE_UNREADABLE = _poison(Stage.DECODE, "The value is not Avro in Confluent's wire format, or is damaged.")
     HEADERS_UNREADABLE = _poison(Stage.DECODE, "The name of a header is not UTF-8: it can be neither read nor copied.")
     SCHEMA_UNKNOWN = _poison(Stage.DECODE, "The registry does not know the value's schema id.")
-    SCHEMA_FOREIGN = _poison(Stage.DECODE, "The value was written with the schema of another event.")
+    SCHEMA_FOREIGN = _poison(
+        Stage.DECODE, "The value was written with the schema of another event, or with one that is not the topic's."
+    )
+    SCHEMA_INVALID = _poison(
+        Stage.DECODE,
+        "The value's schema is not valid Avro, or does not bound its values: it is too long, nested too deep, holds "
+        "itself, or repeats what takes no bytes.",
+    )
     SCHEMA_UNREADABLE = _fatal(
         Stage.DECODE, "The registry knows the schema, but this worker cannot read it: upgrade the worker."
     )

@@ -301,14 +301,23 @@ async def _register(
 async def _ask_workers(addresses: tuple[str, ...]) -> dict[str, dict[str, int]]:
     import aiohttp
 
+    from streamproc.answers import AnswerTooLongError, read_limited
+
     answers: dict[str, dict[str, int]] = {}
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:
         for address in addresses:
             try:
                 async with session.get(f"{address.rstrip('/')}/contracts", raise_for_status=True) as response:
-                    answers[address] = await response.json()
-            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+                    answers[address] = _versions(json.loads(await read_limited(response.content.iter_any())))
+            except (aiohttp.ClientError, AnswerTooLongError, TimeoutError, ValueError) as error:
                 raise click.ClickException(
                     f"the worker at {address} gives no answer: {type(error).__name__}"
                 ) from error
     return answers
+
+
+def _versions(answer: object) -> dict[str, int]:
+    """What a worker's /contracts page says; ValueError: it is no such page."""
+    if not isinstance(answer, dict) or not all(type(version) is int for version in answer.values()):
+        raise ValueError("no versions by contract")
+    return answer

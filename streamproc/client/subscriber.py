@@ -15,7 +15,7 @@ from streamproc.client.connection import Connection, RegistryConnection
 from streamproc.contracts import events as v1
 from streamproc.contracts import events_v2 as v2
 from streamproc.contracts.casts import downcast, upcast
-from streamproc.contracts.codec import ResultDecoder, ResultDecoderV2
+from streamproc.contracts.codec import Decoder, ResultDecoder, ResultDecoderV2
 from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.refusals import CLIENT, PERMISSION, Refusals, misconfigured
@@ -49,13 +49,13 @@ class _Subscriber(Generic[T]):
         connection: Connection,
         group_id: str,
         topic: str,
-        decode: Callable[[Registry], Callable[[bytes | None], Any]],
+        decoder: Callable[[Registry, str], Decoder[Any]],
         cast: Callable[[Any], T],
     ) -> None:
         self._connection = connection
         self._group_id = group_id
         self._topic = topic
-        self._decode = decode
+        self._decoder = decoder
         self._cast = cast
         self._closed = False
         self._refusals = Refusals(CLIENT)
@@ -68,7 +68,7 @@ class _Subscriber(Generic[T]):
         with self._consumer() as consumer, asyncio.Runner() as runner:
             self._subscribe(consumer)
             registry = Registry(RegistryConnection.of(self._connection))
-            decode = self._decode(registry)
+            decode = self._decoder(registry, self._topic).decode
             try:
                 while not self._closed:
                     for message in consumer.consume(_BATCH, _POLL_SECONDS):
@@ -85,7 +85,7 @@ class _Subscriber(Generic[T]):
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(executor, self._subscribe, consumer)
             registry = Registry(RegistryConnection.of(self._connection))
-            decode = self._decode(registry)
+            decode = self._decoder(registry, self._topic).decode
             try:
                 while not self._closed:
                     for message in await loop.run_in_executor(executor, consumer.consume, _BATCH, _POLL_SECONDS):
@@ -173,9 +173,9 @@ class ResultSubscriber(_Subscriber[v1.Result]):
         self, connection: Connection, group_id: str, topic: str = "reading.result.v1", *, major: int = 1
     ) -> None:
         if major == 1:
-            super().__init__(connection, group_id, topic, lambda registry: ResultDecoder(registry).decode, _same)
+            super().__init__(connection, group_id, topic, ResultDecoder, _same)
         else:
-            super().__init__(connection, group_id, topic, lambda registry: ResultDecoderV2(registry).decode, downcast)
+            super().__init__(connection, group_id, topic, ResultDecoderV2, downcast)
 
 
 class ResultSubscriberV2(_Subscriber[v2.Result]):
@@ -185,9 +185,9 @@ class ResultSubscriberV2(_Subscriber[v2.Result]):
         self, connection: Connection, group_id: str, topic: str = "reading.result.v2", *, major: int = 2
     ) -> None:
         if major == 1:
-            super().__init__(connection, group_id, topic, lambda registry: ResultDecoder(registry).decode, upcast)
+            super().__init__(connection, group_id, topic, ResultDecoder, upcast)
         else:
-            super().__init__(connection, group_id, topic, lambda registry: ResultDecoderV2(registry).decode, _same)
+            super().__init__(connection, group_id, topic, ResultDecoderV2, _same)
 
 
 def _same(result: T) -> T:

@@ -11,6 +11,7 @@ import fastavro
 from streamproc.contracts import conversions, conversions_v2, files, wire
 from streamproc.contracts import events as v1
 from streamproc.contracts import events_v2 as v2
+from streamproc.contracts.bodies import DamagedError
 from streamproc.contracts.casts import upcast
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.schema_cache import SchemaCache
@@ -22,61 +23,53 @@ T = TypeVar("T")
 class Decoder(Generic[T]):
     """Reads values that were written with any version of a contract, as its newest version."""
 
-    def __init__(self, registry: Registry, contract: str, from_avro: Callable[[dict[str, Any]], T]) -> None:
+    def __init__(self, registry: Registry, contract: str, topic: str, from_avro: Callable[[dict[str, Any]], T]) -> None:
         schema = files.newest(contract).schema
         self._reader = fastavro.parse_schema(schema)
-        self._schemas = SchemaCache(registry, schema)
+        self._schemas = SchemaCache(registry, files.subject(topic), schema)
         self._from_avro = from_avro
 
     async def decode(self, value: bytes | None) -> T:
         """Read one value; asks the registry only for a schema id that it meets for the first time.
 
         Raises:
-            StreamprocError: VALUE_MISSING, VALUE_UNREADABLE, SCHEMA_UNKNOWN (poison); REGISTRY_UNAVAILABLE
-                (transient); SCHEMA_UNREADABLE (fatal).
+            StreamprocError: VALUE_MISSING, VALUE_UNREADABLE, SCHEMA_UNKNOWN, SCHEMA_FOREIGN, SCHEMA_INVALID (poison);
+                REGISTRY_UNAVAILABLE (transient); SCHEMA_UNREADABLE (fatal).
         """
         schema_id = wire.schema_id_of(value)
         assert value is not None
         writer = self._schemas.known(schema_id)
         if writer is None:
             writer = await self._schemas.get(schema_id)
-        body = io.BytesIO(value)
-        body.seek(wire.HEADER.size)
         try:
-            datum: Any = fastavro.schemaless_reader(body, writer, self._reader)
-            event = self._from_avro(datum)
-        except Exception as error:
+            return self._from_avro(writer.read(value, wire.HEADER.size, self._reader))
+        except DamagedError as error:
+            reason = str(error)
+        except Exception as error:  # noqa: BLE001
             # The error's own message may quote the event.
-            raise StreamprocError(
-                ErrorCode.VALUE_UNREADABLE,
-                f"the body is not what schema id {schema_id} says ({type(error).__name__} at byte {body.tell()})",
-            ) from error
-        if body.tell() != len(value):
-            raise StreamprocError(
-                ErrorCode.VALUE_UNREADABLE, f"{len(value) - body.tell()} bytes follow the body of schema id {schema_id}"
-            )
-        return event
+            reason = type(error).__name__
+        raise StreamprocError(ErrorCode.VALUE_UNREADABLE, f"the value is not what schema id {schema_id} says: {reason}")
 
 
 class ActivityDecoder(Decoder[v1.Activity]):
-    """Reads activities."""
+    """Reads activities from ``topic``."""
 
-    def __init__(self, registry: Registry) -> None:
-        super().__init__(registry, files.ACTIVITY, conversions.activity_from_avro)
+    def __init__(self, registry: Registry, topic: str) -> None:
+        super().__init__(registry, files.ACTIVITY, topic, conversions.activity_from_avro)
 
 
 class ResultDecoder(Decoder[v1.Result]):
-    """Reads results of major version 1."""
+    """Reads results of major version 1 from ``topic``."""
 
-    def __init__(self, registry: Registry) -> None:
-        super().__init__(registry, files.RESULT, conversions.result_from_avro)
+    def __init__(self, registry: Registry, topic: str) -> None:
+        super().__init__(registry, files.RESULT, topic, conversions.result_from_avro)
 
 
 class ResultDecoderV2(Decoder[v2.Result]):
-    """Reads results of major version 2."""
+    """Reads results of major version 2 from ``topic``."""
 
-    def __init__(self, registry: Registry) -> None:
-        super().__init__(registry, files.RESULT_V2, conversions_v2.result_from_avro)
+    def __init__(self, registry: Registry, topic: str) -> None:
+        super().__init__(registry, files.RESULT_V2, topic, conversions_v2.result_from_avro)
 
 
 class Encoder(Generic[T]):

@@ -7,12 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
+
 from streamproc.contracts import files
 from streamproc.contracts.compatibility import Level, Violation, parse_schema, violations
 from streamproc.contracts.files import Contract
-from streamproc.contracts.registry import Registry
-from streamproc.contracts.schema_cache import readable
-from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.contracts.registry import HeldSchema, Registry
+from streamproc.contracts.writers import readable, record_name
+from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +45,7 @@ async def compare(registry: Registry, contract: Contract, topic: str, folder: Pa
         StreamprocError: REGISTRY_UNAVAILABLE.
     """
     subject = files.subject(topic)
-    registered = {version: json.loads(text) for version, text in (await registry.versions(subject)).items()}
+    registered = await _registered(registry, subject)
     found = []
     released = files.versions(contract.name, folder)
     for file in released:
@@ -79,7 +83,7 @@ async def register(registry: Registry, subject: str, text: str, level: str) -> i
     except StreamprocError as error:
         if error.code is not ErrorCode.SCHEMA_REFUSED:
             raise
-        registered = {version: json.loads(held) for version, held in (await registry.versions(subject)).items()}
+        registered = await _registered(registry, subject)
         try:
             parse_schema(text)
         except ValueError as invalid:
@@ -88,12 +92,44 @@ async def register(registry: Registry, subject: str, text: str, level: str) -> i
         raise StreamprocError(error.code, f"{error.message}{reasons}") from error
 
 
+async def _registered(registry: Registry, subject: str) -> dict[int, object]:
+    """The schemas under a subject by version, as JSON values; what is not JSON stays a text."""
+    registered: dict[int, object] = {}
+    for version, held in (await registry.versions(subject)).items():
+        try:
+            registered[version] = json.loads(held.text)
+        except (ValueError, RecursionError):
+            registered[version] = held.text
+    return registered
+
+
+def _check_readable(what: str, held: HeldSchema) -> None:
+    """Refuse to start where records may come that only a newer release can read.
+
+    A schema that no release can read is the mistake of whoever registered it: its records become dead letters.
+    """
+    schema = files.newest(files.ACTIVITY).schema
+    if held.kind != "AVRO" or record_name(held.text) != f"{schema['namespace']}.{schema['name']}":
+        log.warning("a schema of another event is registered: its records become dead letters", schema=what)
+        return
+    try:
+        readable(what, held.text, schema)
+    except StreamprocError as error:
+        if error.code.error_class is not ErrorClass.POISON:
+            raise
+        log.warning("a schema cannot be used: its records become dead letters", schema=what, reason=error.message)
+
+
 def _reasons(level: str, schema: object, registered: Mapping[int, object]) -> list[Violation]:
     """Our own explanation of a refusal: registries explain badly, each in its way."""
     new, rules = parse_schema(json.dumps(schema)), Level(level)
     reasons = []
     for other in registered.values():
-        old = parse_schema(json.dumps(other))
+        try:
+            old = parse_schema(json.dumps(other))
+        except ValueError:
+            # Somebody else's, under this subject: `schemas check` names it.
+            continue
         reasons += violations(new, old) if rules.backward else []
         reasons += violations(old, new) if rules.forward else []
     return list(dict.fromkeys(reasons))
@@ -111,8 +147,8 @@ async def check_before_start(registry: Registry, activity_topic: str, result_top
             REGISTRY_UNAVAILABLE (transient).
     """
     subject = files.subject(activity_topic)
-    for version, text in (await registry.versions(subject)).items():
-        readable(f"version {version} of {subject}", text, files.newest(files.ACTIVITY).schema)
+    for version, held in (await registry.versions(subject)).items():
+        _check_readable(f"version {version} of {subject}", held)
     for contract, topic in result_topics.items():
         subject, newest = files.subject(topic), files.newest(contract)
         if await registry.id_of(subject, newest.text) is None:
@@ -122,8 +158,7 @@ async def check_before_start(registry: Registry, activity_topic: str, result_top
                 "run 'streamproc schemas register'",
             )
         level = next(entry.compatibility for entry in files.contracts() if entry.name == contract)
-        others = {version: json.loads(text) for version, text in (await registry.versions(subject)).items()}
-        reasons = _reasons(level, newest.schema, others)
+        reasons = _reasons(level, newest.schema, await _registered(registry, subject))
         if reasons:
             raise StreamprocError(
                 ErrorCode.SCHEMA_REFUSED,

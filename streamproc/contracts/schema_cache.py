@@ -2,66 +2,78 @@
 
 * One fetch for each id, however many records wait for it.
 * What is known never asks the registry again, so a registry that is down holds up only ids that are new.
-* An id that the registry does not know may be on its way (a replica that lags): it is asked for again during a grace
-  period, and only then called unknown; that answer holds for a while, so that a flood of bad records does not become
-  a flood of requests.
+* A schema is known when it is a record of the event's name, the topic's subject holds its id, and this release can
+  read it. The subject matters: anybody can register a schema of that name under a subject of their own.
+* An id that the registry, or the subject, does not hold may be on its way (a replica that lags): it is asked for again
+  during a grace period, and only then given up; that answer holds for a while, so that a flood of bad records does not
+  become a flood of requests.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import time
-from typing import Any
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
-import fastavro
 from cachetools import TTLCache
 
-from streamproc.contracts.registry import Registry
-from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.contracts.registry import HeldSchema, Registry
+from streamproc.contracts.subjects import SubjectIds
+from streamproc.contracts.writers import Writer, readable, record_name
+from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
+
+T = TypeVar("T")
 
 GRACE_SECONDS = 5.0
 NEGATIVE_SECONDS = 60.0
 _ASK_AGAIN_SECONDS = 0.5
-_MOST_UNKNOWN = 10_000
-_REMEMBERED = {ErrorCode.SCHEMA_UNKNOWN, ErrorCode.SCHEMA_FOREIGN}
+_MOST_GIVEN_UP = 10_000
+_FETCHES = 16
+"""Ids that are asked for at once."""
 
 
 class SchemaCache:
-    """Parsed writers' schemas that ``reader`` can read. Belongs to one event loop."""
+    """Writers' schemas under ``subject`` that ``reader`` can read. Belongs to one event loop."""
 
     def __init__(
         self,
         registry: Registry,
+        subject: str,
         reader: dict[str, Any],
         *,
         grace: float = GRACE_SECONDS,
         negative: float = NEGATIVE_SECONDS,
     ) -> None:
         self._registry = registry
+        self._subject = subject
+        self._ids = SubjectIds(registry, subject)
         self._reader = reader
+        self._name = f"{reader['namespace']}.{reader['name']}"
         self._grace = grace
-        self._known: dict[int, Any] = {}
-        self._unknown: TTLCache[int, StreamprocError] = TTLCache(_MOST_UNKNOWN, negative)
-        self._fetches: dict[int, asyncio.Task[Any]] = {}
+        self._known: dict[int, Writer] = {}
+        self._given_up: TTLCache[int, StreamprocError] = TTLCache(_MOST_GIVEN_UP, negative)
+        self._fetches: dict[int, asyncio.Task[Writer]] = {}
+        self._places = asyncio.Semaphore(_FETCHES)
 
-    def known(self, schema_id: int) -> Any | None:
-        """The parsed schema, if it has been fetched."""
+    def known(self, schema_id: int) -> Writer | None:
+        """The schema, if it has been fetched."""
         return self._known.get(schema_id)
 
-    async def get(self, schema_id: int) -> Any:
-        """The parsed schema; fetched if need be.
+    async def get(self, schema_id: int) -> Writer:
+        """The schema; fetched if need be.
 
         Raises:
-            StreamprocError: SCHEMA_UNKNOWN after the grace period; REGISTRY_UNAVAILABLE at once, and nothing is
-                remembered; SCHEMA_FOREIGN when the schema is of another event; SCHEMA_UNREADABLE when it is of
-                this event and the reader cannot read what it writes.
+            StreamprocError: SCHEMA_UNKNOWN or, where the subject does not hold it, SCHEMA_FOREIGN, after the grace
+                period; SCHEMA_FOREIGN at once for what is no record of this event's name; SCHEMA_INVALID;
+                REGISTRY_UNAVAILABLE at once, and nothing is remembered; SCHEMA_UNREADABLE when it is of this event
+                and the reader cannot read what it writes.
         """
         if schema_id in self._known:
             return self._known[schema_id]
-        unknown = self._unknown.get(schema_id)
-        if unknown is not None:
-            raise StreamprocError(unknown.code, unknown.message)
+        given_up = self._given_up.get(schema_id)
+        if given_up is not None:
+            raise StreamprocError(given_up.code, given_up.message)
         fetch = self._fetches.get(schema_id)
         if fetch is None:
             fetch = self._fetches[schema_id] = asyncio.create_task(self._fetch(schema_id))
@@ -69,64 +81,46 @@ class SchemaCache:
         # One record that gives up waiting must not end the fetch of the others.
         return await asyncio.shield(fetch)
 
-    def _finish(self, schema_id: int, fetch: asyncio.Task[Any]) -> None:
+    def _finish(self, schema_id: int, fetch: asyncio.Task[Writer]) -> None:
         del self._fetches[schema_id]
         if fetch.cancelled():
             return
         error = fetch.exception()
         if error is None:
             self._known[schema_id] = fetch.result()
-        elif isinstance(error, StreamprocError) and error.code in _REMEMBERED:
-            self._unknown[schema_id] = error
+        elif isinstance(error, StreamprocError) and error.code.error_class is ErrorClass.POISON:
+            self._given_up[schema_id] = error
 
-    async def _fetch(self, schema_id: int) -> Any:
+    async def _fetch(self, schema_id: int) -> Writer:
         deadline = time.monotonic() + self._grace
+        held = await self._until(deadline, ErrorCode.SCHEMA_UNKNOWN, lambda: self._registry.schema(schema_id))
+        what = f"schema id {schema_id}"
+        name = record_name(held.text) if held.kind == "AVRO" else None
+        if name != self._name:
+            # The publisher's mistake, where a schema of this event would be this worker's: it is too old.
+            raise StreamprocError(ErrorCode.SCHEMA_FOREIGN, f"{what} is {_kind(held, name)}, not {self._name}")
+        await self._until(deadline, ErrorCode.SCHEMA_FOREIGN, lambda: self._check_subject(schema_id, what))
+        # A long schema takes a while to judge.
+        return await asyncio.to_thread(readable, what, held.text, self._reader)
+
+    async def _until(self, deadline: float, late: ErrorCode, attempt: Callable[[], Awaitable[T]]) -> T:
+        """Attempt it until it no longer fails with a code that may only be ``late``, or the deadline has passed."""
         while True:
+            last = time.monotonic() >= deadline
             try:
-                text = await self._registry.schema_text(schema_id)
-                break
+                async with self._places:
+                    return await attempt()
             except StreamprocError as error:
-                if error.code is not ErrorCode.SCHEMA_UNKNOWN or time.monotonic() >= deadline:
+                if error.code is not late or last:
                     raise
             await asyncio.sleep(min(_ASK_AGAIN_SECONDS, self._grace))
-        if (name := _name(text)) not in (None, _name(json.dumps(self._reader))):
-            # The publisher's mistake, where a schema of this event would be this worker's: it is too old.
-            raise StreamprocError(ErrorCode.SCHEMA_FOREIGN, f"schema id {schema_id} is of {name}")
-        return readable(f"schema id {schema_id}", text, self._reader)
+
+    async def _check_subject(self, schema_id: int, what: str) -> None:
+        if schema_id not in await self._ids.fresh():
+            raise StreamprocError(ErrorCode.SCHEMA_FOREIGN, f"{what} is not one of those of {self._subject}")
 
 
-def _name(text: str) -> str | None:
-    """The full name of a record, enum or fixed type; None for what has none, or is no schema at all."""
-    try:
-        schema = json.loads(text)
-    except ValueError:
-        return None
-    if not isinstance(schema, dict) or not isinstance(schema.get("name"), str):
-        return None
-    name, namespace = str(schema["name"]), schema.get("namespace")
-    return name if "." in name or not namespace else f"{namespace}.{name}"
-
-
-def readable(what: str, text: str, reader: dict[str, Any]) -> Any:
-    """Parse a writer's schema, which messages call ``what``, for fastavro.
-
-    Raises:
-        StreamprocError: SCHEMA_UNREADABLE, naming the first fields that ``reader`` cannot read.
-    """
-    # Apache avro is needed only when a schema is met for the first time.
-    from streamproc.contracts import compatibility
-
-    try:
-        found = compatibility.violations(compatibility.parse_schema(reader), compatibility.parse_schema(text))
-        parsed = fastavro.parse_schema(json.loads(text))
-    except (ValueError, fastavro.schema.SchemaParseException) as error:
-        raise StreamprocError(
-            ErrorCode.SCHEMA_UNREADABLE, f"{what} is not an Avro schema that this release knows: {error}"
-        ) from error
-    if found:
-        reasons = "\n".join(f"  {violation}" for violation in found)
-        raise StreamprocError(
-            ErrorCode.SCHEMA_UNREADABLE,
-            f"this release of streamproc cannot read {what}; upgrade it:\n{reasons}",
-        )
-    return parsed
+def _kind(held: HeldSchema, name: str | None) -> str:
+    if held.kind != "AVRO":
+        return f"a schema of the kind {held.kind[:20]}"
+    return "no record" if name is None else f"of {name[:100]}"

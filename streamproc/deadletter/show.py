@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import io
-import json
 from datetime import datetime
 from typing import Any
 
-import fastavro
-
 from streamproc.contracts import wire
 from streamproc.contracts.registry import Registry
+from streamproc.contracts.writers import parse
 from streamproc.deadletter.envelope import iso
 from streamproc.deadletter.letters import Letter
 from streamproc.errors import StreamprocError
@@ -43,12 +40,11 @@ async def _event(value: bytes | None, settings: RegistrySettings) -> Any:
     assert value is not None
     registry = Registry(settings)
     try:
-        schema = json.loads(await registry.schema_text(schema_id))
+        held = await registry.schema(schema_id)
     finally:
         await registry.close()
-    body = io.BytesIO(value)
-    body.seek(wire.HEADER.size)
-    return _plain(fastavro.schemaless_reader(body, fastavro.parse_schema(schema), None))
+    writer = parse(f"schema id {schema_id}", held.text)
+    return _plain(writer.read(value, wire.HEADER.size))
 
 
 def _plain(datum: Any) -> Any:

@@ -90,7 +90,7 @@ class OutcomeReader:
         # The registry's client lives in one event loop.
         self._loop = asyncio.Runner()
         self._registry = Registry(settings.registry)
-        self._results = ResultDecoder(self._registry)
+        self._results = ResultDecoder(self._registry, kafka.result_topic)
 
     def poll(self, timeout: float) -> Outcome | None:
         """The next outcome; None when there is none within ``timeout`` seconds.

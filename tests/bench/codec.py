@@ -65,7 +65,7 @@ async def measure(url: str) -> list[dict[str, object]]:
         newest = files.newest(contract)
         await registry.register(files.subject(topic), newest.text)
         encoder = ActivityEncoder(registry, topic) if contract == files.ACTIVITY else ResultEncoder(registry, topic)
-        decoder = ActivityDecoder(registry) if contract == files.ACTIVITY else ResultDecoder(registry)
+        decoder = ActivityDecoder(registry, topic) if contract == files.ACTIVITY else ResultDecoder(registry, topic)
         await encoder.start()
         peer_configuration = {"auto.register.schemas": False, "use.latest.version": True}
         peer_encoder = AvroSerializer(peer_client, newest.text, conf=peer_configuration)

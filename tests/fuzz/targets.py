@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import fastavro
 import numpy as np
 from integration.worker.activities import activity, behind, clip, inline, phrase, value
 
 from streamproc.audio.decode import SAMPLE_RATE, decode_clip
-from streamproc.contracts import files, wire
+from streamproc.contracts import files, wire, writers
 from streamproc.contracts.codec import ActivityDecoder
 from streamproc.contracts.events import Activity
 from streamproc.contracts.registry import Registry
@@ -43,10 +42,10 @@ class Target:
     """The event decoder with every version of the schema in its cache."""
 
     def __init__(self) -> None:
-        self._decoder = ActivityDecoder(Registry(NOWHERE))
+        self._decoder = ActivityDecoder(Registry(NOWHERE), "reading.activity.v1")
         known: Any = self._decoder._schemas._known
         for file in files.versions(files.ACTIVITY):
-            known[file.version] = fastavro.parse_schema(file.schema)
+            known[file.version] = writers.parse(str(file.path), file.text)
 
     def decode(self, content: bytes) -> Activity | None:
         """An activity, or None for poison. Anything else is a bug and raises."""

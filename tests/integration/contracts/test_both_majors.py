@@ -75,7 +75,10 @@ async def test_both_topics_hold_the_same_results(
     as_v1, as_v2 = [await asyncio.to_thread(names.read, topic, COUNT) for topic in (names.results, topic_v2)]
     # Longer than both took together: what is doubled would be here by now.
     assert len(await asyncio.to_thread(names.read, topic_v2, COUNT + 1, 2.0)) == COUNT
-    decode_v1, decode_v2 = ResultDecoder(registry).decode, ResultDecoderV2(registry).decode
+    decode_v1, decode_v2 = (
+        ResultDecoder(registry, names.results).decode,
+        ResultDecoderV2(registry, topic_v2).decode,
+    )
     results = {str(result.source): result for result in [await decode_v1(record.value) for record in as_v1]}
     results_v2 = {str(result.source): result for result in [await decode_v2(record.value) for record in as_v2]}
     assert sorted(result.activity_id for result in results.values()) == sorted(published)

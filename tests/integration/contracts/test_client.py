@@ -86,7 +86,7 @@ async def test_published_activities_arrive_with_their_headers(
     (message,) = await asyncio.to_thread(read, connection, registered.activity, 1)
     assert (message.topic(), message.partition(), message.offset()) == dataclasses.astuple(receipt)
     assert message.key() == ACTIVITY.learner_id.encode()
-    assert await ActivityDecoder(registry).decode(message.value()) == ACTIVITY
+    assert await ActivityDecoder(registry, registered.activity).decode(message.value()) == ACTIVITY
     headers = dict(message.headers() or ())
     assert headers["traceparent"] == TRACEPARENT.encode()
     assert headers["ce_id"] == ACTIVITY.activity_id.encode()

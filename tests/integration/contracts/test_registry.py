@@ -32,9 +32,9 @@ async def test_events_survive_the_wire(registry: Registry, registered: Topics) -
     results, results_v2 = ResultEncoder(registry, registered.result), ResultEncoderV2(registry, registered.result_v2)
     for encoder in (activities, results, results_v2):
         await encoder.start()
-    assert await ActivityDecoder(registry).decode(activities.encode(ACTIVITY)) == ACTIVITY
-    assert await ResultDecoder(registry).decode(results.encode(RESULT)) == RESULT
-    assert await ResultDecoderV2(registry).decode(results_v2.encode(RESULT)) == upcast(RESULT)
+    assert await ActivityDecoder(registry, registered.activity).decode(activities.encode(ACTIVITY)) == ACTIVITY
+    assert await ResultDecoder(registry, registered.result).decode(results.encode(RESULT)) == RESULT
+    assert await ResultDecoderV2(registry, registered.result_v2).decode(results_v2.encode(RESULT)) == upcast(RESULT)
 
 
 async def test_a_worker_registers_nothing(registry: Registry, topics: Topics) -> None:
@@ -48,7 +48,7 @@ async def test_versions_are_mixed_in_one_topic(registry: Registry, registered: T
     old = await _encode_with_version_1(registry, registered, ACTIVITY)
     encoder = ActivityEncoder(registry, registered.activity)
     await encoder.start()
-    decoder = ActivityDecoder(registry)
+    decoder = ActivityDecoder(registry, registered.activity)
     from_old, from_new = await decoder.decode(old), await decoder.decode(encoder.encode(ACTIVITY))
     assert from_new == ACTIVITY
     assert (from_old.tenant_id, from_old.assignment_id, from_old.attempt) == (ACTIVITY.tenant_id, None, 1)
@@ -89,13 +89,13 @@ async def test_a_damaged_value_is_poison(
     encoder = ActivityEncoder(registry, registered.activity)
     await encoder.start()
     with pytest.raises(StreamprocError) as caught:
-        await ActivityDecoder(registry).decode(damage(encoder.encode(ACTIVITY)))
+        await ActivityDecoder(registry, registered.activity).decode(damage(encoder.encode(ACTIVITY)))
     assert caught.value.code is code
     assert ACTIVITY.learner_id not in str(caught.value)
 
 
 async def test_random_damage_is_never_anything_but_poison(registry: Registry, registered: Topics) -> None:
-    encoder, decoder = ActivityEncoder(registry, registered.activity), ActivityDecoder(registry)
+    encoder, decoder = ActivityEncoder(registry, registered.activity), ActivityDecoder(registry, registered.activity)
     await encoder.start()
     intact = encoder.encode(ACTIVITY)
     chance = random.Random(1)
@@ -125,7 +125,7 @@ async def test_a_schema_that_this_release_cannot_read_is_fatal(registry: Registr
     newer["fields"] = [field for field in newer["fields"] if field["name"] != "story_id"]
     schema_id = await registry.register(files.subject(topics.activity), json.dumps(newer))
     with pytest.raises(StreamprocError, match=r"(?s)upgrade it.*story_id") as caught:
-        await ActivityDecoder(registry).decode(wire.header(schema_id) + b"body")
+        await ActivityDecoder(registry, topics.activity).decode(wire.header(schema_id) + b"body")
     assert caught.value.code is ErrorCode.SCHEMA_UNREADABLE
     with pytest.raises(StreamprocError, match="story_id") as caught:
         await live.check_before_start(registry, topics.activity, {})

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from streamproc.contracts import files, wire
 from streamproc.contracts.codec import ActivityDecoder, ActivityEncoder
 from streamproc.contracts.examples import ACTIVITY
-from streamproc.contracts.registry import Registry
+from streamproc.contracts.registry import HeldSchema, Registry
 from streamproc.contracts.schema_cache import SchemaCache
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.localstack.stack import Addresses
@@ -97,14 +97,15 @@ async def schema_id_of(registry: Registry, topics: Topics) -> int:
 async def test_one_fetch_serves_all_that_wait(registry: Registry, registered: Topics, proxy: Proxy) -> None:
     schema_id = await schema_id_of(registry, registered)
     through = Registry(proxy.settings(timeout=5))
-    cache = SchemaCache(through, READER)
+    cache = SchemaCache(through, files.subject(registered.activity), READER)
     proxy.fault = "pause"
     waiting = [asyncio.create_task(cache.get(schema_id)) for _ in range(50)]
     await asyncio.sleep(0)
     waiting[0].cancel()
     found = await asyncio.gather(*waiting[1:])
     assert all(schema is found[0] for schema in found)
-    assert proxy.paths == [f"/schemas/ids/{schema_id}"]
+    versions = f"/subjects/{files.subject(registered.activity)}/versions"
+    assert proxy.paths == [f"/schemas/ids/{schema_id}", versions, f"{versions}/1", f"{versions}/2"]
     await through.close()
 
 
@@ -115,7 +116,7 @@ async def test_known_schemas_outlive_the_registry(
     through = Registry(proxy.settings())
     encoder = ActivityEncoder(through, registered.activity)
     await encoder.start()
-    decoder = ActivityDecoder(through)
+    decoder = ActivityDecoder(through, registered.activity)
     value = encoder.encode(ACTIVITY)
     assert await decoder.decode(value) == ACTIVITY
     proxy.fault = fault
@@ -131,18 +132,18 @@ async def test_an_unknown_id_works_once_the_registry_is_back(
 ) -> None:
     schema_id = await schema_id_of(registry, registered)
     through = Registry(proxy.settings())
-    cache = SchemaCache(through, READER)
+    cache = SchemaCache(through, files.subject(registered.activity), READER)
     proxy.fault = "500"
     with pytest.raises(StreamprocError):
         await cache.get(schema_id)
     proxy.fault = ""
-    assert (await cache.get(schema_id))["name"] == "streamproc.reading.Activity"
+    assert (await cache.get(schema_id)).schema["name"] == "streamproc.reading.Activity"
     await through.close()
 
 
 async def test_an_id_that_nobody_knows_is_poison_after_the_grace_period(proxy: Proxy) -> None:
     through = Registry(proxy.settings(timeout=5))
-    cache = SchemaCache(through, READER, grace=0.2)
+    cache = SchemaCache(through, "any", READER, grace=0.2)
     for _ in range(3):
         with pytest.raises(StreamprocError) as caught:
             await cache.get(UNKNOWN_ID)
@@ -154,7 +155,7 @@ async def test_an_id_that_nobody_knows_is_poison_after_the_grace_period(proxy: P
 
 async def test_the_negative_answer_is_forgotten(proxy: Proxy) -> None:
     through = Registry(proxy.settings(timeout=5))
-    cache = SchemaCache(through, READER, grace=0, negative=0.05)
+    cache = SchemaCache(through, "any", READER, grace=0, negative=0.05)
     for _ in range(2):
         with pytest.raises(StreamprocError):
             await cache.get(UNKNOWN_ID)
@@ -181,7 +182,7 @@ async def test_credentials_are_sent(proxy: Proxy, credentials: dict[str, object]
 async def test_a_closed_port_is_no_answer() -> None:
     registry = Registry(RegistrySettings(url="http://127.0.0.1:9", timeout=0.3))
     with pytest.raises(StreamprocError, match=r"http://127\.0\.0\.1:9") as caught:
-        await registry.schema_text(1)
+        await registry.schema(1)
     assert caught.value.code is ErrorCode.REGISTRY_UNAVAILABLE
     await registry.close()
 
@@ -193,7 +194,7 @@ async def test_a_private_authority_is_trusted_when_named(tmp_path: Path) -> None
     app = web.Application()
 
     async def subjects(request: web.Request) -> web.Response:
-        return web.json_response([1] if request.path.endswith("versions") else {"schema": "{}", "version": 1})
+        return web.json_response([1] if request.path.endswith("versions") else {"schema": "{}", "version": 1, "id": 7})
 
     app.router.add_route("*", "/{path:.*}", subjects)
     runner = web.AppRunner(app)
@@ -201,7 +202,7 @@ async def test_a_private_authority_is_trusted_when_named(tmp_path: Path) -> None
     await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
     url = f"https://127.0.0.1:{runner.addresses[0][1]}"
     trusting = Registry(RegistrySettings(url=url, ca_file=certificate))
-    assert await trusting.versions("any") == {1: "{}"}
+    assert await trusting.versions("any") == {1: HeldSchema("{}", "AVRO", 7)}
     await trusting.close()
     distrustful = Registry(RegistrySettings(url=url, timeout=1))
     with pytest.raises(StreamprocError, match="CERTIFICATE_VERIFY_FAILED") as caught:

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.holes import hole
 
 from streamproc.contracts.events import Audio, Phrase, PhraseStatus, ReferenceWord, Result, ResultStatus, SourcePosition
 
 from .activities import CHILD, TEXT, activity, behind, clip, encode, inline, phrase, result, value
+from .hostile_schemas import hostile_records
 from .topics_of_test import Headers, Letter, Record, TestTopics
 from .worker_process import WorkerProcess
 
@@ -110,7 +112,7 @@ def tiny_clip() -> bytes:
 
 
 @pytest.fixture(scope="module")
-def outcomes(worker: WorkerProcess, topics: TestTopics, schema_id: int, clips: Path) -> Outcomes:
+def outcomes(worker: WorkerProcess, topics: TestTopics, schema_id: int, clips: Path, registry_url: str) -> Outcomes:
     """Publish everything, then wait for as many outcomes."""
     good = value(activity(phrase()), schema_id)
     phrases = bad_phrases(clips)
@@ -119,6 +121,7 @@ def outcomes(worker: WorkerProcess, topics: TestTopics, schema_id: int, clips: P
     (clips / "leads-out.wav").symlink_to("/etc/hostname")
     letters = {
         **bad_records(good),
+        **hostile_records(registry_url, topics.activities),
         **{name: value(activity(*phrases), schema_id) for name, phrases in bad_activities().items()},
         **{name: value(activity(bad), schema_id) for name, bad in phrases.items()},
         "ACTIVITY_INVALID no id": value(activity(phrase(), activity_id=""), schema_id),
@@ -172,6 +175,32 @@ def test_bad_input_becomes_a_dead_letter_byte_for_byte_with_its_code(outcomes: O
     assert letter.record.key == record.key
     assert letter.record.value == record.value, "the value was changed"
     assert letter.record.headers[: len(record.headers)] == record.headers
+
+
+HOSTILE = [
+    *(
+        f"SCHEMA_FOREIGN {case}"
+        for case in (
+            "primitive, a key's",
+            "array",
+            "union",
+            "JSON Schema",
+            "Protobuf",
+            "ours, recursive",
+            "ours, an array of null",
+            "ours, 400 arrays",
+        )
+    ),
+    *(f"SCHEMA_INVALID {case}" for case in ("recursive", "an array of null", "400 arrays")),
+]
+
+
+@hole("B1", "B2")
+@pytest.mark.parametrize("case", HOSTILE)
+def test_a_hostile_schema_stops_nobody(outcomes: Outcomes, case: str) -> None:
+    letter = outcomes.letter(case)
+    assert letter.error["code"] == case.split(" ")[0]
+    assert letter.record.value == outcomes.published[case].value
 
 
 @pytest.mark.parametrize("case", ["null key", "null header", "null key, tombstone"])
