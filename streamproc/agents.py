@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import structlog
 from faust import EventT, Stream, TopicT
@@ -20,8 +21,19 @@ from streamproc.contracts.cloudevents import event_headers, trace_context
 from streamproc.contracts.codec import ActivityDecoder
 from streamproc.contracts.events import Activity, SourcePosition
 from streamproc.contracts.majors import ResultEncoders
-from streamproc.deadletter.envelope import Headers, Source, Worker, error_headers, failure_of, header_list
+from streamproc.deadletter.envelope import (
+    STUB_KEY_BYTES,
+    Failure,
+    Headers,
+    Source,
+    Worker,
+    error_headers,
+    failure_of,
+    header_list,
+    stub_headers,
+)
 from streamproc.deadletter.quarantine import Quarantine
+from streamproc.deadletter.times import timestamp_of
 from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
 from streamproc.exhaustion import exhausted, failure
 from streamproc.intake import Intake
@@ -71,10 +83,15 @@ class Outcome:
 class Record:
     """An activity record that is being worked on, with what is known of it so far."""
 
-    message: Any
+    event: EventT[bytes]
     source: Source
     retries: Retries
     activity: Activity | None = None
+
+    @property
+    def message(self) -> Any:
+        """What Kafka delivered."""
+        return self.event.message
 
 
 class ReadingAgent:
@@ -105,6 +122,8 @@ class ReadingAgent:
         self._settings = settings
         self._worker = worker
         self._intake = Intake(self._intake_changed)
+        #: Why the events became letters whose letters may be refused still.
+        self._failures: WeakKeyDictionary[EventT[bytes], Failure] = WeakKeyDictionary()
         self._quarantine = Quarantine(settings.quarantine.percent, settings.quarantine.events)
 
     @property
@@ -145,28 +164,31 @@ class ReadingAgent:
         self._watch(outcome, record)
 
     async def refused(self, event: EventT[bytes], refusal: OutcomeRefused) -> None:
-        """Kafka refuses a record's outcome for good: a result becomes a dead letter in its place.
+        """Kafka refuses a record's outcome for good: a result becomes a dead letter in its place, and a letter a stub.
 
         Raises:
-            StreamprocError: DEAD_LETTER_REFUSED (fatal), where it is the dead letter that is refused.
+            StreamprocError: DEAD_LETTER_REFUSED (fatal), where even the stub is refused.
         """
-        if refusal.topic == self._settings.kafka.dead_letter_topic:
+        record = self._record(event)
+        if refusal.topic != self._settings.kafka.dead_letter_topic:
+            outcome = self._dead_letter(record, StreamprocError(ErrorCode.RESULT_TOO_LARGE, refusal.reason))
+            await self._send(outcome)
+            self._watch(outcome, record)
+            return
+        failure = self._failures.pop(event, None)
+        if failure is None:
             fatal = StreamprocError(ErrorCode.DEAD_LETTER_REFUSED, f"Kafka refuses a dead letter: {refusal.reason}")
             _log_stop(fatal)
             raise fatal
-        record = self._record(event)
-        outcome = self._dead_letter(record, StreamprocError(ErrorCode.RESULT_TOO_LARGE, refusal.reason))
-        await self._send(outcome)
-        self._watch(outcome, record)
+        await self._send(self._stub(record, failure, refusal.reason))
 
     def _record(self, event: EventT[bytes]) -> Record:
-        message = event.message
+        message: Any = event.message
         position = SourcePosition(topic=message.topic, partition=message.partition, offset=message.offset)
-        timestamp = message.timestamp
         headers = [(shown(name), value) for name, value in header_list(message.headers)]
-        source = Source(position, None if timestamp is None else round(timestamp * 1000), headers)
+        source = Source(position, timestamp_of(message.record), headers)
         settings = self._settings
-        return Record(message, source, Retries(settings.event.deadline, settings.audio.not_found_grace, self._intake))
+        return Record(event, source, Retries(settings.event.deadline, settings.audio.not_found_grace, self._intake))
 
     async def _send(self, outcome: Outcome) -> None:
         # All of them in the event's one transaction.
@@ -241,9 +263,24 @@ class ReadingAgent:
             partition=record.source.position.partition,
             offset=record.source.position.offset,
         )
+        self._failures[record.event] = failure
         headers = error_headers(record.source, failure, self._worker)
         letter = OutcomeRecord(self._dead_letters, record.message.value, headers)
         return Outcome(record.message.key, (letter,), failure.fingerprint)
+
+    def _stub(self, record: Record, failure: Failure, reason: str) -> Outcome:
+        """What is left of a letter that Kafka does not take."""
+        key, value = record.message.key, record.message.value
+        log.warning(
+            "the dead letter is refused; a stub is kept, and a replay reads the original from its source",
+            code=failure.code.name,
+            reason=reason,
+            partition=record.source.position.partition,
+            offset=record.source.position.offset,
+        )
+        headers = stub_headers(record.source, failure, self._worker, value)
+        stub = OutcomeRecord(self._dead_letters, None, headers)
+        return Outcome(key if key is None or len(key) <= STUB_KEY_BYTES else None, (stub,), failure.fingerprint)
 
     def _watch(self, outcome: Outcome, record: Record) -> None:
         if self._quarantine.record(outcome.fingerprint):

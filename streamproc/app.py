@@ -104,8 +104,9 @@ class WorkerApp(faust.App):
         )
         transport = self.transport
         assert isinstance(transport, Transport)
-        # Kafka has the last word on a record's size: a dead letter is its activity and the error headers.
-        largest = {"message.max.bytes": 2 * (topics.ACTIVITY_MAX_BYTES + topics.DEAD_LETTER_ROOM)}
+        # Kafka has the last word on a record's size, and it measures what is compressed: a letter must not be larger
+        # than its activity was.
+        largest = {"message.max.bytes": topics.SENT_MAX_BYTES}
         transport.settings = settings.transport.model_copy(
             # librdkafka writes to standard error by itself where it has no logger.
             update={"librdkafka": largest | settings.transport.librdkafka | {"logger": logging.getLogger("librdkafka")}}

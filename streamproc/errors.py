@@ -112,7 +112,7 @@ class ErrorCode(Enum):
 
     RESULT_TOO_LARGE = _poison(Stage.EMIT, "The result is larger than the result topic accepts.")
     DEAD_LETTER_REFUSED = _fatal(
-        Stage.EMIT, "Kafka refuses a dead letter, as too large or not authorised: nothing is dropped."
+        Stage.EMIT, "Kafka refuses a dead letter, and its stub too, or does not authorise it: nothing is dropped."
     )
     RESULT_SCHEMA_MISSING = _fatal(
         Stage.START, "The result schema is not registered: run 'streamproc schemas register'."

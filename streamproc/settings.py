@@ -223,7 +223,8 @@ class Settings(BaseSettings):
     event: Event = Event()
     quarantine: Quarantine = Quarantine()
     worker: Worker = Worker()
-    transport: TransportSettings = TransportSettings()
+    # Of Kafka's ways of compressing this one makes the smallest: a letter is not to be larger than its activity was.
+    transport: TransportSettings = TransportSettings(compression="zstd")
     web: Web = Web()
     log: Log = Log()
 
@@ -290,7 +291,12 @@ def documentation() -> Iterator[tuple[str, str, str, str]]:
         assert isinstance(model, type)
         assert issubclass(model, BaseModel)
         for name, setting in model.model_fields.items():
-            yield variable(section, name), _type_name(setting), _default(setting), setting.description or ""
+            yield (
+                variable(section, name),
+                _type_name(setting),
+                _default(getattr(field.default, name)),
+                setting.description or "",
+            )
 
 
 def variable(section: str, name: str) -> str:
@@ -356,6 +362,5 @@ def _bound(bound: object) -> Iterator[float]:
             yield value
 
 
-def _default(field: FieldInfo) -> str:
-    value = field.default
+def _default(value: Any) -> str:
     return "" if isinstance(value, SecretStr) or value in (None, (), {}) else str(value)

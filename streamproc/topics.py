@@ -30,6 +30,13 @@ ACTIVITY_MAX_BYTES = 1_048_576
 DEAD_LETTER_ROOM = 65_536
 """What a dead letter may be larger than its activity: the error headers."""
 
+DEAD_LETTER_FACTOR = 2
+"""So many times the activity's limit is a dead letter's: Kafka measures what is compressed, and the publisher may have
+compressed better than we do."""
+
+SENT_MAX_BYTES = 100_000_000
+"""Largest record, before it is compressed, that is offered to Kafka: brokers cut the connection at 100 MiB a request
+(socket.request.max.bytes)."""
 
 KEPT_DAYS = 30
 """How long dead and parked letters are kept: they hold recordings of children, and are of no use for ever."""
@@ -100,7 +107,7 @@ def result_topics(kafka: Kafka) -> dict[int, str]:
 def configurations(kafka: Kafka, activity_bytes: int = ACTIVITY_MAX_BYTES) -> dict[str, dict[str, str]]:
     """Every topic and its settings; ``activity_bytes`` is what the activity topic accepts."""
     letter = kafka.dead_letter_topic
-    letter_size = _size(activity_bytes + DEAD_LETTER_ROOM)
+    letter_size = _size(DEAD_LETTER_FACTOR * activity_bytes + DEAD_LETTER_ROOM)
     days = {"retention.ms": str(KEPT_DAYS * 24 * 3600 * 1000)}
     return {
         kafka.activity_topic: _size(activity_bytes),

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import importlib
+import json
 import sys
+from typing import Any
 
 import click
 
 from streamproc import __version__
-from streamproc.errors import StreamprocError
+from streamproc.errors import ErrorClass, StreamprocError
+from streamproc.terminal import colour_refused, safe
 
 COMMANDS = {
     "demo": "Publish known readings, wait for their results and show them.",
@@ -23,8 +26,34 @@ COMMANDS = {
 """Command -> its line in the help; the module ``streamproc.cli.<command>`` holds it as ``command``."""
 
 
+_JSON = "streamproc.cli.json"
+
+
 class LazyGroup(click.Group):
-    """A group that imports a command's module when the command is used (click's documented lazy loading)."""
+    """A group that imports a command's module when the command is used (click's documented lazy loading).
+
+    Where ``--json`` is asked for, an error is JSON on standard output too: an object with ``error``, which holds a
+    ``code`` and a ``message``. A program reads the same stream whatever happens; exit codes are the same.
+    """
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note what holds for every command: whether JSON is wanted, and no colours."""
+        ctx.meta[_JSON] = "--json" in args
+        if colour_refused():
+            ctx.color = False
+        return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.Abort, StreamprocError) as error:
+            if not ctx.meta[_JSON]:
+                if isinstance(error, click.ClickException):
+                    error.message = "\n".join(safe(line) for line in error.message.split("\n"))
+                raise
+            click.echo(json.dumps({"error": _described(error)}))
+            ctx.exit(_exit_code(error))
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names, in order."""
@@ -62,7 +91,25 @@ def main() -> None:
     try:
         cli(prog_name="streamproc")
     except StreamprocError as error:
-        click.secho(f"streamproc: {error.code.name}", fg="red", bold=True, err=True)
+        colour = False if colour_refused() else None
+        click.secho(f"streamproc: {error.code.name}", fg="red", bold=True, err=True, color=colour)
         for line in error.message.splitlines():
-            click.echo(f"  {line}", err=True)
-        sys.exit(2 if error.code.error_class == "fatal" else 1)
+            click.echo(f"  {safe(line)}", err=True)
+        sys.exit(_exit_code(error))
+
+
+def _exit_code(error: Exception) -> int:
+    if isinstance(error, StreamprocError):
+        return 2 if error.code.error_class is ErrorClass.FATAL else 1
+    return error.exit_code if isinstance(error, click.ClickException) else 1
+
+
+def _described(error: Exception) -> dict[str, str]:
+    if isinstance(error, StreamprocError):
+        return {"code": error.code.name, "message": error.message}
+    if isinstance(error, click.UsageError):
+        return {"code": "USAGE", "message": error.format_message()}
+    return {
+        "code": "FAILED",
+        "message": error.format_message() if isinstance(error, click.ClickException) else "aborted",
+    }

@@ -9,15 +9,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
 
+from streamproc import terminal
+from streamproc.cli.failing import Failed
 from streamproc.cli.local import DEFAULT_FOLDER, folder_option
 
 if TYPE_CHECKING:
     from streamproc.demo.run import Run
 
 
-@click.command(context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog=terminal.example("demo", "demo --keep", "demo --json"),
+)
 @folder_option
 @click.option("--keep", is_flag=True, help="Leave the stack and the worker up, and say how to publish and follow.")
 @click.option(
@@ -46,13 +50,12 @@ def command(folder: Path, keep: bool, as_json: bool) -> None:
     from streamproc.localstack.errors import StackError
     from streamproc.scoring.espeak import EspeakError
 
-    errors = Console(stderr=True, highlight=False)
-    output = errors if as_json else Console(highlight=False)
+    errors = terminal.console(sys.stderr)
+    output = errors if as_json else terminal.console()
     try:
         shown = run(folder, Display(errors), keep=keep)
     except (StackError, EspeakError, KafkaException, TimeoutError) as failure:
-        click.secho(f"streamproc demo: {failure}", fg="red", err=True)
-        sys.exit(1)
+        raise Failed("demo", failure) from None
     report.show(shown.rows, shown.problems, output)
     if shown.left_up:
         output.print(_left_up(shown, folder), highlight=False, markup=False, soft_wrap=True)

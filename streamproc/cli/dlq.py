@@ -8,34 +8,33 @@ import getpass
 import json
 import socket
 import sys
-from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
 from streamproc import settings as settings_module
-from streamproc.cli.letters import filters, progress, selection, state_of, state_option, time_text
+from streamproc.cli.letters import Number, PositionType, filters, progress, selection, state_of, state_option
+from streamproc.cli.shown import described_lines, group_json, group_lines, letter_json, letter_lines
+from streamproc.deadletter import export as exports
 from streamproc.deadletter.discard import discard_deed
-from streamproc.deadletter.export import ParquetMissing
-from streamproc.deadletter.export import export as export_letters
-from streamproc.deadletter.ledger import Ledger, State, read_ledger
+from streamproc.deadletter.ledger import State, read_ledger
 from streamproc.deadletter.letters import Letter, Position, Selection, Span
 from streamproc.deadletter.operation import Fenced, Operation
+from streamproc.deadletter.originals import Originals
 from streamproc.deadletter.reading import TopicReader
-from streamproc.deadletter.replay import Outcome, perform, replay_deed
+from streamproc.deadletter.replay import DeedOf, Outcome, perform, rehearse, replay_deed
 from streamproc.deadletter.scan import after, scan, size, spans_of
 from streamproc.deadletter.show import describe
-from streamproc.deadletter.statistics import Group, columns, group_letters
+from streamproc.deadletter.statistics import course, group_letters
 from streamproc.settings import Settings
+from streamproc.terminal import counted, example, safe
 
-BARS = " ▁▂▃▄▅▆▇█"
-BAR_WIDTH = 32
+MOST_LISTED = 100_000
+MOST_REPLAYS = 1_000_000
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON and nothing else.")
 
@@ -59,22 +58,26 @@ def _opened() -> Iterator[tuple[Settings, str, TopicReader]]:
         yield tree, tree.kafka.dead_letter_topic, reader
 
 
-@command.command("list")
+@command.command(
+    "list", epilog=example("dlq list --code AUDIO_NOT_FOUND --since 2h", "dlq list --limit 10 --after 2:1500")
+)
 @filters
 @state_option
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True, help="Letters on the page.")
-@click.option("--after", "begin", metavar="POSITION", help="Begin after this letter: the next page.")
+@click.option(
+    "--limit", type=click.IntRange(1, MOST_LISTED), default=50, show_default=True, help="Letters on the page."
+)
+@click.option("--after", "begin", type=PositionType(), help="Begin after this letter: the next page.")
 @json_option
-def list_letters(state: str, limit: int, begin: str | None, as_json: bool, **options: Any) -> None:
+def list_letters(state: str, limit: int, begin: Position | None, as_json: bool, **options: Any) -> None:
     """List letters, a page at a time.
 
-    They come in the order of their positions.
+    They come in the order of their positions: position, code, fingerprint and time, then what else is known.
     """
     chosen = selection(options)
     with _opened() as (_, topic, reader):
         spans = spans_of(reader, topic, chosen)
         if begin is not None:
-            spans = after(spans, _position(begin))
+            spans = after(spans, begin)
         ledger = read_ledger(reader, topic)
         with progress(size(spans), "looking") as report:
             found = scan(reader, topic, spans, chosen, ledger, state_of(state), report)
@@ -83,57 +86,36 @@ def list_letters(state: str, limit: int, begin: str | None, as_json: bool, **opt
     page = page[:limit]
     following = str(page[-1].position) if more else None
     if as_json:
-        click.echo(json.dumps({"letters": [_summary(letter, ledger) for letter in page], "next": following}))
+        click.echo(json.dumps({"letters": [letter_json(letter, ledger) for letter in page], "next": following}))
         return
-    table = Table("position", "time", "code", "fingerprint", "source", "tenant", "tries", "state", "message")
     for letter in page:
-        error = letter.error
-        table.add_row(
-            str(letter.position),
-            time_text(letter.timestamp_ms),
-            error.get("code", "(no dead letter)"),
-            error.get("fingerprint"),
-            f"{error.get('source.partition', '')}:{error.get('source.offset', '')}",
-            error.get("tenant"),
-            error.get("attempts"),
-            ledger.state(letter.position).value,
-            error.get("message"),
-        )
-    _console().print(table if page else "no such letter")
+        _print(letter_lines(letter, ledger))
+    if not page:
+        click.echo("no such letter")
     if following:
         click.echo(f"next page: --after {following}")
 
 
-@command.command()
-@click.argument("position")
+@command.command(epilog=example("dlq show 2:1500"))
+@click.argument("position", type=PositionType())
 @json_option
-def show(position: str, as_json: bool) -> None:
+def show(position: Position, as_json: bool) -> None:
     """Show one letter in full.
 
     The error, the headers, and the event, read with the schema it was written with. What is shown is a child's: mind
     who looks on.
     """
-    place = _position(position)
     with _opened() as (tree, topic, reader):
-        letter = _find(reader, topic, place)
+        letter = _find(reader, topic, position)
         ledger = read_ledger(reader, topic)
     described = asyncio.run(describe(letter, tree.registry))
     if as_json:
-        click.echo(json.dumps({**_summary(letter, ledger), **described}))
+        click.echo(json.dumps({**letter_json(letter, ledger), **described}))
         return
-    console = _console()
-    error = Table(title=f"letter {place}, {ledger.state(place).value}", show_header=False, title_justify="left")
-    for name, value in letter.error.items():
-        error.add_row(name, value)
-    headers = Table("header", "value", title="original headers", title_justify="left")
-    for header in described["headers"]:
-        headers.add_row(header["name"], header["value"])
-    console.print(error, headers)
-    console.print(f"key: {described['key']}", markup=False)
-    console.print_json(json.dumps(described["event"] if described["event"] is not None else described["unreadable"]))
+    _print(described_lines(letter, ledger, described))
 
 
-@command.command()
+@command.command(epilog=example("dlq stats --since 1d"))
 @filters
 @state_option
 @json_option
@@ -149,36 +131,30 @@ def stats(state: str, as_json: bool, **options: Any) -> None:
         with progress(size(spans), "counting") as report:
             groups = group_letters(scan(reader, topic, spans, chosen, ledger, state_of(state), report))
     total = sum(group.count for group in groups)
-    first = min((group.first_ms for group in groups), default=0)
-    last = max((group.last_ms for group in groups), default=0)
+    first, last = course(groups)
     if as_json:
-        rows = [_group(group, first, last) for group in groups]
+        rows = [group_json(group, first, last) for group in groups]
         click.echo(json.dumps({"letters": total, "ledger": ledger.counts(), "groups": rows}))
         return
-    table = Table("code", "fingerprint", "letters", "share", "first", "last", f"{time_text(first)} …", "message")
     for group in groups:
-        table.add_row(
-            group.code,
-            group.fingerprint,
-            f"{group.count:,}",
-            f"{group.count / total:.0%}",
-            time_text(group.first_ms),
-            time_text(group.last_ms),
-            _bars(columns(group, first, last, BAR_WIDTH)),
-            group.message,
-        )
-    _console().print(table if groups else "no such letter")
+        _print(group_lines(group, total, first, last))
+    if not groups:
+        click.echo("no such letter")
     done = ", ".join(f"{count:,} {name.value}" for name, count in sorted(ledger.counts().items()))
-    click.echo(f"{total:,} letters; the ledger holds {done or 'nothing'}")
+    click.echo(f"{counted(total, 'letter')}; the ledger holds {done or 'nothing'}")
 
 
-@command.command()
+@command.command(
+    epilog=example(
+        "dlq replay --fingerprint 3f7d77cb933a --dry-run", "dlq replay --fingerprint 3f7d77cb933a --rate 200"
+    )
+)
 @filters
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Most letters a second.")
+@click.option("--rate", type=Number(0.001, 1_000_000), help="Most letters a second.")
 @click.option(
     "--max-replays",
-    type=click.IntRange(0),
+    type=click.IntRange(0, MOST_REPLAYS),
     default=3,
     show_default=True,
     help="A letter whose event was replayed so often is parked instead.",
@@ -194,25 +170,18 @@ def replay(dry_run: bool, rate: float | None, max_replays: int, as_json: bool, *
     """
     chosen = selection(options)
     by = _who()
-    with _opened() as (tree, topic, reader):
-        spans = spans_of(reader, topic, chosen)
-        if dry_run:
-            with progress(size(spans), "looking") as report:
-                open_letters = scan(reader, topic, spans, chosen, read_ledger(reader, topic), State.OPEN, report)
-                deeds = (replay_deed(letter, topic, max_replays, by) for letter in open_letters)
-                counts = Counter("foreign" if deed is None else deed.entry.state.value for deed in deeds)
-            _report("would be", {"replayed": counts["replayed"], "parked": counts["parked"]}, Outcome(), as_json)
-            return
-        with _operating(tree, reader) as operation, progress(size(spans), "replaying") as report:
-            letters = scan(reader, topic, spans, chosen, operation.read_ledger(), State.OPEN, report)
-            outcome = perform(
-                operation, letters, lambda letter: replay_deed(letter, topic, max_replays, by), rate, lambda _: None
-            )
-    counts = Counter({state.value: count for state, count in outcome.done.items()})
-    _report("were", {"replayed": counts["replayed"], "parked": counts["parked"]}, outcome, as_json)
+    with _opened() as (tree, topic, reader), Originals(tree) as originals:
+        outcome = _do(
+            (tree, topic, reader),
+            chosen,
+            lambda letter: replay_deed(letter, topic, max_replays, by, originals.of),
+            rate=rate,
+            dry_run=dry_run,
+        )
+    _report("would be" if dry_run else "were", (State.REPLAYED, State.PARKED), outcome, as_json)
 
 
-@command.command()
+@command.command(epilog=example('dlq discard --code VALUE_UNREADABLE --reason "a load test"'))
 @filters
 @click.option("--reason", required=True, help="Why nobody will need them; it is kept.")
 @click.option("--by", default=None, help="Who decides. [default: user@host]")
@@ -228,27 +197,23 @@ def discard(reason: str, by: str | None, dry_run: bool, as_json: bool, **options
         raise click.UsageError("Say which letters: discarding every open letter takes at least --since.")
     who = by or _who()
     with _opened() as (tree, topic, reader):
-        spans = spans_of(reader, topic, chosen)
-        if dry_run:
-            with progress(size(spans), "looking") as report:
-                found = scan(reader, topic, spans, chosen, read_ledger(reader, topic), State.OPEN, report)
-                count = sum(1 for _ in found)
-            _report("would be", {"discarded": count}, Outcome(), as_json)
-            return
-        with _operating(tree, reader) as operation, progress(size(spans), "discarding") as report:
-            letters = scan(reader, topic, spans, chosen, operation.read_ledger(), State.OPEN, report)
-            outcome = perform(
-                operation, letters, lambda letter: discard_deed(letter, topic, reason, who), None, lambda _: None
-            )
-    _report("were", {"discarded": outcome.done[State.DISCARDED]}, outcome, as_json)
+        outcome = _do(
+            (tree, topic, reader),
+            chosen,
+            lambda letter: discard_deed(letter, topic, reason, who),
+            rate=None,
+            dry_run=dry_run,
+        )
+    _report("would be" if dry_run else "were", (State.DISCARDED,), outcome, as_json)
 
 
-@command.command()
+@command.command(epilog=example("dlq export --code VALUE_UNREADABLE letters.jsonl"))
 @filters
 @state_option
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--force", is_flag=True, help="Replace the file if there is one already.")
 @json_option
-def export(state: str, file: Path, as_json: bool, **options: Any) -> None:
+def export(state: str, file: Path, force: bool, as_json: bool, **options: Any) -> None:
     """Write letters to a file.
 
     Parquet where its name ends in .parquet, else JSON lines with bytes as base64.
@@ -256,18 +221,60 @@ def export(state: str, file: Path, as_json: bool, **options: Any) -> None:
     The file holds children's texts and recordings; it is made readable for you alone.
     """
     chosen = selection(options)
+    with _may_write(file):
+        if exports.is_there(file) and not force:
+            _ask_to_replace(file, as_json)
     with _opened() as (_, topic, reader):
         spans = spans_of(reader, topic, chosen)
         ledger = read_ledger(reader, topic)
-        with progress(size(spans), "exporting") as report:
-            letters = scan(reader, topic, spans, chosen, ledger, state_of(state), report)
-            try:
-                count = export_letters(letters, ledger, file)
-            except ParquetMissing:
-                raise click.ClickException("Parquet needs pyarrow: pip install 'streamproc[parquet]'") from None
-            except OSError as error:
-                raise click.ClickException(f"{file}: {error.strerror}") from None
-    click.echo(json.dumps({"letters": count, "file": str(file)}) if as_json else f"{count:,} letters in {file}")
+        with progress(size(spans), "exporting") as report, _may_write(file):
+            count = exports.export(scan(reader, topic, spans, chosen, ledger, state_of(state), report), ledger, file)
+    said = f"{counted(count, 'letter')} in {safe(file)}"
+    click.echo(json.dumps({"letters": count, "file": str(file)}) if as_json else said)
+
+
+@contextmanager
+def _may_write(file: Path) -> Iterator[None]:
+    try:
+        yield
+    except exports.NoRegularFile:
+        raise click.UsageError(f"{safe(file)} is no regular file: name a new one, or a file to replace.") from None
+    except exports.ParquetMissing:
+        raise click.ClickException("Parquet needs pyarrow: pip install 'streamproc[parquet]'") from None
+    except OSError as error:
+        raise click.ClickException(f"{safe(file)}: {error.strerror}") from None
+
+
+def _ask_to_replace(file: Path, as_json: bool) -> None:
+    """Ask whoever sits there.
+
+    Raises:
+        click.UsageError: nobody does.
+        click.Abort: no.
+    """
+    if as_json or not sys.stdin.isatty():
+        raise click.UsageError(f"{safe(file)} is there already: --force replaces it.")
+    click.confirm(f"{safe(file)} is there already. Replace it?", abort=True, err=True)
+
+
+def _do(
+    opened: tuple[Settings, str, TopicReader],
+    chosen: Selection,
+    deed_of: DeedOf,
+    *,
+    rate: float | None,
+    dry_run: bool,
+) -> Outcome:
+    """Do it to every open letter that is chosen, or only find out what that would be."""
+    tree, topic, reader = opened
+    spans = spans_of(reader, topic, chosen)
+    if dry_run:
+        with progress(size(spans), "looking") as report:
+            letters = scan(reader, topic, spans, chosen, read_ledger(reader, topic), State.OPEN, report)
+            return rehearse(letters, deed_of)
+    with _operating(tree, reader) as operation, progress(size(spans), "at work") as report:
+        letters = scan(reader, topic, spans, chosen, operation.read_ledger(), State.OPEN, report)
+        return perform(operation, letters, deed_of, rate)
 
 
 @contextmanager
@@ -290,59 +297,38 @@ def _find(reader: TopicReader, topic: str, place: Position) -> Letter:
     raise click.ClickException(f"there is no letter {place} in {topic}")
 
 
-def _position(text: str) -> Position:
-    try:
-        return Position.parse(text)
-    except ValueError as error:
-        raise click.UsageError(f"{error}, for example 2:1500.") from None
-
-
 def _who() -> str:
     return f"{getpass.getuser()}@{socket.gethostname()}"
 
 
-def _summary(letter: Letter, ledger: Ledger) -> dict[str, Any]:
-    return {
-        "position": str(letter.position),
-        "time": time_text(letter.timestamp_ms),
-        "state": ledger.state(letter.position).value,
-        "error": dict(letter.error),
-    }
+def _print(lines: Iterator[str]) -> None:
+    for line in lines:
+        click.echo(line)
 
 
-def _group(group: Group, first: int, last: int) -> dict[str, Any]:
-    return {
-        "code": group.code,
-        "stage": group.stage,
-        "fingerprint": group.fingerprint,
-        "letters": group.count,
-        "first": time_text(group.first_ms),
-        "last": time_text(group.last_ms),
-        "over_time": columns(group, first, last, BAR_WIDTH),
-        "message": group.message,
-    }
-
-
-def _bars(counts: list[int]) -> str:
-    highest = max(counts)
-    return "".join(BARS[-(-count * (len(BARS) - 1) // highest)] for count in counts)
-
-
-def _report(verb: str, counts: dict[str, int], outcome: Outcome, as_json: bool) -> None:
-    """Say what was done; exit code 1 where Kafka refused a letter or a record was no letter."""
+def _report(verb: str, states: Sequence[State], outcome: Outcome, as_json: bool) -> None:
+    """Say what was done; exit code 1 where a letter stays open or a record was no letter."""
+    counts = {state.value: outcome.done[state] for state in states}
     refused = [{"position": str(position), "reason": reason} for position, reason in outcome.refused]
+    foreign = [str(position) for position in outcome.foreign]
     if as_json:
-        click.echo(json.dumps({**counts, "refused": refused, "no_letters": outcome.foreign}))
+        click.echo(json.dumps({**counts, "refused": refused, "no_letters": len(foreign), "no_letters_at": foreign}))
     else:
-        click.echo(", ".join(f"{count:,} letters {verb} {name}" for name, count in counts.items()))
+        click.echo(
+            ", ".join(f"{counted(count, 'letter')} {_were(verb, count)} {name}" for name, count in counts.items())
+        )
         for row in refused:
-            click.secho(f"letter {row['position']} stays open: {row['reason']}", fg="red", err=True)
-        if outcome.foreign:
-            click.secho(f"{outcome.foreign:,} records are no dead letters of streamproc", fg="red", err=True)
-    if refused or outcome.foreign:
+            click.secho(f"letter {row['position']} stays open: {safe(row['reason'])}", fg="red", err=True)
+        for position in foreign:
+            click.secho(
+                f"record {position} is no dead letter of streamproc, or cannot be read: it stays, discard it by "
+                f"--offset {position}",
+                fg="red",
+                err=True,
+            )
+    if refused or foreign:
         sys.exit(1)
 
 
-def _console() -> Console:
-    # Not cut to 80 columns where the output goes to a file or another program.
-    return Console() if sys.stdout.isatty() else Console(width=240)
+def _were(verb: str, count: int) -> str:
+    return "was" if verb == "were" and count == 1 else verb

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import math
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import click
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from streamproc.deadletter.envelope import iso
+from streamproc import terminal
 from streamproc.deadletter.ledger import State
-from streamproc.deadletter.letters import Selection, Span
+from streamproc.deadletter.letters import Position, Selection, Span
 from streamproc.errors import ErrorCode, Stage
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_AGO = re.compile(r"(\d+)([smhd])")
+_AGO = re.compile(r"([0-9]+)([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 OPEN_ALONE, EVERY = State.OPEN.value, "any"
@@ -34,15 +35,41 @@ class Time(click.ParamType):
         """Read it; a usage error otherwise."""
         if isinstance(value, int):
             return value
-        if ago := _AGO.fullmatch(value):
-            time = datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
-        else:
-            try:
+        try:
+            if ago := _AGO.fullmatch(value):
+                time = datetime.now(UTC) - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+            else:
                 time = datetime.fromisoformat(value)
-            except ValueError:
-                self.fail(f"{value!r} is neither ISO 8601 nor a time ago such as 15m, 2h or 7d.", param, ctx)
-            time = time if time.tzinfo else time.replace(tzinfo=UTC)
-        return int(time.timestamp() * 1000)
+                time = time if time.tzinfo else time.replace(tzinfo=UTC)
+            return int(time.timestamp() * 1000)
+        except OverflowError:
+            self.fail(f"{_short(value)} lies before the year 1.", param, ctx)
+        except ValueError:
+            self.fail(f"{_short(value)} is neither ISO 8601 nor a time ago such as 15m, 2h or 7d.", param, ctx)
+
+
+class Number(click.FloatRange):
+    """A number within bounds; ``nan`` and ``inf`` are none, though Python reads them as one."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it; a usage error otherwise."""
+        number: float = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is no number.", param, ctx)
+        return number
+
+
+class PositionType(click.ParamType):
+    """One letter's position."""
+
+    name = "position"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Position:
+        """Read it; a usage error otherwise."""
+        try:
+            return value if isinstance(value, Position) else Position.parse(value)
+        except ValueError as error:
+            self.fail(f"{error}, for example 2:1500.", param, ctx)
 
 
 class SpanType(click.ParamType):
@@ -70,7 +97,7 @@ _FILTERS = (
     click.option(
         "--stage",
         "stages",
-        type=click.Choice([stage.value for stage in Stage]),
+        type=click.Choice([stage.value for stage in Stage], case_sensitive=False),
         multiple=True,
         help="Letters that failed at this stage.",
     ),
@@ -98,7 +125,7 @@ def filters(command: F) -> F:
 
 state_option = click.option(
     "--state",
-    type=click.Choice([*(state.value for state in State), EVERY]),
+    type=click.Choice([*(state.value for state in State), EVERY], case_sensitive=False),
     default=OPEN_ALONE,
     show_default=True,
     help="Letters with which this was done.",
@@ -112,17 +139,20 @@ def state_of(name: str) -> State | None:
 
 def selection(options: dict[str, Any]) -> Selection:
     """What the filters select."""
+    since, until = options["since"], options["until"]
+    if since is not None and until is not None and since >= until:
+        raise click.UsageError("--since must be earlier than --until.")
     fields = {
         "code": options["codes"],
         "stage": options["stages"],
-        "fingerprint": options["fingerprints"],
+        "fingerprint": [fingerprint.lower() for fingerprint in options["fingerprints"]],
         "tenant": options["tenants"],
         "trace.id": options["traces"],
     }
     return Selection(
         {name: frozenset(values) for name, values in fields.items() if values},
-        options["since"],
-        options["until"],
+        since,
+        until,
         options["spans"],
     )
 
@@ -130,13 +160,12 @@ def selection(options: dict[str, Any]) -> Selection:
 @contextmanager
 def progress(total: int, what: str) -> Iterator[Callable[[int], None]]:
     """A progress bar on standard error, where that is a terminal; the function moves it on."""
-    console = Console(stderr=True)
+    console = terminal.console(sys.stderr)
     columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task(what, total=total)
         yield lambda count: bar.advance(task, count)
 
 
-def time_text(time_ms: int) -> str:
-    """A time for people and machines: ISO 8601 in UTC."""
-    return iso(datetime.fromtimestamp(time_ms / 1000, UTC))
+def _short(value: str) -> str:
+    return repr(value if len(value) <= 40 else f"{value[:40]}…")

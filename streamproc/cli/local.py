@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import NoReturn
 
 import click
-from rich.console import Console
+from rich.text import Text
 
+from streamproc import terminal
+from streamproc.cli.failing import Failed
 from streamproc.localstack.errors import StackError
 from streamproc.localstack.stack import KINDS, PARTS, Addresses, LocalStack
 
@@ -38,7 +40,7 @@ def command() -> None:
     """
 
 
-@command.command()
+@command.command(epilog=terminal.example("local up", "local up --part kafka --part registry"))
 @folder_option
 @click.option(
     "--part",
@@ -54,10 +56,11 @@ def up(folder: Path, parts: tuple[str, ...], as_json: bool) -> None:
     Prints the variables that point streamproc at it. Everything goes on running until `streamproc local down`.
     """
     began = time.monotonic()
-    console = Console(stderr=True, highlight=False)
+    console = terminal.console(sys.stderr)
 
     def report(text: str) -> None:
-        console.print(f"[dim]{time.monotonic() - began:6.1f} s[/dim]  {text}", soft_wrap=True)
+        passed = (f"{time.monotonic() - began:6.1f} s", "dim")
+        console.print(Text.assemble(passed, "  ", terminal.safe(text)), soft_wrap=True)
 
     stack = LocalStack(folder, report=report)
     try:
@@ -75,7 +78,7 @@ def up(folder: Path, parts: tuple[str, ...], as_json: bool) -> None:
             click.echo(line)
 
 
-@command.command()
+@command.command(epilog=terminal.example("local down"))
 @folder_option
 def down(folder: Path) -> None:
     """End what this stack started and remove its data."""
@@ -86,7 +89,7 @@ def down(folder: Path) -> None:
     click.echo(f"ended: {', '.join(ended)}" if ended else f"nothing was up in {folder}")
 
 
-@command.command()
+@command.command(epilog=terminal.example("local status --json"))
 @folder_option
 @json_option
 def status(folder: Path, as_json: bool) -> None:
@@ -118,8 +121,7 @@ def exports(addresses: Addresses) -> list[str]:
 
 
 def _fail(failure: StackError | OSError) -> NoReturn:
-    click.secho(f"streamproc local: {failure}", fg="red", err=True)
-    sys.exit(1)
+    raise Failed("local", failure) from None
 
 
 if __name__ == "__main__":

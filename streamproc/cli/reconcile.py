@@ -6,26 +6,27 @@ import dataclasses
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 
 import click
 from prometheus_client import Gauge, start_http_server
-from rich.console import Console
-from rich.table import Table
 
 from streamproc import settings as settings_module
-from streamproc.cli.letters import Time, progress
+from streamproc.cli.letters import Number, Time, progress
 from streamproc.deadletter.reconcile import Account, reconcile
 from streamproc.settings import Settings
+from streamproc.terminal import example
 
 SHOWN = 10
-"""Offsets of one kind that the table names; --json has all."""
+"""Runs of offsets of one kind that are named; --json has all."""
+
+MOST_SECONDS = 366 * 24 * 3600
 
 FIGURES = ("inputs", "results", "letters", "pending", "missing", "duplicated", "unknown")
 
 
-@click.command()
+@click.command(epilog=example("reconcile --since 1h", "reconcile --since 1h --every 300"))
 @click.option(
     "--since",
     type=Time(),
@@ -33,7 +34,7 @@ FIGURES = ("inputs", "results", "letters", "pending", "missing", "duplicated", "
 )
 @click.option(
     "--every",
-    type=click.FloatRange(min=1),
+    type=Number(1, MOST_SECONDS),
     metavar="SECONDS",
     help="Go on for ever, the window moving along, and serve the figures as metrics.",
 )
@@ -55,7 +56,13 @@ def command(since: int | None, every: float | None, as_json: bool) -> None:
         name: Gauge(f"streamproc_reconcile_{name}", f"Reconciliation: {name} in the window", ["partition"])
         for name in FIGURES
     }
-    start_http_server(tree.web.port, tree.web.host)
+    try:
+        start_http_server(tree.web.port, tree.web.host)
+    except OSError as error:
+        where = f"{tree.web.host}:{tree.web.port}"
+        raise click.ClickException(
+            f"cannot serve metrics on {where}: {error.strerror} (STREAMPROC_WEB__HOST, STREAMPROC_WEB__PORT)"
+        ) from None
     while True:
         accounts = _round(tree, None if window_ms is None else int(time.time() * 1000 - window_ms))
         for account in accounts:
@@ -87,14 +94,26 @@ def _show(accounts: list[Account], as_json: bool) -> None:
         rows = [dataclasses.asdict(account) for account in accounts]
         click.echo(json.dumps({"difference": difference, "partitions": rows}))
         return
-    table = Table("partition", *FIGURES)
-    for account in accounts:
-        table.add_row(str(account.partition), *(f"{_figure(account, name):,}" for name in FIGURES))
-    Console().print(table)
+    lines: list[tuple[str, ...]] = [("partition", *FIGURES)]
+    lines += [(str(one.partition), *(f"{_figure(one, name):,}" for name in FIGURES)) for one in accounts]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)))
     for account in accounts:
         for name in ("missing", "duplicated", "unknown"):
-            offsets = getattr(account, name)
-            if offsets:
-                named = ", ".join(map(str, offsets[:SHOWN])) + (", …" if len(offsets) > SHOWN else "")
-                click.secho(f"{name}: partition {account.partition}, offsets {named}", fg="red")
+            if offsets := getattr(account, name):
+                click.secho(f"{name}: partition {account.partition}, offsets {runs(offsets)}", fg="red")
     click.echo(f"difference: {difference:,}")
+
+
+def runs(offsets: Sequence[int]) -> str:
+    """Ascending offsets as text: 1-4, 7, 9-12; of very many the first, and how many follow."""
+    found: list[tuple[int, int]] = []
+    for offset in offsets:
+        if found and found[-1][1] == offset - 1:
+            found[-1] = found[-1][0], offset
+        else:
+            found.append((offset, offset))
+    named = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in found[:SHOWN])
+    rest = sum(last - first + 1 for first, last in found[SHOWN:])
+    return f"{named} and {rest:,} more (--json names them)" if rest else named

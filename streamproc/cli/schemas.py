@@ -19,6 +19,7 @@ from streamproc.contracts.lint import lint as lint_files
 from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.settings import Settings
+from streamproc.terminal import example, safe
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ def command() -> None:
     """
 
 
-@command.command()
+@command.command(epilog=example("schemas lint"))
 @folder_option
 @json_option
 def lint(folder: Path | None, as_json: bool) -> None:
@@ -50,7 +51,7 @@ def lint(folder: Path | None, as_json: bool) -> None:
     _report(lint_files(folder or files.schema_folder()), as_json, "every schema file is sound")
 
 
-@command.command()
+@command.command(epilog=example("schemas check", "schemas check --registry http://127.0.0.1:8081"))
 @folder_option
 @click.option(
     "--registry", "url", help="Ask this registry as well: does it hold what the files say, would it accept them?"
@@ -64,7 +65,7 @@ def check(folder: Path | None, url: str | None, as_json: bool) -> None:
         findings = _with_registry(settings, lambda registry: _compare(registry, _topics(settings), folder))
         if not as_json:
             for finding in findings:
-                click.echo(finding)
+                _say(finding)
         found = [
             Problem(f"{finding.subject} {finding.what}", f"{finding.state}: {finding.detail}")
             for finding in findings
@@ -73,7 +74,7 @@ def check(folder: Path | None, url: str | None, as_json: bool) -> None:
     _report(found, as_json, "released files are unchanged, and every version keeps its promise to the earlier ones")
 
 
-@command.command()
+@command.command(epilog=example("schemas register", "schemas register reading.activity"))
 @click.argument("contracts", nargs=-1, metavar="[CONTRACT]...")
 @folder_option
 @url_option
@@ -94,10 +95,10 @@ def register(contracts: tuple[str, ...], folder: Path | None, url: str | None, a
         click.echo(json.dumps({"registry": settings.registry.url, "schemas": rows}))
         return
     for row in rows:
-        click.echo(f"{row['subject']} version {row['version']}: schema id {row['id']}")
+        _say(f"{row['subject']} version {row['version']}: schema id {row['id']}")
 
 
-@command.command()
+@command.command(epilog=example("schemas release --folder schemas"))
 @folder_option
 def release(folder: Path | None) -> None:
     """Seal new schema files: from then on `check` refuses any change to them."""
@@ -109,7 +110,7 @@ def release(folder: Path | None) -> None:
         click.echo(f"{name}: sealed in {checks.CHECKSUMS}")
 
 
-@command.command()
+@command.command(epilog=example("schemas diff reading.activity 1 2"))
 @click.argument("contract")
 @click.argument("old", type=int)
 @click.argument("new", type=int)
@@ -117,7 +118,7 @@ def release(folder: Path | None) -> None:
 @json_option
 def diff(contract: str, old: int, new: int, folder: Path | None, as_json: bool) -> None:
     """Show what changed from version OLD to version NEW of CONTRACT, field by field."""
-    _refuse_unsound(folder)
+    _refuse_unsound(folder, as_json)
     by_version = {file.version: file for file in files.versions(_contract(contract, folder).name, folder)}
     for version in (old, new):
         if version not in by_version:
@@ -128,10 +129,10 @@ def diff(contract: str, old: int, new: int, folder: Path | None, as_json: bool) 
         click.echo(json.dumps({"contract": contract, "old": old, "new": new, "changes": rows}))
         return
     for change in found:
-        click.echo(change)
+        _say(change)
 
 
-@command.command()
+@command.command(epilog=example("schemas history reading.activity"))
 @click.argument("contract")
 @folder_option
 def history(contract: str, folder: Path | None) -> None:
@@ -142,10 +143,10 @@ def history(contract: str, folder: Path | None) -> None:
     for older, newer in pairwise(released):
         click.echo(f"version {newer.version}:")
         for change in changes(older.schema, newer.schema):
-            click.echo(f"  {change}")
+            _say(f"  {change}")
 
 
-@command.command()
+@command.command(epilog=example("schemas docs --check"))
 @click.option("--check", "only_check", is_flag=True, help="Write nothing; exit 1 if the page is out of date.")
 @click.option(
     "--file",
@@ -169,7 +170,7 @@ def docs(only_check: bool, path: Path) -> None:
         click.echo(f"{path}: written")
 
 
-@command.command()
+@command.command(epilog=example("schemas export avro/"))
 @click.argument("target", type=click.Path(file_okay=False, path_type=Path))
 @folder_option
 def export(target: Path, folder: Path | None) -> None:
@@ -185,7 +186,7 @@ def export(target: Path, folder: Path | None) -> None:
             click.echo(path)
 
 
-@command.command(name="plan")
+@command.command(name="plan", epilog=example("schemas plan --worker http://127.0.0.1:6066"))
 @click.option(
     "--worker",
     "workers",
@@ -206,7 +207,10 @@ def plan_command(workers: tuple[str, ...], url: str | None, as_json: bool) -> No
         click.echo(json.dumps({"registry": settings.registry.url, "steps": rows}))
     else:
         for number, step in enumerate(steps, 1):
-            click.echo(f"{number}. [{step.state}] {step.title}\n   {step.detail}")
+            _say(f"{number}. [{step.state}] {step.title}")
+            _say(f"   {step.detail}")
+    if early and as_json:
+        raise SystemExit(1)
     if early:
         raise click.ClickException(f"taken before the steps that it needs: {early[0].title}")
 
@@ -219,17 +223,23 @@ def _report(found: list[Problem], as_json: bool, all_well: str) -> None:
         )
     elif found:
         for problem in found:
-            click.echo(problem, err=True)
+            _say(problem, err=True)
     else:
         click.echo(all_well)
     if found:
         raise SystemExit(1)
 
 
-def _refuse_unsound(folder: Path | None) -> None:
+def _say(what: object, *, err: bool = False) -> None:
+    """Print what may hold a registry's words, line by line."""
+    for line in str(what).split("\n"):
+        click.echo(safe(line), err=err)
+
+
+def _refuse_unsound(folder: Path | None, as_json: bool = False) -> None:
     found = lint_files(folder) if folder else []
     if found:
-        _report(found, False, "")
+        _report(found, as_json, "")
 
 
 def _settings(url: str | None) -> Settings:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import click
 
 from streamproc import settings
+from streamproc.terminal import example
 
 MARKDOWN_HEAD = """\
 # Settings
@@ -21,7 +22,7 @@ checked at the start, and all problems are told in one message.
 """
 
 
-@click.command()
+@click.command(epilog=example("settings", "settings --json"))
 @click.option("--json", "as_json", is_flag=True, help="One JSON array of objects, for machines.")
 @click.option("--markdown", is_flag=True, help="The reference page, docs/reference/settings.md.")
 def command(as_json: bool, markdown: bool) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from streamproc import settings, topics
+from streamproc.terminal import example
 
 
 @click.group()
@@ -12,7 +13,7 @@ def command() -> None:
     """The Kafka topics that streamproc reads and writes."""
 
 
-@command.command()
+@command.command(epilog=example("topics create"))
 def create() -> None:
     """Create the activity and result topics, the dead letter topic and its three helpers, where they are missing.
 

@@ -13,11 +13,12 @@ import structlog
 from streamproc import settings
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.service_links import service_links
+from streamproc.terminal import example
 
 log = structlog.get_logger(__name__)
 
 
-@click.command()
+@click.command(epilog=example("worker"))
 def command() -> None:
     """Score readings until SIGTERM: consume activities, publish results and dead letters.
 

@@ -6,10 +6,10 @@ import json
 from datetime import UTC, datetime
 
 from streamproc import topics
-from streamproc.deadletter.envelope import iso
 from streamproc.deadletter.ledger import Entry, State
 from streamproc.deadletter.letters import Letter
 from streamproc.deadletter.operation import Copy, Deed
+from streamproc.deadletter.times import iso
 
 
 def discard_deed(letter: Letter, dead_letter_topic: str, reason: str, by: str) -> Deed:

@@ -7,6 +7,7 @@ Kafka Connect's dead letter queue and of Kafka Streams' (KIP-1034).
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -15,11 +16,26 @@ from streamproc import __version__
 from streamproc.contracts.events import SourcePosition
 from streamproc.deadletter.fingerprint import fingerprint
 from streamproc.deadletter.redaction import redact
+from streamproc.deadletter.times import iso, iso_of
 from streamproc.errors import ErrorCode, StreamprocError
 
 PREFIX = "streamproc.error."
 LENGTH = f"{PREFIX}headers"
 """The last header: how many headers the block has, itself included."""
+
+REPLAY_COUNT = "streamproc.replay.count"
+"""Header of a replayed record: how often it has been replayed."""
+
+ORIGINAL_TIMESTAMP = "streamproc.replay.original.timestamp"
+"""Header of a replayed record: the timestamp of the record that was published, as source.timestamp in FIELDS."""
+
+STUB_KEY_BYTES = 1024
+"""Longest key that a stub keeps."""
+
+_REPLAY = frozenset({REPLAY_COUNT, ORIGINAL_TIMESTAMP})
+_KEPT_BYTES = 64
+_DIGITS = 19
+_LAST_PARTITION = 2**31 - 1
 
 Header = tuple[str, bytes | None]
 Headers = list[Header]
@@ -60,7 +76,11 @@ FIELDS = (
     Field("source.topic", "Topic of the original record.", "__connect.errors.topic", "__streams.errors.topic"),
     Field("source.partition", "Its partition.", "__connect.errors.partition", "__streams.errors.partition"),
     Field("source.offset", "Its offset.", "__connect.errors.offset", "__streams.errors.offset"),
-    Field("source.timestamp", "Its timestamp, ISO 8601 in UTC; absent where the record has none."),
+    Field(
+        "source.timestamp",
+        "Its timestamp, ISO 8601 in UTC; what is no date of the years 1 to 9999 as milliseconds since 1970; absent "
+        "where the record has none.",
+    ),
     Field("group", "Consumer group of the worker.", "__connect.errors.connector.name"),
     Field("worker.version", "Version of streamproc."),
     Field("model.version", "The model that the worker used, as name/version."),
@@ -69,6 +89,8 @@ FIELDS = (
     Field("last.time", "When it gave the event up."),
     Field("trace.id", "Trace id of the original record's traceparent; absent where it has none."),
     Field("tenant", "The activity's tenant; absent where the activity cannot be decoded."),
+    Field("original.bytes", "Of a stub alone: how many bytes the original record's value has."),
+    Field("original.sha256", "Of a stub alone: the SHA-256 of the original record's value, in hexadecimal digits."),
     Field("headers", "How many headers this block has; always the last one."),
 )
 
@@ -127,9 +149,28 @@ def failure_of(error: Exception, attempts: int, first: datetime, tenant: str | N
 
 def error_headers(source: Source, failure: Failure, worker: Worker) -> Headers:
     """The letter's headers: the original ones untouched, then the block."""
-    fields = _fields(source, failure, worker)
-    block: Headers = [(PREFIX + name, value.encode(errors="replace")) for name, value in fields.items()]
-    return [*source.headers, *block, (LENGTH, b"%d" % (len(block) + 1))]
+    return [*source.headers, *_block(_fields(source, failure, worker))]
+
+
+def stub_headers(source: Source, failure: Failure, worker: Worker, value: bytes | None) -> Headers:
+    """The headers of a stub, which stands for a letter that is larger than Kafka takes.
+
+    Of the original it holds nothing but its place, and the size and hash of its value: a replay reads the original
+    from its source. Of the original headers those of a replay are kept, which are short.
+    """
+    content = value or b""
+    about = {"original.bytes": str(len(content)), "original.sha256": hashlib.sha256(content).hexdigest()}
+    kept = [(name, held) for name, held in source.headers if name in _REPLAY and len(held or b"") <= _KEPT_BYTES]
+    return [*kept, *_block(_fields(source, failure, worker) | about)]
+
+
+def replays_of(headers: Iterable[Header]) -> int:
+    """How often the event of a record with these headers has been replayed; nonsense of more digits is very often."""
+    for name, value in headers:
+        if name == REPLAY_COUNT and value is not None and value.isdigit():
+            count = number(value)
+            return 2**63 - 1 if count is None else count
+    return 0
 
 
 def split_headers(headers: Sequence[Header] | None) -> tuple[Headers, dict[str, str]]:
@@ -137,14 +178,30 @@ def split_headers(headers: Sequence[Header] | None) -> tuple[Headers, dict[str, 
     headers = list(headers or ())
     if not headers or headers[-1][0] != LENGTH:
         return headers, {}
-    count = headers[-1][1] or b""
-    if not count.isdigit() or not 1 <= int(count) <= len(headers):
+    count = number(headers[-1][1])
+    if count is None or not 1 <= count <= len(headers):
         return headers, {}
-    begin = len(headers) - int(count)
+    begin = len(headers) - count
     block = headers[begin:]
     return headers[:begin], {
         name.removeprefix(PREFIX): (value or b"").decode(errors="replace") for name, value in block
     }
+
+
+def source_of(error: Mapping[str, str]) -> SourcePosition | None:
+    """Where a letter's original record is; None: the block does not say it, and no worker has written it."""
+    topic, partition, offset = (error.get(f"source.{part}") for part in ("topic", "partition", "offset"))
+    place, at = number(partition), number(offset)
+    if not topic or place is None or place > _LAST_PARTITION or at is None:
+        return None
+    return SourcePosition(topic=topic, partition=place, offset=at)
+
+
+def number(text: str | bytes | None) -> int | None:
+    """What a header that anybody may have written holds, where that is a decimal number of 63 bits."""
+    if text is None or not text.isdigit() or len(text) > _DIGITS or not text.isascii():
+        return None
+    return value if (value := int(text)) < 2**63 else None
 
 
 def header_list(headers: Iterable[Header] | Mapping[str, bytes] | None) -> Headers:
@@ -162,13 +219,13 @@ def trace_id(headers: Iterable[Header]) -> str | None:
     return None
 
 
-def iso(time: datetime) -> str:
-    """ISO 8601 in UTC, with milliseconds and Z."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+def _block(fields: Mapping[str, str]) -> Headers:
+    block: Headers = [(PREFIX + name, value.encode(errors="replace")) for name, value in fields.items()]
+    return [*block, (LENGTH, b"%d" % (len(block) + 1))]
 
 
 def _fields(source: Source, failure: Failure, worker: Worker) -> dict[str, str]:
-    position, timestamp = source.position, source.timestamp_ms
+    position = source.position
     fields = {
         "code": failure.code.name,
         "stage": failure.code.stage.value,
@@ -179,7 +236,7 @@ def _fields(source: Source, failure: Failure, worker: Worker) -> dict[str, str]:
         "source.topic": position.topic,
         "source.partition": str(position.partition),
         "source.offset": str(position.offset),
-        "source.timestamp": None if timestamp is None else iso(datetime.fromtimestamp(timestamp / 1000, UTC)),
+        "source.timestamp": iso_of(source.timestamp_ms),
         "group": worker.group,
         "worker.version": __version__,
         "model.version": worker.model,

@@ -12,7 +12,8 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -21,9 +22,9 @@ from typing import Any
 from confluent_kafka import Message
 
 from streamproc import topics
-from streamproc.deadletter.envelope import iso
 from streamproc.deadletter.letters import Position
 from streamproc.deadletter.reading import TopicReader
+from streamproc.deadletter.times import iso
 
 
 class State(StrEnum):
@@ -80,12 +81,27 @@ class Ledger:
 
     def below(self, begins: Mapping[int, int]) -> list[Position]:
         """Letters with an entry that come before these offsets of their partitions."""
-        known = (Position.parse(key.decode()) for key, state in self._states.items() if state is not None)
-        return [position for position in known if position.offset < begins.get(position.partition, 0)]
+        known = (_position(key) for key, state in self._states.items() if state is not None)
+        return [place for place in known if place is not None and place.offset < begins.get(place.partition, 0)]
 
     def add(self, messages: list[Message]) -> None:
-        """Take in records, in the order of their partition; a tombstone forgets the letter."""
-        self._states.update(zip(map(Message.key, messages), map(_state_of, map(Message.value, messages)), strict=True))
+        """Take in records, in the order of their partition; a tombstone forgets the letter.
+
+        What no operation has written changes nothing: a letter that was replayed must not be open again.
+        """
+        try:
+            self._states.update(_entries(messages))
+        except _NO_ENTRY:
+            for message in messages:
+                with suppress(*_NO_ENTRY):
+                    self._states.update(_entries([message]))
+
+
+_NO_ENTRY = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
+
+
+def _entries(messages: list[Message]) -> Iterable[tuple[Any, State | None]]:
+    return zip(map(Message.key, messages), map(_state_of, map(Message.value, messages)), strict=True)
 
 
 def _state_of(value: Any) -> State | None:
@@ -93,6 +109,13 @@ def _state_of(value: Any) -> State | None:
         return None
     begin = _BEGIN.match(value)
     return _STATES[begin[1] if begin else json.loads(value)["state"].encode()]
+
+
+def _position(key: Any) -> Position | None:
+    try:
+        return Position.parse(key.decode())
+    except (ValueError, AttributeError):
+        return None
 
 
 def read_ledger(reader: TopicReader, dead_letter_topic: str) -> Ledger:

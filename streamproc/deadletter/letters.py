@@ -8,8 +8,15 @@ from typing import Any, NamedTuple
 
 from confluent_kafka import Message
 
-from streamproc.deadletter.envelope import PREFIX, Headers, split_headers
+from streamproc.deadletter.envelope import PREFIX, Headers, number, replays_of, split_headers
+from streamproc.deadletter.times import timestamp_of
 from streamproc.transport.headers import headers_of, shown_headers_of
+
+FOREIGN = "(no dead letter)"
+"""What stands for the code of a record that no worker has written, or whose error cannot be read."""
+
+STUB_MARK = "original.sha256"
+"""The field that only a stub has."""
 
 
 class Position(NamedTuple):
@@ -26,9 +33,10 @@ class Position(NamedTuple):
     def parse(cls, text: str) -> Position:
         """Read ``partition:offset``. Raises ValueError."""
         partition, _, offset = text.partition(":")
-        if not (partition.isdecimal() and offset.isdecimal()):
-            raise ValueError(f"{text!r} is not PARTITION:OFFSET")
-        return cls(int(partition), int(offset))
+        place, at = number(partition), number(offset)
+        if place is None or place >= 2**31 or at is None:
+            raise ValueError(f"{text[:40]!r} is not PARTITION:OFFSET")
+        return cls(place, at)
 
 
 class Letter:
@@ -58,9 +66,9 @@ class Letter:
         return Position(self.partition, self.offset)
 
     @property
-    def timestamp_ms(self) -> int:
-        """When it was written, in ms since 1970."""
-        return self._message.timestamp()[1]
+    def timestamp_ms(self) -> int | None:
+        """When it was written, in ms since 1970; None: the record does not say."""
+        return timestamp_of(self._message)
 
     @property
     def key(self) -> bytes | None:
@@ -71,6 +79,21 @@ class Letter:
     def value(self) -> bytes | None:
         """The original record's value."""
         return _bytes(self._message.value())
+
+    @property
+    def code(self) -> str:
+        """The error code, or what stands for it."""
+        return self.error.get("code") or FOREIGN
+
+    @property
+    def is_stub(self) -> bool:
+        """Whether the original was too large for a letter, and has to be read from its source."""
+        return STUB_MARK in self.error
+
+    @property
+    def replays(self) -> int:
+        """How often its event has been replayed."""
+        return replays_of(self.original_headers)
 
     @property
     def headers(self) -> Headers:
@@ -118,9 +141,10 @@ class Span:
         """Read ``partition:offset`` or ``partition:first-last``. Raises ValueError."""
         place, dash, last = text.partition("-")
         partition, begin = Position.parse(place)
-        if dash and not last.isdecimal():
-            raise ValueError(f"{text!r} is not PARTITION:FIRST-LAST")
-        return cls(partition, begin, (int(last) if dash else begin) + 1)
+        end = number(last) if dash else begin
+        if end is None:
+            raise ValueError(f"{text[:40]!r} is not PARTITION:FIRST-LAST")
+        return cls(partition, begin, end + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,11 +177,15 @@ class Matcher:
 
     def __call__(self, letter: Letter) -> bool:
         """Whether the letter is meant."""
-        if self._since_ms is not None and letter.timestamp_ms < self._since_ms:
-            return False
-        if self._until_ms is not None and letter.timestamp_ms >= self._until_ms:
+        if (self._since_ms is not None or self._until_ms is not None) and not self._in_time(letter.timestamp_ms):
             return False
         if not self._fields:
             return True
         raw = letter.raw
         return all(raw.get(name) in values for name, values in self._fields)
+
+    def _in_time(self, time_ms: int | None) -> bool:
+        if time_ms is None:  # Nothing says that it is another time's.
+            return True
+        after = self._since_ms is None or time_ms >= self._since_ms
+        return after and (self._until_ms is None or time_ms < self._until_ms)

@@ -90,8 +90,9 @@ class Operation:
                 **settings.transport.client(kafka.bootstrap_servers),
                 "transactional.id": f"streamproc-dlq-{kafka.dead_letter_topic}",
                 "transaction.timeout.ms": 60_000,
-                # The broker has the last word on sizes.
-                "message.max.bytes": 100_000_000,
+                # The broker has the last word on sizes, and it measures what is compressed.
+                "message.max.bytes": topics.SENT_MAX_BYTES,
+                "compression.type": settings.transport.compression,
                 "linger.ms": 5,
                 "log_level": 0,
                 "error_cb": self._refusals.heard,

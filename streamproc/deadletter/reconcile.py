@@ -7,24 +7,29 @@ has a visible outcome at the last one.
 
 from __future__ import annotations
 
+import time
 from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
-from confluent_kafka.admin import AdminClient
+from faust.types import TP
 from numpy.typing import NDArray
 
 from streamproc import topics
-from streamproc.deadletter.envelope import Header, split_headers
+from streamproc.contracts.events import SourcePosition
+from streamproc.deadletter.envelope import Headers, number, source_of, split_headers
 from streamproc.deadletter.letters import Span
-from streamproc.deadletter.reading import TIMEOUT, TopicReader
-from streamproc.refusals import WORKER, Refusals
+from streamproc.deadletter.reading import TopicReader
+from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.settings import Kafka, Settings
-from streamproc.transport import progress as transport_progress
+from streamproc.transport import offsets as transport_offsets
+from streamproc.transport.errors import TransportError
 from streamproc.transport.headers import headers_of
 from streamproc.transport.progress import Progress
+
+STABLE = 60.0
+"""Seconds for the group's progress to be told: a dead worker's transaction has to end first."""
 
 CLOCK_SLACK_MS = 10 * 60 * 1000
 """Outcomes are looked for from this much before the first input on: publishers' clocks and workers' differ."""
@@ -113,18 +118,25 @@ def account(span: Span, inputs: Offsets, results: Offsets, letters: Offsets, fin
 
 
 def _progress(settings: Settings, partitions: Iterable[int]) -> dict[int, Progress]:
-    """What the group has finished, its open transactions waited for."""
+    """What the group has finished, its open transactions waited for.
+
+    Raises:
+        StreamprocError: KAFKA_REFUSED; KAFKA_UNAVAILABLE.
+    """
     kafka = settings.kafka
-    places = [TopicPartition(kafka.activity_topic, partition) for partition in partitions]
-    admin = AdminClient({**settings.transport.client(kafka.bootstrap_servers), "log_level": 0})
-    asked = [ConsumerGroupTopicPartitions(kafka.group_id, places)]
+    what = f"the offsets of group {kafka.group_id}"
+    deadline = time.monotonic() + STABLE
+    client = {**settings.transport.client(kafka.bootstrap_servers), "log_level": 0}
+    offsets = transport_offsets.Offsets(client, kafka.group_id, "earliest", "stop", lambda: time.monotonic() > deadline)
+    tps = [TP(kafka.activity_topic, partition) for partition in partitions]
     try:
-        answer = admin.list_consumer_group_offsets(asked, require_stable=True, request_timeout=TIMEOUT)
-        found = answer[kafka.group_id].result().topic_partitions
-    except KafkaException as error:
-        raise Refusals(WORKER).failure(error.args[0], f"the offsets of group {kafka.group_id}") from None
+        found = offsets.committed(tps)
+    except TransportError as error:
+        raise StreamprocError(ErrorCode.KAFKA_REFUSED, str(error)) from None
+    if time.monotonic() > deadline:
+        raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"{what} are not known, or not stable, within {STABLE:g} s")
     # No committed offset: nothing is finished.
-    return {place.partition: transport_progress.decode(max(place.offset, 0), place.metadata) for place in found}
+    return {tp.partition: found.get(tp, Progress.at(0)) for tp in tps}
 
 
 def _inputs(reader: TopicReader, topic: str, spans: list[Span], report: Callable[[int], Report]) -> dict[int, Offsets]:
@@ -141,7 +153,7 @@ def _outcomes(
     reader: TopicReader,
     kafka: Kafka,
     topic: str,
-    source_of: Callable[[list[Header]], tuple[str, str, str] | None],
+    named_by: Callable[[Headers], SourcePosition | None],
     since_ms: int | None,
     report: Callable[[int], Report],
 ) -> dict[int, array[int]]:
@@ -151,26 +163,27 @@ def _outcomes(
     offsets: dict[int, array[int]] = {}
     for batch in reader.read(topic, spans):
         for message in batch:
-            source = source_of(headers_of(message) or [])
-            if source is not None and source[0] == kafka.activity_topic:
-                offsets.setdefault(int(source[1]), array("q")).append(int(source[2]))
+            # A record that cannot be read, or that no worker has written, is nobody's outcome.
+            source = named_by(headers_of(message) or [])
+            if source is not None and source.topic == kafka.activity_topic:
+                offsets.setdefault(source.partition, array("q")).append(source.offset)
         heard(len(batch))
     return offsets
 
 
-def _source_of_result(headers: list[Header]) -> tuple[str, str, str] | None:
+def _source_of_result(headers: Headers) -> SourcePosition | None:
     """A result's CloudEvents id is its input's topic/partition/offset."""
     for name, value in headers:
         if name == "ce_id" and value is not None:
             topic, _, rest = value.decode(errors="replace").partition("/")
             partition, _, offset = rest.partition("/")
-            return (topic, partition, offset) if partition.isdecimal() and offset.isdecimal() else None
+            place, at = number(partition), number(offset)
+            return None if place is None or at is None else SourcePosition(topic=topic, partition=place, offset=at)
     return None
 
 
-def _source_of_letter(headers: list[Header]) -> tuple[str, str, str] | None:
-    _, error = split_headers(headers)
-    return (error["source.topic"], error["source.partition"], error["source.offset"]) if error else None
+def _source_of_letter(headers: Headers) -> SourcePosition | None:
+    return source_of(split_headers(headers)[1])
 
 
 def _array(offsets: Iterable[int]) -> Offsets:

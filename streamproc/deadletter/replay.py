@@ -6,84 +6,76 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeVar
 
 from streamproc import topics
-from streamproc.deadletter.envelope import Headers
+from streamproc.deadletter.envelope import ORIGINAL_TIMESTAMP, REPLAY_COUNT, Headers, replays_of, source_of
 from streamproc.deadletter.ledger import Entry, State
 from streamproc.deadletter.letters import Letter, Position
 from streamproc.deadletter.operation import Copy, Deed, Operation
-
-COUNT = "streamproc.replay.count"
-"""Header of a replayed record: how often it has been replayed."""
-
-ORIGINAL_TIMESTAMP = "streamproc.replay.original.timestamp"
-"""Header of a replayed record: the timestamp of the record that was published, ISO 8601 in UTC."""
+from streamproc.deadletter.originals import OriginalGone
 
 BATCH_LETTERS, BATCH_BYTES = 500, 16 * 1024 * 1024
 """A transaction's size."""
 
-T = TypeVar("T")
-
 
 @dataclass(slots=True)
 class Outcome:
-    """What a replay or a discard has done so far. ``refused``: letters that Kafka does not take, and its reason."""
+    """What a replay or a discard has done so far, or would do.
+
+    ``foreign``: records that are no dead letters, or cannot be read. ``refused``: letters that stay open, and why:
+    Kafka does not take them, or a stub's original is gone.
+    """
 
     done: Counter[State] = field(default_factory=Counter)
-    foreign: int = 0
-    """Records that are no dead letters."""
+    foreign: list[Position] = field(default_factory=list)
     refused: list[tuple[Position, str]] = field(default_factory=list)
 
 
-def replay_deed(letter: Letter, dead_letter_topic: str, max_replays: int, by: str) -> Deed | None:
-    """What a replay does to a letter; one that was replayed ``max_replays`` times is parked. None: it is no letter."""
-    error = letter.error
-    if not error:
+DeedOf = Callable[[Letter], Deed | None]
+"""What is done to a letter; None: it is no letter. Raises OriginalGone."""
+
+
+def replay_deed(
+    letter: Letter, dead_letter_topic: str, max_replays: int, by: str, original_of: Callable[[Letter], Letter]
+) -> Deed | None:
+    """What a replay does to a letter; one that was replayed ``max_replays`` times is parked. None: it is no letter.
+
+    Raises:
+        OriginalGone: by ``original_of``, which is asked for a stub's original.
+    """
+    source = source_of(letter.error)
+    if source is None:
         return None
-    count = replays_of(letter)
+    original = original_of(letter) if letter.is_stub else letter
+    headers = original.headers if letter.is_stub else letter.original_headers
+    count = replays_of(headers)
     if count >= max_replays:
         parked = topics.parked_topic(dead_letter_topic)
         copy = Copy(parked, None, letter.key, letter.value, letter.headers)
         return Deed(letter, (copy,), Entry(letter.position, State.PARKED, by, count))
+    timestamp = letter.error.get("source.timestamp", "")
     copy = Copy(
-        error["source.topic"], int(error["source.partition"]), letter.key, letter.value, replayed_headers(letter)
+        source.topic, source.partition, original.key, original.value, replayed_headers(headers, timestamp, count + 1)
     )
     return Deed(letter, (copy,), Entry(letter.position, State.REPLAYED, by, count + 1))
 
 
-def replayed_headers(letter: Letter) -> Headers:
+def replayed_headers(original: Headers, timestamp: str, count: int) -> Headers:
     """The original headers in their order, then the replay's; those of an earlier replay are replaced."""
-    original = letter.original_headers
     earlier = [value for name, value in original if name == ORIGINAL_TIMESTAMP]
-    timestamp = earlier[0] if earlier else letter.error.get("source.timestamp", "").encode()
-    kept = [header for header in original if header[0] not in (COUNT, ORIGINAL_TIMESTAMP)]
-    return [*kept, (COUNT, b"%d" % (replays_of(letter) + 1)), (ORIGINAL_TIMESTAMP, timestamp)]
+    first = earlier[0] if earlier else timestamp.encode()
+    kept = [header for header in original if header[0] not in (REPLAY_COUNT, ORIGINAL_TIMESTAMP)]
+    return [*kept, (REPLAY_COUNT, b"%d" % count), (ORIGINAL_TIMESTAMP, first)]
 
 
-def replays_of(letter: Letter) -> int:
-    """How often a letter's event has been replayed."""
-    for name, value in letter.original_headers:
-        if name == COUNT and value is not None and value.isdigit():
-            return int(value)
-    return 0
-
-
-def perform(
-    operation: Operation,
-    letters: Iterable[Letter],
-    deed_of: Callable[[Letter], Deed | None],
-    rate: float | None,
-    report: Callable[[Outcome], None],
-) -> Outcome:
+def perform(operation: Operation, letters: Iterable[Letter], deed_of: DeedOf, rate: float | None) -> Outcome:
     """Do something to every letter, a transaction a batch.
 
     Args:
         operation: entered already.
         letters: open ones.
-        deed_of: what is done to a letter; None leaves it alone.
+        deed_of: what is done to a letter.
         rate: most letters a second; None: as fast as it goes.
-        report: called after each commit.
 
     Raises:
         Fenced, StreamprocError: see Operation.
@@ -92,26 +84,43 @@ def perform(
     began = time.monotonic()
     taken = 0
     largest = BATCH_LETTERS if rate is None else max(1, min(BATCH_LETTERS, int(rate)))
-    for batch in _batches(letters, largest):
-        deeds = [deed for letter in batch if (deed := deed_of(letter)) is not None]
-        outcome.foreign += len(batch) - len(deeds)
-        refused = operation.do(deeds)
+    for batch in _batches(_deeds(letters, deed_of, outcome), largest):
+        refused = operation.do(batch)
         outcome.refused += [(deed.letter.position, reason) for deed, reason in refused]
-        outcome.done.update(deed.entry.state for deed in deeds)
+        outcome.done.update(deed.entry.state for deed in batch)
         outcome.done.subtract(deed.entry.state for deed, _ in refused)
-        report(outcome)
         taken += len(batch)
         if rate is not None:
             time.sleep(max(0.0, began + taken / rate - time.monotonic()))
     return outcome
 
 
-def _batches(letters: Iterable[Letter], largest: int) -> Iterator[list[Letter]]:
-    batch: list[Letter] = []
-    content = 0
+def rehearse(letters: Iterable[Letter], deed_of: DeedOf) -> Outcome:
+    """What ``perform`` would do, as far as it can be known without Kafka's word."""
+    outcome = Outcome()
+    outcome.done.update(deed.entry.state for deed in _deeds(letters, deed_of, outcome))
+    return outcome
+
+
+def _deeds(letters: Iterable[Letter], deed_of: DeedOf, outcome: Outcome) -> Iterator[Deed]:
     for letter in letters:
-        batch.append(letter)
-        content += len(letter.value or b"")
+        try:
+            deed = deed_of(letter)
+        except OriginalGone as gone:
+            outcome.refused.append((letter.position, str(gone)))
+            continue
+        if deed is None:
+            outcome.foreign.append(letter.position)
+        else:
+            yield deed
+
+
+def _batches(deeds: Iterable[Deed], largest: int) -> Iterator[list[Deed]]:
+    batch: list[Deed] = []
+    content = 0
+    for deed in deeds:
+        batch.append(deed)
+        content += sum(len(copy.value or b"") for copy in deed.copies)
         if len(batch) >= largest or content >= BATCH_BYTES:
             yield batch
             batch, content = [], 0

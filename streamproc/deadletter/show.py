@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from datetime import datetime
 from typing import Any
 
 from streamproc.contracts import wire
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.writers import parse
-from streamproc.deadletter.envelope import iso
 from streamproc.deadletter.letters import Letter
-from streamproc.errors import StreamprocError
+from streamproc.deadletter.times import iso
+from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.settings import Registry as RegistrySettings
 
 _PREVIEW = 64
@@ -22,6 +23,8 @@ async def describe(letter: Letter, registry: RegistrySettings) -> dict[str, Any]
     """The letter as JSON values: key, headers, ``event`` (None where it cannot be read: ``unreadable`` says why)."""
     event, unreadable = None, None
     try:
+        if letter.is_stub:
+            raise StreamprocError(ErrorCode.VALUE_MISSING, "this is a stub: the original is where source.* says")
         event = await _event(letter.value, registry)
     except StreamprocError as error:
         unreadable = {"reason": error.message, **_bytes(letter.value)}
@@ -57,7 +60,9 @@ def _plain(datum: Any) -> Any:
         return {"bytes": len(datum), "sha256": hashlib.sha256(datum).hexdigest()}
     if isinstance(datum, datetime):
         return iso(datum)
-    return datum
+    if isinstance(datum, float) and not math.isfinite(datum):
+        return str(datum)  # JSON has no such number
+    return datum if datum is None or isinstance(datum, str | int | float) else str(datum)
 
 
 def _bytes(value: bytes | None) -> dict[str, Any]:

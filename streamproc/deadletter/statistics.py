@@ -22,11 +22,18 @@ class Group:
     fingerprint: str
     message: str
     """The first letter's."""
-    first_ms: int
-    last_ms: int
+    first_ms: int | None = None
+    last_ms: int | None = None
+    """None: no letter of the group has a timestamp."""
     count: int = 0
     minutes: Counter[int] = field(default_factory=Counter)
     """Minute since 1970 -> letters."""
+
+
+def course(groups: Iterable[Group]) -> tuple[int, int]:
+    """The first and the last time of all groups, in ms since 1970; both 0 where there is none."""
+    times = [time for group in groups for time in (group.first_ms, group.last_ms) if time is not None]
+    return min(times, default=0), max(times, default=0)
 
 
 def group_letters(letters: Iterable[Letter]) -> list[Group]:
@@ -40,16 +47,18 @@ def group_letters(letters: Iterable[Letter]) -> list[Group]:
         if group is None:
             error = letter.error
             group = groups[key] = Group(
-                error.get("code", "(no dead letter)"),
+                letter.code,
                 error.get("stage", ""),
                 error.get("fingerprint", ""),
                 error.get("message", ""),
-                time_ms,
-                time_ms,
             )
         group.count += 1
+        if time_ms is None:
+            continue
         group.minutes[time_ms // _MINUTE_MS] += 1
-        if time_ms < group.first_ms:
+        if group.first_ms is None or group.last_ms is None:
+            group.first_ms = group.last_ms = time_ms
+        elif time_ms < group.first_ms:
             group.first_ms = time_ms
         elif time_ms > group.last_ms:
             group.last_ms = time_ms

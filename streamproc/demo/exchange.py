@@ -15,7 +15,7 @@ from streamproc.client import ActivityPublisher, Connection
 from streamproc.contracts.codec import ResultDecoder
 from streamproc.contracts.events import Activity, Result, SourcePosition
 from streamproc.contracts.registry import Registry
-from streamproc.deadletter.envelope import PREFIX
+from streamproc.deadletter.envelope import source_of, split_headers
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.settings import Settings
 from streamproc.transport.headers import headers_of
@@ -142,16 +142,13 @@ class OutcomeReader:
             for partition in self._partitions
         }
 
-    def _decode(self, message: Message) -> Outcome:
+    def _decode(self, message: Message) -> Outcome | None:
         timestamp = message.timestamp()[1]
         if message.topic() == self._topics.dead_letter_topic:
-            headers = _error_headers(headers_of(message))
-            source = SourcePosition(
-                topic=headers["source.topic"],
-                partition=int(headers["source.partition"]),
-                offset=int(headers["source.offset"]),
-            )
-            return Outcome(source, timestamp, None, headers["code"])
+            _, error = split_headers(headers_of(message))
+            source = source_of(error)
+            # What no worker has written is nobody's outcome.
+            return None if source is None else Outcome(source, timestamp, None, error.get("code"))
         value: Any = message.value()
         result = self._loop.run(self._results.decode(value))
         return Outcome(result.source, timestamp, result)
@@ -161,8 +158,3 @@ def _position(message: Message) -> SourcePosition:
     return SourcePosition(
         topic=str(message.topic()), partition=int(message.partition() or 0), offset=int(message.offset() or 0)
     )
-
-
-def _error_headers(headers: Any) -> dict[str, str]:
-    """The dead letter's headers by name; the last of a name is the worker's."""
-    return {name.removeprefix(PREFIX): value.decode() for name, value in headers or () if name.startswith(PREFIX)}

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from streamproc.contracts.events import PhraseResult, PhraseStatus, Result, Verdict, WordResult
 from streamproc.demo.judging import FALSE_ALARMS_AT_MOST, FOUND_AT_LEAST, Row, figures
+from streamproc.terminal import counted, safe
 
 WIDE = 100
 """From this many columns on the table also says how each reading was recorded."""
@@ -69,8 +70,8 @@ def summary(rows: Sequence[Row], problems: Sequence[str]) -> RenderableType:
     grid.add_column()
     grid.add_row(
         "outcomes",
-        f"{total.activities} activities: {_count(total.results, 'result')}, "
-        f"{_count(total.dead_letters, 'dead letter')}, {total.missing} missing, {total.duplicated} duplicated",
+        f"{total.activities} activities: {counted(total.results, 'result')}, "
+        f"{counted(total.dead_letters, 'dead letter')}, {total.missing} missing, {total.duplicated} duplicated",
     )
     grid.add_row(
         "errors",
@@ -82,7 +83,7 @@ def summary(rows: Sequence[Row], problems: Sequence[str]) -> RenderableType:
         f"{total.false_alarms} of {well_read} well-read words flagged "
         f"({_percent(total.false_alarms, well_read)}; {FALSE_ALARMS_AT_MOST:.0%} allowed)",
     )
-    grid.add_row("extra speech", f"heard {_count(extra, 'time')} where there was none")
+    grid.add_row("extra speech", f"heard {counted(extra, 'time')} where there was none")
     if total.p50_ms is not None and total.p95_ms is not None:
         grid.add_row(
             "latency",
@@ -102,7 +103,7 @@ def summary(rows: Sequence[Row], problems: Sequence[str]) -> RenderableType:
     verdict = Text("PASSED", "bold green")
     if problems:
         verdict = Text("FAILED", "bold red")
-        verdict.append("".join(f"\n  {problem}" for problem in problems), "red")
+        verdict.append("".join(f"\n  {safe(problem)}" for problem in problems), "red")
     return Group(grid, Text(), verdict)
 
 
@@ -127,7 +128,7 @@ def _cells(row: Row) -> list[RenderableType]:
 def _sentences(row: Row, result: Result | None) -> Text:
     if result is not None:
         return Text("\n").join(phrase_text(phrase) for phrase in result.phrases)
-    reason = f"dead letter: {row.outcomes[0].error_code}" if row.outcomes else "no outcome"
+    reason = f"dead letter: {safe(row.outcomes[0].error_code)}" if row.outcomes else "no outcome"
     sentences = " ".join(phrase.text for phrase in row.reading.phrases)
     return Text.assemble((sentences, "dim"), "\n", (reason, "red"))
 
@@ -136,23 +137,21 @@ def phrase_text(phrase: PhraseResult) -> Text:
     """A phrase with every word marked and coloured by its verdict."""
     if phrase.status is PhraseStatus.SCORED:
         return Text(" ").join(word_text(word) for word in phrase.words)
-    return Text.assemble((phrase.expected_text, "dim"), "\n", (f"{phrase.status.value}: {phrase.error_code}", "red"))
+    error = f"{phrase.status.value}: {safe(phrase.error_code)}"
+    return Text.assemble((safe(phrase.expected_text), "dim"), "\n", (error, "red"))
 
 
 def word_text(word: WordResult) -> Text:
     """A word, marked and coloured by its verdict; extra speech as the phonemes that were heard."""
     mark, colour, _ = MARKS[word.verdict]
-    return Text(mark.format(" ".join(word.heard).lower() if word.text is None else word.text), colour)
+    said = " ".join(word.heard).lower() if word.text is None else word.text
+    return Text(mark.format(safe(said)), colour)
 
 
 def _recording(row: Row) -> str:
     reading = row.reading
     where = "file" if reading.claim_check else "inline"
     return f"{reading.codec.value} {reading.sample_rate / 1000:g} kHz {where}"
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}" + ("" if number == 1 else "s")
 
 
 def _percent(part: int, whole: int) -> str:

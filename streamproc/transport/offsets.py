@@ -137,6 +137,11 @@ class Offsets:
         try:
             answer = reader.committed([TopicPartition(*tp) for tp in tps], timeout=_UNSTABLE_S)
         except KafkaException as error:
+            # Who may not see the group gets no answer; the reason comes like a record.
+            told = reader.poll(0)
+            reason = told.error() if told is not None else None
+            if reason is not None and reason.code() in _REFUSALS:
+                self._wait(reason, what)
             if error.args[0].code() != KafkaError._TIMED_OUT:
                 self._wait(error.args[0], what)
             return

@@ -97,8 +97,8 @@ class Entry:
         self.size = size
         self.state = WAITING
         self.attempts = 0
-        #: Its outcome was refused, and replaced by what on_refused sent.
-        self.replaced = False
+        #: How often its outcome was refused and replaced by what on_refused sent.
+        self.replaced = 0
         self.outcomes: list[Outcome] = []
         self.message: Any = None
         #: Faust's current_event() is a weak reference: the events live as long as their outcomes are open.

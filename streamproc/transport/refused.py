@@ -1,4 +1,4 @@
-"""Events whose outcome the brokers refuse for good: on_refused may send another in its place, once."""
+"""Events whose outcome the brokers refuse for good: on_refused may send another in its place, a few times."""
 
 from __future__ import annotations
 
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from streamproc.transport.driver import Transport
 
 
+#: A handler that has smaller and smaller things to say comes to an end before these are used up.
+_REPLACEMENTS = 3
+
+
 class RefusedOutcomes:
     """Has refused outcomes replaced, or stops the worker."""
 
@@ -32,11 +36,11 @@ class RefusedOutcomes:
         """Kafka will never take what was sent for this event."""
         handler = self._transport.on_refused
         self._ledger.reopen(entry)
-        if handler is None or entry.replaced or not entry.events:
+        if handler is None or entry.replaced >= _REPLACEMENTS or not entry.events:
             entry.state = WAITING  # unfinished, so that it does not hold back what is committed on the way down
             self._crash(error)
             return
-        entry.replaced = True
+        entry.replaced += 1
         entry.state = STARTED
         entry.message.acked = False
         event = entry.events[0]

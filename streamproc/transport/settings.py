@@ -89,6 +89,8 @@ class TransportSettings(BaseModel):
     """User."""
     sasl_password: str = Field(default="", repr=False)
     """Password."""
+    compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "none"
+    """How records are compressed before they are sent; brokers measure a record's size compressed."""
     librdkafka: dict[str, str | int | float | bool] = Field(default={}, repr=False)
     """Further librdkafka settings for every client, for example {"socket.keepalive.enable": true}."""
 
@@ -169,6 +171,7 @@ class TransportSettings(BaseModel):
     def producer(self, servers: str, transactional_id: str | None) -> dict[str, Any]:
         """librdkafka settings of a producer; ``murmur2_random`` is the Java client's partitioner."""
         config = self.client(servers) | {"enable.idempotence": True, "partitioner": "murmur2_random"}
+        config.setdefault("compression.type", self.compression)
         if transactional_id is not None:
             config["transactional.id"] = transactional_id
             config["transaction.timeout.ms"] = round(self.transaction_timeout * 1000)

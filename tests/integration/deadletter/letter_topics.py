@@ -6,7 +6,7 @@ import json
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -60,14 +60,12 @@ class LetterTopics:
         small = NewTopic(self.activities, PARTITIONS, config={"max.message.bytes": str(activity_bytes)})
         admin = AdminClient({"bootstrap.servers": bootstrap})
         admin.create_topics([small])[self.activities].result(10)
+        _wait_until_complete(admin, [self.activities])
         with self.settings() as tree:
             topics.create(tree)
             names = topics.configurations(tree.kafka)
         # A producer that hears of a topic before all its partitions are there gives its records up.
-        deadline = time.monotonic() + 30
-        while not all(_complete(admin, topic) for topic in names):
-            assert time.monotonic() < deadline, "the topics do not come up"
-            time.sleep(0.02)
+        _wait_until_complete(admin, names)
 
     @contextmanager
     def settings(self) -> Iterator[settings.Settings]:
@@ -170,6 +168,13 @@ class LetterTopics:
         finally:
             consumer.close()
         return sorted(records, key=lambda record: (record.partition, record.offset))
+
+
+def _wait_until_complete(admin: AdminClient, names: Iterable[str]) -> None:
+    deadline = time.monotonic() + 30
+    while not all(_complete(admin, topic) for topic in names):
+        assert time.monotonic() < deadline, "the topics do not come up"
+        time.sleep(0.02)
 
 
 def _complete(admin: AdminClient, topic: str) -> bool:

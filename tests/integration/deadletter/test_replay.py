@@ -14,12 +14,12 @@ from dataclasses import replace
 import pytest
 
 from streamproc import topics
-from streamproc.deadletter.envelope import Headers
+from streamproc.deadletter.envelope import ORIGINAL_TIMESTAMP, REPLAY_COUNT, Headers
 from streamproc.deadletter.ledger import State
 from streamproc.deadletter.letters import Letter, Position, Selection
 from streamproc.deadletter.operation import Fenced, Operation
 from streamproc.deadletter.reading import TopicReader
-from streamproc.deadletter.replay import COUNT, ORIGINAL_TIMESTAMP, replay_deed
+from streamproc.deadletter.replay import replay_deed
 from streamproc.deadletter.scan import spans_of
 from streamproc.errors import ErrorCode
 from streamproc.localstack import tied
@@ -27,11 +27,15 @@ from streamproc.localstack import tied
 from .letter_topics import PARTITIONS, LetterTopics, Record, letter
 
 ORIGINAL_TIME = b"2026-02-25T06:13:20.000Z"
-REPLAYED_ONCE = [(COUNT, b"1"), (ORIGINAL_TIMESTAMP, ORIGINAL_TIME)]
+REPLAYED_ONCE = [(REPLAY_COUNT, b"1"), (ORIGINAL_TIMESTAMP, ORIGINAL_TIME)]
 
 
 def contents(records: list[Record]) -> Counter[tuple[bytes | None, bytes | None]]:
     return Counter((record.key, record.value) for record in records)
+
+
+def no_stub(letter: Letter) -> Letter:
+    raise AssertionError(f"{letter.position} is no stub")
 
 
 def test_a_replay_is_the_original_byte_for_byte_at_its_old_partition(there: LetterTopics) -> None:
@@ -42,7 +46,13 @@ def test_a_replay_is_the_original_byte_for_byte_at_its_old_partition(there: Lett
             letter(3, ErrorCode.VALUE_MISSING, topic=there.activities, key=None, value=None),
         ]
     )
-    assert there.run_json("dlq", "replay") == {"replayed": 2, "parked": 0, "refused": [], "no_letters": 0}
+    assert there.run_json("dlq", "replay") == {
+        "replayed": 2,
+        "parked": 0,
+        "refused": [],
+        "no_letters": 0,
+        "no_letters_at": [],
+    }
     first, second = there.read(there.activities)
     assert (first.partition, first.key, first.value) == (1, b"\xff", bytes(range(256)))
     assert first.headers == [*odd, *REPLAYED_ONCE]
@@ -76,6 +86,7 @@ def test_a_dry_run_counts_and_writes_nothing(there: LetterTopics) -> None:
             "discarded": 4,
             "refused": [],
             "no_letters": 0,
+            "no_letters_at": [],
         }
         assert running.do([]) == [], "a dry run has fenced somebody"
     assert there.read(there.activities) == []
@@ -83,7 +94,12 @@ def test_a_dry_run_counts_and_writes_nothing(there: LetterTopics) -> None:
 
 
 def test_an_event_that_was_replayed_too_often_is_parked(there: LetterTopics) -> None:
-    headers: Headers = [("x", b"1"), (COUNT, b"2"), (ORIGINAL_TIMESTAMP, b"2026-01-01T00:00:00.000Z"), ("y", b"2")]
+    headers: Headers = [
+        ("x", b"1"),
+        (REPLAY_COUNT, b"2"),
+        (ORIGINAL_TIMESTAMP, b"2026-01-01T00:00:00.000Z"),
+        ("y", b"2"),
+    ]
     worn = letter(0, topic=there.activities, headers=headers)
     there.write([worn])
     assert there.run_json("dlq", "replay", "--max-replays", "2", "--dry-run")["parked"] == 1
@@ -92,6 +108,7 @@ def test_an_event_that_was_replayed_too_often_is_parked(there: LetterTopics) -> 
         "parked": 1,
         "refused": [],
         "no_letters": 0,
+        "no_letters_at": [],
     }
     (parked,) = there.read(topics.parked_topic(there.letters))
     assert (parked.key, parked.value, parked.headers) == (worn.key, worn.value, worn.headers)
@@ -100,11 +117,11 @@ def test_an_event_that_was_replayed_too_often_is_parked(there: LetterTopics) -> 
 
 
 def test_the_count_goes_up_and_the_first_timestamp_stays(there: LetterTopics) -> None:
-    headers: Headers = [("x", b"1"), (COUNT, b"2"), (ORIGINAL_TIMESTAMP, b"2026-01-01T00:00:00.000Z")]
+    headers: Headers = [("x", b"1"), (REPLAY_COUNT, b"2"), (ORIGINAL_TIMESTAMP, b"2026-01-01T00:00:00.000Z")]
     there.write([letter(0, topic=there.activities, headers=headers)])
     there.run_json("dlq", "replay")
     (record,) = there.read(there.activities)
-    assert record.headers == [("x", b"1"), (COUNT, b"3"), (ORIGINAL_TIMESTAMP, b"2026-01-01T00:00:00.000Z")]
+    assert record.headers == [("x", b"1"), (REPLAY_COUNT, b"3"), (ORIGINAL_TIMESTAMP, b"2026-01-01T00:00:00.000Z")]
 
 
 def test_a_discard_says_who_when_and_why(there: LetterTopics) -> None:
@@ -160,7 +177,9 @@ def test_the_second_of_two_operators_fences_the_first(there: LetterTopics) -> No
     with there.settings() as tree, TopicReader(tree) as reader:
         spans = spans_of(reader, there.letters, Selection())
         everything = [Letter(message) for batch in reader.read(there.letters, spans) for message in batch]
-        deeds = [deed for one in everything if (deed := replay_deed(one, there.letters, 3, "first")) is not None]
+        deeds = [
+            deed for one in everything if (deed := replay_deed(one, there.letters, 3, "first", no_stub)) is not None
+        ]
         with Operation(tree, reader) as first:
             first.do(deeds[:4])
             assert there.run_json("dlq", "replay")["replayed"] == 6
@@ -178,7 +197,7 @@ def test_an_open_transaction_of_a_dead_operator_is_ended_and_not_seen(there: Let
         first.__enter__()
         first._producer.begin_transaction()
         for one in everything:
-            deed = replay_deed(one, there.letters, 3, "first")
+            deed = replay_deed(one, there.letters, 3, "first", no_stub)
             assert deed is not None
             for copy in first._copies(deed):
                 first._enqueue(copy, [])

@@ -23,7 +23,7 @@ def test_a_letter_has_room_for_its_activity_and_the_error(kafka_bootstrap: str, 
     there = LetterTopics(kafka_bootstrap, activity_bytes)
     for topic in (there.letters, topics.parked_topic(there.letters)):
         found = settings_of(kafka_bootstrap, topic)
-        assert int(found["max.message.bytes"]) == activity_bytes + 65_536
+        assert int(found["max.message.bytes"]) == 2 * activity_bytes + 65_536
         assert int(found["retention.ms"]) == 30 * 24 * 3600 * 1000
 
 

@@ -57,6 +57,11 @@ class TestTopics:
         self._producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 2_000_000})
 
     @property
+    def bootstrap(self) -> str:
+        """The Kafka that they are on."""
+        return self._bootstrap
+
+    @property
     def settings(self) -> dict[str, str]:
         """The settings that name them."""
         return {
