@@ -84,6 +84,7 @@ class ErrorCode(Enum):
     AUDIO_MISSING = _poison(Stage.AUDIO, "The phrase has neither audio data nor a URI.")
     AUDIO_AMBIGUOUS = _poison(Stage.AUDIO, "The phrase has both audio data and a URI.")
     AUDIO_UNREADABLE = _poison(Stage.AUDIO, "The audio is not WAV, FLAC or OGG, or is damaged.")
+    AUDIO_TRUNCATED = _poison(Stage.AUDIO, "The audio ends before it says that it does: it was cut off in its upload.")
     AUDIO_EMPTY = _poison(Stage.AUDIO, "The audio has no samples.")
     AUDIO_TOO_SHORT = _poison(Stage.AUDIO, "The audio is too short to hold a word.")
     AUDIO_TOO_LONG = _poison(Stage.AUDIO, "The audio is longer than the limit.")

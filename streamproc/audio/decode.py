@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from io import BytesIO
-
 import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from streamproc.audio.containers import recordings
 from streamproc.errors import ErrorCode, StreamprocError
 
 SAMPLE_RATE = 16_000
@@ -29,11 +28,31 @@ MAX_LEVEL = 100_000.0
 FORMATS = ("WAV", "WAVEX", "RF64", "FLAC", "OGG")
 """Containers that are accepted, as libsndfile calls them; the clip's own header decides, not the event."""
 
+BLOCK = 1 << 16
+"""Samples, of all channels together, that are unpacked at once: what a clip unpacks to is never there as a whole."""
+
+BYTES_A_SECOND = 2 * SAMPLE_RATE * np.dtype(np.float32).itemsize
+"""Memory that a second of a clip takes while it is decoded: its samples in blocks, and joined."""
+
+UNKNOWN_FRAMES = 1 << 62
+"""libsndfile says that a file has more than so many frames where its header does not say how many."""
+
 Samples = NDArray[np.float32]
 
 
+class _Stream(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
+    """A file that is read from its beginning to its end.
+
+    soundfile seeks after each read where it may, and reads no further than the length in the header: streams that do
+    not say how long they are would be empty.
+    """
+
+    def seekable(self) -> bool:
+        return False
+
+
 def decode_clip(encoded: bytes, max_seconds: float) -> Samples:
-    """Decode, mix down and resample one clip.
+    """Decode, mix down and resample one clip, block by block.
 
     Reads no more than ``max_seconds`` of audio whatever the header says, so that a small file that unpacks to hours
     costs little.
@@ -42,41 +61,63 @@ def decode_clip(encoded: bytes, max_seconds: float) -> Samples:
         One-dimensional float32 samples at 16 kHz.
 
     Raises:
-        StreamprocError: AUDIO_EMPTY, AUDIO_UNREADABLE, AUDIO_SAMPLE_RATE, AUDIO_TOO_SHORT or AUDIO_TOO_LONG.
+        StreamprocError: AUDIO_EMPTY, AUDIO_UNREADABLE, AUDIO_TRUNCATED, AUDIO_SAMPLE_RATE, AUDIO_TOO_SHORT or
+            AUDIO_TOO_LONG.
     """
     if not encoded:
         raise StreamprocError(ErrorCode.AUDIO_EMPTY, "the clip has no bytes")
+    heard: list[Samples] = []
+    seconds = 0.0
     try:
-        with soundfile.SoundFile(BytesIO(encoded)) as file:
-            if file.format not in FORMATS:
-                raise StreamprocError(
-                    ErrorCode.AUDIO_UNREADABLE, f"the container is {file.format}, not WAV, FLAC or OGG"
-                )
-            rate = int(file.samplerate)
-            if not MIN_RATE <= rate <= MAX_RATE:
-                raise StreamprocError(
-                    ErrorCode.AUDIO_SAMPLE_RATE, f"{rate} Hz; accepted are {MIN_RATE} to {MAX_RATE} Hz"
-                )
-            if file.channels > MAX_CHANNELS:
-                raise StreamprocError(
-                    ErrorCode.AUDIO_UNREADABLE, f"{file.channels} channels; accepted are up to {MAX_CHANNELS}"
-                )
-            limit = int(max_seconds * rate)
-            samples = file.read(limit + 1, dtype="float32", always_2d=True)
+        for recording in recordings(encoded):
+            with _Stream(recording) as file:
+                _check(file)
+                seconds += _decode(file, max_seconds - seconds, heard) / file.samplerate
     except soundfile.LibsndfileError as error:
         raise StreamprocError(ErrorCode.AUDIO_UNREADABLE, f"libsndfile: {error.error_string}") from None
-    if len(samples) > limit:
-        raise StreamprocError(
-            ErrorCode.AUDIO_TOO_LONG, f"longer than {max_seconds:g} s (STREAMPROC_AUDIO__MAX_SECONDS)"
-        )
-    if not len(samples):
+    if not seconds:
         raise StreamprocError(ErrorCode.AUDIO_EMPTY, "the clip has a header but no samples")
-    if len(samples) < MIN_SECONDS * rate:
+    if seconds < MIN_SECONDS:
         raise StreamprocError(ErrorCode.AUDIO_TOO_SHORT, f"shorter than {MIN_SECONDS:g} s")
-    # Full scale is 1. A file of floats may exceed it a little, or hold anything at all; comparing with NaN is False.
-    if not (np.abs(samples) <= MAX_LEVEL).all():
-        raise StreamprocError(ErrorCode.AUDIO_UNREADABLE, "some samples are not numbers, or far beyond full scale")
-    mono = samples.mean(axis=1)
-    if rate != SAMPLE_RATE:
-        mono = soxr.resample(mono, rate, SAMPLE_RATE)
-    return np.ascontiguousarray(mono, dtype=np.float32)
+    return np.concatenate(heard)
+
+
+def _check(file: _Stream) -> None:
+    if file.format not in FORMATS:
+        raise StreamprocError(ErrorCode.AUDIO_UNREADABLE, f"the container is {file.format}, not WAV, FLAC or OGG")
+    if not MIN_RATE <= file.samplerate <= MAX_RATE:
+        raise StreamprocError(
+            ErrorCode.AUDIO_SAMPLE_RATE, f"{file.samplerate} Hz; accepted are {MIN_RATE} to {MAX_RATE} Hz"
+        )
+    if file.channels > MAX_CHANNELS:
+        raise StreamprocError(
+            ErrorCode.AUDIO_UNREADABLE, f"{file.channels} channels; accepted are up to {MAX_CHANNELS}"
+        )
+
+
+def _decode(file: _Stream, max_seconds: float, heard: list[Samples]) -> int:
+    """Append the file's samples at 16 kHz, mono, to ``heard``; returns how many frames it had at its own rate."""
+    rate = file.samplerate
+    resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+    buffer = np.empty((BLOCK // file.channels, file.channels), dtype=np.float32)
+    frames = 0
+    # A file of unknown length says that it has more frames than there can be. No other is read beyond its length: what
+    # follows is no audio.
+    while len(block := file.read(out=buffer[: file.frames - frames])):
+        frames += len(block)
+        if frames > int(max_seconds * rate):
+            raise StreamprocError(
+                ErrorCode.AUDIO_TOO_LONG, "longer than the limit for one clip (STREAMPROC_AUDIO__MAX_SECONDS)"
+            )
+        # Full scale is 1. A file of floats may exceed it a little, or hold anything; comparing with NaN is False.
+        if not (np.abs(block) <= MAX_LEVEL).all():
+            raise StreamprocError(ErrorCode.AUDIO_UNREADABLE, "some samples are not numbers, or far beyond full scale")
+        mono = block.mean(axis=1)
+        heard.append(mono if resampler is None else resampler.resample_chunk(mono))
+    if frames < file.frames < UNKNOWN_FRAMES:
+        raise StreamprocError(
+            ErrorCode.AUDIO_TRUNCATED, f"the clip has {frames} of the {file.frames} samples that it promises"
+        )
+    if resampler is not None:
+        heard.append(resampler.resample_chunk(np.empty(0, dtype=np.float32), last=True))
+    return frames
