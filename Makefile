@@ -8,7 +8,7 @@ ALIGNER := aligner_mypyc/pyproject.toml aligner_mypyc/setup.py $(wildcard aligne
 BOUNDED := timeout -s KILL
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos fuzz
+.PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos chaos-live fuzz
 .PHONY: test-holes test-faults test-packages faust-suites bench-transport bench-rdkafka bench-aligner bench-codec evaluate model lock clean
 
 help:  ## List the targets.
@@ -65,6 +65,9 @@ types: install  ## mypy --strict.
 
 chaos: install  ## The long proofs: workers killed, stopped, fenced; brokers lost. K="not zombie" chooses; an hour in all.
 	$(BOUNDED) 7200 $(BIN)/python -m pytest -v tests/chaos $(if $(K),-k "$(K)")
+
+chaos-live: install  ## Records published while one of two workers is killed, restarted, frozen; ends with a line of JSON. RUNS=10 RECORDS=20000
+	cd tests && $(BOUNDED) 7200 ../$(BIN)/python -m chaos.live --runs $(or $(RUNS),10) --records $(or $(RECORDS),20000)
 
 fuzz: install  ## Fuzz aligner, event decoder and audio loader, 10 minutes each (atheris); then a worker with 20,000 mutated events.
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt

@@ -1,4 +1,7 @@
-"""The chaos worker as a Faust user writes it: the stream acknowledges, ``concurrency`` is Faust's. See worker.py."""
+"""The chaos worker as a Faust user writes it, see worker.py.
+
+The stream acknowledges and ``concurrency`` is Faust's; or, under ``noack()``, the agent makes tasks that acknowledge.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import faust
+from faust.types import EventT
 
 from streamproc.transport import transaction
 
@@ -39,12 +43,41 @@ sink = app.topic(PLAN.sink)
 calls = os.open(Path(PLAN.folder, "calls"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
 
-@app.agent(source, concurrency=PLAN.concurrency)
+async def handle(event: EventT[Any]) -> None:
+    value: Any = event.value
+    os.write(calls, b"%s %.3f\n" % (value, time.time()))
+    await asyncio.sleep(random.uniform(0, PLAN.work))
+    await sink.send(key=event.key, value=value)
+
+
 async def copy(stream: Any) -> None:
     async for event in stream.events():
-        os.write(calls, b"%s %.3f\n" % (event.value, time.time()))
-        await asyncio.sleep(random.uniform(0, PLAN.work))
-        await sink.send(key=event.key, value=event.value)
+        await handle(event)
+
+
+async def copy_in_tasks(stream: Any) -> None:
+    room = asyncio.Semaphore(PLAN.concurrency)
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def work(event: EventT[Any]) -> None:
+        await handle(event)
+        event.ack()
+
+    def done(task: asyncio.Task[None]) -> None:
+        tasks.discard(task)
+        room.release()
+
+    async for event in stream.noack().events():
+        await room.acquire()
+        task = asyncio.create_task(work(event))
+        tasks.add(task)
+        task.add_done_callback(done)
+
+
+if PLAN.noack:
+    app.agent(source)(copy_in_tasks)
+else:
+    app.agent(source, concurrency=PLAN.concurrency)(copy)
 
 
 if __name__ == "__main__":

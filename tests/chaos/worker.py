@@ -37,6 +37,8 @@ class Plan:
     settings: dict[str, Any] = field(default_factory=dict)
     guarantee: str = "exactly_once"
     concurrency: int = 64
+    #: Whether a plain agent works in tasks of its own, ``concurrency`` at most, and acknowledges events by itself.
+    noack: bool = False
     #: Seconds of asynchronous work for an event, at most.
     work: float = 0.05
     #: Seconds of work for every event; None: random, up to ``work``.

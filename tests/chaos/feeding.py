@@ -1,0 +1,100 @@
+"""How a run's events get into its source: all before anything is killed, or live, while everything is."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from confluent_kafka import Producer
+
+from chaos.harness import KEYS, feed
+
+#: Events a second: far less than workers take, so that they stand at the log's end, as in production.
+LIVE_RATE = 400
+
+
+class LiveFeed:
+    """Publishes values at a steady pace from a thread, as upstream does. Leaving the context ends it."""
+
+    def __init__(
+        self,
+        bootstrap: str,
+        topic: str,
+        values: Sequence[int],
+        rate: float = LIVE_RATE,
+        record: Callable[[int], tuple[bytes, bytes]] = lambda value: (b"key-%d" % (value % KEYS), b"%d" % value),
+    ) -> None:
+        """``rate``: events a second; ``record``: a value's key and content."""
+        self._producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 2})
+        self._topic = topic
+        self._values = values
+        self._rate = rate
+        self._record = record
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="live-feed", daemon=True)
+        #: Values published so far.
+        self.fed = 0
+        #: How many the brokers do not have though it has ended.
+        self.unsent = 0
+
+    def __enter__(self) -> LiveFeed:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(60)
+
+    @property
+    def running(self) -> bool:
+        """Whether there is more to come."""
+        return self._thread.is_alive()
+
+    def finish(self, timeout: float) -> None:
+        """Wait until all are published.
+
+        Raises:
+            AssertionError: they are not in time.
+        """
+        self._thread.join(timeout)
+        assert not self.running, f"{self.fed} of {len(self._values)} published after {timeout:g} s more"
+        assert (self.fed, self.unsent) == (len(self._values), 0), (
+            f"{self.fed} published, {self.unsent} of them not sent"
+        )
+
+    def _run(self) -> None:
+        started = time.monotonic()
+        for number, value in enumerate(self._values):
+            while (early := started + number / self._rate - time.monotonic()) > 0:
+                self._producer.poll(0)
+                if self._stop.wait(min(early, 0.05)):
+                    return
+            key, content = self._record(value)
+            self._producer.produce(self._topic, key=key, value=content)
+            self.fed += 1
+        self.unsent = self._producer.flush(60)
+
+
+class Feeding:
+    """One way of feeding a run: "filled" or "live"."""
+
+    def __init__(self, *, live: bool) -> None:
+        self.live = live
+        self._feeds: list[LiveFeed] = []
+
+    def events(self, filled: int, live: int) -> int:
+        """How many events a run takes; live they come slower, so that fewer last as long."""
+        return live if self.live else filled
+
+    def feed(self, bootstrap: str, topic: str, values: Sequence[int]) -> None:
+        """Publish these; live, from now on."""
+        if self.live:
+            self._feeds.append(LiveFeed(bootstrap, topic, values).__enter__())
+        else:
+            feed(bootstrap, topic, values)
+
+    def end(self) -> None:
+        """Publish no more."""
+        for one in self._feeds:
+            one.__exit__()
