@@ -1,4 +1,4 @@
-"""A Kafka for this folder alone: it may be killed, and it listens behind a proxy too."""
+"""A Kafka for this folder alone: it may be killed, and it listens behind a proxy too. And the ways of feeding a run."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from chaos.feeding import Feeding
 from chaos.proxy import Proxy
 from streamproc.localstack.kafka import KafkaPart
 
@@ -45,3 +46,13 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
     finally:
         proxy.close()
         part.stop()
+
+
+@pytest.fixture(params=["filled", "live"])
+def feeding(request: pytest.FixtureRequest) -> Iterator[Feeding]:
+    """Each run twice: with all its input there before anything is killed, and with the log growing meanwhile."""
+    one = Feeding(live=request.param == "live")
+    try:
+        yield one
+    finally:
+        one.end()

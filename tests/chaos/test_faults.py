@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from chaos.conftest import Broker
+from chaos.feeding import Feeding
 from chaos.harness import PERFECT, PROTOCOLS, Fleet, Judge, feed, new_plan, wait_for
 
 pytestmark = pytest.mark.timeout(600)
@@ -17,11 +18,13 @@ EVENTS = 8_000
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("where", ["anywhere", "in its commit"])
-def test_zombie_with_a_random_transactional_id(broker: Broker, tmp_path: Path, protocol: str, where: str) -> None:
+def test_zombie_with_a_random_transactional_id(
+    broker: Broker, tmp_path: Path, protocol: str, where: str, feeding: Feeding
+) -> None:
     """SIGSTOP past the session, takeover and commit by another, SIGCONT: the zombie's transaction is never seen."""
     settings = {**PROTOCOLS[protocol], "transaction_timeout": 5.0}
     plan = new_plan(broker.direct, f"zombie-{protocol}", settings, work=0.2)
-    feed(broker.direct, plan.source, range(EVENTS))
+    feeding.feed(broker.direct, plan.source, range(EVENTS))
     judge = Judge(broker.direct, plan.sink)
     with Fleet(plan, tmp_path, stable=False) as fleet:
         fleet.start("a")
@@ -38,7 +41,7 @@ def test_zombie_with_a_random_transactional_id(broker: Broker, tmp_path: Path, p
         fleet.check_alive()
         assert judge.judge(range(EVENTS)) == PERFECT
         # The zombie came back to life as a member: it works again.
-        feed(broker.direct, plan.source, range(EVENTS, 2 * EVENTS))
+        feeding.feed(broker.direct, plan.source, range(EVENTS, 2 * EVENTS))
         judge.wait_for(2 * EVENTS, 120, fleet.check_alive)
         assert judge.judge(range(2 * EVENTS)) == PERFECT
 
@@ -75,11 +78,11 @@ def test_zombie_with_a_stable_transactional_id(broker: Broker, tmp_path: Path, p
         assert judge.judge(range(EVENTS)) == PERFECT
 
 
-def test_partitions_lost(broker: Broker, tmp_path: Path) -> None:
+def test_partitions_lost(broker: Broker, tmp_path: Path, feeding: Feeding) -> None:
     """A worker that is thrown out of its group aborts, forgets and joins again; nobody else is there to take over."""
     settings = {**PROTOCOLS["classic"], "transaction_timeout": 5.0}
     plan = new_plan(broker.direct, "lost", settings, work=0.2)
-    feed(broker.direct, plan.source, range(EVENTS))
+    feeding.feed(broker.direct, plan.source, range(EVENTS))
     judge = Judge(broker.direct, plan.sink)
     with Fleet(plan, tmp_path, stable=False) as fleet:
         only = fleet.start("only")
@@ -96,10 +99,12 @@ def test_partitions_lost(broker: Broker, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize("down", [1, 20])
-def test_broker_killed_with_a_transaction_open(broker: Broker, tmp_path: Path, protocol: str, down: float) -> None:
+def test_broker_killed_with_a_transaction_open(
+    broker: Broker, tmp_path: Path, protocol: str, down: float, feeding: Feeding
+) -> None:
     """kill -9 of the broker while a worker is about to commit."""
     plan = new_plan(broker.direct, f"broker-{protocol}", PROTOCOLS[protocol], work=0.2)
-    feed(broker.direct, plan.source, range(EVENTS))
+    feeding.feed(broker.direct, plan.source, range(EVENTS))
     judge = Judge(broker.direct, plan.sink)
     with Fleet(plan, tmp_path, stable=False) as fleet:
         fleet.start("a")

@@ -8,37 +8,39 @@ from pathlib import Path
 
 import pytest
 
+from chaos.feeding import Feeding
 from chaos.harness import PERFECT, PROTOCOLS, Fleet, Judge, feed, new_plan, wait_for
 
-EVENTS = 60_000
 WORKERS = ("a", "b", "c")
 pytestmark = [pytest.mark.timeout(900), pytest.mark.parametrize("protocol", PROTOCOLS)]
 
 
-def test_twenty_kills(kafka_bootstrap: str, tmp_path: Path, protocol: str) -> None:
-    """20 kill -9, 10 of them between send_offsets_to_transaction and commit."""
+def test_twenty_kills(kafka_bootstrap: str, tmp_path: Path, protocol: str, feeding: Feeding) -> None:
+    """20 kill -9, 10 of them between send_offsets_to_transaction and commit; live, half as many."""
+    events = feeding.events(60_000, live=24_000)
+    kills = feeding.events(20, live=10)
     plan = new_plan(kafka_bootstrap, f"kills-{protocol}", PROTOCOLS[protocol], work=0.25)
-    feed(kafka_bootstrap, plan.source, range(EVENTS))
+    feeding.feed(kafka_bootstrap, plan.source, range(events))
     judge = Judge(kafka_bootstrap, plan.sink)
     chance = random.Random(20)
     with Fleet(plan, tmp_path, stable=True) as fleet:
         for name in WORKERS:
             fleet.start(name)
         fleet.wait_ready()
-        for number in range(20):
-            judge.wait_for(1 + number * EVENTS // 25, 300, fleet.check_alive)
+        for number in range(kills):
+            judge.wait_for(1 + number * events // (kills * 5 // 4), 300, fleet.check_alive)
             name = WORKERS[number % 3]
             fleet.wait_ready(name)
             if number % 2:
-                name = fleet.kill_one_in_commit(name, judge, EVENTS)
+                name = fleet.kill_one_in_commit(name, judge, events)
             else:
                 judge.read(chance.uniform(0, 0.5))
                 fleet.kill(name)
             fleet.start(name)
-        judge.wait_for(EVENTS, 400, fleet.check_alive)
-        assert (fleet.kills, fleet.kills_in_commit) == (20, 10)
-        assert len(judge.seen) == EVENTS
-        assert judge.judge(range(EVENTS)) == PERFECT
+        judge.wait_for(events, 400, fleet.check_alive)
+        assert (fleet.kills, fleet.kills_in_commit) == (kills, kills // 2)
+        assert len(judge.seen) == events
+        assert judge.judge(range(events)) == PERFECT
         print(f"{protocol}: {fleet.kills} kills, {fleet.kills_in_commit} in a commit; {len(fleet.calls())} invocations")
 
 
@@ -61,12 +63,14 @@ def test_killed_between_the_rounds_of_a_rebalance(kafka_bootstrap: str, tmp_path
         assert judge.judge(range(3_000)) == PERFECT
 
 
-def test_kills_with_random_transactional_ids(kafka_bootstrap: str, tmp_path: Path, protocol: str) -> None:
+def test_kills_with_random_transactional_ids(
+    kafka_bootstrap: str, tmp_path: Path, protocol: str, feeding: Feeding
+) -> None:
     """Dynamic members: a dead worker's transaction stays open until its timeout, and nobody reads past it."""
-    events = 60_000
+    events = feeding.events(60_000, live=16_000)
     settings = {**PROTOCOLS[protocol], "transaction_timeout": 5.0}
     plan = new_plan(kafka_bootstrap, f"random-{protocol}", settings, work=0.2)
-    feed(kafka_bootstrap, plan.source, range(events))
+    feeding.feed(kafka_bootstrap, plan.source, range(events))
     judge = Judge(kafka_bootstrap, plan.sink)
     with Fleet(plan, tmp_path, stable=False) as fleet:
         for name in WORKERS:
@@ -85,11 +89,11 @@ def test_kills_with_random_transactional_ids(kafka_bootstrap: str, tmp_path: Pat
         assert judge.judge(range(events)) == PERFECT
 
 
-def test_rolling_restarts(kafka_bootstrap: str, tmp_path: Path, protocol: str) -> None:
+def test_rolling_restarts(kafka_bootstrap: str, tmp_path: Path, protocol: str, feeding: Feeding) -> None:
     """SIGTERM, again and again: what is in progress is finished and committed, so nothing is done twice either."""
-    events = 20_000
+    events = feeding.events(20_000, live=16_000)
     plan = new_plan(kafka_bootstrap, f"rolling-{protocol}", PROTOCOLS[protocol])
-    feed(kafka_bootstrap, plan.source, range(events))
+    feeding.feed(kafka_bootstrap, plan.source, range(events))
     judge = Judge(kafka_bootstrap, plan.sink)
     with Fleet(plan, tmp_path) as fleet:
         for name in WORKERS:
@@ -106,11 +110,11 @@ def test_rolling_restarts(kafka_bootstrap: str, tmp_path: Path, protocol: str) -
         assert len(fleet.calls()) == events
 
 
-def test_workers_join_and_leave(kafka_bootstrap: str, tmp_path: Path, protocol: str) -> None:
+def test_workers_join_and_leave(kafka_bootstrap: str, tmp_path: Path, protocol: str, feeding: Feeding) -> None:
     """Dynamic members come and go: partitions move between workers that all go on."""
-    events = 60_000
+    events = feeding.events(60_000, live=16_000)
     plan = new_plan(kafka_bootstrap, f"joining-{protocol}", PROTOCOLS[protocol], work=0.1)
-    feed(kafka_bootstrap, plan.source, range(events))
+    feeding.feed(kafka_bootstrap, plan.source, range(events))
     judge = Judge(kafka_bootstrap, plan.sink)
     with Fleet(plan, tmp_path, stable=False) as fleet:
         fleet.start("a")
@@ -130,11 +134,11 @@ def test_workers_join_and_leave(kafka_bootstrap: str, tmp_path: Path, protocol: 
         assert len(fleet.calls()) == events
 
 
-def test_two_rebalances_at_once(kafka_bootstrap: str, tmp_path: Path, protocol: str) -> None:
+def test_two_rebalances_at_once(kafka_bootstrap: str, tmp_path: Path, protocol: str, feeding: Feeding) -> None:
     """A rebalance with transactions open: one worker is held before its commit while another joins and one dies."""
-    events = 15_000
+    events = feeding.events(15_000, live=8_000)
     plan = new_plan(kafka_bootstrap, f"open-{protocol}", PROTOCOLS[protocol], work=0.3)
-    feed(kafka_bootstrap, plan.source, range(events))
+    feeding.feed(kafka_bootstrap, plan.source, range(events))
     judge = Judge(kafka_bootstrap, plan.sink)
     with Fleet(plan, tmp_path, stable=False) as fleet:
         fleet.start("a")

@@ -4,36 +4,62 @@ from __future__ import annotations
 
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from chaos.harness import PERFECT, PROTOCOLS, Fleet, Judge, feed, new_plan
+from chaos.feeding import Feeding
+from chaos.harness import PERFECT, PROTOCOLS, Fleet, Judge, new_plan
 
 SCRIPT = Path(__file__).with_name("plain_worker.py")
 WORKERS = ("a", "b", "c")
-#: Enough to last until the last step.
-EVENTS = {1: 40_000, 64: 90_000}
-#: Seconds of work for an event, at most: about the same number of events per second.
-WORK = {1: 0.004, 64: 0.2}
+
+
+@dataclass(frozen=True)
+class Style:
+    """A kind of agent: how many events at once, and by whom they are acknowledged."""
+
+    concurrency: int
+    #: Seconds of work for an event, at most: about the same number of events per second.
+    work: float
+    #: Enough events to last until the last step, when all are there before.
+    filled: int
+    noack: bool = False
+
+
+#: As many as to last so long when they come live.
+LIVE = 24_000
+STYLES = {
+    "alone": Style(1, 0.004, 40_000),
+    "concurrent": Style(64, 0.2, 90_000),
+    "noack": Style(64, 0.2, 90_000, noack=True),
+}
 pytestmark = [
     pytest.mark.timeout(900),
     pytest.mark.parametrize("protocol", PROTOCOLS),
-    pytest.mark.parametrize("concurrency", WORK),
+    # Tasks of the agent's own are like `each` when all input is there: see test_kills.py.
+    pytest.mark.parametrize(
+        ("style", "feeding"),
+        [("alone", "filled"), ("concurrent", "filled"), ("alone", "live"), ("concurrent", "live"), ("noack", "live")],
+        indirect=["feeding"],
+    ),
 ]
 
 
-def test_plain_agents(kafka_bootstrap: str, tmp_path: Path, protocol: str, concurrency: int) -> None:
+def test_plain_agents(kafka_bootstrap: str, tmp_path: Path, protocol: str, style: str, feeding: Feeding) -> None:
     """8 kill -9, 4 of them in a commit; then SIGTERM, a SIGSTOP beyond the session, a worker more and a worker less."""
-    events = EVENTS[concurrency]
+    kind = STYLES[style]
+    events = feeding.events(kind.filled, live=LIVE)
     plan = new_plan(
         kafka_bootstrap,
-        f"plain-{protocol}-{concurrency}",
+        f"plain-{protocol}",
         PROTOCOLS[protocol],
-        concurrency=concurrency,
-        work=WORK[concurrency],
+        concurrency=kind.concurrency,
+        noack=kind.noack,
+        work=kind.work,
     )
-    feed(kafka_bootstrap, plan.source, range(events))
+    feeding.feed(kafka_bootstrap, plan.source, range(events))
     judge = Judge(kafka_bootstrap, plan.sink)
     with Fleet(plan, tmp_path, stable=False, script=SCRIPT) as fleet:
         for name in WORKERS:
@@ -68,4 +94,4 @@ def test_plain_agents(kafka_bootstrap: str, tmp_path: Path, protocol: str, concu
         # Some work was begun twice, so something was interrupted.
         begun = len(fleet.calls())
         assert begun > events
-        print(f"{protocol}, concurrency {concurrency}: {fleet.kills} kills, {begun} invocations for {events} events")
+        print(f"{protocol}, {style}: {fleet.kills} kills, {begun} invocations for {events} events")
