@@ -63,7 +63,7 @@ types: install  ## mypy --strict.
 	$(BIN)/mypy
 	cd aligner_mypyc && ../$(BIN)/mypy
 
-chaos: install  ## The long proofs: workers killed, stopped, fenced; brokers lost. K="not zombie" chooses; an hour in all.
+chaos: install  ## The long proofs: workers killed, stopped, fenced; brokers lost. K="not zombie" chooses; 80 minutes in all.
 	$(BOUNDED) 7200 $(BIN)/python -m pytest -v tests/chaos $(if $(K),-k "$(K)")
 
 chaos-live: install  ## Records published while one of two workers is killed, restarted, frozen; ends with a line of JSON. RUNS=10 RECORDS=20000
