@@ -22,6 +22,7 @@ from streamproc.contracts.events import (
     Verdict,
     WordResult,
 )
+from streamproc.contracts.ranges import int32
 
 _CODEC = {member.value: member for member in Codec}
 _RESULT_STATUS = {member.value: member for member in ResultStatus}
@@ -62,7 +63,7 @@ def audio_to_avro(event: Audio) -> dict[str, Any]:
         "data": event.data,
         "uri": event.uri,
         "codec": event.codec,
-        "sample_rate": event.sample_rate,
+        "sample_rate": int32(event.sample_rate),
     }
 
 
@@ -81,7 +82,7 @@ def phrase_from_avro(datum: dict[str, Any]) -> Phrase:
 def phrase_to_avro(event: Phrase) -> dict[str, Any]:
     """Build what fastavro writes: it takes tuples and StrEnums as they are."""
     return {
-        "index": event.index,
+        "index": int32(event.index),
         "expected_text": event.expected_text,
         "reference": None if event.reference is None else [reference_word_to_avro(item) for item in event.reference],
         "audio": audio_to_avro(event.audio),
@@ -117,7 +118,7 @@ def activity_to_avro(event: Activity) -> dict[str, Any]:
         "story_id": event.story_id,
         "passage_id": event.passage_id,
         "assignment_id": event.assignment_id,
-        "attempt": event.attempt,
+        "attempt": int32(event.attempt),
         "phrases": [phrase_to_avro(item) for item in event.phrases],
     }
 
@@ -135,7 +136,7 @@ def source_position_to_avro(event: SourcePosition) -> dict[str, Any]:
     """Build what fastavro writes: it takes tuples and StrEnums as they are."""
     return {
         "topic": event.topic,
-        "partition": event.partition,
+        "partition": int32(event.partition),
         "offset": event.offset,
     }
 
@@ -156,13 +157,13 @@ def counts_from_avro(datum: dict[str, Any]) -> Counts:
 def counts_to_avro(event: Counts) -> dict[str, Any]:
     """Build what fastavro writes: it takes tuples and StrEnums as they are."""
     return {
-        "expected": event.expected,
-        "correct": event.correct,
-        "accepted": event.accepted,
-        "mispronounced": event.mispronounced,
-        "omitted": event.omitted,
-        "inserted": event.inserted,
-        "unjudged": event.unjudged,
+        "expected": int32(event.expected),
+        "correct": int32(event.correct),
+        "accepted": int32(event.accepted),
+        "mispronounced": int32(event.mispronounced),
+        "omitted": int32(event.omitted),
+        "inserted": int32(event.inserted),
+        "unjudged": int32(event.unjudged),
     }
 
 
@@ -188,8 +189,8 @@ def word_result_to_avro(event: WordResult) -> dict[str, Any]:
         "verdict": event.verdict,
         "error_code": event.error_code,
         "confidence": event.confidence,
-        "start_ms": event.start_ms,
-        "end_ms": event.end_ms,
+        "start_ms": None if event.start_ms is None else int32(event.start_ms),
+        "end_ms": None if event.end_ms is None else int32(event.end_ms),
         "reference": event.reference,
         "heard": event.heard,
         "operations": event.operations,
@@ -212,12 +213,12 @@ def phrase_result_from_avro(datum: dict[str, Any]) -> PhraseResult:
 def phrase_result_to_avro(event: PhraseResult) -> dict[str, Any]:
     """Build what fastavro writes: it takes tuples and StrEnums as they are."""
     return {
-        "index": event.index,
+        "index": int32(event.index),
         "status": event.status,
         "error_code": event.error_code,
         "error_message": event.error_message,
         "expected_text": event.expected_text,
-        "audio_ms": event.audio_ms,
+        "audio_ms": int32(event.audio_ms),
         "words": [word_result_to_avro(item) for item in event.words],
     }
 
@@ -305,7 +306,7 @@ def result_to_avro(event: Result) -> dict[str, Any]:
         "story_id": event.story_id,
         "passage_id": event.passage_id,
         "assignment_id": event.assignment_id,
-        "attempt": event.attempt,
+        "attempt": int32(event.attempt),
         "source": source_position_to_avro(event.source),
         "status": event.status,
         "accuracy": event.accuracy,

@@ -20,6 +20,7 @@ from streamproc.contracts.events_v2 import (
     Verdict,
     WordResult,
 )
+from streamproc.contracts.ranges import int32
 
 _RESULT_STATUS = {member.value: member for member in ResultStatus}
 _PHRASE_STATUS = {member.value: member for member in PhraseStatus}
@@ -55,7 +56,7 @@ def reading_to_avro(event: Reading) -> dict[str, Any]:
         "story_id": event.story_id,
         "passage_id": event.passage_id,
         "assignment_id": event.assignment_id,
-        "attempt": event.attempt,
+        "attempt": int32(event.attempt),
     }
 
 
@@ -72,7 +73,7 @@ def source_position_to_avro(event: SourcePosition) -> dict[str, Any]:
     """Build what fastavro writes: it takes tuples and StrEnums as they are."""
     return {
         "topic": event.topic,
-        "partition": event.partition,
+        "partition": int32(event.partition),
         "offset": event.offset,
     }
 
@@ -99,13 +100,13 @@ def scores_to_avro(event: Scores) -> dict[str, Any]:
         "accuracy": event.accuracy,
         "words_correct_per_minute": event.words_correct_per_minute,
         "audio_ms": event.audio_ms,
-        "expected": event.expected,
-        "correct": event.correct,
-        "accepted": event.accepted,
-        "mispronounced": event.mispronounced,
-        "omitted": event.omitted,
-        "inserted": event.inserted,
-        "unjudged": event.unjudged,
+        "expected": int32(event.expected),
+        "correct": int32(event.correct),
+        "accepted": int32(event.accepted),
+        "mispronounced": int32(event.mispronounced),
+        "omitted": int32(event.omitted),
+        "inserted": int32(event.inserted),
+        "unjudged": int32(event.unjudged),
     }
 
 
@@ -147,8 +148,8 @@ def word_result_to_avro(event: WordResult) -> dict[str, Any]:
         "verdict": event.verdict,
         "error_code": event.error_code,
         "confidence": event.confidence,
-        "start_ms": event.start_ms,
-        "end_ms": event.end_ms,
+        "start_ms": None if event.start_ms is None else int32(event.start_ms),
+        "end_ms": None if event.end_ms is None else int32(event.end_ms),
         "reference": event.reference,
         "heard": event.heard,
         "operations": event.operations,
@@ -169,10 +170,10 @@ def insertion_from_avro(datum: dict[str, Any]) -> Insertion:
 def insertion_to_avro(event: Insertion) -> dict[str, Any]:
     """Build what fastavro writes: it takes tuples and StrEnums as they are."""
     return {
-        "before_word": event.before_word,
+        "before_word": int32(event.before_word),
         "confidence": event.confidence,
-        "start_ms": event.start_ms,
-        "end_ms": event.end_ms,
+        "start_ms": None if event.start_ms is None else int32(event.start_ms),
+        "end_ms": None if event.end_ms is None else int32(event.end_ms),
         "heard": event.heard,
     }
 
@@ -193,11 +194,11 @@ def phrase_result_from_avro(datum: dict[str, Any]) -> PhraseResult:
 def phrase_result_to_avro(event: PhraseResult) -> dict[str, Any]:
     """Build what fastavro writes: it takes tuples and StrEnums as they are."""
     return {
-        "index": event.index,
+        "index": int32(event.index),
         "status": event.status,
         "error": None if event.error is None else phrase_error_to_avro(event.error),
         "expected_text": event.expected_text,
-        "audio_ms": event.audio_ms,
+        "audio_ms": int32(event.audio_ms),
         "words": [word_result_to_avro(item) for item in event.words],
         "insertions": [insertion_to_avro(item) for item in event.insertions],
     }
