@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterable, AsyncIterator
 
 MAX_BYTES = 4 << 20
@@ -15,17 +16,24 @@ class AnswerTooLongError(Exception):
         super().__init__(f"the answer has more than {limit} bytes")
 
 
-async def limited(chunks: AsyncIterable[bytes], limit: int = MAX_BYTES) -> AsyncIterator[bytes]:
-    """Pass an answer's chunks on, up to ``limit`` bytes in all; the caller bounds the time, with asyncio.timeout.
+async def limited(
+    chunks: AsyncIterable[bytes], limit: int = MAX_BYTES, seconds: float | None = None
+) -> AsyncIterator[bytes]:
+    """Pass an answer's chunks on: no more than ``limit`` bytes, for no longer than ``seconds`` in all.
+
+    How long one chunk is waited for is the transport's own bound.
 
     Raises:
         AnswerTooLongError: more has come; what is left is not read.
+        TimeoutError: it comes too slowly.
     """
-    left = limit
+    left, began = limit, time.monotonic()
     async for chunk in chunks:
         left -= len(chunk)
         if left < 0:
             raise AnswerTooLongError(limit)
+        if seconds is not None and time.monotonic() - began > seconds:
+            raise TimeoutError(f"the answer takes more than {seconds:g} s")
         yield chunk
 
 

@@ -75,7 +75,7 @@ class ErrorCode(Enum):
     SCHEMA_UNREADABLE = _fatal(
         Stage.DECODE, "The registry knows the schema, but this worker cannot read it: upgrade the worker."
     )
-    REGISTRY_UNAVAILABLE = _transient(Stage.DECODE, "The schema registry does not answer.")
+    REGISTRY_UNAVAILABLE = _transient(Stage.DECODE, "The schema registry does not answer, or nothing to be believed.")
     ACTIVITY_INVALID = _poison(Stage.DECODE, "The activity breaks a rule of the contract that Avro cannot state.")
     LOCALE_UNSUPPORTED = _poison(Stage.DECODE, "The activity's locale is not English, the one language that is judged.")
     PHRASES_MISSING = _poison(Stage.DECODE, "The activity has no phrases.")
