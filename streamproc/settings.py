@@ -129,6 +129,9 @@ class Audio(Section):
     """Longest audio of one activity, all its clips together."""
     max_bytes: Count = 16 * 1024 * 1024
     """Largest encoded clip behind a URI."""
+    memory_bytes: Count = 512 * 1024 * 1024
+    """Memory for clips that are being decoded, and for those that wait for the model, of all activities together: where
+    it is used up, the next clips wait."""
     max_inline_bytes: Count = 512 * 1024
     """Largest total of the inline clips of one activity."""
     not_found_grace: float = Field(default=5.0, ge=0)

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import aligner_mypyc
-from streamproc.audio.decode import SAMPLE_RATE, Samples, decode_clip
+from streamproc.audio.decode import BYTES_A_SECOND, SAMPLE_RATE, Samples, decode_clip
 from streamproc.audio.fetch import ClipFetcher
+from streamproc.audio.memory import ActivityMemory, ClipMemory
 from streamproc.contracts import rules
 from streamproc.contracts.events import (
     Activity,
@@ -36,7 +37,8 @@ from streamproc.scoring.variants import PhonemeAligner
 from streamproc.settings import Audio, Scoring
 
 CLIPS_AT_ONCE = 4
-"""Clips of one activity that are fetched and decoded at once: bounds the encoded bytes that one activity holds."""
+"""Clips of one activity that are fetched and decoded at once: bounds the encoded bytes that one activity holds, by four
+times the largest clip behind a URI."""
 
 
 @dataclass(slots=True)
@@ -46,6 +48,7 @@ class _Work:
     phrase: Phrase
     words: list[ReferenceWord] = field(default_factory=list)
     samples: Samples | None = None
+    audio_ms: int = 0
     error: StreamprocError | None = None
 
 
@@ -75,6 +78,7 @@ class ActivityScorer:
         self._aligner = aligner
         self._audio = audio
         self._scoring = scoring
+        self._memory = ClipMemory(audio.memory_bytes)
         self._limits = rules.Limits(scoring.max_phrases, audio.max_inline_bytes)
 
     async def score(
@@ -94,15 +98,18 @@ class ActivityScorer:
         """
         rules.check(activity, self._limits)
         began = time.perf_counter()
-        works = await self._load(activity, retries)
-        loaded = time.perf_counter()
-        ready = [work for work in works if work.error is None]
-        if not ready:
-            first = works[0].error
-            assert first is not None
-            raise StreamprocError(first.code, f"none of {len(works)} phrases can be scored; the first: {first.message}")
-        clips = [work.samples for work in ready if work.samples is not None]
-        inference: Inference = await retries.until_it_works(Stage.INFERENCE, lambda: self._engine.infer(clips))
+        with self._memory.activity() as memory:
+            works = await self._load(activity, retries, memory)
+            memory.complete()
+            loaded = time.perf_counter()
+            ready = [work for work in works if work.error is None]
+            if not ready:
+                first = works[0].error
+                assert first is not None
+                raise StreamprocError(
+                    first.code, f"none of {len(works)} phrases can be scored; the first: {first.message}"
+                )
+            inference = await self._infer(ready, retries)
         inferred = time.perf_counter()
         words = await asyncio.to_thread(self._judge, ready, inference.logits)
         judged = dict(zip((work.phrase.index for work in ready), words, strict=True))
@@ -143,27 +150,32 @@ class ActivityScorer:
             ),
         )
 
-    async def _load(self, activity: Activity, retries: Retries) -> list[_Work]:
+    async def _load(self, activity: Activity, retries: Retries, memory: ActivityMemory) -> list[_Work]:
         works = [_Work(phrase) for phrase in activity.phrases]
         # In a thread: words that no dictionary knows take espeak-ng a tenth of a millisecond each.
         await asyncio.to_thread(self._read_references, works)
         places = asyncio.Semaphore(CLIPS_AT_ONCE)
         remaining = self._audio.max_activity_seconds
+        most = round(self._audio.max_seconds * BYTES_A_SECOND)
 
         async def load(work: _Work) -> None:
             nonlocal remaining
             try:
                 async with places:
                     encoded = await retries.until_it_works(Stage.AUDIO, lambda: self._fetcher.fetch(work.phrase.audio))
-                    samples = await asyncio.to_thread(decode_clip, encoded, self._audio.max_seconds)
-                remaining -= len(samples) / SAMPLE_RATE
-                if remaining < 0:
-                    raise StreamprocError(
-                        ErrorCode.AUDIO_TOO_LONG,
-                        f"the activity has more than {self._audio.max_activity_seconds:g} s of audio "
-                        "(STREAMPROC_AUDIO__MAX_ACTIVITY_SECONDS)",
-                    )
+                    # Fetched before it asks for room: who waits for a store takes none from others.
+                    async with memory.decoding(most) as room:
+                        samples = await asyncio.to_thread(decode_clip, encoded, self._audio.max_seconds)
+                        remaining -= len(samples) / SAMPLE_RATE
+                        if remaining < 0:
+                            raise StreamprocError(
+                                ErrorCode.AUDIO_TOO_LONG,
+                                f"the activity has more than {self._audio.max_activity_seconds:g} s of audio "
+                                "(STREAMPROC_AUDIO__MAX_ACTIVITY_SECONDS)",
+                            )
+                        room.kept = samples.nbytes
                 work.samples = samples
+                work.audio_ms = round(len(samples) * 1000 / SAMPLE_RATE)
             except StreamprocError as error:
                 if error.code.error_class is not ErrorClass.POISON or exhausted(error) is not None:
                     raise
@@ -174,6 +186,14 @@ class ActivityScorer:
                 if work.error is None:
                     group.create_task(load(work))
         return works
+
+    async def _infer(self, works: Sequence[_Work], retries: Retries) -> Inference:
+        """The logits of each phrase; its samples are let go."""
+        clips = [work.samples for work in works if work.samples is not None]
+        inference: Inference = await retries.until_it_works(Stage.INFERENCE, lambda: self._engine.infer(clips))
+        for work in works:
+            work.samples = None
+        return inference
 
     def _read_references(self, works: Sequence[_Work]) -> None:
         budget = PhonemeBudget(self._scoring.max_phonemes, self._scoring.max_activity_phonemes)
@@ -198,7 +218,7 @@ def _phrase_result(work: _Work, words: tuple[WordResult, ...]) -> PhraseResult:
         error_code=error.code.name if error else None,
         error_message=error.message if error else None,
         expected_text=work.phrase.expected_text,
-        audio_ms=0 if work.samples is None else round(len(work.samples) * 1000 / SAMPLE_RATE),
+        audio_ms=work.audio_ms,
         words=words,
     )
 

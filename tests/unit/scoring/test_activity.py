@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 import threading
 import time
@@ -13,8 +14,9 @@ import pytest
 import soundfile
 from support.holes import hole
 
+from streamproc.audio.decode import BYTES_A_SECOND, decode_clip
 from streamproc.audio.fetch import ClipFetcher
-from streamproc.contracts.events import Activity, Audio, Phrase, Result, SourcePosition, Verdict
+from streamproc.contracts.events import Activity, Audio, Phrase, Result, ResultStatus, SourcePosition, Verdict
 from streamproc.contracts.examples import ACTIVITY
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.engine import Inference, ModelIdentity, Samples
@@ -119,3 +121,41 @@ async def test_the_event_loop_does_none_of_the_work(monkeypatch: pytest.MonkeyPa
     await score(reading("The cat sat."))
     assert threads.keys() == {"reference_words", "score_phrase", "split_words"}
     assert threading.get_ident() not in threads.values()
+
+
+@hole("E")
+@pytest.mark.parametrize("uri", ["http://[", "http://clips.example:99999/a.wav", "s3://clips/\udcff", "https://a b/c"])
+async def test_a_malformed_uri_fails_its_phrase_alone(uri: str) -> None:
+    good = reading("a fox", "a dog")
+    bad = replace(good.phrases[0], audio=Audio(uri=uri, sample_rate=16_000))
+    result = await score(replace(good, phrases=(bad, good.phrases[1])))
+    assert result.status is ResultStatus.PARTIAL
+    assert [phrase.error_code for phrase in result.phrases] == ["AUDIO_URI_REFUSED", None]
+
+
+@hole("C2")
+@pytest.mark.parametrize("room", [1, round(SETTINGS.audio.max_seconds * BYTES_A_SECOND)])
+async def test_activities_share_the_memory_for_their_clips(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = []
+    decode = decode_clip
+    kept = round(0.2 * 16_000) * 4
+
+    def watched(encoded: bytes, max_seconds: float) -> Samples:
+        held.append(scorer._memory.held)
+        return decode(encoded, max_seconds)
+
+    monkeypatch.setattr(activity, "decode_clip", watched)
+    audio = SETTINGS.audio.model_copy(update={"memory_bytes": room})
+    engine = SilentEngine()
+    scorer = ActivityScorer(ClipFetcher((), 1), engine, await engine.start(), VariantAligner(), audio, SETTINGS.scoring)
+
+    async def one(number: int) -> Result:
+        retries = Retries(60, 0, Intake(lambda reason, closed: None))
+        place = SourcePosition(topic="t", partition=0, offset=number)
+        return await scorer.score(reading("a fox", "a dog", "a cat"), place, 0.0, 0.0, retries)
+
+    results = await asyncio.gather(*(one(number) for number in range(6)))
+    assert [phrase.audio_ms for result in results for phrase in result.phrases] == [200] * 18
+    assert len(held) == 18
+    assert max(held) <= round(SETTINGS.audio.max_seconds * BYTES_A_SECOND) + 3 * kept, "one at a time"
+    assert scorer._memory.held == 0
