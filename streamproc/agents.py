@@ -7,6 +7,7 @@ transaction, in whatever order the outcomes come.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 import traceback
 from collections.abc import Mapping
@@ -188,7 +189,10 @@ class ReadingAgent:
         headers = [(shown(name), value) for name, value in header_list(message.headers)]
         source = Source(position, timestamp_of(message.record), headers)
         settings = self._settings
-        return Record(event, source, Retries(settings.event.deadline, settings.audio.not_found_grace, self._intake))
+        retries = Retries(
+            settings.event.deadline, settings.audio.not_found_grace, self._intake, failed=self._metrics.failed
+        )
+        return Record(event, source, retries)
 
     async def _send(self, outcome: Outcome) -> None:
         # All of them in the event's one transaction.
@@ -296,7 +300,8 @@ class ReadingAgent:
     def _intake_changed(self, reason: str, closed: bool) -> None:
         self._metrics.intake(reason, closed)
         if closed:
-            log.warning("consumption is paused", reason=reason)
+            level = logging.INFO if reason == "stopping" else logging.WARNING
+            log.log(level, "consumption is paused", reason=reason)
         elif not self._intake.reasons:
             log.warning("consumption goes on", reason=reason)
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import tempfile
 from typing import Any
 
 import faust
 import structlog
+from faust.types import TP
 
 from streamproc import topics
 from streamproc.agents import ReadingAgent, Stages
@@ -22,6 +22,7 @@ from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.exhaustion import Sentry, raise_descriptor_limit
 from streamproc.inference.engine import Engine
 from streamproc.inference.triton import TritonEngine
+from streamproc.lifecycle import Lifecycle
 from streamproc.scoring import lexicon
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.variants import VariantAligner
@@ -87,6 +88,7 @@ class WorkerApp(faust.App):
         self._engine = create_engine(settings)
         self._clips = ClipFetcher(settings.audio.allowed_prefixes, settings.audio.max_bytes)
         self._agent: ReadingAgent | None = None
+        self._life = Lifecycle()
         self._stall = Stall(settings.worker.stalled_after)
         kafka = settings.kafka
         super().__init__(
@@ -108,17 +110,21 @@ class WorkerApp(faust.App):
         # than its activity was.
         largest = {"message.max.bytes": topics.SENT_MAX_BYTES}
         transport.settings = settings.transport.model_copy(
-            # librdkafka writes to standard error by itself where it has no logger.
-            update={"librdkafka": largest | settings.transport.librdkafka | {"logger": logging.getLogger("librdkafka")}}
+            update={"librdkafka": largest | settings.transport.librdkafka}
         )
+        self._driver = transport
         transport.on_refused = self._refused
         self._activities = self._topic(kafka.activity_topic)
         self._results = {topic: self._topic(topic) for topic in topics.result_topics(kafka).values()}
         self._dead_letters = self._topic(kafka.dead_letter_topic)
+        assigned: Any = self._assigned  # Faust's types of signals fit no method.
+        rebalanced: Any = self._rebalanced
+        self.on_partitions_assigned.connect(assigned)
+        self.on_rebalance_complete.connect(rebalanced)
         self.agent(self._activities, name="score_readings")(self._score_readings)
         add_pages(
             self,
-            ready=lambda: self._agent is not None and not self.rebalancing,
+            ready=lambda: self._agent is not None and self._life.joined and not self.rebalancing,
             paused=lambda: self._agent.paused if self._agent else [],
             stalled=lambda: self._stall.seconds,
         )
@@ -147,7 +153,7 @@ class WorkerApp(faust.App):
         )
         self._agent = ReadingAgent(
             Stages(ActivityDecoder(self._registry, settings.kafka.activity_topic), scorer, encoders),
-            Metrics(),
+            Metrics(lambda: self._driver.state),
             self._results,
             self._dead_letters,
             settings,
@@ -157,8 +163,7 @@ class WorkerApp(faust.App):
         await super().on_start()
 
     async def _watch_progress(self) -> None:
-        transport, agent = self.transport, self._agent
-        assert isinstance(transport, Transport)
+        transport, agent = self._driver, self._agent
         assert agent is not None
         while True:
             await asyncio.sleep(LOOK_S)
@@ -172,9 +177,24 @@ class WorkerApp(faust.App):
         if self._agent is not None:
             self._agent.stop()
         await super().on_stop()
+        self._tell_the_end()
         await self._engine.close()
         await self._clips.close()
         await self._registry.close()
+
+    async def _assigned(self, _app: Any, assigned: set[TP], **_: Any) -> None:
+        self._life.assigned(assigned)
+
+    async def _rebalanced(self, _app: Any, **_: Any) -> None:
+        self._life.ready()
+
+    def _tell_the_end(self) -> None:
+        kafka, monitor = self._settings.kafka, self.monitor
+        sent = monitor.messages_sent_by_topic
+        # Each result is a record for each major version.
+        result_topic = next(iter(topics.result_topics(kafka).values()))
+        written = {"results": sent[result_topic], "dead_letters": sent[kafka.dead_letter_topic]}
+        self._life.stopped(events=monitor.events_total, written=written, transactions=self._driver.state.transactions)
 
     def _stop_because(self, error: StreamprocError) -> None:
         log.critical("the worker stops", code=error.code.name, stage=error.code.stage.value, reason=error.message)

@@ -67,9 +67,12 @@ class Retries:
         deadline: seconds of the event's budget.
         grace: seconds after the first attempt during which an object that is not found is awaited.
         intake: closed while the event waits beyond its budget.
+        failed: told the code of every failure after which a step is tried again.
     """
 
-    def __init__(self, deadline: float, grace: float, intake: Intake) -> None:
+    def __init__(
+        self, deadline: float, grace: float, intake: Intake, failed: Callable[[ErrorCode], None] = lambda _: None
+    ) -> None:
         self.first = datetime.now(UTC)
         self.attempts = 1
         """One, and one more for each time that a step was begun again."""
@@ -77,6 +80,7 @@ class Retries:
         self._deadline = deadline
         self._grace = grace
         self._intake = intake
+        self._failed = failed
         self._event = asyncio.current_task()
 
     async def until_it_works(self, stage: Stage, attempt: Callable[[], Awaitable[T]]) -> T:
@@ -121,6 +125,7 @@ class Retries:
         if not late and not put_off and error.code.error_class is not ErrorClass.TRANSIENT:
             return False
         self.attempts += 1
+        self._failed(error.code)
         if self._event is not None:
             self._intake.waits(self._event)
         log.warning(

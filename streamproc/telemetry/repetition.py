@@ -54,13 +54,20 @@ class Repetitions(logging.Filter):
 
 
 def _sameness(record: logging.LogRecord) -> tuple[object, ...]:
+    raised = record.exc_info[1] if record.exc_info else None
+    if raised is not None:
+        # By its place: asyncio tells of one that fails in a hundred callbacks with a hundred times of day.
+        place = raised.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = (place.tb_frame.f_code.co_filename, place.tb_lineno) if place is not None else None
+        return record.name, record.levelno, type(raised), where
     said = record.msg
     if isinstance(said, dict):  # structlog's
         said = tuple((name, str(value)) for name, value in said.items() if name not in _OF_THE_MOMENT)
     else:
         said = record.getMessage()
-    raised = record.exc_info[0] if record.exc_info else None
-    return record.name, record.levelno, said, raised
+    return record.name, record.levelno, said
 
 
 _OF_THE_MOMENT = {"timestamp"}

@@ -16,6 +16,7 @@ from streamproc.transport.conductor import Conductor
 from streamproc.transport.consumer import Consumer, Fetcher
 from streamproc.transport.errors import OutcomeRefused, TransportError
 from streamproc.transport.fixup import adopt
+from streamproc.transport.monitor import Monitor, TransportState
 from streamproc.transport.outcomes import Ledger
 from streamproc.transport.producer import Producer, TransactionManager
 from streamproc.transport.settings import TransportSettings
@@ -93,3 +94,11 @@ class Transport(base.Transport):
     def ledger(self) -> Ledger:
         """What this worker has in flight."""
         return Ledger(ordered=self.settings.ordering == "partition")
+
+    @property
+    def state(self) -> TransportState:
+        """The driver's numbers as of now. On the event loop."""
+        monitor = self.app.monitor
+        state = monitor.transport if isinstance(monitor, Monitor) else TransportState()
+        state.read(self.ledger)
+        return state

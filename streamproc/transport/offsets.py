@@ -162,6 +162,7 @@ class Offsets:
                 # librdkafka 2.16 answers for a leader that has just died, without an error.
                 raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
             except KafkaException as error:
+                self._admin.poll(0)  # librdkafka's lines go to the log
                 self._retry(error.args[0], f"the ends of {tp.topic}[{tp.partition}]")
         raise TransportError("stopped")
 

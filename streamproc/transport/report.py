@@ -41,7 +41,8 @@ class Report:
             if assignment.end:
                 monitor.track_tp_end_offset(tp, assignment.end)
         if isinstance(monitor, Monitor):
-            monitor.on_transaction(batch, name, self._ledger)
+            reason = verdict.reason if isinstance(verdict, Aborted) else ""
+            monitor.on_transaction(batch, name, reason, self._ledger)
 
     def given_up(self, count: int) -> None:
         """Partitions were taken away from this worker."""

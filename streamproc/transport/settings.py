@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
+from streamproc.transport.logs import librdkafka_logger
+
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
 
@@ -128,6 +130,7 @@ class TransportSettings(BaseModel):
             # A coordinator's connection that breaks is not always made again for the request that needs it: offsets of
             # a transaction, and an admin client's, then wait for ever (librdkafka 2.16). Keep all brokers connected.
             "enable.sparse.connections": False,
+            "logger": librdkafka_logger(),
         }
         for name, value in (
             ("ssl.ca.location", self.ca_file),

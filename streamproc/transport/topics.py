@@ -59,7 +59,9 @@ class Topics:
         """How many partitions a topic has; None when there is no such topic."""
         count = self._partitions.get(name)
         if count is None:
-            metadata = self._client().list_topics(name, timeout=10.0).topics.get(name)
+            client = self._client()
+            metadata = client.list_topics(name, timeout=10.0).topics.get(name)
+            client.poll(0)  # librdkafka's lines go to the log
             if metadata is None or metadata.error is not None or not metadata.partitions:
                 return None
             count = self._partitions[name] = len(metadata.partitions)

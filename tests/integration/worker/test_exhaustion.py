@@ -38,4 +38,4 @@ def test_a_worker_without_file_descriptors_stops_and_says_why(worker: WorkerProc
     (reason,) = [record for record in worker.log_records() if record.get("code") == "RESOURCES_EXHAUSTED"]
     assert "file descriptors (ulimit -n)" in reason["reason"]
     assert reason["level"] == "critical"
-    assert len(worker.log_text()) < 100_000
+    assert len(worker.log_text()) < 60_000

@@ -5,16 +5,32 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+from support.holes import hole
+
+from streamproc.errors import ErrorClass, ErrorCode
+from streamproc.telemetry.catalogue import METRICS, exposed, table
+
+REFERENCE = Path(__file__).parents[3] / "docs/reference/metrics.md"
 
 SCRIPT = """
 from types import SimpleNamespace
 from streamproc.contracts.events import ResultStatus, StageTimings
+from faust.types import TP
+from streamproc.errors import ErrorCode
 from streamproc.telemetry import metrics
+from streamproc.transport.monitor import TransportState
 
 metrics.configure()
-ours = metrics.Metrics()
+
+one, other = TP("a", 0), TP("a", 1)
+state = TransportState(in_flight={one: 3, other: 0}, lag={one: 7, other: 0}, paused={one})
+state.transactions.update(committed=5, aborted=2)
+state.aborted.update(ILLEGAL_GENERATION=2)
+ours = metrics.Metrics(lambda: state)
+print(metrics.exposition()[0].decode(), "SCRAPED AGAIN")
 timings = StageTimings(decode_ms=1, audio_ms=20, wait_ms=0, inference_ms=300, score_ms=4, total_ms=325)
 for status in (ResultStatus.COMPLETE, ResultStatus.COMPLETE, ResultStatus.PARTIAL):
     ours.started()
@@ -22,6 +38,7 @@ for status in (ResultStatus.COMPLETE, ResultStatus.COMPLETE, ResultStatus.PARTIA
     ours.finished()
 ours.started()
 ours.dead_letter("AUDIO_EMPTY", "audio")
+ours.failed(ErrorCode.REGISTRY_UNAVAILABLE)
 ours.intake("breaker", True)
 body, content_type = metrics.exposition()
 assert content_type.startswith("text/plain")
@@ -29,33 +46,91 @@ print(body.decode())
 """
 
 
-def samples() -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+Samples = dict[tuple[str, frozenset[tuple[str, str]]], float]
+
+
+@pytest.fixture(scope="module")
+def scrapes() -> list[str]:
+    """What is there at the start, and after three activities."""
     done = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, timeout=60, check=True)
     assert done.stderr == ""
+    return done.stdout.split("SCRAPED AGAIN")
+
+
+def samples(text: str) -> Samples:
     found = {}
-    for line in done.stdout.splitlines():
-        if sample := re.fullmatch(r"(streamproc\w+)\{(.*)\} (\S+)", line):
-            labels = re.findall(r'(\w+)="([^"]*)"', sample[2])
-            kept = frozenset((name, value) for name, value in labels if not name.startswith("otel_"))
-            found[sample[1], kept] = float(sample[3])
+    for line in text.splitlines():
+        if sample := re.fullmatch(r"(streamproc\w+)(?:\{(.*)\})? (\S+)", line):
+            found[sample[1], frozenset(re.findall(r'(\w+)="([^"]*)"', sample[2] or ""))] = float(sample[3])
     return found
 
 
-def test_names_labels_and_values() -> None:
-    found = samples()
+def value(found: Samples, name: str, **labels: str) -> float:
+    return found[name, frozenset(labels.items())]
 
-    def value(name: str, **labels: str) -> float:
-        return found[name, frozenset(labels.items())]
 
-    assert value("streamproc_results_total", status="COMPLETE") == 2
-    assert value("streamproc_results_total", status="PARTIAL") == 1
-    assert value("streamproc_dead_letters_total", code="AUDIO_EMPTY", stage="audio") == 1
-    assert value("streamproc_in_flight") == 1
-    assert value("streamproc_intake_paused", reason="breaker") == 1
+def test_names_labels_and_values(scrapes: list[str]) -> None:
+    found = samples(scrapes[1])
+    assert value(found, "streamproc_results_total", status="COMPLETE") == 2
+    assert value(found, "streamproc_results_total", status="PARTIAL") == 1
+    assert value(found, "streamproc_dead_letters_total", code="AUDIO_EMPTY", stage="audio") == 1
+    assert value(found, "streamproc_transient_failures_total", code="REGISTRY_UNAVAILABLE", stage="decode") == 1
+    assert value(found, "streamproc_in_flight") == 1
+    assert value(found, "streamproc_intake_paused", reason="breaker") == 1
     # Durations are in seconds, with buckets from 5 ms to a minute.
-    assert value("streamproc_stage_duration_seconds_sum", stage="inference") == pytest.approx(0.9)
-    assert value("streamproc_stage_duration_seconds_count", stage="total") == 3
-    assert value("streamproc_stage_duration_seconds_bucket", stage="inference", le="0.25") == 0
-    assert value("streamproc_stage_duration_seconds_bucket", stage="inference", le="0.5") == 3
+    assert value(found, "streamproc_stage_duration_seconds_sum", stage="inference") == pytest.approx(0.9)
+    assert value(found, "streamproc_stage_duration_seconds_count", stage="total") == 3
+    assert value(found, "streamproc_stage_duration_seconds_bucket", stage="inference", le="0.25") == 0
+    assert value(found, "streamproc_stage_duration_seconds_bucket", stage="inference", le="0.5") == 3
     stages = {dict(labels)["stage"] for name, labels in found if name.endswith("duration_seconds_count")}
     assert stages == {"decode", "audio", "wait", "inference", "score", "total"}
+
+
+@hole("F6")
+def test_the_drivers_numbers(scrapes: list[str]) -> None:
+    found = samples(scrapes[0])
+    assert value(found, "streamproc_transport_partitions") == 2
+    assert value(found, "streamproc_transport_paused_partitions") == 1
+    assert value(found, "streamproc_transport_in_flight", topic="a", partition="0") == 3
+    assert value(found, "streamproc_transport_lag", topic="a", partition="0") == 7
+    assert value(found, "streamproc_transport_lag", topic="a", partition="1") == 0
+    transactions = "streamproc_transport_transactions_total"
+    assert value(found, transactions, outcome="committed", reason="") == 5
+    assert value(found, transactions, outcome="aborted", reason="ILLEGAL_GENERATION") == 2
+    assert value(found, transactions, outcome="aborted", reason="") == 0
+
+
+@hole("F6")
+def test_what_can_be_known_beforehand_is_there_as_0(scrapes: list[str]) -> None:
+    found = samples(scrapes[0])
+    assert value(found, "streamproc_in_flight") == 0
+    assert value(found, "streamproc_results_total", status="COMPLETE") == 0
+    for code in ErrorCode:
+        labels = {"code": code.name, "stage": code.stage.value}
+        match code.error_class:
+            case ErrorClass.POISON:
+                assert value(found, "streamproc_dead_letters_total", **labels) == 0
+            case ErrorClass.TRANSIENT:
+                assert value(found, "streamproc_transient_failures_total", **labels) == 0
+                assert value(found, "streamproc_intake_paused", reason=code.name) == 0
+    assert value(found, "streamproc_intake_paused", reason="quarantine") == 0
+
+
+@hole("F6")
+def test_no_label_names_the_library(scrapes: list[str]) -> None:
+    assert "otel_" not in scrapes[1]
+
+
+def test_the_reference_has_every_metric_as_it_is_scraped(scrapes: list[str]) -> None:
+    assert "\n".join(table()) in REFERENCE.read_text("utf-8"), (
+        "put what python -m streamproc.telemetry.catalogue prints into docs/reference/metrics.md"
+    )
+    types = dict(re.findall(r"^# TYPE (streamproc\w+) (\w+)$", scrapes[1], re.MULTILINE))
+    assert types == {exposed(name): metric.kind for name, metric in METRICS.items()}
+    labels = {
+        name: {label for (sample, pairs) in samples(scrapes[1]) for label, _ in pairs if sample.startswith(name)}
+        for name in types
+    }
+    assert {name: found - {"le"} for name, found in labels.items()} == {
+        exposed(name): set(metric.labels) for name, metric in METRICS.items()
+    }

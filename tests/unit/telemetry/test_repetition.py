@@ -47,6 +47,20 @@ def test_lines_of_structlog_are_the_same_but_for_their_time() -> None:
     assert again.msg["left_out"] == 20 - ALLOWED
 
 
+@hole("C8")
+def test_an_error_is_known_by_its_place() -> None:
+    def fails(number: int) -> logging.LogRecord:
+        try:
+            raise ValueError(number)
+        except ValueError as error:
+            told = record(f"Exception in callback {number}")
+            told.exc_info = (type(error), error, error.__traceback__)
+            return told
+
+    repetitions = Repetitions()
+    assert sum(repetitions.filter(fails(number)) for number in range(1000)) == ALLOWED
+
+
 def test_what_belongs_to_single_events_is_always_written() -> None:
     repetitions = Repetitions()
     assert all(repetitions.filter(record("scored", level=logging.INFO)) for _ in range(100))

@@ -1,0 +1,53 @@
+"""What operators see of a worker: the steps of its life in the log, and its numbers under /metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from support.holes import hole
+
+from .activities import activity, clip, inline, phrase, value
+from .topics_of_test import PARTITIONS, Record, TestTopics
+from .worker_process import WorkerProcess
+
+
+def lines(worker: WorkerProcess, event: str) -> list[dict[str, Any]]:
+    return [record for record in worker.log_records() if record["event"] == event]
+
+
+@hole("F6")
+def test_a_workers_life_and_numbers(worker: WorkerProcess, topics: TestTopics, schema_id: int) -> None:
+    (ready,) = lines(worker, "ready")
+    assert ready["seconds"] > 0
+    assert worker.metric("streamproc_in_flight") == 0
+    assert 'streamproc_transient_failures_total{code="REGISTRY_UNAVAILABLE",stage="decode"} 0.0' in worker.page(
+        "/metrics"
+    )
+    good = value(activity(phrase(inline(clip(0.5)))), schema_id)
+    records = [Record(f"learner-{number}".encode(), good, []) for number in range(5)]
+    topics.publish([*records, Record(b"learner", b"no Avro", [])])
+    assert len(topics.read(topics.results, 5)) == 5
+    assert len(topics.read(topics.letters, 1)) == 1
+
+    worker.wait_for(lambda: worker.metric("streamproc_transport_in_flight") == 0, "all committed", 20)
+    worker.wait_for(lambda: worker.metric("streamproc_transport_lag") == 0, "a lag of 0", 20)
+    assert worker.metric("streamproc_transport_partitions") == PARTITIONS
+    assert worker.metric("streamproc_transport_paused_partitions") == 0
+    assert worker.metric("streamproc_transport_transactions_total", outcome="committed") >= 1
+    assert worker.metric("streamproc_transport_transactions_total", outcome="refused") == 0
+    assert worker.metric("streamproc_results_total") == 5
+    assert "otel_" not in worker.page("/metrics")
+
+    assert worker.terminate() == 0
+    assert lines(worker, "assigned")[-1]["partitions"] == [
+        f"{topics.activities}[{partition}]" for partition in range(PARTITIONS)
+    ]
+    (stopped,) = lines(worker, "stopped")
+    assert {name: stopped[name] for name in ("events", "results", "dead_letters")} == {
+        "events": 6,
+        "results": 5,
+        "dead_letters": 1,
+    }
+    assert stopped["transactions"]["committed"] >= 1
+    assert "learner-" not in worker.log_text(), "who reads is nobody's business"
+    assert {record["level"] for record in worker.log_records()} <= {"info", "warning"}
