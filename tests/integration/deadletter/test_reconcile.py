@@ -8,10 +8,14 @@ import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from support.holes import hole
 
 from streamproc.contracts.cloudevents import RESULT_TYPE, event_headers
 from streamproc.localstack import tied
@@ -140,3 +144,40 @@ def test_a_running_one_serves_its_figures_as_metrics(there: LetterTopics, free_p
     assert 'streamproc_reconcile_missing{partition="0"} 1.0' in text
     assert 'streamproc_reconcile_pending{partition="1"} 2.0' in text
     assert 'streamproc_reconcile_inputs{partition="0"} 2.0' in text
+
+
+@hole("D7")
+def test_a_transaction_that_is_open_is_waited_for(there: LetterTopics) -> None:
+    publish(there, 2)
+    group = there.environment["STREAMPROC_KAFKA__GROUP_ID"]
+    consumer = Consumer({"bootstrap.servers": there.bootstrap, "group.id": group})
+    producer = Producer({"bootstrap.servers": there.bootstrap, "transactional.id": f"test-{there.letters}"})
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    for partition in range(PARTITIONS):
+        headers: Any = event_headers(RESULT_TYPE, f"{there.activities}/{partition}/0", "/streamproc", "id", NOW)
+        producer.produce(there.environment["STREAMPROC_KAFKA__RESULT_TOPIC"], value=b"result", headers=headers)
+    offsets = [TopicPartition(there.activities, partition, 1) for partition in range(PARTITIONS)]
+    producer.send_offsets_to_transaction(offsets, consumer.consumer_group_metadata(), 30)
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(reconciled, there)
+        time.sleep(1.0)
+        assert not running.done(), "it has not waited"
+        producer.commit_transaction(30)
+        found = running.result(60)
+    consumer.close()
+    assert [(row["results"], row["pending"]) for row in found["partitions"]] == [(1, 0), (1, 0)]
+
+
+@hole("D7")
+def test_the_group_is_not_asked_for_by_the_call_that_can_end_the_process(
+    there: LetterTopics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """librdkafka 5040: the admin client crashes when a broker answers that it coordinates the group no more."""
+
+    def crashes(*_: object, **__: object) -> None:
+        raise AssertionError("list_consumer_group_offsets")
+
+    monkeypatch.setattr(AdminClient, "list_consumer_group_offsets", crashes)
+    publish(there, 2)
+    assert reconciled(there)["difference"] == 0

@@ -29,6 +29,12 @@ LONG_WORD = "pneumonoultramicroscopicsilicovolcanoconiosis"
 NO_NUMBERS = np.full((4_000, 1), np.nan, np.float32)
 
 
+@pytest.fixture(scope="module")
+def settings(settings: dict[str, str]) -> dict[str, str]:
+    """The environment of a worker that does not compress: what a result says again and again would become small."""
+    return {**settings, "STREAMPROC_TRANSPORT__COMPRESSION": "none"}
+
+
 @dataclass(frozen=True, slots=True)
 class Outcomes:
     """What the worker made of every case."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.holes import hole
 
 import streamproc
 from streamproc.contracts.events import SourcePosition
@@ -144,8 +146,42 @@ def test_one_bug_has_one_fingerprint_and_another_bug_another() -> None:
     assert unexpected(other_place(ValueError("a"))) != first
 
 
-def test_a_coded_failure_is_known_by_its_code_wherever_it_was_raised() -> None:
+def test_a_coded_failure_is_known_by_its_code_and_its_reason_wherever_it_was_raised() -> None:
     here = raised(0, StreamprocError(ErrorCode.SCHEMA_UNKNOWN, "schema id 7"))
     there = other_place(StreamprocError(ErrorCode.SCHEMA_UNKNOWN, "schema id 8"))
     assert unexpected(here) == unexpected(there)
     assert unexpected(here) != unexpected(raised(0, StreamprocError(ErrorCode.AUDIO_EMPTY)))
+
+
+def coded(message: str, code: ErrorCode = ErrorCode.VALUE_UNREADABLE) -> str:
+    return unexpected(StreamprocError(code, message))
+
+
+@hole("F6")
+def test_causes_with_one_code_have_fingerprints_of_their_own_and_numbers_make_none() -> None:
+    damaged = coded("the body is not what schema id 7 says (EOFError at byte 12)")
+    assert coded("the body is not what schema id 8 says (EOFError at byte 1,999)") == damaged
+    assert coded("the body is not what schema id 7 says (ValueError at byte 12)") != damaged
+    assert coded("the value begins with byte 0 instead of 1: it is not in Confluent's wire format") != damaged
+    assert coded("the body is not what schema id 7 says (EOFError at byte 12)", ErrorCode.ACTIVITY_INVALID) != damaged
+    # What a message does not keep, a fingerprint does not tell apart.
+    assert coded("cannot read s3://clips/learner-7f3a/1.wav") == coded("cannot read s3://clips/learner-99/b.wav")
+
+
+@hole("B5")
+def test_a_stub_says_where_the_original_is_and_holds_nothing_of_it() -> None:
+    value = b"a child's reading" * 1000
+    headers: Headers = [
+        ("large", b"x" * 100_000),
+        (envelope.REPLAY_COUNT, b"2"),
+        (envelope.ORIGINAL_TIMESTAMP, b"9" * 100_000),
+    ]
+    stub = envelope.stub_headers(source(headers), FAILURE, Worker("streamproc", "phonemes/7"), value)
+    original, error = split_headers(stub)
+    assert original == [(envelope.REPLAY_COUNT, b"2")]
+    assert error["code"] == "AUDIO_EMPTY"
+    assert (error["source.partition"], error["source.offset"]) == ("2", "1500")
+    assert error["original.bytes"] == str(len(value))
+    assert error["original.sha256"] == hashlib.sha256(value).hexdigest()
+    assert set(error) - set(split_headers(letter([]))[1]) == set(STUB_FIELDS)
+    assert sum(len(name) + len(held or b"") for name, held in stub) < 3000
