@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         OutcomeRefused,
         SentAfterAck,
         TransportError,
+        Unsendable,
         Unsupported,
     )
     from streamproc.transport.settings import TransportSettings
@@ -27,6 +28,7 @@ __all__ = [
     "Transport",
     "TransportError",
     "TransportSettings",
+    "Unsendable",
     "Unsupported",
     "each",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable
 from functools import cached_property
 from typing import Any
@@ -10,8 +9,8 @@ from typing import Any
 import faust
 from faust.types import RecordMetadata
 
-from streamproc.transport.message import Delivery, current_delivery
-from streamproc.transport.outcomes import Outcome, header_list
+from streamproc.transport.message import current_delivery
+from streamproc.transport.sendable import Outcome, outcome_of
 
 
 class Topic(faust.Topic):
@@ -34,9 +33,10 @@ class Topic(faust.Topic):
         """As Faust's. ``force``: not tied to the event that is worked on; the record joins the next transaction."""
         message = None if force or callback is not None else current_delivery.get()
         if message is not None and not self.app.producer.observed:  # type: ignore[attr-defined]
-            return self._hold(
-                message, key, value, partition, timestamp, headers, schema, key_serializer, value_serializer
-            )
+            outcome = self._outcome(key, value, partition, timestamp, headers, schema, key_serializer, value_serializer)
+            if outcome.partition:
+                await self.app.producer.find_partition(outcome)  # type: ignore[attr-defined]
+            return self.app.producer.hold(message, outcome)  # type: ignore[attr-defined, no-any-return]
         # Hidden from the producer while the record passes on to it.
         hidden = current_delivery.set(None) if force else None
         try:
@@ -62,11 +62,11 @@ class Topic(faust.Topic):
         if message is None:
             return super().send_soon(force=force, eager_partitioning=eager_partitioning, **options)
         names = ("key", "value", "partition", "timestamp", "headers", "schema", "key_serializer", "value_serializer")
-        return self._hold(message, *map(options.get, names))
+        outcome = self._outcome(*map(options.get, names))
+        return self.app.producer.hold(message, outcome)  # type: ignore[attr-defined]
 
-    def _hold(
+    def _outcome(
         self,
-        message: Delivery,
         key: Any,
         value: Any,
         partition: Any,
@@ -75,7 +75,7 @@ class Topic(faust.Topic):
         schema: Any,
         key_serializer: Any,
         value_serializer: Any,
-    ) -> asyncio.Future[RecordMetadata]:
+    ) -> Outcome:
         open_headers: Any = self.prepare_headers(headers) if headers is not None else None
         # Faust's serializers leave bytes as they are, after a dozen calls.
         plain = schema is None and type(self.schema) is faust.Schema
@@ -83,12 +83,7 @@ class Topic(faust.Topic):
             key, open_headers = self.prepare_key(key, key_serializer, schema, open_headers or {})
         if not plain or type(value) is not bytes:
             value, open_headers = self.prepare_value(value, value_serializer, schema, open_headers or {})
-        if timestamp is not None:
-            timestamp = round(timestamp * 1000)
-        pairs = header_list(open_headers) if open_headers else None
-        return self.app.producer.hold(  # type: ignore[attr-defined, no-any-return]
-            message, Outcome(self._name, key, value, partition, timestamp, pairs)
-        )
+        return outcome_of(self._name, key, value, partition, timestamp, open_headers)
 
     @cached_property
     def _name(self) -> str:

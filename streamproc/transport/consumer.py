@@ -29,12 +29,13 @@ from streamproc.transport.admission import Admission
 from streamproc.transport.checks import check
 from streamproc.transport.conductor import Conductor
 from streamproc.transport.cycle import Cycle
-from streamproc.transport.errors import HandlerFailed
+from streamproc.transport.errors import HandlerFailed, TransportError
 from streamproc.transport.faust_consumer import FaustConsumer
 from streamproc.transport.message import Delivery
 from streamproc.transport.offsets import Offsets
 from streamproc.transport.outcomes import FINISHED, QUEUED, WAITING, Assignment, Entry
 from streamproc.transport.poller import Poller, Records
+from streamproc.transport.portion import Portion
 from streamproc.transport.refused import RefusedOutcomes
 from streamproc.transport.report import Report
 from streamproc.transport.transaction import Committer, PlainCommitter, TransactionalCommitter
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_MAX_BACKOFF_S = 60.0
 #: The last part of a drain's deadline is for committing what is finished, even if something else never finishes.
 _COMMIT_RESERVE_S = 1.0
 #: A transaction gets this long when the deadline is over already.
@@ -131,6 +131,7 @@ class Consumer(FaustConsumer):
             self._refused_outcomes.refused,
             self.crash_soon,
             self._report,
+            Portion(settings.transaction_timeout),
         )
         _collect_less()
         self._begun = True
@@ -151,6 +152,8 @@ class Consumer(FaustConsumer):
                 break
         for assignment in assignments:
             self.ledger.drop(assignment)
+        if given_up := self.ledger.loose.give_up(TransportError("The worker has stopped: this was not sent")):
+            logger.error("%d sends outside events are given up: no transaction took them in time", given_up)
 
     async def on_stop(self) -> None:
         """Leave the group."""
@@ -166,6 +169,7 @@ class Consumer(FaustConsumer):
         if self._crashed_with is None and not self._closing:
             self._crashed_with = error
             logger.error("The worker stops: %s", error)
+            self.ledger.loose.end(TransportError(f"The worker stops, nothing more is sent: {error}"))
             self._background = asyncio.ensure_future(self.crash(error))
 
     # -- from the poll thread (Listener)
@@ -341,8 +345,7 @@ class Consumer(FaustConsumer):
             logger.error("Skipped %s: the agent raised", where, exc_info=error)
             self._finish(entry)
         elif self.settings.on_raise == "retry":
-            backoff = min(_MAX_BACKOFF_S, self.settings.retry_backoff * 2 ** (entry.attempts - 1))
-            delay = backoff * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+            delay = self.settings.retry_delay(entry.attempts) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
             logger.warning("%s: the agent raised; again in %.1f s", where, delay, exc_info=error)
             self.loop.call_later(delay, self._again, entry)
         else:

@@ -12,8 +12,10 @@ from concurrent.futures import Future
 from typing import Any
 
 from streamproc.transport.errors import OutcomeRefused, TransportError
-from streamproc.transport.outcomes import Batch, Entry, Ledger, record_metadata
+from streamproc.transport.outcomes import Batch, Entry, Ledger
+from streamproc.transport.portion import Portion
 from streamproc.transport.report import Report
+from streamproc.transport.sendable import record_metadata
 from streamproc.transport.transaction import Aborted, Committed, Committer, InDoubt, Refused, Stopped, Verdict
 
 logger = logging.getLogger(__name__)
@@ -64,6 +66,8 @@ class Cycle:
         refused: Callable[[Entry, OutcomeRefused], None],
         crash: Callable[[BaseException], None],
         report: Report,
+        portion: Portion,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """``refused``: called for an event whose outcome the brokers will never take."""
         self._ledger = ledger
@@ -73,6 +77,8 @@ class Cycle:
         self._refused = refused
         self._crash = crash
         self._report = report
+        self._portion = portion
+        self._clock = clock
         self._soon = asyncio.Event()
         self._turn = asyncio.Lock()
         self._running: set[asyncio.Future[None]] = set()
@@ -132,10 +138,11 @@ class Cycle:
     async def _transact(self) -> None:
         async with self._turn:
             generation = self._generation()  # before the spans: see Ledger.form
-            batch = self._ledger.form(generation)
+            batch = self._ledger.form(generation, self._portion.records, self._portion.size)
             if batch is None:
                 return
             state = self._report.begin()
+            began = self._clock()
             try:
                 verdict = await self._in_thread(self._committer.commit, batch)
             except (TransportError, Stopped) as error:
@@ -146,6 +153,7 @@ class Cycle:
                 logger.exception("A transaction failed unexpectedly")
                 self._crash(error)
                 return
+            self._learn(batch, self._clock() - began, committed=isinstance(verdict, Committed))
             match verdict:
                 case Committed():
                     self._ledger.settle(batch)
@@ -163,12 +171,23 @@ class Cycle:
             if isinstance(verdict, Aborted):
                 await self._before_the_next(generation if verdict.stale else None)
 
+    def _learn(self, batch: Batch, seconds: float, *, committed: bool) -> None:
+        too_long = self._portion.learn(batch, seconds, committed=committed)
+        events = {id(entry): entry for entry, _ in batch.outcomes}
+        if too_long and not committed and len(events) == 1:
+            (entry,) = events.values()
+            where = f"{entry.assignment.tp.topic}[{entry.assignment.tp.partition}]@{entry.offset}"
+            timeout = self._portion.timeout
+            logger.warning("%s takes longer to send than the transaction_timeout of %g s: raise it", where, timeout)
+
     def _keep_loose(self, batch: Batch, verdict: Verdict) -> None:
         """Sends outside events go with the next transaction if not with this one, whether or not somebody waits."""
         if isinstance(verdict, Committed):
             return
-        given_up = {id(loose) for loose in verdict.loose} if isinstance(verdict, Refused) else ()
-        self._ledger.loose[:0] = [loose for loose in batch.loose if id(loose) not in given_up]
+        refused = verdict.loose if isinstance(verdict, Refused) else []
+        given_up = {id(loose) for loose in refused}
+        self._ledger.loose.settle(refused)
+        self._ledger.loose.put_back([loose for loose in batch.loose if id(loose) not in given_up])
 
     async def _before_the_next(self, stale: bytes | None) -> None:
         """Wait a little, and for a newer generation where this one was refused."""

@@ -16,6 +16,7 @@ from streamproc.transport.conductor import Conductor
 from streamproc.transport.consumer import Consumer, Fetcher
 from streamproc.transport.errors import OutcomeRefused, TransportError
 from streamproc.transport.fixup import adopt
+from streamproc.transport.loose import LooseSends
 from streamproc.transport.monitor import Monitor, TransportState
 from streamproc.transport.outcomes import Ledger
 from streamproc.transport.producer import Producer, TransactionManager
@@ -93,7 +94,9 @@ class Transport(base.Transport):
     @cached_property
     def ledger(self) -> Ledger:
         """What this worker has in flight."""
-        return Ledger(ordered=self.settings.ordering == "partition")
+        settings = self.settings
+        loose = LooseSends(settings.max_in_flight, settings.max_in_flight_bytes)
+        return Ledger(ordered=settings.ordering == "partition", loose=loose)
 
     @property
     def state(self) -> TransportState:

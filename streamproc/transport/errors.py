@@ -44,6 +44,16 @@ class OffsetOutOfRange(TransportError):  # noqa: N818
     """The committed offset points outside the partition's log: records were deleted before they were processed."""
 
 
+class Unsendable(TransportError, ValueError):  # noqa: N818
+    """A send was refused because no Kafka client could carry it out: a type, a name or a number is wrong.
+
+    Raised by the send itself, so that the agent decides, or ``on_raise``. It does not quote what was sent.
+    """
+
+    def __init__(self, topic: str, reason: str) -> None:
+        super().__init__(f"Nothing was sent to topic {topic!r}: {reason}")
+
+
 class SentAfterAck(TransportError):  # noqa: N818
     """A send came after its event was acknowledged: it can no longer share the event's transaction."""
 

@@ -5,51 +5,22 @@ Everything here belongs to the event loop, but for the fields of Assignment that
 
 from __future__ import annotations
 
-import asyncio
-import time
+import math
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, NamedTuple
+from typing import Any
 
-from faust.types import TP, RecordMetadata
+from faust.types import TP
 
+from streamproc.transport.loose import Loose, LooseSends
 from streamproc.transport.progress import Offer, Progress, Span
-
-
-class Outcome(NamedTuple):
-    """A record to produce."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    partition: int | None
-    #: Milliseconds since the epoch; None: now.
-    timestamp: int | None
-    headers: list[tuple[str, str | bytes | None]] | None
-
-    @property
-    def size(self) -> int:
-        """Its key and value, in bytes."""
-        return len(self.key or b"") + len(self.value or b"")
-
-
-def header_list(headers: Any) -> list[tuple[str, str | bytes | None]] | None:
-    """Headers as a record has them, from a mapping or from pairs; None: it has none."""
-    if not headers:
-        return None
-    return list(headers.items() if isinstance(headers, Mapping) else headers)
-
-
-def record_metadata(outcome: Outcome, offset: int) -> RecordMetadata:
-    """Faust's answer to a send; offset -1: the record goes with a later transaction."""
-    partition = -1 if outcome.partition is None else outcome.partition
-    return RecordMetadata(outcome.topic, partition, TP(outcome.topic, partition), offset, time.time(), 0)
-
+from streamproc.transport.sendable import Outcome, size_of_headers
 
 #: Records of one transaction that belong to no event: more than the brokers take before it times out would never pass.
 LOOSE_LIMIT = 10_000
+LOOSE_BYTES = 64 << 20
 
 
 class State(Enum):
@@ -93,7 +64,7 @@ class Entry:
         self.key = key
         #: librdkafka's message, kept so that the event can be delivered again; None: committed, or given up.
         self.record = record
-        #: What it holds in memory: keys and values of the record and of its outcomes, in bytes.
+        #: What it holds in memory: keys and values of the record, and its outcomes, in bytes.
         self.size = size
         self.state = WAITING
         self.attempts = 0
@@ -110,8 +81,10 @@ class Entry:
         """Keep what an agent sends for it; that counts to the bytes in flight."""
         self.outcomes.append(outcome)
         # Its size, without the property's call: this is done for every event.
-        _, key, value, _, _, _ = outcome
+        _, key, value, _, _, headers = outcome
         size = (len(key) if key else 0) + (len(value) if value else 0)
+        if headers:
+            size += size_of_headers(headers)
         self.size += size
         self.assignment.released_bytes -= size
 
@@ -193,14 +166,6 @@ class Assignment:
 
 
 @dataclass(slots=True)
-class Loose:
-    """A record sent outside any event: it joins the next transaction."""
-
-    outcome: Outcome
-    sent: asyncio.Future[Any]
-
-
-@dataclass(slots=True)
 class Batch:
     """One transaction to be, as plain data: formed on the event loop, carried out on the commit thread.
 
@@ -219,12 +184,13 @@ class Batch:
 class Ledger:
     """Everything this worker has in flight."""
 
-    def __init__(self, *, ordered: bool) -> None:
+    def __init__(self, *, ordered: bool, loose: LooseSends | None = None) -> None:
         """``ordered``: outcomes of a partition are released in offset order."""
         self._ordered = ordered
         self.assignments: dict[TP, Assignment] = {}
-        self.loose: list[Loose] = []
+        self.loose = loose or LooseSends(LOOSE_LIMIT, LOOSE_BYTES)
         self.finished = 0
+        self._first = 0
         #: Events of a refused transaction: committed one by one, until the guilty one is known.
         self.suspects: deque[Entry] = deque()
 
@@ -270,22 +236,26 @@ class Ledger:
         entry.assignment.span.reopen(entry.offset)
         entry.attempts += 1
 
-    def form(self, metadata: bytes | None) -> Batch | None:
+    def form(self, metadata: bytes | None, records: float = math.inf, size: float = math.inf) -> Batch | None:
         """The next transaction; None when there is nothing to commit.
 
         ``metadata``: the group's generation, read *before* this call; None: no offset can be committed now.
+        ``records``, ``size``: about so many records and bytes of events, and half as many of sends outside them; but
+        whatever one event has sent goes together.
         """
         batch = Batch(metadata, [], [])
         self.finished = 0
         if metadata is not None:
-            self._select(batch)
+            self._select(batch, records, size)
         if not batch.isolated:
-            batch.loose, self.loose = self.loose[:LOOSE_LIMIT], self.loose[LOOSE_LIMIT:]
+            batch.loose = self.loose.take(int(min(LOOSE_LIMIT, records / 2)) or 1, size / 2)
         return batch if batch.offers or batch.loose else None
 
-    def _select(self, batch: Batch) -> None:
+    def _select(self, batch: Batch, records: float, size: float) -> None:
         """Fill a batch with what is finished; of events that share outcomes all or none."""
         candidates = list(self._candidates(batch))
+        bounded = not batch.isolated and (records < math.inf or size < math.inf)
+        most = self._portions(records, size) if bounded else {}
         withheld: defaultdict[TP, set[int]] = defaultdict(set)
         while True:
             batch.offers.clear()
@@ -296,7 +266,12 @@ class Ledger:
                 # before: a span of a partition given up can only meet a generation that brokers refuse.
                 if not assignment.alive:
                     continue
-                offer = assignment.span.offer(ordered=self._ordered, only=only, without=withheld[assignment.tp])
+                offer = assignment.span.offer(
+                    ordered=self._ordered,
+                    only=only,
+                    without=withheld[assignment.tp],
+                    most=most.get(assignment.tp, 0) if bounded else None,
+                )
                 if offer is None:
                     continue
                 batch.offers.append((assignment, offer))
@@ -324,8 +299,43 @@ class Ledger:
         for assignment in self.assignments.values():
             yield assignment, None
 
+    def _portions(self, records: float, size: float) -> dict[TP, int]:
+        """How many finished events of each partition make so many records and bytes; one event at least."""
+        last: dict[TP, int] = {}
+        seen: set[int] = set()
+        waiting = deque(
+            (assignment, assignment.span.finished(ordered=self._ordered)) for assignment in self.assignments.values()
+        )
+        # The partitions in turn, each first for once: none waits for another to have nothing left, or to fit at all.
+        self._first += 1
+        waiting.rotate(-self._first)
+        while waiting and (records > 0 and size > 0):
+            assignment, offsets = waiting.popleft()
+            offset = next(offsets, None)
+            if offset is None:
+                continue
+            waiting.append((assignment, offsets))
+            entry = assignment.entries[offset]
+            joint = entry.joint or [entry]
+            if entry.joint is not None:
+                if id(joint) in seen:
+                    continue
+                seen.add(id(joint))
+            sizes = [outcome.size for one in joint for outcome in one.outcomes]
+            if last and (len(sizes) > records or sum(sizes) > size):
+                break
+            records, size = records - len(sizes), size - sum(sizes)
+            for one in joint:
+                last[one.assignment.tp] = max(last.get(one.assignment.tp, one.offset), one.offset)
+        return {
+            tp: sum(1 for offset in self.assignments[tp].span.finished(ordered=self._ordered) if offset <= end)
+            for tp, end in last.items()
+            if tp in self.assignments
+        }
+
     def settle(self, batch: Batch) -> None:
         """The transaction is committed."""
+        self.loose.settle(batch.loose)
         for assignment, offer in batch.offers:
             if assignment.alive:
                 assignment.span.settle(offer)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from confluent_kafka import KafkaError
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Producer as KafkaProducer
 from faust.exceptions import ProducerSendError
 from faust.transport import base
@@ -17,11 +17,13 @@ from faust.transport.consumer import TransactionManager as FaustTransactionManag
 from faust.types import TP, RecordMetadata
 from mode.utils.times import want_seconds
 
-from streamproc.transport.errors import SentAfterAck, TransportError
+from streamproc.transport.buffer import Buffer
+from streamproc.transport.errors import SentAfterAck, TransportError, Unsendable
+from streamproc.transport.loose import Loose
 from streamproc.transport.message import Delivery, current_delivery
 from streamproc.transport.monitor import Monitor
-from streamproc.transport.outcomes import Loose, Outcome, header_list, record_metadata
 from streamproc.transport.partitioner import partition_for
+from streamproc.transport.sendable import Outcome, outcome_of, record_metadata
 
 if TYPE_CHECKING:
     from streamproc.transport.driver import Transport
@@ -46,6 +48,8 @@ class Producer(base.Producer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.buffer = Buffer(loop=self.loop, beacon=self.beacon)
+        self.buffer.app = self.app
         #: The answers to sends that are held, one for each place: they say nothing else.
         self._held: dict[tuple[str, int | None], asyncio.Future[RecordMetadata]] = {}
 
@@ -82,31 +86,45 @@ class Producer(base.Producer):
         *,
         transactional_id: str | None = None,
     ) -> Awaitable[RecordMetadata]:
-        """Send a record.
+        """Send a record; outside events this waits while too many of them wait for their transaction.
 
         Bound to an event, the answer is there at once, with offset -1: the record is sent when the event's
         transaction is, and an agent that waited for that before it acknowledges the event would wait for ever.
 
         Raises:
+            Unsendable: no client could send it.
+            TransportError: the worker stops with it, or has stopped.
             SentAfterAck: the event is finished; the record could not share its transaction.
         """
-        outcome = Outcome(
-            topic,
-            key,
-            value,
-            partition,
-            round(timestamp * 1000) if timestamp is not None else None,
-            header_list(headers),
-        )
+        outcome = outcome_of(topic, key, value, partition, timestamp, headers)
+        if outcome.partition:
+            await self.find_partition(outcome)
         sent: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
         message = current_delivery.get()
         if message is not None:
             return self.hold(message, outcome)
         if self.app.in_transaction:
-            self.transport.ledger.loose.append(Loose(outcome, sent))
+            await self.transport.ledger.loose.room()
+            self.transport.ledger.loose.add(Loose(outcome, sent))
         else:
             await self._produce(outcome, sent)
         return sent
+
+    async def find_partition(self, outcome: Outcome) -> None:
+        """Look whether the partition that a record names is there; the first one always is.
+
+        Raises:
+            Unsendable: it is not.
+        """
+        topic, partition = outcome.topic, outcome.partition or 0
+        topics = self.transport.topics
+        if (count := topics.known(topic)) is None or partition >= count:
+            try:
+                count = await asyncio.to_thread(topics.look_up, topic)
+            except KafkaException:
+                return  # nobody answers; the transaction will tell
+        if count is not None and partition >= count:
+            raise Unsendable(topic, f"it has {count} partitions, and partition {partition} is none of them")
 
     def hold(self, message: Delivery, outcome: Outcome) -> asyncio.Future[RecordMetadata]:
         """Keep a record until its event is finished. Returns an answer that is there already.
@@ -162,6 +180,7 @@ class Producer(base.Producer):
             landed = outcome._replace(partition=message.partition())
             loop.call_soon_threadsafe(resolve, error, landed, message.offset())
 
+        headers: Any = outcome.headers  # the stub's type is invariant
         extra: dict[str, Any] = {}
         if outcome.partition is not None:
             extra["partition"] = outcome.partition
@@ -173,13 +192,15 @@ class Producer(base.Producer):
                     outcome.topic,
                     value=outcome.value,
                     key=outcome.key,
-                    headers=outcome.headers,
+                    headers=headers,
                     on_delivery=delivered,
                     **extra,
                 )
                 return
             except BufferError:
                 await asyncio.sleep(_FULL_S)
+            except KafkaException as error:
+                raise ProducerSendError(f"{outcome.topic}: {error.args[0].str()}") from error
 
     async def flush(self) -> None:
         """Wait for what was sent outside any event; while the app stops, for ``stop_timeout`` at most.

@@ -17,7 +17,7 @@ import binascii
 import zlib
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 #: Brokers refuse metadata of 4,096 characters (``offset.metadata.max.bytes``), and poison the transaction.
@@ -269,15 +269,20 @@ class Span:
         self._finished.discard(offset)
 
     def offer(
-        self, *, ordered: bool = False, only: Sequence[int] | None = None, without: Collection[int] = ()
+        self,
+        *,
+        ordered: bool = False,
+        only: Sequence[int] | None = None,
+        without: Collection[int] = (),
+        most: int | None = None,
     ) -> Offer | None:
         """The largest prefix, by offset, of the finished records whose progress can be written; None if there is none.
 
         ``ordered``: stop at the first unfinished record. ``only``: these finished records (ascending) alone.
-        ``without``: treat these as unfinished.
+        ``without``: treat these as unfinished. ``most``: take so many.
         """
         if only is None:
-            finished = list(self._take(ordered, without))
+            finished = list(self.finished(ordered=ordered, without=without))[:most]
         else:
             finished = [offset for offset in only if offset not in without]
         if not finished and not self._news:
@@ -321,7 +326,8 @@ class Span:
         self.committed = progress
         return done
 
-    def _take(self, ordered: bool, without: Collection[int]) -> Iterable[int]:
+    def finished(self, *, ordered: bool, without: Collection[int] = ()) -> Iterator[int]:
+        """The finished records, by offset; for the arguments see ``offer``."""
         for offset in self._open:
             if offset in self._finished and offset not in without:
                 yield offset

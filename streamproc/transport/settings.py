@@ -11,6 +11,10 @@ from streamproc.transport.logs import librdkafka_logger
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0)]
 
+_MOST_RETRY_DELAY_S = 60.0
+#: Enough for any first delay to become a minute.
+_DOUBLINGS = 64
+
 #: librdkafka's settings that the promise rests on: the driver sets them.
 _OURS = frozenset(
     {
@@ -121,6 +125,11 @@ class TransportSettings(BaseModel):
                 f"sasl_mechanism has no effect with security_protocol {self.security_protocol!r}: use 'sasl_ssl'"
             )
         return self
+
+    def retry_delay(self, attempts: int) -> float:
+        """Seconds, before jitter, until an event is delivered again that agents have raised on so many times."""
+        # An event may fail for ever, and no float holds the 1,024th doubling.
+        return min(_MOST_RETRY_DELAY_S, self.retry_backoff * 2.0 ** min(attempts - 1, _DOUBLINGS))
 
     def client(self, servers: str) -> dict[str, Any]:
         """librdkafka settings that every client shares."""

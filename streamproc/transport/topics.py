@@ -14,7 +14,7 @@ from streamproc.transport.errors import TransportError
 
 
 class Topics:
-    """Topics of one cluster. Methods block."""
+    """Topics of one cluster. Methods block, where they do not say otherwise."""
 
     def __init__(self, config: dict[str, Any]) -> None:
         self._config = config
@@ -58,13 +58,20 @@ class Topics:
     def partitions(self, name: str) -> int | None:
         """How many partitions a topic has; None when there is no such topic."""
         count = self._partitions.get(name)
-        if count is None:
-            client = self._client()
-            metadata = client.list_topics(name, timeout=10.0).topics.get(name)
-            client.poll(0)  # librdkafka's lines go to the log
-            if metadata is None or metadata.error is not None or not metadata.partitions:
-                return None
-            count = self._partitions[name] = len(metadata.partitions)
+        return self.look_up(name) if count is None else count
+
+    def known(self, name: str) -> int | None:
+        """How many it had when somebody last asked; does not block."""
+        return self._partitions.get(name)
+
+    def look_up(self, name: str) -> int | None:
+        """How many partitions a topic has at this time; None when there is no such topic."""
+        client = self._client()
+        metadata = client.list_topics(name, timeout=10.0).topics.get(name)
+        client.poll(0)  # librdkafka's lines go to the log
+        if metadata is None or metadata.error is not None or not metadata.partitions:
+            return None
+        count = self._partitions[name] = len(metadata.partitions)
         return count
 
     def _client(self) -> AdminClient:

@@ -19,9 +19,11 @@ from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from faust.types import TP
 
 from streamproc.transport.errors import ShutOut, TransportError, shuts_out
+from streamproc.transport.loose import Loose
 from streamproc.transport.offsets import Offsets
-from streamproc.transport.outcomes import Assignment, Batch, Entry, Loose, Outcome
+from streamproc.transport.outcomes import Assignment, Batch, Entry
 from streamproc.transport.progress import Offer, Progress
+from streamproc.transport.sendable import Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -39,6 +41,7 @@ _REFUSED = frozenset(
         KafkaError._INVALID_DIFFERENT_RECORD,
         KafkaError.INVALID_MSG,
         KafkaError.INVALID_TIMESTAMP,
+        KafkaError._UNKNOWN_PARTITION,
         KafkaError.RECORD_LIST_TOO_LARGE,
     }
 )
@@ -53,7 +56,6 @@ _FATAL = frozenset(
         KafkaError._AUTHENTICATION,
         KafkaError.UNKNOWN_TOPIC_OR_PART,
         KafkaError._UNKNOWN_TOPIC,
-        KafkaError._UNKNOWN_PARTITION,
         KafkaError.TOPIC_EXCEPTION,
         KafkaError.UNSUPPORTED_VERSION,
         KafkaError.INVALID_TRANSACTION_TIMEOUT,
@@ -193,8 +195,11 @@ class Committer(ABC):
                 except KafkaException as error:
                     if error.args[0].code() in _REFUSED:
                         # Refused before it was sent: this record is the guilty one.
-                        raise _Refusal(_refused(error.args[0], [source])) from error
+                        raise _Refusal(_refused(error.args[0].name(), [source])) from error
                     raise
+                except (TypeError, ValueError, OverflowError) as error:
+                    # The binding takes less than ``outcome_of`` believes: it must not cost the others.
+                    raise _Refusal(_refused(type(error).__name__, [source])) from error
 
     def _flush(self, producer: Producer) -> None:
         while self._call(producer.flush, _CALL_S):
@@ -223,7 +228,8 @@ class Committer(ABC):
             contents = {content for _, content in refused}
             suspects = [source for source in sources if _content(source[1]) in contents]
             named = [error for error, _ in refused if error.code() != KafkaError._INVALID_DIFFERENT_RECORD]
-            raise _Refusal(_refused(named[0] if named else refused[0][0], suspects or sources))
+            reason = named[0] if named else refused[0][0]
+            raise _Refusal(_refused(reason.name(), suspects or sources))
         raise KafkaException(self._failures[0][0])
 
     def _again(self, call: Callable[..., Any], *args: Any) -> bool:
@@ -414,7 +420,7 @@ def _content(outcome: Outcome) -> _Content:
     return outcome.topic, outcome.key or None, outcome.value or None
 
 
-def _refused(error: KafkaError, sources: list[_Source]) -> Refused:
+def _refused(reason: str, sources: list[_Source]) -> Refused:
     entries = {id(source): source for source, _ in sources if isinstance(source, Entry)}
     loose = [source for source, _ in sources if isinstance(source, Loose)]
-    return Refused(error.name(), sources[0][1].topic, list(entries.values()), loose)
+    return Refused(reason, sources[0][1].topic, list(entries.values()), loose)

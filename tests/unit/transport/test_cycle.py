@@ -10,7 +10,10 @@ import pytest
 
 from streamproc.transport.cycle import Cycle
 from streamproc.transport.errors import OutcomeRefused
-from streamproc.transport.outcomes import Batch, Ledger, Loose, Outcome
+from streamproc.transport.loose import Loose
+from streamproc.transport.outcomes import Batch, Ledger
+from streamproc.transport.portion import Portion
+from streamproc.transport.sendable import Outcome
 from streamproc.transport.transaction import Aborted, Committed, InDoubt, Refused, Verdict
 
 
@@ -29,12 +32,12 @@ class Committer:
 
 
 def new_cycle(ledger: Ledger, committer: Committer) -> Cycle:
-    return Cycle(ledger, cast(Any, committer), 0.01, lambda: None, Mock(), Mock(), Mock())
+    return Cycle(ledger, cast(Any, committer), 0.01, lambda: None, Mock(), Mock(), Mock(), Portion(10.0))
 
 
 def send(ledger: Ledger, value: bytes) -> Loose:
     loose = Loose(Outcome("out", None, value, None, None, None), asyncio.get_running_loop().create_future())
-    ledger.loose.append(loose)
+    ledger.loose.add(loose)
     return loose
 
 
@@ -49,7 +52,7 @@ async def test_they_go_with_the_next_one_even_if_nobody_waits_for_them(verdict: 
     await cycle.once()
     assert committer.tried == [[b"given up", b"awaited"], [b"given up", b"awaited", b"later"]]
     assert (await awaited.sent).offset == -1
-    assert ledger.loose == []
+    assert len(ledger.loose) == 0
 
 
 async def test_one_that_is_refused_is_told_and_the_others_go_on() -> None:

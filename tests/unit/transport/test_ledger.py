@@ -8,8 +8,10 @@ from unittest.mock import Mock
 from faust.types import TP
 
 from streamproc.transport.admission import Admission
-from streamproc.transport.outcomes import LOOSE_LIMIT, STARTED, Assignment, Entry, Ledger, Loose, Outcome
+from streamproc.transport.loose import Loose
+from streamproc.transport.outcomes import LOOSE_LIMIT, STARTED, Assignment, Entry, Ledger
 from streamproc.transport.progress import Progress
+from streamproc.transport.sendable import Outcome
 
 GENERATION = b"CGMDv2:..."
 
@@ -145,7 +147,8 @@ def test_without_a_generation_no_offset_is_committed() -> None:
 def test_sends_outside_events_fill_no_transaction_beyond_its_limit() -> None:
     """One that takes longer than its timeout would be aborted, formed anew, and aborted again."""
     ledger = Ledger(ordered=False)
-    ledger.loose = [Loose(outcome(str(number)), Mock()) for number in range(LOOSE_LIMIT + 2)]
+    for number in range(LOOSE_LIMIT + 2):
+        ledger.loose.add(Loose(outcome(str(number)), Mock()))
     first, second = ledger.form(None), ledger.form(None)
     assert first is not None
     assert second is not None

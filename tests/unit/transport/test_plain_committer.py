@@ -12,8 +12,10 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from faust.types import TP
 
-from streamproc.transport.outcomes import Assignment, Batch, Entry, Loose, Outcome
+from streamproc.transport.loose import Loose
+from streamproc.transport.outcomes import Assignment, Batch, Entry
 from streamproc.transport.progress import Offer, Progress
+from streamproc.transport.sendable import Outcome
 from streamproc.transport.transaction import Aborted, Committed, PlainCommitter, Refused, Verdict
 
 ASSIGNMENT = Assignment(TP("in", 0), Progress.at(0))
