@@ -151,9 +151,13 @@ class ActivityPublisher:
         while not self._closing.is_set():
             try:
                 producer.poll(_POLL_SECONDS)
-            except KafkaException as error:
-                # A fatal error comes here, once, instead of to the callback; the deliveries fail with it.
-                self._refusals.heard(error.args[0])
+            except (KafkaException, SystemError) as error:
+                # A fatal error comes here instead of to the callback, and confluent-kafka may trip over it. What waits
+                # fails with it; what is sent later is refused by the producer itself.
+                told = error.args[0]
+                fatal = told if isinstance(told, KafkaError) else KafkaError(KafkaError._FATAL, str(told), fatal=True)
+                self._refusals.heard(fatal)
+                producer.purge()
             if self._refusals.shut_out and not self._was_let_in:
                 # A wrong password does not become right within a minute. Later it may: a broker's restart looks alike.
                 producer.purge()

@@ -7,10 +7,12 @@ import logging
 import threading
 import uuid
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import confluent_kafka
-from confluent_kafka import OFFSET_BEGINNING, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
+from faust.agents.replies import BarrierState
+from faust.app.base import App
 from faust.transport import base
 from faust.types import TP
 from faust.types.tuples import Message
@@ -25,6 +27,18 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _POLL_S = 0.1
+#: A person must change something.
+_FATAL = frozenset(
+    {
+        KafkaError._FATAL,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.UNSUPPORTED_VERSION,
+        KafkaError._AUTHENTICATION,
+        KafkaError.SASL_AUTHENTICATION_FAILED,
+    }
+)
 
 
 class ClientConsumer(base.Consumer):
@@ -49,14 +63,19 @@ class ClientConsumer(base.Consumer):
         self._closed.set()
 
     def _run(self) -> None:
-        settings = self.transport.settings
+        settings = self.transport.settings_in_force()
         config = settings.client(self.transport.servers) | {
             "group.id": f"client-{uuid.uuid4()}",
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
             "auto.offset.reset": "earliest",
         }
-        consumer = confluent_kafka.Consumer(config)
+        try:
+            self._read(confluent_kafka.Consumer(config))
+        except Exception as error:  # noqa: BLE001 - whatever ends this thread, those who wait for a reply must hear of it
+            self.loop.call_soon_threadsafe(self._fail, error)
+
+    def _read(self, consumer: confluent_kafka.Consumer) -> None:
         assigned: set[str] = set()
         try:
             while not self._closed.is_set():
@@ -69,12 +88,33 @@ class ClientConsumer(base.Consumer):
                 if record is None:
                     continue
                 if (error := record.error()) is not None:
-                    if error.fatal() or not error.retriable():
+                    if error.fatal() or error.code() in _FATAL:
+                        raise confluent_kafka.KafkaException(error)
+                    if not error.retriable():
                         logger.warning("A reply cannot be read: %s", error.str())
                     continue
                 self.loop.call_soon_threadsafe(self._arrived.put_nowait, record)
         finally:
             consumer.close()
+
+    def _fail(self, reason: Exception) -> None:
+        """No reply will come any more: tell those who wait for one, and those who ask later."""
+        error = TransportError(f"Replies cannot be read any more, start the client again: {reason}")
+        logger.error("%s", error)
+        replies = cast(App, self.app)._reply_consumer
+
+        async def refuse(*_: Any) -> None:
+            raise error
+
+        # Faust's own table of those who wait; it has no door for an error.
+        replies.add = refuse  # type: ignore[assignment]
+        for promise in [promise for promises in list(replies._waiting.values()) for promise in promises]:
+            if not promise.done():
+                promise.set_exception(error)
+            if isinstance(promise, BarrierState):
+                for getter in list(promise._results._getters):  # type: ignore[attr-defined]
+                    if not getter.done():
+                        getter.set_exception(error)
 
     @Service.task
     async def _deliver(self) -> None:

@@ -82,7 +82,7 @@ class Consumer(FaustConsumer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.settings = self.transport.settings
+        self.settings = self.transport.settings_in_force()
         self.ledger = self.transport.ledger
         self._report = Report(cast(App, self.app), self.ledger)
         self._admission = Admission(by_key=self.settings.ordering == "key")
@@ -108,6 +108,7 @@ class Consumer(FaustConsumer):
             TransportError: the brokers refuse.
         """
         check(cast(App, self.app))
+        self.its_loop = asyncio.get_running_loop()
         settings, servers, group = self.settings, self.transport.servers, self.app.conf.id
         offsets = Offsets(
             settings.client(servers), group, settings.offset_reset, settings.out_of_range, lambda: self._closing
@@ -133,6 +134,7 @@ class Consumer(FaustConsumer):
             self._report,
             Portion(settings.transaction_timeout),
         )
+        self.ledger.loose.on_full = self._cycle.soon
         _collect_less()
         self._begun = True
         await self._cycle.open()

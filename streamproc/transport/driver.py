@@ -65,13 +65,37 @@ class Transport(base.Transport):
     #: What to do with an event whose outcome is refused; None: stop the worker.
     on_refused: RefusedHandler | None = None
 
-    @cached_property
+    _settings: TransportSettings | None = None
+    _in_force = False
+
+    @property
     def settings(self) -> TransportSettings:
         """How to consume, order, bound and commit.
 
         Raises:
-            TransportError: the URL's query names no setting, or a value that it cannot have.
+            TransportError: the URL's query names no setting, or a value that it cannot have; or others are set after
+                some part of the driver works with these already.
         """
+        if self._settings is None:
+            self._settings = self._settings_of_url()
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: TransportSettings) -> None:
+        if self._in_force and settings != self._settings:
+            raise TransportError(
+                "app.transport.settings comes too late: the app has sent, asked for a topic, or started, and works "
+                "with the settings from before. Assign it right after the app is made."
+            )
+        self._settings = settings
+
+    def settings_in_force(self) -> TransportSettings:
+        """The settings, which nobody may change from now on: half of the driver would work with the old ones."""
+        settings = self.settings
+        self._in_force = True
+        return settings
+
+    def _settings_of_url(self) -> TransportSettings:
         query = {name: value for url in self.url for name, value in url.query.items()}
         try:
             return TransportSettings.model_validate(query)
@@ -89,12 +113,12 @@ class Transport(base.Transport):
     @cached_property
     def topics(self) -> Topics:
         """Topics of this cluster."""
-        return Topics(self.settings.client(self.servers))
+        return Topics(self.settings_in_force().client(self.servers))
 
     @cached_property
     def ledger(self) -> Ledger:
         """What this worker has in flight."""
-        settings = self.settings
+        settings = self.settings_in_force()
         loose = LooseSends(settings.max_in_flight, settings.max_in_flight_bytes)
         return Ledger(ordered=settings.ordering == "partition", loose=loose)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,8 @@ class FaustConsumer(base.Consumer):
 
     transport: Transport
     ledger: Ledger
+    #: The loop that all of this runs on, from the start on.
+    its_loop: asyncio.AbstractEventLoop | None = None
 
     async def wait_empty(self) -> None:
         """Draining does this."""

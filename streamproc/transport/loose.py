@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +34,8 @@ class LooseSends:
         self._waiting: list[Loose] = []
         self._freed = asyncio.Event()
         self._ended: TransportError | None = None
+        #: Called when somebody begins to wait for room: the next transaction should not be waited for.
+        self.on_full: Callable[[], None] = lambda: None
 
     def __len__(self) -> int:
         """How many wait."""
@@ -50,6 +53,7 @@ class LooseSends:
             TransportError: the worker stops with it, or has stopped.
         """
         while self.full and self._ended is None:
+            self.on_full()
             self._freed.clear()
             await self._freed.wait()
         if self._ended is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import _get_running_loop as _running_loop  # cheaper than what raises where there is none
 from contextvars import ContextVar
 from typing import Any
 
@@ -73,7 +74,13 @@ class Delivery(ConsumerMessage):
         return True
 
     def ack(self, consumer: Any, n: int = 1) -> bool:
-        """One stream is done with it. Returns whether it was the last one."""
+        """One stream is done with it. Returns whether it was the last one.
+
+        On another thread than the event loop's this hands the acknowledgement over to it, and returns False.
+        """
+        if _running_loop() is not consumer.its_loop:
+            consumer.loop.call_soon_threadsafe(self.ack, consumer, n)
+            return False
         self.refcount -= n
         return self.refcount <= 0 and bool(consumer.ack(self))
 

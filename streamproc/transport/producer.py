@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Producer as KafkaProducer
@@ -26,6 +26,7 @@ from streamproc.transport.partitioner import partition_for
 from streamproc.transport.sendable import Outcome, outcome_of, record_metadata
 
 if TYPE_CHECKING:
+    from streamproc.transport.consumer import Consumer
     from streamproc.transport.driver import Transport
 
 logger = logging.getLogger(__name__)
@@ -50,6 +51,10 @@ class Producer(base.Producer):
         super().__init__(*args, **kwargs)
         self.buffer = Buffer(loop=self.loop, beacon=self.beacon)
         self.buffer.app = self.app
+        #: Sends that no transaction carries, and that are not confirmed yet.
+        self._unconfirmed: set[asyncio.Future[RecordMetadata]] = set()
+        #: Why no more of them are taken.
+        self._failed: TransportError | None = None
         #: The answers to sends that are held, one for each place: they say nothing else.
         self._held: dict[tuple[str, int | None], asyncio.Future[RecordMetadata]] = {}
 
@@ -59,7 +64,7 @@ class Producer(base.Producer):
         self.observed = any(not isinstance(sensor, Monitor) for sensor in self.app.sensors)
         if not self.app.in_transaction:
             self._closed = threading.Event()
-            self._direct = KafkaProducer(self.transport.settings.producer(self.transport.servers, None))
+            self._direct = KafkaProducer(self.transport.settings_in_force().producer(self.transport.servers, None))
             threading.Thread(target=self._serve, name="rdkafka-produce", daemon=True).start()
 
     async def on_stop(self) -> None:
@@ -73,7 +78,26 @@ class Producer(base.Producer):
         direct = self._direct
         assert direct is not None
         while not self._closed.is_set():
-            direct.poll(0.1)
+            try:
+                direct.poll(0.1)
+            except Exception as error:  # noqa: BLE001 - a fatal error; confluent-kafka raises it in several ways
+                if not self._closed.is_set():
+                    self.loop.call_soon_threadsafe(self._fail, error)
+                # What waits still fails one by one, and each failure is served by a poll.
+                self._closed.wait(_FULL_S)
+
+    def _fail(self, reason: Exception) -> None:
+        """The producer is of no use any more: tell those who wait for their send, and those who send later."""
+        if self._failed is not None:
+            return
+        self._failed = error = TransportError(f"Kafka takes no more sends, start again: {reason}")
+        logger.error("%s", error)
+        for sent in list(self._unconfirmed):
+            if not sent.done():
+                sent.set_exception(error)
+        self._unconfirmed.clear()
+        if self.app.in_worker:
+            cast("Consumer", self.app.consumer).crash_soon(error)
 
     async def send(
         self,
@@ -166,9 +190,12 @@ class Producer(base.Producer):
         direct = self._direct
         if direct is None:
             raise ProducerSendError("The producer is not started")
+        if self._failed is not None:
+            raise self._failed
         loop = asyncio.get_running_loop()
 
         def resolve(error: KafkaError | None, landed: Outcome, offset: int) -> None:
+            self._unconfirmed.discard(sent)
             if sent.done():
                 return
             if error is not None:
@@ -186,7 +213,8 @@ class Producer(base.Producer):
             extra["partition"] = outcome.partition
         if outcome.timestamp is not None:
             extra["timestamp"] = outcome.timestamp
-        while True:
+        self._unconfirmed.add(sent)
+        while self._failed is None:
             try:
                 direct.produce(
                     outcome.topic,
@@ -200,6 +228,9 @@ class Producer(base.Producer):
             except BufferError:
                 await asyncio.sleep(_FULL_S)
             except KafkaException as error:
+                self._unconfirmed.discard(sent)
+                if error.args[0].fatal():
+                    self._fail(error)
                 raise ProducerSendError(f"{outcome.topic}: {error.args[0].str()}") from error
 
     async def flush(self) -> None:
@@ -212,13 +243,21 @@ class Producer(base.Producer):
         if self._direct is None:
             return
         give_up = None
-        while waiting := await asyncio.to_thread(self._direct.flush, _FLUSH_S):
+        while waiting := await self._flush_a_little(self._direct):
             if self.should_stop or self.app.should_stop:
                 now = time.monotonic()
                 give_up = give_up or now + self.transport.settings.stop_timeout
                 if now >= give_up:
                     logger.error("%d sends are given up: no broker took them in time", waiting)
                     self._direct.purge()
+
+    async def _flush_a_little(self, direct: KafkaProducer) -> int:
+        """How many sends still wait."""
+        try:
+            return await asyncio.to_thread(direct.flush, _FLUSH_S)
+        except Exception as error:  # noqa: BLE001 - as in _serve
+            self._fail(error)
+            return 0
 
     async def create_topic(
         self,

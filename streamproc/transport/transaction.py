@@ -18,6 +18,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from faust.types import TP
 
+from streamproc.transport.codes import FATAL, LINK, REFUSED, STALE
 from streamproc.transport.errors import ShutOut, TransportError, shuts_out
 from streamproc.transport.loose import Loose
 from streamproc.transport.offsets import Offsets
@@ -32,38 +33,6 @@ _PAUSE_S = 0.05
 _POLL_EVERY = 500
 _ANY_PARTITION = -1
 _NOW = 0
-
-#: The broker will refuse this record however often it is sent.
-_REFUSED = frozenset(
-    {
-        KafkaError.MSG_SIZE_TOO_LARGE,
-        KafkaError.INVALID_RECORD,
-        KafkaError._INVALID_DIFFERENT_RECORD,
-        KafkaError.INVALID_MSG,
-        KafkaError.INVALID_TIMESTAMP,
-        KafkaError._UNKNOWN_PARTITION,
-        KafkaError.RECORD_LIST_TOO_LARGE,
-    }
-)
-#: A person must change something.
-_FATAL = frozenset(
-    {
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-        KafkaError.SASL_AUTHENTICATION_FAILED,
-        KafkaError._AUTHENTICATION,
-        KafkaError.UNKNOWN_TOPIC_OR_PART,
-        KafkaError._UNKNOWN_TOPIC,
-        KafkaError.TOPIC_EXCEPTION,
-        KafkaError.UNSUPPORTED_VERSION,
-        KafkaError.INVALID_TRANSACTION_TIMEOUT,
-        KafkaError.OFFSET_METADATA_TOO_LARGE,
-    }
-)
-#: While these were reported, a request may have been sent twice or be on its way still.
-_LINK = frozenset({KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +139,7 @@ class Committer(ABC):
             if batch.isolated:
                 self._flush(producer)
             else:
-                producer.poll(0)
+                self._call(producer.poll, 0)
         self._flush(producer)
         self._judge(sources)
 
@@ -191,9 +160,9 @@ class Committer(ABC):
                     produce(topic, value, key, place, delivered, None, timestamp or _NOW, headers)
                     break
                 except BufferError:
-                    producer.poll(_PAUSE_S)
+                    self._call(producer.poll, _PAUSE_S)
                 except KafkaException as error:
-                    if error.args[0].code() in _REFUSED:
+                    if error.args[0].code() in REFUSED:
                         # Refused before it was sent: this record is the guilty one.
                         raise _Refusal(_refused(error.args[0].name(), [source])) from error
                     raise
@@ -216,13 +185,21 @@ class Committer(ABC):
         finally:
             self.calling_since = None
 
+    def _hear(self, producer: Producer) -> None:
+        """Have _on_error told of what went wrong; a fatal error is raised here instead, and ends the producer."""
+        try:
+            producer.poll(0)
+        except (KafkaException, SystemError) as error:
+            logger.warning("The producer must be replaced: %s", error)
+            self._link_failed = True
+
     def _judge(self, sources: list[_Source]) -> None:
         if not self._failures:
             return
         for error, (topic, _, _) in self._failures:
-            if error.code() in _FATAL:
+            if error.code() in FATAL:
                 raise TransportError(f"Kafka refuses to write to topic {topic!r}: {error.str()}")
-        refused = [(error, content) for error, content in self._failures if error.code() in _REFUSED]
+        refused = [(error, content) for error, content in self._failures if error.code() in REFUSED]
         if refused:
             # What is refused is so for its content: every record with the same is suspected.
             contents = {content for _, content in refused}
@@ -250,7 +227,7 @@ class Committer(ABC):
                 time.sleep(_PAUSE_S)
 
     def _on_error(self, error: KafkaError) -> None:
-        if error.code() in _LINK:
+        if error.code() in LINK:
             self._link_failed = True
         if self._shut_out is None and shuts_out(error):
             self._shut_out = error
@@ -271,7 +248,7 @@ class TransactionalCommitter(Committer):
             try:
                 producer.init_transactions(_CALL_S)
             except KafkaException:
-                producer.poll(0)  # serves _on_error
+                self._hear(producer)
                 # Later on, a broker that restarts looks alike.
                 if self._shut_out is not None and not self._was_let_in:
                     raise ShutOut(self._shut_out.str()) from None
@@ -318,7 +295,7 @@ class TransactionalCommitter(Committer):
             self.close()
             self.open()  # fences the transaction, or finishes it if its commit had been accepted
             return InDoubt(self._offsets.committed([assignment.tp for assignment, _ in batch.offers]))
-        producer.poll(0)  # serves _on_error
+        self._hear(producer)
         if repeated or self._link_failed:
             # The request may be on its way a second time and would end the *next* transaction, since the protocol
             # before KIP-890 does not change the epoch between transactions: a new producer fences it off.
@@ -327,14 +304,14 @@ class TransactionalCommitter(Committer):
 
     def _give_up(self, producer: Producer, error: KafkaError) -> Verdict:
         """The transaction failed before its commit was asked for: it takes no effect."""
-        if error.code() in _FATAL:
+        if error.code() in FATAL:
             raise TransportError(f"Kafka refuses the transaction: {error.str()}")
         if error.fatal() or not error.txn_requires_abort():
             logger.warning("The producer must be replaced: %s", error.name())
             self.close()
         else:
             self._abort(producer)
-        return Aborted(error.name(), stale=error.code() in _STALE)
+        return Aborted(error.name(), stale=error.code() in STALE)
 
     def _abort(self, producer: Producer) -> None:
         self._link_failed = False
@@ -343,23 +320,9 @@ class TransactionalCommitter(Committer):
         except KafkaException as error:
             logger.warning("The producer must be replaced, its abort failed: %s", error.args[0].name())
             repeated = True
-        producer.poll(0)  # serves _on_error
+        self._hear(producer)
         if repeated or self._link_failed:
             self.close()
-
-
-#: The group moved on without this generation: routine around a rebalance. A static member that joins anew is fenced
-#: with the generation that it left; whether another has taken its name, the consumer is told.
-_STALE = frozenset(
-    {
-        KafkaError.FENCED_INSTANCE_ID,
-        KafkaError.ILLEGAL_GENERATION,
-        KafkaError.UNKNOWN_MEMBER_ID,
-        KafkaError.STALE_MEMBER_EPOCH,
-        KafkaError.FENCED_MEMBER_EPOCH,
-        KafkaError.REBALANCE_IN_PROGRESS,
-    }
-)
 
 
 class PlainCommitter(Committer):
@@ -388,12 +351,12 @@ class PlainCommitter(Committer):
             return refusal.refused
         except KafkaException as error:
             reason: KafkaError = error.args[0]
-            if reason.code() in _FATAL:
+            if reason.code() in FATAL:
                 raise TransportError(f"Kafka refuses the commit: {reason.str()}") from error
             if reason.fatal():
                 logger.warning("The producer must be replaced: %s", reason.name())
                 self.close()
-            return Aborted(reason.name(), stale=reason.code() in _STALE)
+            return Aborted(reason.name(), stale=reason.code() in STALE)
         return Committed()
 
     def _commit_progress(self, batch: Batch) -> None:
@@ -407,7 +370,7 @@ class PlainCommitter(Committer):
                 self._commit_offsets(offsets)
                 return
             except KafkaException as error:
-                if error.args[0].code() not in _STALE or self._stopped() or time.monotonic() >= give_up:
+                if error.args[0].code() not in STALE or self._stopped() or time.monotonic() >= give_up:
                     raise
                 time.sleep(_PAUSE_S)
 

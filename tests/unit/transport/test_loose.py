@@ -26,7 +26,8 @@ async def add(sends: LooseSends, size: int = 10) -> Loose:
 
 @pytest.mark.parametrize(("events", "size"), [(3, 10**9), (10**9, 30)])
 async def test_who_finds_no_room_waits_until_some_are_committed(events: int, size: int) -> None:
-    sends = LooseSends(events, size)
+    sends, asked = LooseSends(events, size), []
+    sends.on_full = lambda: asked.append(1)
     for _ in range(3):
         await asyncio.wait_for(add(sends), 1)
     late = [asyncio.ensure_future(add(sends)) for _ in range(2)]
@@ -34,6 +35,7 @@ async def test_who_finds_no_room_waits_until_some_are_committed(events: int, siz
     taken = sends.take(2, 10**9)
     await asyncio.sleep(0)
     assert not any(one.done() for one in late), "what is under way still counts"
+    assert asked, "a transaction is wanted"
     sends.settle(taken)
     await asyncio.wait_for(asyncio.gather(*late), 1)
     assert sends.full

@@ -1,0 +1,92 @@
+"""What a user may do at the wrong time or on the wrong thread is done safely, or refused with what to do instead."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from typing import Any, cast
+from unittest.mock import Mock
+
+import faust
+import pytest
+from faust.types import TP
+from support.holes import hole
+
+from streamproc.transport import Transport, TransportError, TransportSettings
+from streamproc.transport.buffer import MOST_WAITING
+from streamproc.transport.message import Delivery
+from streamproc.transport.outcomes import Assignment, Entry
+from streamproc.transport.progress import Progress
+
+pytestmark = hole("D7")
+
+OTHERS = TransportSettings(ordering="unordered")
+
+
+def new_app() -> Any:
+    return faust.App("misuse", broker="rdkafka://127.0.0.1:1", topic_disable_leader=True)
+
+
+USES: dict[str, Callable[[Transport, Any], Any]] = {
+    "what is in flight": lambda transport, app: transport.ledger,
+    "topics": lambda transport, app: transport.topics,
+    "consumer": lambda transport, app: app.consumer,
+}
+
+
+@pytest.mark.parametrize("use", USES)
+def test_settings_that_come_after_the_first_use_are_refused(use: str) -> None:
+    app = new_app()
+    transport = cast(Transport, app.transport)
+    transport.settings = TransportSettings(ordering="partition")
+    transport.settings = transport.settings.model_copy(update={"commit_interval": 1.0})
+    USES[use](transport, app)
+    with pytest.raises(TransportError, match=r"comes too late.*right after the app is made"):
+        transport.settings = OTHERS
+    assert transport.settings.ordering == "partition"
+    transport.settings = transport.settings.model_copy()  # the same ones
+
+
+async def test_so_are_those_that_come_when_a_client_has_started_to_send() -> None:
+    app = new_app()
+    await app.producer.start()
+    try:
+        with pytest.raises(TransportError, match="comes too late"):
+            app.transport.settings = OTHERS
+    finally:
+        await app.producer.stop()
+
+
+async def test_an_acknowledgement_on_another_thread_is_handed_over_to_the_event_loop() -> None:
+    record = Mock(headers=Mock(return_value=None))
+    message = Delivery(new_app(), Entry(Assignment(TP("in", 0), Progress.at(0)), 0, None, record, 0))
+    message.refcount = 1
+    threads: list[int] = []
+    loop = asyncio.get_running_loop()
+
+    def ack(_: Any) -> bool:
+        threads.append(threading.get_ident())
+        return True
+
+    consumer = Mock(its_loop=loop, loop=loop, ack=ack)
+    assert await asyncio.to_thread(message.ack, consumer) is False
+    await asyncio.sleep(0)
+    assert threads == [threading.get_ident()]
+    thread_with_a_loop = asyncio.to_thread(lambda: asyncio.run(acknowledge(message, consumer)))
+    assert await thread_with_a_loop is False
+    await asyncio.sleep(0)
+    assert threads == [threading.get_ident()] * 2
+    assert message.ack(consumer) is True
+
+
+async def acknowledge(message: Delivery, consumer: Any) -> bool:
+    return message.ack(consumer)
+
+
+async def test_sends_that_cannot_be_awaited_are_bounded() -> None:
+    buffer = new_app().producer.buffer
+    for _ in range(MOST_WAITING):
+        buffer.put(Mock())
+    with pytest.raises(TransportError, match="await send"):
+        buffer.put(Mock())
