@@ -147,8 +147,9 @@ def test_without_a_generation_no_offset_is_committed() -> None:
 def test_sends_outside_events_fill_no_transaction_beyond_its_limit() -> None:
     """One that takes longer than its timeout would be aborted, formed anew, and aborted again."""
     ledger = Ledger(ordered=False)
+    nobody = Mock()
     for number in range(LOOSE_LIMIT + 2):
-        ledger.loose.add(Loose(outcome(str(number)), Mock()))
+        ledger.loose.add(Loose(outcome(str(number)), nobody))
     first, second = ledger.form(None), ledger.form(None)
     assert first is not None
     assert second is not None

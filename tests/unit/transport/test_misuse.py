@@ -85,8 +85,8 @@ async def acknowledge(message: Delivery, consumer: Any) -> bool:
 
 
 async def test_sends_that_cannot_be_awaited_are_bounded() -> None:
-    buffer = new_app().producer.buffer
+    buffer, send = new_app().producer.buffer, Mock()
     for _ in range(MOST_WAITING):
-        buffer.put(Mock())
+        buffer.put(send)
     with pytest.raises(TransportError, match="await send"):
         buffer.put(Mock())

@@ -23,8 +23,9 @@ from support.holes import hole
 from streamproc.transport import TransportSettings
 from streamproc.transport.consumer import Consumer
 from streamproc.transport.message import Delivery
-from streamproc.transport.outcomes import FINISHED, Assignment, Batch, Outcome
+from streamproc.transport.outcomes import FINISHED, Assignment, Batch
 from streamproc.transport.progress import Progress, decode
+from streamproc.transport.sendable import Outcome
 
 PARTITIONS = (TP("in", 0), TP("in", 1))
 KEYS = (None, b"a", b"b")
