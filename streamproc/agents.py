@@ -10,7 +10,7 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -104,7 +104,7 @@ class ReadingAgent:
         results: the topics of the results, by name.
         dead_letters: the topic of the dead letters.
         settings: how many records at once, the event's deadline, when to quarantine.
-        worker: who signs the dead letters.
+        worker: who signs a dead letter, asked for each: the model may change.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class ReadingAgent:
         results: Mapping[str, TopicT],
         dead_letters: TopicT,
         settings: Settings,
-        worker: Worker,
+        worker: Callable[[], Worker],
     ) -> None:
         self._stages = stages
         self._metrics = metrics
@@ -268,7 +268,7 @@ class ReadingAgent:
             offset=record.source.position.offset,
         )
         self._failures[record.event] = failure
-        headers = error_headers(record.source, failure, self._worker)
+        headers = error_headers(record.source, failure, self._worker())
         letter = OutcomeRecord(self._dead_letters, record.message.value, headers)
         return Outcome(record.message.key, (letter,), failure.fingerprint)
 
@@ -282,7 +282,7 @@ class ReadingAgent:
             partition=record.source.position.partition,
             offset=record.source.position.offset,
         )
-        headers = stub_headers(record.source, failure, self._worker, value)
+        headers = stub_headers(record.source, failure, self._worker(), value)
         stub = OutcomeRecord(self._dead_letters, None, headers)
         return Outcome(key if key is None or len(key) <= STUB_KEY_BYTES else None, (stub,), failure.fingerprint)
 

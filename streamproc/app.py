@@ -75,6 +75,7 @@ _SETTING_OF = {
     ErrorCode.REGISTRY_UNAVAILABLE: "STREAMPROC_REGISTRY__URL",
     ErrorCode.INFERENCE_UNAVAILABLE: "STREAMPROC_TRITON__URL, STREAMPROC_TRITON__MODEL",
     ErrorCode.INFERENCE_TIMEOUT: "STREAMPROC_TRITON__URL, STREAMPROC_TRITON__TIMEOUT",
+    ErrorCode.INFERENCE_UNUSABLE: "STREAMPROC_TRITON__MODEL",
     ErrorCode.MODEL_UNSUITABLE: "STREAMPROC_TRITON__MODEL",
 }
 
@@ -142,11 +143,10 @@ class WorkerApp(faust.App):
         lexicon.load()
         encoders = ResultEncoders(self._registry, _result_topics(settings))
         await encoders.start()
-        model = await self._engine.start()
+        await self._engine.start()
         scorer = ActivityScorer(
             self._clips,
             self._engine,
-            model,
             VariantAligner(settings.scoring.accepted_file),
             settings.audio,
             settings.scoring,
@@ -157,7 +157,7 @@ class WorkerApp(faust.App):
             self._results,
             self._dead_letters,
             settings,
-            Worker(settings.kafka.group_id, f"{model.name}/{model.version}"),
+            lambda: Worker(settings.kafka.group_id, str(self._engine.model)),
         )
         self.add_future(self._watch_progress())
         await super().on_start()

@@ -109,7 +109,12 @@ class ErrorCode(Enum):
     INFERENCE_UNAVAILABLE = _transient(Stage.INFERENCE, "The inference server does not answer or is overloaded.")
     INFERENCE_TIMEOUT = _transient(Stage.INFERENCE, "The inference call ran out of time.")
     INFERENCE_REFUSED = _poison(Stage.INFERENCE, "The inference server refuses this input.")
-    MODEL_UNSUITABLE = _fatal(Stage.INFERENCE, "The served model does not have the inputs and outputs we need.")
+    INFERENCE_UNUSABLE = _transient(
+        Stage.INFERENCE, "The served model gives no usable answer, whatever the input: roll it back."
+    )
+    MODEL_UNSUITABLE = _fatal(
+        Stage.INFERENCE, "The served model does not have the inputs and outputs we need, or gives none of use."
+    )
 
     RESULT_TOO_LARGE = _poison(Stage.EMIT, "The result is larger than the result topic accepts.")
     DEAD_LETTER_REFUSED = _fatal(

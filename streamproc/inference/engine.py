@@ -21,12 +21,18 @@ class ModelIdentity:
     version: str
     sha256: str
 
+    def __str__(self) -> str:
+        return f"{self.name}/{self.version}"
+
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """What one call gave: logits of each clip (frames × 41, the blank last), and seconds waited and worked."""
+    """What one call gave: logits of each clip (frames × 41, the blank last), the model that gave them, and seconds
+    waited and worked.
+    """
 
     logits: list[Logits]
+    model: ModelIdentity
     waited: float
     worked: float
 
@@ -42,18 +48,23 @@ class Engine(Protocol):
     name: str
     """What results call this engine, for example "triton"."""
 
+    model: ModelIdentity
+    """The model that was found at the start, or answered since."""
+
     async def start(self) -> ModelIdentity:
-        """Connect and check the model.
+        """Connect and check the model: what it is said to take and give, and what it gives.
 
         Raises:
-            StreamprocError: INFERENCE_UNAVAILABLE, or MODEL_UNSUITABLE (fatal) where the model is not ours.
+            StreamprocError: INFERENCE_UNAVAILABLE or INFERENCE_TIMEOUT, or MODEL_UNSUITABLE (fatal) where the model is
+                not ours.
         """
 
     async def infer(self, clips: Sequence[Samples]) -> Inference:
         """Logits of each clip (16 kHz mono float32), in order.
 
         Raises:
-            StreamprocError: INFERENCE_UNAVAILABLE or INFERENCE_TIMEOUT (transient), INFERENCE_REFUSED (poison).
+            StreamprocError: INFERENCE_UNAVAILABLE, INFERENCE_TIMEOUT or INFERENCE_UNUSABLE (transient), or
+                INFERENCE_REFUSED (poison) where the model answers other input and not this.
         """
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ import shutil
 import sys
 import sysconfig
 import venv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from streamproc.localstack.errors import StackError
@@ -31,14 +31,24 @@ class TritonPart:
 
     name = "triton"
 
-    def __init__(self, folder: Path, *, models: Path = MODELS, tie: bool = True, report: Report = log_progress) -> None:
-        """Prepare a Triton in ``folder``; nothing is started. ``tie``: it dies with this process."""
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        models: Path = MODELS,
+        tie: bool = True,
+        report: Report = log_progress,
+        arguments: Sequence[str] = (),
+    ) -> None:
+        """Prepare a Triton in ``folder``; nothing is started. ``tie``: it dies with this process; ``arguments``: more
+        of tritonserver's."""
         self.folder = folder.resolve()
         self.log = self.folder / "triton.log"
         self.process: ProcessRef | None = None
         self._models = models
         self._tie = tie
         self._report = report
+        self._arguments = tuple(arguments)
         self._ports: tuple[int, ...] = (DEFAULT_PORT, DEFAULT_PORT - 1, DEFAULT_PORT + 1)
 
     @property
@@ -72,6 +82,7 @@ class TritonPart:
                 "--disable-auto-complete-config",
                 # Warnings and errors only: the reason of a failure is then among the log's last lines.
                 "--log-info=false",
+                *self._arguments,
             ]
             self.process = spawn(command, self.log, _environment(server, self._python()), tie=self._tie)
             spawned()

@@ -27,7 +27,7 @@ from streamproc.contracts.events import (
 )
 from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
 from streamproc.exhaustion import exhausted
-from streamproc.inference.engine import Engine, Inference, Logits, ModelIdentity
+from streamproc.inference.engine import Engine, Inference, Logits
 from streamproc.retrying import Retries
 from streamproc.scoring import fluency
 from streamproc.scoring.ctc import log_softmax
@@ -58,7 +58,6 @@ class ActivityScorer:
     Args:
         fetcher: reads clips.
         engine: a started engine.
-        model: what ``engine.start()`` returned.
         aligner: aligns phoneme codes.
         audio, scoring: the limits.
     """
@@ -67,14 +66,12 @@ class ActivityScorer:
         self,
         fetcher: ClipFetcher,
         engine: Engine,
-        model: ModelIdentity,
         aligner: PhonemeAligner,
         audio: Audio,
         scoring: Scoring,
     ) -> None:
         self._fetcher = fetcher
         self._engine = engine
-        self._model = Model(name=model.name, version=model.version, sha256=model.sha256)
         self._aligner = aligner
         self._audio = audio
         self._scoring = scoring
@@ -110,7 +107,7 @@ class ActivityScorer:
                     first.code, f"none of {len(works)} phrases can be scored; the first: {first.message}"
                 )
             inference = await self._infer(ready, retries)
-        inferred = time.perf_counter()
+        inferred, model = time.perf_counter(), inference.model
         words = await asyncio.to_thread(self._judge, ready, inference.logits)
         judged = dict(zip((work.phrase.index for work in ready), words, strict=True))
         done = time.perf_counter()
@@ -137,7 +134,7 @@ class ActivityScorer:
             audio_ms=audio_ms,
             counts=counts,
             phrases=phrases,
-            model=self._model,
+            model=Model(name=model.name, version=model.version, sha256=model.sha256),
             engine=self._engine.name,
             aligner_version=aligner_mypyc.__version__,
             timings=StageTimings(

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import shutil
+import time
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from support.holes import hole
+from tritonclient.grpc import InferenceServerClient
 
-from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.inference.engine import Samples
+from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
+from streamproc.inference.engine import ModelIdentity, Samples
 from streamproc.inference.triton import TritonEngine
 from streamproc.localstack.triton import TritonPart
 
@@ -29,30 +34,95 @@ output [
 parameters { key: "sha256" value: { string_value: "00ff" } }
 instance_group [{ kind: KIND_CPU, count: 1 }]
 """
-MODELS = ("good", "slow", "no_numbers", "narrow", "long", "failing", "choosy")
+OTHERS = {
+    "unbatched": ("max_batch_size: 4", "max_batch_size: 0"),
+    "other": ("AUDIO", "SOUND"),
+    "double": ("TYPE_FP32, dims: [ -1, 41 ]", "TYPE_FP64, dims: [ -1, 41 ]"),
+    "silent": ('  { name: "LOGITS", data_type: TYPE_FP32, dims: [ -1, 41 ] },\n', ""),
+}
+"""Models that are not ours, by their configurations."""
+
+
+class OddTriton(TritonPart):
+    """A Triton whose models are ours to change while it serves."""
+
+    def write(self, name: str, *changes: tuple[str, str], version: str = "1") -> None:
+        """Write a model into the repository, or write it anew."""
+        folder = self.models / name
+        (folder / version).mkdir(parents=True, exist_ok=True)
+        shutil.copy(Path(__file__).parent / "odd_models/model.py", folder / version / "model.py")
+        text = CONFIGURATION
+        for change in changes:
+            text = text.replace(*change)
+        (folder / "config.pbtxt").write_text(text)
+
+    def mood(self, name: str, mood: str) -> None:
+        """From now on the model answers so."""
+        (self.models / name / "mood").write_text(mood)
+
+    def load(self, name: str) -> None:
+        """Load what the repository holds."""
+        with InferenceServerClient(self.address) as client:
+            client.load_model(name)
+
+    def unload(self, name: str) -> None:
+        """Serve the model no longer."""
+        with InferenceServerClient(self.address) as client:
+            client.unload_model(name)
+            while client.is_model_ready(name):
+                time.sleep(0.02)
+
+    @property
+    def models(self) -> Path:
+        """The model repository."""
+        return self._models
 
 
 @pytest.fixture(scope="module")
-def odd_triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a Triton that serves them all, and two models that are not ours."""
+def odd_triton(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OddTriton]:
+    """A Triton that loads what it is told to."""
     folder = tmp_path_factory.mktemp("odd-triton")
-    models = folder / "models"
-    other = {"unbatched": ("max_batch_size: 4", "max_batch_size: 0"), "other": ("AUDIO", "SOUND")}
-    for name in (*MODELS, *other):
-        (models / name / "1").mkdir(parents=True)
-        shutil.copy(Path(__file__).parent / "odd_models/model.py", models / name / "1/model.py")
-        text = CONFIGURATION.replace("dims: [ -1, 41 ]", "dims: [ -1, -1 ]") if name == "narrow" else CONFIGURATION
-        (models / name / "config.pbtxt").write_text(text.replace(*other.get(name, ("", ""))))
-    part = TritonPart(folder / "triton", models=models, tie=True)
+    (folder / "models").mkdir()
+    part = OddTriton(
+        folder / "triton", models=folder / "models", tie=True, arguments=("--model-control-mode=explicit",)
+    )
     try:
         part.start()
-        yield part.address
+        yield part
     finally:
         part.stop()
 
 
+@pytest.fixture(scope="module")
+def loaded(odd_triton: OddTriton) -> str:
+    """The name of a good model that all may use whose mood they change alone."""
+    odd_triton.write("good")
+    odd_triton.load("good")
+    return "good"
+
+
+@pytest.fixture
+def model(odd_triton: OddTriton, loaded: str) -> str:
+    """Its name, when it is in a good mood."""
+    odd_triton.mood(loaded, "")
+    return loaded
+
+
+@pytest.fixture
+def own_model(odd_triton: OddTriton) -> Iterator[str]:
+    """The name of a good model of this test's own, to be written anew."""
+    name = f"model-{uuid.uuid4().hex[:8]}"
+    odd_triton.write(name)
+    odd_triton.load(name)
+    yield name
+    odd_triton.unload(name)
+
+
 @asynccontextmanager
-async def started(url: str, model: str, seconds: float = 10.0, in_flight: int = 8) -> AsyncIterator[TritonEngine]:
+async def started(
+    server: OddTriton | str, model: str, seconds: float = 10.0, in_flight: int = 8
+) -> AsyncIterator[TritonEngine]:
+    url = server if isinstance(server, str) else server.address
     engine = TritonEngine(url, model, "", seconds, in_flight)
     try:
         await engine.start()
@@ -65,62 +135,178 @@ def clips(*lengths: int) -> list[Samples]:
     return [np.zeros(length, np.float32) for length in lengths]
 
 
-async def test_answers_come_in_the_order_of_the_clips_whatever_their_number(odd_triton: str) -> None:
+async def test_answers_come_in_the_order_of_the_clips_whatever_their_number(odd_triton: OddTriton, model: str) -> None:
     lengths = [320, 16_000, 1_600, 640, 3_200, 960, 12_800, 6_400, 320]
-    async with started(odd_triton, "good") as engine:
+    async with started(odd_triton, model) as engine:
         answers = (await engine.infer(clips(*lengths))).logits
     # Nine clips take three calls: a call has at most the model's batch of four.
     assert [len(answer) for answer in answers] == [length // 320 for length in lengths]
     assert [int(answer[0, 0]) for answer in answers] == lengths
 
 
-async def test_calls_wait_for_a_place(odd_triton: str) -> None:
-    async with started(odd_triton, "slow", in_flight=1) as engine:
+async def test_calls_wait_for_a_place(odd_triton: OddTriton, model: str) -> None:
+    async with started(odd_triton, model, in_flight=1) as engine:
+        odd_triton.mood(model, "slow")
         first, second = await asyncio.gather(engine.infer(clips(320)), engine.infer(clips(640)))
     assert max(first.waited, second.waited) > 1
     assert min(first.waited, second.waited) < 1
     assert min(first.worked, second.worked) > 1
 
 
-async def test_the_model_is_named_exactly(odd_triton: str) -> None:
-    engine = TritonEngine(odd_triton, "good", "", 10, 1)
-    identity = await engine.start()
-    await engine.close()
-    assert (identity.name, identity.version, identity.sha256) == ("good", "1", "00ff")
+async def test_the_model_is_named_exactly(odd_triton: OddTriton, model: str) -> None:
+    async with started(odd_triton, model) as engine:
+        assert engine.model == ModelIdentity(model, "1", "00ff")
+        assert (await engine.infer(clips(320))).model == engine.model
 
 
 @pytest.mark.parametrize(
-    ("model", "code"),
-    [
-        ("absent", ErrorCode.INFERENCE_UNAVAILABLE),
-        ("unbatched", ErrorCode.MODEL_UNSUITABLE),
-        ("other", ErrorCode.MODEL_UNSUITABLE),
-    ],
+    ("name", "code"),
+    [("absent", ErrorCode.INFERENCE_UNAVAILABLE), *((name, ErrorCode.MODEL_UNSUITABLE) for name in OTHERS)],
 )
-async def test_a_model_that_is_not_ours_is_found_at_the_start(odd_triton: str, model: str, code: ErrorCode) -> None:
+@hole("C7")
+async def test_a_model_that_is_not_ours_is_found_at_the_start(
+    odd_triton: OddTriton, name: str, code: ErrorCode
+) -> None:
+    if name in OTHERS:
+        odd_triton.write(name, OTHERS[name])
+        odd_triton.load(name)
     with pytest.raises(StreamprocError) as caught:
-        async with started(odd_triton, model):
+        async with started(odd_triton, name):
             pass
     assert caught.value.code is code
-    assert model in caught.value.message
+    assert name in caught.value.message
+
+
+USELESS = (
+    ("no numbers", "not numbers"),
+    ("infinities", "not numbers"),
+    ("narrow", "shape (2, 50, 40)"),
+    ("flat", "shape (2, 41)"),
+    ("no frames", "gave 0 frames"),
+    ("half the frames", "gave 25 frames"),
+    ("more frames than logits", "gave 51 frames, of 50"),
+    ("more frames than audio", "gave 150 frames"),
+    ("negative frames", "gave -1 frames"),
+    ("doubles", "TYPE_FP64"),
+    ("numbers in words", "TYPE_BYTES"),
+    ("refusing", "refuses"),
+    ("few", "frames of the shape (1, 1) for 2 clips"),
+)
+"""Moods in which no answer is of use, and what the reason tells of the answer to the probe."""
+
+
+@pytest.mark.parametrize(("mood", "reason"), USELESS)
+@hole("C7")
+async def test_a_model_of_no_use_stops_the_start_and_pauses_later(
+    odd_triton: OddTriton, model: str, mood: str, reason: str
+) -> None:
+    async with started(odd_triton, model) as engine:
+        odd_triton.mood(model, mood)
+        with pytest.raises(StreamprocError, match=re.escape(reason)) as caught:
+            await engine.infer(clips(320, 640))
+        assert caught.value.code is ErrorCode.INFERENCE_UNUSABLE
+        assert caught.value.code.error_class is ErrorClass.TRANSIENT
+        with pytest.raises(StreamprocError, match=re.escape(reason)) as at_the_start:
+            async with started(odd_triton, model):
+                pass
+        assert at_the_start.value.code is ErrorCode.MODEL_UNSUITABLE
+        odd_triton.mood(model, "")
+        assert len((await engine.infer(clips(320, 640))).logits) == 2
 
 
 @pytest.mark.parametrize(
-    ("model", "seconds", "code"),
+    ("mood", "seconds", "code"),
     [
         ("slow", 0.8, ErrorCode.INFERENCE_TIMEOUT),
-        ("no_numbers", 10.0, ErrorCode.INFERENCE_REFUSED),
-        ("narrow", 10.0, ErrorCode.MODEL_UNSUITABLE),
-        ("long", 10.0, ErrorCode.MODEL_UNSUITABLE),
         ("failing", 10.0, ErrorCode.INFERENCE_UNAVAILABLE),
-        ("choosy", 10.0, ErrorCode.INFERENCE_REFUSED),
+        ("without logits", 10.0, ErrorCode.INFERENCE_UNUSABLE),
+        ("huge", 10.0, ErrorCode.INFERENCE_UNAVAILABLE),
+        ("no numbers for one", 10.0, ErrorCode.INFERENCE_REFUSED),
+        ("failing for one", 10.0, ErrorCode.INFERENCE_REFUSED),
+        ("refusing one", 10.0, ErrorCode.INFERENCE_REFUSED),
     ],
 )
-async def test_answers_that_are_none(odd_triton: str, model: str, seconds: float, code: ErrorCode) -> None:
+@hole("C7")
+async def test_what_fails_on_everything_is_waited_for_and_what_fails_on_one_is_a_letter(
+    odd_triton: OddTriton, model: str, mood: str, seconds: float, code: ErrorCode
+) -> None:
     async with started(odd_triton, model, seconds) as engine:
+        odd_triton.mood(model, mood)
         with pytest.raises(StreamprocError) as caught:
             await engine.infer(clips(320, 640))
-    assert caught.value.code is code
+        assert caught.value.code is code
+
+
+@hole("C7")
+async def test_a_model_that_goes_is_waited_for(odd_triton: OddTriton, own_model: str) -> None:
+    async with started(odd_triton, own_model) as engine:
+        odd_triton.unload(own_model)
+        with pytest.raises(StreamprocError) as caught:
+            await engine.infer(clips(320))
+        assert caught.value.code is ErrorCode.INFERENCE_UNAVAILABLE
+        odd_triton.load(own_model)
+        await engine.infer(clips(320))
+
+
+@pytest.mark.parametrize(("before", "after"), OTHERS.values(), ids=OTHERS)
+@hole("C7")
+async def test_a_model_that_becomes_another_is_waited_for(
+    odd_triton: OddTriton, own_model: str, before: str, after: str
+) -> None:
+    async with started(odd_triton, own_model) as engine:
+        odd_triton.write(own_model, (before, after))
+        odd_triton.load(own_model)
+        with pytest.raises(StreamprocError) as caught:
+            await engine.infer(clips(320, 640))
+        assert caught.value.code.error_class is ErrorClass.TRANSIENT
+        odd_triton.write(own_model)
+        odd_triton.load(own_model)
+        await engine.infer(clips(320, 640))
+
+
+@hole("C7")
+async def test_a_model_of_smaller_batches_is_sent_smaller_batches(odd_triton: OddTriton, own_model: str) -> None:
+    async with started(odd_triton, own_model) as engine:
+        odd_triton.write(own_model, ("max_batch_size: 4", "max_batch_size: 1"))
+        odd_triton.load(own_model)
+        assert len((await engine.infer(clips(320, 640, 960))).logits) == 3
+
+
+@hole("D5")
+async def test_an_answer_names_the_model_that_gave_it(odd_triton: OddTriton, own_model: str) -> None:
+    async with started(odd_triton, own_model) as engine:
+        assert (await engine.infer(clips(320))).model == ModelIdentity(own_model, "1", "00ff")
+        odd_triton.write(own_model, ("00ff", "11ee"))
+        odd_triton.load(own_model)
+        assert (await engine.infer(clips(320))).model == ModelIdentity(own_model, "1", "11ee")
+        odd_triton.write(own_model, ("00ff", "22dd"), version="2")
+        odd_triton.load(own_model)
+        assert (await engine.infer(clips(320))).model == ModelIdentity(own_model, "2", "22dd") == engine.model
+
+
+@hole("D5")
+async def test_models_that_are_replaced_under_load_are_never_confused(odd_triton: OddTriton, own_model: str) -> None:
+    """The clip's length in the answer stands for the weights: the model of the second half adds one to it."""
+    code = odd_triton.models / own_model / "1/model.py"
+    async with started(odd_triton, own_model) as engine:
+        answers = [asyncio.create_task(engine.infer(clips(320))) for _ in range(40)]
+        odd_triton.write(own_model, ("00ff", "11ee"))
+        code.write_text(code.read_text().replace("0] = lengths", "0] = lengths + 1"))
+        loading = asyncio.create_task(asyncio.to_thread(odd_triton.load, own_model))
+        while not loading.done():
+            answers.append(asyncio.create_task(engine.infer(clips(320))))
+            await asyncio.sleep(0.01)
+        answers.append(asyncio.create_task(engine.infer(clips(320))))
+        found = {(one.model.sha256, int(one.logits[0][0, 0])) for one in await asyncio.gather(*answers)}
+    assert found == {("00ff", 320), ("11ee", 321)}
+
+
+@hole("D5")
+async def test_calls_at_once_share_a_look_at_the_model(odd_triton: OddTriton, model: str) -> None:
+    async with started(odd_triton, model, in_flight=64) as engine:
+        before = engine.looks
+        await asyncio.gather(*(engine.infer(clips(320)) for _ in range(64)))
+        assert engine.looks - before <= 40
 
 
 async def test_nobody_answers() -> None:

@@ -35,15 +35,16 @@ class SilentEngine:
     """A model that hears nothing."""
 
     name = "silent"
+    model = ModelIdentity("silent", "1", "")
 
     async def start(self) -> ModelIdentity:
         """The model."""
-        return ModelIdentity("silent", "1", "")
+        return self.model
 
     async def infer(self, clips: Sequence[Samples]) -> Inference:
         """Blanks alone."""
         silence = np.eye(BLANK + 1, dtype=np.float32)[BLANK] * 9
-        return Inference([np.tile(silence, (len(clip) // 320, 1)) for clip in clips], 0.0, 0.0)
+        return Inference([np.tile(silence, (len(clip) // 320, 1)) for clip in clips], self.model, 0.0, 0.0)
 
     async def close(self) -> None:
         """Nothing to release."""
@@ -62,8 +63,7 @@ def reading(*texts: str) -> Activity:
 
 async def score(given: Activity, settings: Settings = SETTINGS) -> Result:
     fetcher = ClipFetcher((), settings.audio.max_bytes)
-    engine = SilentEngine()
-    scorer = ActivityScorer(fetcher, engine, await engine.start(), VariantAligner(), settings.audio, settings.scoring)
+    scorer = ActivityScorer(fetcher, SilentEngine(), VariantAligner(), settings.audio, settings.scoring)
     retries = Retries(60, 0, Intake(lambda reason, closed: None))
     now = time.perf_counter()
     return await scorer.score(given, SourcePosition(topic="t", partition=0, offset=0), now, now, retries)
@@ -146,8 +146,7 @@ async def test_activities_share_the_memory_for_their_clips(room: int, monkeypatc
 
     monkeypatch.setattr(activity, "decode_clip", watched)
     audio = SETTINGS.audio.model_copy(update={"memory_bytes": room})
-    engine = SilentEngine()
-    scorer = ActivityScorer(ClipFetcher((), 1), engine, await engine.start(), VariantAligner(), audio, SETTINGS.scoring)
+    scorer = ActivityScorer(ClipFetcher((), 1), SilentEngine(), VariantAligner(), audio, SETTINGS.scoring)
 
     async def one(number: int) -> Result:
         retries = Retries(60, 0, Intake(lambda reason, closed: None))

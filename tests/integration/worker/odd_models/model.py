@@ -1,8 +1,9 @@
-"""Models that misbehave, each by its name, and one that answers what it was asked."""
+"""A model that misbehaves as the file ``mood`` in its folder says; without one it answers what it was asked."""
 
 from __future__ import annotations
 
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,8 @@ class TritonPythonModel:
     """What Triton's Python backend looks for."""
 
     def initialize(self, args: dict[str, str]) -> None:
-        """Remember which model this is."""
-        self._name = args["model_name"]
+        """Remember where the mood is told."""
+        self._mood = Path(args["model_repository"]) / "mood"
 
     def execute(self, requests: list[Any]) -> list[Any]:
         """Answer each request."""
@@ -27,18 +28,49 @@ class TritonPythonModel:
         logits = np.zeros((batch, 50, 41), np.float32)
         logits[:, :, 0] = lengths
         frames = np.minimum(lengths // 320, 50).astype(np.int32)
-        match self._name:
+        odd = 640 in lengths
+        match self._mood.read_text() if self._mood.exists() else "":
             case "slow":
                 time.sleep(1.5)
-            case "no_numbers":
-                logits[-1, 0, 3] = np.nan
+            case "no numbers":
+                logits[:, 0, 3] = np.nan
+            case "infinities":
+                logits[:, 0, 3] = np.inf
+            case "no numbers for one" if odd:
+                logits[:, 0, 3] = np.nan
             case "narrow":
                 logits = logits[:, :, :40]
-            case "long":
+            case "flat":
+                logits = logits[:, 0]
+            case "few":
+                logits, frames = logits[:1, :, :], frames[:1]
+            case "no frames":
+                frames[:] = 0
+            case "half the frames":
+                frames //= 2
+            case "more frames than logits":
                 frames[:] = 51
+            case "more frames than audio":
+                logits, frames = np.zeros((batch, 500, 41), np.float32), frames + 100
+            case "negative frames":
+                frames[:] = -1
             case "failing":
                 raise RuntimeError("no memory")
-            case "choosy" if lengths.max() == 640:
+            case "failing for one" if odd:
                 raise RuntimeError("not this one")
+            case "refusing":
+                return pb_utils.InferenceResponse(error=pb_utils.TritonError("no", pb_utils.TritonError.INVALID_ARG))
+            case "refusing one" if odd:
+                return pb_utils.InferenceResponse(error=pb_utils.TritonError("no", pb_utils.TritonError.INVALID_ARG))
+            case "without logits":
+                return pb_utils.InferenceResponse([pb_utils.Tensor("FRAMES", frames)])
+            case "doubles":
+                tensors = [pb_utils.Tensor("LOGITS", logits.astype(np.float64)), pb_utils.Tensor("FRAMES", frames)]
+                return pb_utils.InferenceResponse(tensors)
+            case "numbers in words":
+                words = np.full((batch, 50, 41), b"0", dtype=np.object_)
+                return pb_utils.InferenceResponse([pb_utils.Tensor("LOGITS", words), pb_utils.Tensor("FRAMES", frames)])
+            case "huge":
+                logits = np.zeros((batch, 500_000, 41), np.float32)
         tensors = [pb_utils.Tensor("LOGITS", logits), pb_utils.Tensor("FRAMES", frames)]
         return pb_utils.InferenceResponse(tensors)
