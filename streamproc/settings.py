@@ -268,15 +268,11 @@ def load() -> Settings:
         StreamprocError: SETTINGS_INVALID, with all problems in one message, a line each.
     """
     problems = list(_unknown_variables())
-    path = os.environ.get(CONFIG_VARIABLE)
     file: dict[str, Any] = {}
-    if path:
-        try:
-            file = tomllib.loads(Path(path).read_text("utf-8"))
-        except OSError as error:
-            problems.append(f"{CONFIG_VARIABLE}: {path} cannot be read: {error.strerror}")
-        except ValueError as error:
-            problems.append(f"{CONFIG_VARIABLE}: {path} is not TOML: {error}")
+    try:
+        file = _file()
+    except StreamprocError as error:
+        problems.append(error.message)
     try:
         settings = Settings(**file)
     except ValidationError as error:
@@ -285,6 +281,31 @@ def load() -> Settings:
         # A misspelt variable is both unknown to us and, where its section is known, to the validation.
         raise StreamprocError(ErrorCode.SETTINGS_INVALID, "\n".join(dict.fromkeys(problems)))
     return settings
+
+
+def given(section: str, name: str) -> str:
+    """What the environment or the file says of a setting that is a text; empty where neither does.
+
+    Raises:
+        StreamprocError: SETTINGS_INVALID, the file cannot be read.
+    """
+    if value := os.environ.get(variable(section, name)):
+        return value
+    table = _file().get(section, {})
+    return str(table.get(name, "")) if isinstance(table, dict) else ""
+
+
+def _file() -> dict[str, Any]:
+    path = os.environ.get(CONFIG_VARIABLE)
+    if not path:
+        return {}
+    try:
+        return tomllib.loads(Path(path).read_text("utf-8"))
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+    except ValueError as error:
+        reason = f"is not TOML: {error}"
+    raise StreamprocError(ErrorCode.SETTINGS_INVALID, f"{CONFIG_VARIABLE}: {path} {reason}")
 
 
 def documentation() -> Iterator[tuple[str, str, str, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,8 +49,10 @@ def command(folder: Path, keep: bool, as_json: bool) -> None:
     from streamproc.demo.progress import Display
     from streamproc.demo.run import run
     from streamproc.localstack.errors import StackError
+    from streamproc.localstack.private import UMASK
     from streamproc.scoring.espeak import EspeakError
 
+    os.umask(UMASK)
     errors = terminal.console(sys.stderr)
     output = errors if as_json else terminal.console()
     try:

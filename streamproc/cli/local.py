@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,7 +17,8 @@ from rich.text import Text
 from streamproc import terminal
 from streamproc.cli.failing import Failed
 from streamproc.localstack.errors import StackError
-from streamproc.localstack.stack import KINDS, PARTS, Addresses, LocalStack
+from streamproc.localstack.private import UMASK
+from streamproc.localstack.stack import KINDS, PARTS, Addresses, LocalStack, Status
 
 DEFAULT_FOLDER = Path(".local")
 STATE_COLOURS = {"up": "green", "silent": "yellow", "down": "red"}
@@ -36,7 +39,8 @@ def command() -> None:
 
     They come from Python packages and Maven Central: neither Docker nor Java is needed. The first `up` of a user
     fetches about 220 MB; later ones take seconds. A part whose address is set in the environment
-    (STREAMPROC_KAFKA__BOOTSTRAP_SERVERS, STREAMPROC_REGISTRY__URL, STREAMPROC_TRITON__URL) is used as it is.
+    (STREAMPROC_KAFKA__BOOTSTRAP_SERVERS, STREAMPROC_REGISTRY__URL, STREAMPROC_TRITON__URL), or in the file that
+    STREAMPROC_CONFIG names, is used as it is.
     """
 
 
@@ -62,6 +66,7 @@ def up(folder: Path, parts: tuple[str, ...], as_json: bool) -> None:
         passed = (f"{time.monotonic() - began:6.1f} s", "dim")
         console.print(Text.assemble(passed, "  ", terminal.safe(text)), soft_wrap=True)
 
+    os.umask(UMASK)
     stack = LocalStack(folder, report=report)
     try:
         if console.is_terminal:
@@ -102,12 +107,21 @@ def status(folder: Path, as_json: bool) -> None:
         click.echo(json.dumps({name: dataclasses.asdict(part) for name, part in found.items()}, indent=2))
     else:
         for name, part in found.items():
-            coloured = click.style(f"{part.state:<6}", fg=STATE_COLOURS[part.state])
-            origin = "from the environment" if part.provider == "environment" else ""
-            process = f"process {part.pid}" if part.pid else origin
-            click.echo(f"{name:<9} {coloured}  {part.address:<45} {process:<16} {part.log}".rstrip())
+            click.echo("\n".join(_shown(name, part)))
     if any(part.state != "up" for part in found.values()):
         sys.exit(1)
+
+
+def _shown(name: str, part: Status) -> Iterator[str]:
+    """A part's lines: its state and address, and below its process and log, which may be long."""
+    origin = "  (from the environment)" if part.provider == "environment" else ""
+    state = click.style(f"{part.state:<6}", fg=STATE_COLOURS[part.state])
+    yield f"{name:<9} {state}  {terminal.safe(part.address)}{origin}".rstrip()
+    unused = ", not in use" if part.pid and part.provider == "environment" else ""
+    if part.pid:
+        yield f"{'':<18}process {part.pid}{unused}"
+    if part.log:
+        yield f"{'':<18}log {terminal.safe(part.log)}"
 
 
 def exports(addresses: Addresses) -> list[str]:

@@ -20,10 +20,11 @@ from streamproc.demo.judging import Row, match, problems
 from streamproc.demo.progress import Display
 from streamproc.demo.readings import demo_readings
 from streamproc.demo.worker import Worker, environment_of
+from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.localstack.errors import StackError
 from streamproc.localstack.processes import log_tail
 from streamproc.localstack.stack import LocalStack
-from streamproc.settings import Settings
+from streamproc.settings import Settings, given, variable
 from streamproc.training.speech import Synthesiser
 
 OUTCOMES_TIMEOUT_S = 90.0
@@ -57,7 +58,7 @@ def run(folder: Path, display: Display, *, keep: bool) -> Run:
         EspeakError: espeak-ng is not installed.
     """
     # What is wrong with the settings or the installation is said before anything starts.
-    settings_module.load()
+    refuse_what_is_not_shown(settings_module.load())
     synthesiser = Synthesiser()
     stack = LocalStack(folder, tie=not keep, report=display.say)
     worker = Worker(folder)
@@ -94,6 +95,27 @@ def run(folder: Path, display: Display, *, keep: bool) -> Run:
         elif not keep_worker:
             worker.clean()
     return Run(rows, failed, environment_of(settings), keep or was_up, worker if keep_worker else None)
+
+
+def refuse_what_is_not_shown(settings: Settings) -> None:
+    """Refuse settings that the demonstration could only pass over in silence.
+
+    Raises:
+        StreamprocError: SETTINGS_INVALID.
+    """
+    problems = []
+    servers = variable("kafka", "bootstrap_servers")
+    if settings.transport.security_protocol != "plaintext" and not given("kafka", "bootstrap_servers"):
+        problems.append(
+            f"{variable('transport', 'security_protocol')}: the local stack's Kafka speaks plaintext; set {servers} to "
+            "the Kafka that it is meant for, or leave it out"
+        )
+    if 1 not in settings.kafka.result_majors:
+        problems.append(
+            f"{variable('kafka', 'result_majors')}: the demonstration reads results of major version 1; add it"
+        )
+    if problems:
+        raise StreamprocError(ErrorCode.SETTINGS_INVALID, "\n".join(problems))
 
 
 def _bring_up(stack: LocalStack) -> Settings:

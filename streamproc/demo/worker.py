@@ -16,15 +16,16 @@ from confluent_kafka.admin import AdminClient
 from streamproc.localstack import state
 from streamproc.localstack.packages import cache_folder
 from streamproc.localstack.ports import HOST, claimed_ports
+from streamproc.localstack.private import private_folder
 from streamproc.localstack.processes import ProcessRef, spawn, wait_ready
-from streamproc.settings import Kafka, Settings, variable
+from streamproc.settings import Settings, given, variable
 
 NAME = "worker"
 """The worker's name among the parts of a local stack, and its folder there."""
 
 START_TIMEOUT_S = 60.0
 DRAIN_TIMEOUT_S = 20.0
-_PORT = 6166  # Not the default one: that belongs to a worker which somebody runs by hand.
+_PORT = 6166  # Not the settings' default: that belongs to a worker which somebody runs by hand.
 
 
 class Worker:
@@ -61,12 +62,14 @@ class Worker:
         Raises:
             StackError: it does not come up; with its last log lines.
         """
-        self.clips.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
+        self.clips.mkdir(mode=0o700, exist_ok=True)
         self.log.unlink(missing_ok=True)
-        with claimed_ports(cache_folder() / "ports", _PORT) as (port,):
-            self.address = f"http://{HOST}:{port}"
-            environment = {**os.environ, **environment_of(settings), variable("web", "host"): HOST}
-            environment[variable("web", "port")] = str(port)
+        with claimed_ports(cache_folder() / "ports", _PORT) as (free,):
+            host, port = given("web", "host") or HOST, given("web", "port") or str(free)
+            self.address = f"http://{host}:{port}"
+            environment = {**os.environ, **environment_of(settings)}
+            environment |= {variable("web", "host"): host, variable("web", "port"): port}
             prefixes = [*settings.audio.allowed_prefixes, f"{self.clips.as_uri()}/"]
             environment[variable("audio", "allowed_prefixes")] = json.dumps(prefixes)
             command = [sys.executable, "-m", "streamproc", "worker"]
@@ -76,7 +79,7 @@ class Worker:
                     part = state.PartState(self.address, self.process.pid, self.process.started, str(self.log))
                     state.write(self._stack, {**state.read(self._stack), NAME: part})
             yield
-            wait_ready("the worker", self.process, self.log, lambda: consuming(settings.kafka), START_TIMEOUT_S)
+            wait_ready("the worker", self.process, self.log, lambda: consuming(settings), START_TIMEOUT_S)
 
     def end(self) -> None:
         """Let it finish what it has, and end it."""
@@ -98,9 +101,10 @@ def environment_of(settings: Settings) -> Mapping[str, str]:
     }
 
 
-def consuming(kafka: Kafka) -> bool:
+def consuming(settings: Settings) -> bool:
     """Whether every partition of the activity topic belongs to a member of the workers' group."""
-    client = AdminClient({"bootstrap.servers": kafka.bootstrap_servers, "log_level": 0})
+    kafka = settings.kafka
+    client = AdminClient(settings.transport.client(kafka.bootstrap_servers) | {"log_level": 0})
     try:
         group = client.describe_consumer_groups([kafka.group_id], request_timeout=5)[kafka.group_id].result()
         topic = client.list_topics(kafka.activity_topic, timeout=5).topics[kafka.activity_topic]

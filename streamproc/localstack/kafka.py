@@ -19,6 +19,7 @@ from confluent_kafka.admin import AdminClient
 from streamproc.localstack.errors import StackError
 from streamproc.localstack.packages import Report, cache_folder, java, kafka_jars, log_progress
 from streamproc.localstack.ports import HOST, claimed_ports
+from streamproc.localstack.private import UMASK, private_folder, private_text
 from streamproc.localstack.processes import ProcessRef, spawn, wait_ready
 
 if TYPE_CHECKING:
@@ -160,7 +161,7 @@ class KafkaPart:
             advertised["PROXIED"] = self._advertised_port
         if self._security is not None:
             listeners["SECURED"] = advertised["SECURED"] = secured
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         settings = {
             **BROKER_SETTINGS,
             "listeners": _listeners(listeners),
@@ -171,8 +172,7 @@ class KafkaPart:
             **self._settings,
         }
         properties = self.folder / "server.properties"
-        properties.touch(mode=0o600)  # It may hold passwords.
-        properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+        private_text(properties, "".join(f"{key}={value}\n" for key, value in settings.items()))
         return properties
 
     def _format(self, command: list[str], properties: Path) -> None:
@@ -182,7 +182,7 @@ class KafkaPart:
         # One argument: an id may begin with a dash.
         arguments = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster_id}", "-c", str(properties)]
         arguments += self._security.format_arguments() if self._security else []
-        done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False)
+        done = subprocess.run([*command, *arguments], capture_output=True, text=True, check=False, umask=UMASK)
         if done.returncode != 0:
             raise StackError(f"Kafka could not format {self.folder / 'data'}:\n{done.stdout}{done.stderr}")
 

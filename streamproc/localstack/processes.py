@@ -16,6 +16,7 @@ import psutil
 
 from streamproc.localstack import tied
 from streamproc.localstack.errors import StackError
+from streamproc.localstack.private import UMASK
 
 LOG_LINES = 20
 KILL_TIMEOUT_S = 10.0
@@ -92,7 +93,7 @@ def _runs(process: psutil.Process) -> bool:
 
 
 def spawn(command: Sequence[str], log: Path, environment: Mapping[str, str], *, tie: bool) -> ProcessRef:
-    """Start a command in a session of its own, its output appended to ``log``.
+    """Start a command in a session of its own, its output appended to ``log``; what it writes is its owner's alone.
 
     ``tie``: it is killed when this process ends, however it ends (Linux only); otherwise it outlives this process.
     """
@@ -102,7 +103,7 @@ def spawn(command: Sequence[str], log: Path, environment: Mapping[str, str], *, 
 
 
 def _spawn(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> ProcessRef:
-    log.parent.mkdir(parents=True, exist_ok=True)
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with log.open("ab") as output:
         child = subprocess.Popen(
             command,
@@ -111,7 +112,9 @@ def _spawn(command: Sequence[str], log: Path, environment: Mapping[str, str]) ->
             stderr=subprocess.STDOUT,
             env=dict(environment),
             start_new_session=True,
+            umask=UMASK,
         )
+    log.chmod(0o600)
     _children.append(child)  # Dropped, a running child would be reported as a leak.
     return ProcessRef(child.pid, psutil.Process(child.pid).create_time())
 

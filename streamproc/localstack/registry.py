@@ -10,6 +10,7 @@ from pathlib import Path
 
 from streamproc.localstack.packages import Report, cache_folder, java, log_progress, registry_folder
 from streamproc.localstack.ports import HOST, claimed_ports
+from streamproc.localstack.private import private_folder
 from streamproc.localstack.processes import ProcessRef, spawn, wait_ready
 
 DEFAULT_PORT = 8081
@@ -48,7 +49,7 @@ class RegistryPart:
         Raises StackError with the log's last lines when it does not come up.
         """
         program = registry_folder(self._report)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         with claimed_ports(cache_folder() / "ports", self._port or DEFAULT_PORT) as (self._port,):
             command = [
                 str(java()),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import threading
 import time
@@ -12,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from streamproc import settings
+from streamproc.errors import StreamprocError
 from streamproc.localstack import kafka, registry, state, triton
 from streamproc.localstack.errors import StackError
 from streamproc.localstack.kafka import KafkaPart
@@ -45,11 +46,17 @@ class Part(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PartKind:
-    """What the stack knows of a part: the variable that provides it, whether it answers, what it leaves behind."""
+    """What the stack knows of a part: the setting that provides it, whether it answers, what it leaves behind."""
 
-    variable: str
+    section: str
+    setting: str
     answers: Callable[[str, float], bool]
     clean: Callable[[Path], None]
+
+    @property
+    def variable(self) -> str:
+        """The setting's variable."""
+        return settings.variable(self.section, self.setting)
 
 
 def _remove(folder: Path) -> None:
@@ -57,11 +64,23 @@ def _remove(folder: Path) -> None:
 
 
 KINDS: dict[str, PartKind] = {
-    "kafka": PartKind("STREAMPROC_KAFKA__BOOTSTRAP_SERVERS", kafka.answers, _remove),
-    "registry": PartKind("STREAMPROC_REGISTRY__URL", registry.answers, _remove),
-    "triton": PartKind("STREAMPROC_TRITON__URL", triton.answers, triton.clean),
+    "kafka": PartKind("kafka", "bootstrap_servers", kafka.answers, _remove),
+    "registry": PartKind("registry", "url", registry.answers, _remove),
+    "triton": PartKind("triton", "url", triton.answers, triton.clean),
 }
 PARTS = tuple(KINDS)
+
+
+def given_address(kind: PartKind) -> str:
+    """The address that the environment or the settings' file gives a part; empty where neither does.
+
+    Raises:
+        StackError: the file cannot be read.
+    """
+    try:
+        return settings.given(kind.section, kind.setting)
+    except StreamprocError as error:
+        raise StackError(error.message) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +99,8 @@ class Addresses:
 class Status:
     """How a part is: ``up`` (it answers), ``silent`` (its process runs but does not answer) or ``down``.
 
-    ``provider``: ``environment`` where a variable gives the address, else ``stack``. ``pid``: of the stack's own.
+    ``provider``: ``environment`` where a variable or the settings' file gives another address than the stack's, else
+    ``stack``. ``pid`` (while it runs) and ``log``: of the stack's own, also where it is not the one that is used.
     """
 
     state: str
@@ -93,8 +113,9 @@ class Status:
 class LocalStack:
     """The stack whose state and data lie in ``folder``.
 
-    A part is taken from the environment where its variable is set, else from what is up in the folder, else it is
-    started. ``tie``: what is started dies with this process. ``models``: the repository that Triton serves.
+    A part is taken from the environment, or the settings' file, where its address is set, else from what is up in the
+    folder, else it is started. ``tie``: what is started dies with this process. ``models``: the repository that Triton
+    serves.
     """
 
     def __init__(
@@ -163,23 +184,25 @@ class LocalStack:
         return running
 
     def status(self) -> dict[str, Status]:
-        """How each part is, by name. Starts nothing."""
+        """How each part is, by name, and what else was noted as one: a worker that a demonstration has kept."""
         known = state.read(self.folder)
-        return {name: self._status(name, known.get(name)) for name in KINDS}
+        return {name: self._status(name, known.get(name)) for name in {**KINDS, **known}}
 
     def _status(self, name: str, part: state.PartState | None) -> Status:
-        kind = KINDS[name]
-        given = os.environ.get(kind.variable, "")
-        if given:
-            return Status("up" if reachable(given) else "down", "environment", given, None, "")
-        if part is None or not part.process.alive():
-            return Status("down", "stack", "", None, "")
-        answers = kind.answers(part.address, STATUS_TIMEOUT_S)
-        return Status("up" if answers else "silent", "stack", part.address, part.pid, part.log)
+        kind = KINDS.get(name)
+        given = given_address(kind) if kind else ""
+        pid = part.pid if part is not None and part.process.alive() else None
+        log = part.log if part is not None else ""
+        if given and (part is None or given != part.address):
+            return Status("up" if reachable(given) else "down", "environment", given, pid, log)
+        if part is None or pid is None:
+            return Status("down", "stack", part.address if part else "", None, log)
+        answers = kind.answers(part.address, STATUS_TIMEOUT_S) if kind else reachable(part.address)
+        return Status("up" if answers else "silent", "stack", part.address, pid, log)
 
     def _already_up(self, name: str, known: dict[str, state.PartState]) -> str:
         kind = KINDS[name]
-        given = os.environ.get(kind.variable, "")
+        given = given_address(kind)
         if given:
             # Whether it also lets us in is asked by whoever has the credentials.
             if not reachable(given):

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from streamproc.localstack.errors import StackError
+from streamproc.localstack.private import private_text
 from streamproc.localstack.processes import ProcessRef
 
 FILE = "stack.json"
@@ -45,9 +46,9 @@ def read(folder: Path) -> dict[str, PartState]:
 
 def write(folder: Path, parts: dict[str, PartState]) -> None:
     """Replace what is written, at once: a reader sees the old state or the new one."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     scratch = folder / f"{FILE}.new"
-    scratch.write_text(json.dumps({name: asdict(part) for name, part in parts.items()}, indent=2) + "\n")
+    private_text(scratch, json.dumps({name: asdict(part) for name, part in parts.items()}, indent=2) + "\n")
     scratch.replace(folder / FILE)
 
 
@@ -67,7 +68,8 @@ def _hold(folder: Path) -> int:
             break
         # Whoever held the lock may have removed the folder in between: then that is the lock of nothing.
         with contextlib.suppress(FileNotFoundError, FileExistsError):
-            folder.mkdir(parents=True, exist_ok=True)
+            # One that is there may be the user's own, ~/.local for one: then only what is ours in it is closed.
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
             fcntl.flock(held, fcntl.LOCK_EX)
             if folder.exists() and os.path.samestat(os.fstat(held), folder.stat()):

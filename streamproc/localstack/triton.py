@@ -15,6 +15,7 @@ from pathlib import Path
 from streamproc.localstack.errors import StackError
 from streamproc.localstack.packages import Report, cache_folder, log_progress, numpy_folder, triton_folder
 from streamproc.localstack.ports import HOST, accepts, claimed_ports
+from streamproc.localstack.private import private_folder
 from streamproc.localstack.processes import ProcessRef, spawn, wait_ready
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -65,7 +66,7 @@ class TritonPart:
         if not self._models.is_dir():
             raise StackError(f"triton: there is no model repository {self._models}")
         server = triton_folder(self._report)
-        self.folder.mkdir(parents=True, exist_ok=True)
+        private_folder(self.folder)
         _free_shared_memory(self.folder)  # Of a Triton that crashed here.
         with claimed_ports(cache_folder() / "ports", *self._ports) as self._ports:
             grpc, http, metrics = self._ports
@@ -123,6 +124,7 @@ class TritonPart:
         """
         folder = self.folder / "python"
         venv.create(folder, symlinks=True, clear=True)
+        private_folder(folder)  # it copies the modes of its scripts
         packages = folder / "lib" / f"python{PYTHON}" / "site-packages"
         ours = sysconfig.get_path("purelib")
         (packages / "models.pth").write_text(f"{numpy_folder(self._report)}\nimport site; site.addsitedir({ours!r})\n")

@@ -12,6 +12,7 @@ import structlog
 
 from streamproc.settings import Log
 from streamproc.telemetry.repetition import Repetitions
+from streamproc.terminal import colour_refused
 
 
 def configure(settings: Log) -> None:
@@ -28,7 +29,7 @@ def configure(settings: Log) -> None:
     renderer: structlog.typing.Processor = (
         structlog.processors.JSONRenderer()
         if as_json
-        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), pad_event_to=0)
+        else structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty() and not colour_refused(), pad_event_to=0)
     )
     structlog.configure(
         processors=[structlog.stdlib.filter_by_level, *shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],

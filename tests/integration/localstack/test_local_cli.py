@@ -16,6 +16,7 @@ import psutil
 import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+from support.holes import hole
 
 from streamproc.localstack import state
 from streamproc.localstack.stack import KINDS, PARTS, LocalStack
@@ -57,6 +58,7 @@ def statuses(folder: Path) -> dict[str, Any]:
     return found
 
 
+@hole("F3", "F6")
 def test_the_stack_outlives_its_command_and_leaves_nothing_behind(folder: Path) -> None:
     up = streamproc_local("up", "--folder", str(folder))
     assert up.returncode == 0, up.stderr
@@ -70,6 +72,16 @@ def test_the_stack_outlives_its_command_and_leaves_nothing_behind(folder: Path) 
     assert AdminClient({"bootstrap.servers": exports["STREAMPROC_KAFKA__BOOTSTRAP_SERVERS"]}).list_topics(timeout=10)
     with urllib.request.urlopen(f"{exports['STREAMPROC_REGISTRY__URL']}/config", timeout=10) as answer:
         assert json.load(answer)["compatibilityLevel"] == "BACKWARD"
+
+    exported = streamproc_local("status", "--folder", str(folder), **exports)
+    assert exported.returncode == 0, exported.stdout
+    for part in found.values():
+        assert f"process {part['pid']}" in exported.stdout
+        assert f"log {part['log']}" in exported.stdout
+    open_to_others = [
+        path for path in (folder, *folder.rglob("*")) if not path.is_symlink() and path.lstat().st_mode & 0o077
+    ]
+    assert open_to_others == []
 
     again = streamproc_local("up", "--folder", str(folder))
     assert again.stdout == up.stdout
