@@ -102,7 +102,7 @@ class WorkerApp(faust.App):
             key_serializer="raw",
             web_bind=settings.web.host,
             web_port=settings.web.port,
-            web_host=settings.web.host,
+            web_host=settings.web.url_host,
             datadir=tempfile.gettempdir(),
         )
         transport = self.transport

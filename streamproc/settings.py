@@ -103,7 +103,7 @@ class Registry(Section):
 class Triton(Section):
     """The Triton inference server."""
 
-    url: str = Field(default="127.0.0.1:8001", pattern=r"^[^\s/:]+:\d+$")
+    url: str = Field(default="127.0.0.1:8001", pattern=rf"^{_HOST_AND_PORT.pattern}$")
     """Address of its gRPC service, host:port."""
     model: str = Field(default="phonemes", min_length=1)
     """Model in its repository."""
@@ -196,6 +196,16 @@ class Web(Section):
     """Address to listen on."""
     port: int = Field(default=6066, ge=0, le=65535)
     """Port to listen on; 0 takes a free one, which the log tells."""
+
+    @property
+    def url_host(self) -> str:
+        """The address as it stands in a URL: IPv6 in brackets."""
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
+    def address(self) -> str:
+        """host:port, as in a URL."""
+        return f"{self.url_host}:{self.port}"
 
 
 class Log(Section):

@@ -51,7 +51,7 @@ def command() -> None:
 
     # What the transport raises says all that there is to say; the stack beneath it is none of the operator's business.
     logging.getLogger("faust.worker").addFilter(lambda record: _without_stack(record, TransportError))
-    log.info("pages", address=f"http://{web.host}:{web.port}", live="/health/live", ready="/health/ready")
+    log.info("pages", address=f"http://{web.address}", live="/health/live", ready="/health/ready")
     app = WorkerApp(tree.model_copy(update={"web": web}))
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     # Faust moves the terminal's cursor for its progress display, even where there is no terminal.
@@ -78,6 +78,6 @@ def _with_port(web: settings.Web) -> settings.Web:
         except OSError as error:
             raise StreamprocError(
                 ErrorCode.SETTINGS_INVALID,
-                f"STREAMPROC_WEB__HOST, STREAMPROC_WEB__PORT: cannot listen on {web.host}:{web.port}: {error.strerror}",
+                f"STREAMPROC_WEB__HOST, STREAMPROC_WEB__PORT: cannot listen on {web.address}: {error.strerror}",
             ) from None
         return web.model_copy(update={"port": probe.getsockname()[1]})

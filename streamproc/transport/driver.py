@@ -107,8 +107,9 @@ class Transport(base.Transport):
 
     @cached_property
     def servers(self) -> str:
-        """librdkafka's bootstrap.servers."""
-        return ",".join(f"{url.host or '127.0.0.1'}:{url.port or self.default_port}" for url in self.url)
+        """librdkafka's bootstrap.servers; an IPv6 address stands in brackets there, as in a URL."""
+        hosts = ((url.host or "127.0.0.1", url.port or self.default_port) for url in self.url)
+        return ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in hosts)
 
     @cached_property
     def topics(self) -> Topics:

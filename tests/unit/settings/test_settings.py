@@ -201,6 +201,27 @@ def test_several_brokers_and_addresses(monkeypatch: pytest.MonkeyPatch, servers:
     assert settings.load().kafka.bootstrap_servers == servers
 
 
+@hole("D4")
+@pytest.mark.parametrize("address", ["triton:8001", "10.0.0.1:8001", "[::1]:8001"])
+def test_triton_may_have_an_ipv6_address(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("STREAMPROC_TRITON__URL", address)
+    assert settings.load().triton.url == address
+
+
+@hole("D4")
+@pytest.mark.parametrize("address", ["::1:8001", "http://triton:8001", "triton", "[::1]"])
+def test_what_is_no_address_of_triton_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    monkeypatch.setenv("STREAMPROC_TRITON__URL", address)
+    (only,) = problems()
+    assert only.startswith("STREAMPROC_TRITON__URL: ")
+
+
+@hole("D4")
+@pytest.mark.parametrize(("host", "expected"), [("::1", "[::1]:6066"), ("0.0.0.0", "0.0.0.0:6066")])
+def test_the_pages_have_an_address_that_a_browser_takes(host: str, expected: str) -> None:
+    assert settings.Web(host=host).address == expected
+
+
 def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAMPROC_REGISTRY__PASSWORD", "hush1")
     monkeypatch.setenv("STREAMPROC_REGISTRY__TOKEN", "hush2")
