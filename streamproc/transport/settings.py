@@ -140,6 +140,10 @@ class TransportSettings(BaseModel):
             # a transaction, and an admin client's, then wait for ever (librdkafka 2.16). Keep all brokers connected.
             "enable.sparse.connections": False,
             "logger": librdkafka_logger(),
+            # Nor close one for being idle: the next event would wait for it to come back, with all its handshakes.
+            "connections.max.idle.ms": 0,
+            # A broker that comes back is used a second later, as with the Java client; librdkafka waits up to ten.
+            "reconnect.backoff.max.ms": 1_000,
         }
         for name, value in (
             ("ssl.ca.location", self.ca_file),
@@ -187,8 +191,4 @@ class TransportSettings(BaseModel):
         if transactional_id is not None:
             config["transactional.id"] = transactional_id
             config["transaction.timeout.ms"] = round(self.transaction_timeout * 1000)
-            # When a group's coordinator dies, librdkafka 2.16 looks for its successor only once a connection opens or
-            # closes, whatever the call's timeout (its issues 5456 and 5511). With nothing else to do all connections
-            # are idle then: closed, and so looked at, while the transaction lives.
-            config.setdefault("connections.max.idle.ms", max(1000, round(self.transaction_timeout * 500)))
         return config

@@ -18,6 +18,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from faust.types import TP
 
+from streamproc.transport.bounded import bounded
 from streamproc.transport.codes import FATAL, LINK, REFUSED, STALE
 from streamproc.transport.errors import ShutOut, TransportError, shuts_out
 from streamproc.transport.loose import Loose
@@ -283,7 +284,7 @@ class TransactionalCommitter(Committer):
     def _send_offsets(self, producer: Producer, batch: Batch) -> None:
         if batch.metadata is not None and batch.offers:
             offsets = [_position(assignment, offer) for assignment, offer in batch.offers]
-            self._again(producer.send_offsets_to_transaction, offsets, batch.metadata, _CALL_S)
+            self._again(bounded(producer.send_offsets_to_transaction, _CALL_S + 1), offsets, batch.metadata, _CALL_S)
 
     def _finish(self, producer: Producer, batch: Batch) -> Verdict:
         """Commit. From here on only the brokers know whether the transaction takes effect."""

@@ -118,6 +118,12 @@ class Judge:
             for message in self._consumer.consume(1000, min(left, 0.2)):
                 self._take(message)
 
+    def read_next(self, seconds: float) -> None:
+        """Take a record as soon as it is there, waiting so long for it."""
+        message = self._consumer.poll(seconds)
+        if message is not None:
+            self._take(message)
+
     def _take(self, message: Any) -> None:
         error = message.error()
         if error is not None:

@@ -7,6 +7,7 @@ from typing import Any
 import faust
 import pytest
 from pydantic import ValidationError
+from support.holes import hole
 
 from streamproc.transport import Transport, TransportError, TransportSettings
 
@@ -71,6 +72,23 @@ def test_faust_finds_the_driver_by_its_scheme() -> None:
     transport = app("rdkafka://one:9092,two:9093;three")
     assert isinstance(transport, Transport)
     assert transport.servers == "one:9092,two:9093,three:9092"
+
+
+@hole("D4")
+def test_an_ipv6_broker_keeps_its_brackets() -> None:
+    transport = app("rdkafka://[::1]:9092,[2001:db8::2];kafka:9094,[fe80::1%25eth0]")
+    assert transport.servers == "[::1]:9092,[2001:db8::2]:9092,kafka:9094,[fe80::1%eth0]:9092"
+
+
+@hole("D1")
+@pytest.mark.parametrize("client", ["client", "consumer", "producer"])
+def test_no_client_closes_a_connection_for_being_idle(client: str) -> None:
+    """The next event would wait until it is back, with all its handshakes."""
+    settings = TransportSettings(transaction_timeout=2)
+    arguments = {"client": (), "consumer": ("g",), "producer": ("t",)}[client]
+    config = getattr(settings, client)("b:1", *arguments)
+    assert config["connections.max.idle.ms"] == 0
+    assert config["reconnect.backoff.max.ms"] <= 1_000
 
 
 def test_the_urls_query_holds_settings() -> None:
