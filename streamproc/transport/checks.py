@@ -31,8 +31,24 @@ def check(app: faust.App) -> None:
             f"rdkafka:// does not carry tables yet (found {', '.join(map(str, app.tables))}): their changelog "
             "would not be part of the transaction. Use kafka://, or keep the state elsewhere."
         )
+    channels = [agent.channel for agent in app.agents.values()]
+    for channel in (*channels, *app.topics):
+        check_topic(channel)
     if app.conf.broker_credentials is not None:
         raise Unsupported(
             "rdkafka:// does not read broker_credentials: set the transport's security_protocol, sasl_mechanism, "
             "sasl_username, sasl_password and ca_file"
+        )
+
+
+def check_topic(channel: object) -> None:
+    """Look at what is to be read.
+
+    Raises:
+        Unsupported: topics by a pattern, of which Faust would read none.
+    """
+    if (pattern := getattr(channel, "pattern", None)) is not None:
+        raise Unsupported(
+            f"A topic is subscribed to by the pattern {pattern.pattern!r}: Faust subscribes to no patterns, and the "
+            "agent would get nothing. Name the topics: app.topic('one', 'two')"
         )

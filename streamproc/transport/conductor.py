@@ -9,6 +9,7 @@ from faust.exceptions import KeyDecodeError, ValueDecodeError
 from faust.transport import base
 from faust.types import TP, EventT
 
+from streamproc.transport.checks import check_topic
 from streamproc.transport.decoding import Decode, decoder
 from streamproc.transport.message import Delivery
 
@@ -31,6 +32,15 @@ class Conductor(base.Conductor):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._handlers: dict[TP, _Handler] = {}
+
+    def add(self, topic: Any) -> None:
+        """Read a topic.
+
+        Raises:
+            Unsupported: topics by a pattern.
+        """
+        check_topic(topic)
+        super().add(topic)
 
     def _update_callback_map(self) -> None:
         # Faust's own way in, for a client's replies and for messages that no partition of ours delivered.

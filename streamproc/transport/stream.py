@@ -44,6 +44,10 @@ class Stream(faust.Stream[Any]):
         self.in_hand: list[EventT[Any]] = []
         self._listened_to = False
         self._reader: asyncio.Task[Any] | None = None
+        #: Grows when a reader begins anew: an iteration of an earlier one, closed late, must not stop this stream.
+        self._incarnation = 0
+        #: An iteration has started this stream, and will stop it; the next one will, if that one is void.
+        self._started_here = self._inherited = False
 
     def __aiter__(self) -> AsyncIterator[Any]:
         """One iteration: values, each acknowledged when the next one is asked for."""
@@ -62,7 +66,7 @@ class Stream(faust.Stream[Any]):
         return iterator
 
     async def _iterate(self, wanted: object) -> AsyncGenerator[Any, None]:
-        started_here = await self._begin()
+        iteration = await self._begin()
         source = _Source(self.channel)
         turn = 0
         try:
@@ -102,9 +106,9 @@ class Stream(faust.Stream[Any]):
                     self.in_hand.clear()
                     self._release(event, state)
         finally:
-            await self._end(started_here)
+            await self._end(*iteration)
 
-    async def _begin(self) -> bool:
+    async def _begin(self) -> tuple[int, bool]:
         self._finalized = True
         # The agent has left an earlier iteration with `break` and goes on: it is done with what it was given.
         self.release_all()
@@ -113,13 +117,24 @@ class Stream(faust.Stream[Any]):
         if reader is not None and reader is not self._reader:
             self._reader = reader
             reader.add_done_callback(self._on_reader_end)
-        return bool(await self.maybe_start())
+        started_here = bool(await self.maybe_start()) or self._inherited
+        self._inherited = False
+        self._started_here |= started_here
+        return self._incarnation, started_here
 
-    async def _end(self, started_here: bool) -> None:
+    async def _end(self, incarnation: int, started_here: bool) -> None:
+        if incarnation != self._incarnation:
+            return
         self._channel_stop_iteration(self.channel)
         if started_here:
+            self._started_here = False
             await self.stop()
             self.service_reset()
+
+    def renew(self) -> None:
+        """The reader has raised and begins anew: what it left of its iteration is void."""
+        self._incarnation += 1
+        self._inherited = self._started_here
 
     def _enter(self, item: Any, *, start: bool) -> Any:
         """Make the item's event the current one. Returns the event, None for a bare value, or _SKIPPED."""
@@ -185,13 +200,17 @@ class Stream(faust.Stream[Any]):
         for event in in_hand:
             self._release(event)
 
-    def fail_all(self, error: BaseException) -> None:
-        """The agent raised: on what it has in hand, or, when it acknowledges by itself, on the current event."""
+    def fail_all(self, error: BaseException) -> bool:
+        """The agent raised: on what it has in hand, or, when it acknowledges by itself, on the current event.
+
+        Returns whether there was an event at all.
+        """
         in_hand, self.in_hand = self.in_hand, []
         current, self.current_event = self.current_event, None
         if current is not None and current not in in_hand:
             in_hand.append(current)
         self._fail(in_hand, error)
+        return bool(in_hand)
 
     def _fail(self, events: Sequence[EventT[Any]], error: BaseException) -> None:
         consumer = cast("Consumer", self.app.consumer)
@@ -262,7 +281,7 @@ class Stream(faust.Stream[Any]):
     async def _batches(
         self, max_: int, within: float | None, item: Callable[[EventT[Any], Any], Any], *, acks: bool
     ) -> AsyncGenerator[list[Any], None]:
-        started_here = await self._begin()
+        iteration = await self._begin()
         source = _Source(self.channel)
         try:
             while not self.should_stop:
@@ -280,7 +299,7 @@ class Stream(faust.Stream[Any]):
                 if acks:
                     self.release_all()
         finally:
-            await self._end(started_here)
+            await self._end(*iteration)
 
     async def _gather(self, source: _Source, max_: int, within: float | None) -> list[tuple[EventT[Any], Any]]:
         """The next batch: ``max_`` events, or those that came within so many seconds of the first."""

@@ -16,6 +16,7 @@ from chaos.worker import Plan
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
+from support.holes import hole
 
 from streamproc.localstack.processes import spawn
 from streamproc.transport import Transport, TransportSettings
@@ -273,6 +274,16 @@ def test_range_assignment(kafka_bootstrap: str, tmp_path: Path) -> None:
         (
             "app.conf.Stream = type('Mine', (faust.Stream,), {})",
             "must be a subclass of streamproc.transport.stream.Stream",
+        ),
+        pytest.param(
+            "app.agent(app.topic(pattern='orders-.*'))(lambda stream: stream)",
+            "subscribes to no patterns",
+            marks=hole("D8"),
+        ),
+        pytest.param(
+            "@app.task\nasync def read():\n    async for _ in app.stream(app.topic(pattern='orders-.*')): pass",
+            "subscribes to no patterns",
+            marks=hole("D8"),
         ),
         ("app.conf.broker_credentials = faust.SASLCredentials(username='u', password='p')", "broker_credentials"),
     ],

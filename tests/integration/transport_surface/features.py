@@ -78,6 +78,26 @@ async def raises(stream: Any) -> None:
             raise ValueError(value)
 
 
+@app.agent(topic("clumsy-in"))
+async def clumsy(stream: Any) -> None:
+    """Raises on every event, once."""
+    async for value in stream:
+        await topic("clumsy-out").send(value=value)
+        if value not in failed_once:
+            failed_once.add(value)
+            raise ValueError(value)
+
+
+@app.agent(topic("clumsy-crew-in"), concurrency=3, sink=[topic("clumsy-crew-out")])
+async def clumsy_crew(stream: Any) -> Any:
+    """Three of them, that yield, and raise on every event, once."""
+    async for value in stream:
+        if value not in failed_once:
+            failed_once.add(value)
+            raise ValueError(value)
+        yield value
+
+
 @app.agent(topic("batches-in"))
 async def batches(stream: Any) -> None:
     """Raises on the first batch, after it has sent."""

@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
+from support.holes import hole
 
 from .surface import QUERY, App, Reader
 
 INPUTS = (
     "asks-in",
     "raises-in",
+    "clumsy-in",
+    "clumsy-crew-in",
     "batches-in",
     "stuck-in",
     "quick-in",
@@ -26,6 +29,7 @@ INPUTS = (
     "task-in",
 )
 OUTPUTS = (
+    *("clumsy-out", "clumsy-crew-out"),
     *("asks-out", "raises-out", "forced-out", "batches-out", "quick-out", "late-out"),
     *("ticks", "leaders", "crons", "hellos", "statistics", "memory-out", "block-out", "task-out"),
 )
@@ -81,6 +85,18 @@ def test_an_agent_that_raises_leaves_no_half_outcome(running: Running) -> None:
     assert sorted(running.wait_for("raises-out", 9)) == list(range(9))
     forced = running.wait_for("forced-out", 12)
     assert sorted(forced) == sorted([*range(9), 0, 3, 6])
+
+
+@hole("D8")
+@pytest.mark.parametrize("name", ["clumsy", "clumsy-crew"])
+def test_an_agent_that_raises_begins_anew_at_once(running: Running, name: str) -> None:
+    """Faust's supervisor would look five seconds later: at so many raises the test would take ten minutes, or 200 s."""
+    # Numbers that no other agent has failed on.
+    first = 1_000 if name == "clumsy" else 2_000
+    values = range(first, first + 120)
+    running.put(f"{name}-in", values)
+    assert sorted(running.wait_for(f"{name}-out", len(values))) == list(values)
+    assert "Restarting dead" not in running.app.text()
 
 
 def test_a_batch_whose_agent_raises_is_done_again(running: Running) -> None:
