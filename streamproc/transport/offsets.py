@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, IsolationLevel, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._listoffsets import OffsetSpec
+from confluent_kafka.admin._topic import TopicDescription
 from faust.types import TP
 
 from streamproc.transport.errors import OffsetOutOfRange, TransportError
-from streamproc.transport.progress import Progress, decode
+from streamproc.transport.mark import Mark
+from streamproc.transport.progress import Progress, decode, mark_of
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,7 @@ class Start:
 
     progress: Progress
     commit_base: bool = False
+    mark: Mark | None = None
 
 
 class Offsets:
@@ -71,6 +74,7 @@ class Offsets:
         self._reset = reset
         self._out_of_range = out_of_range
         self._stopped = stopped
+        self._cluster: str | None = None
 
     def starts(self, tps: Sequence[TP], wanted: Callable[[TP], bool]) -> Iterator[tuple[TP, Start]]:
         """Where to take each partition up, as soon as each is known.
@@ -81,36 +85,94 @@ class Offsets:
             OffsetOutOfRange: the committed offset's records are gone, and the policy is to stop.
             TransportError: the brokers refuse the request.
         """
+        # Before anything of them is read: who is made anew meanwhile is found out later.
+        topics = {topic: self.topic(topic) for topic in {tp.topic for tp in tps}}
         for tp, committed, metadata in self._stable(tps, wanted):
+            now, partitions = topics[tp.topic]
             first, end = self._ends(tp)
             if committed < 0:
-                yield tp, self._from_end(tp, self._reset, first)
+                yield tp, self._from_the_beginning(tp, now, partitions, first)
+                continue
+            then = Mark.decode(mark_of(committed, metadata))
+            if then is not None and then.is_other_topic(now):
+                reason = f"{tp.topic!r} was deleted and made anew since the group {self._group!r} committed {committed}"
             elif first <= committed <= end:
-                yield tp, Start(decode(committed, metadata).below(end))
+                yield tp, Start(decode(committed, metadata).below(end), mark=now.since(then.born if then else 0))
+                continue
             else:
-                reason = (
-                    f"{tp.topic}[{tp.partition}]: the group {self._group!r} stands at offset {committed}, but the log "
-                    f"holds {first} to {end}"
-                )
-                if self._out_of_range == "stop":
-                    raise OffsetOutOfRange(
-                        f"{reason}: records may be lost. Set the transport's out_of_range to earliest or latest to go "
-                        f"on, or move the group's offset with kafka-consumer-groups.sh."
-                    )
-                logger.warning("%s; going on at the %s offset", reason, self._out_of_range)
-                start = self._from_end(tp, self._out_of_range, first)
-                yield tp, Start(start.progress, commit_base=True)
+                reason = f"the group {self._group!r} stands at offset {committed}, but the log holds {first} to {end}"
+            yield tp, self._by_policy(tp, now, first, f"{tp.topic}[{tp.partition}]: {reason}")
+
+    def topic(self, name: str) -> tuple[Mark, int]:
+        """Which topic has this name now, and how many partitions.
+
+        Raises:
+            TransportError: the brokers refuse the request, or the worker stops.
+        """
+        while not self._stopped():
+            try:
+                return self.describe(name)
+            except KafkaException as error:
+                self._retry(error.args[0], f"the topic {name!r}")
+        raise TransportError("stopped")
+
+    def describe(self, name: str) -> tuple[Mark, int]:
+        """As ``topic``, in one attempt.
+
+        Raises:
+            KafkaException: no answer, or a refusal.
+        """
+        if self._cluster is None:
+            self._cluster = self._admin.list_topics(name, timeout=_REQUEST_S).cluster_id
+        asked = self._admin.describe_topics(TopicCollection([name]), request_timeout=_REQUEST_S)
+        found: TopicDescription = asked[name].result()
+        return Mark.of(self._cluster, found.topic_id), len(found.partitions)
 
     def committed(self, tps: Sequence[TP]) -> dict[TP, Progress]:
         """The group's committed progress; a partition without a committed offset is left out."""
         found = self._stable(tps, lambda _: True)
         return {tp: decode(offset, metadata) for tp, offset, metadata in found if offset >= 0}
 
-    def _from_end(self, tp: TP, which: str, first: int) -> Start:
+    def _from_the_beginning(self, tp: TP, now: Mark, partitions: int, first: int) -> Start:
+        """The group has never committed this partition: where it begins."""
+        if self._reset == "earliest":
+            return Start(Progress.at(first), mark=now)
+        born = self._born(tp, now, partitions)
+        if tp.partition >= born:
+            logger.info("%s[%d] has come since the group began: it is read from its start", tp.topic, tp.partition)
+            return Start(Progress.at(first), mark=now.since(born))
+        return self._from_end(tp, "latest", first, now.since(born))
+
+    def _born(self, tp: TP, now: Mark, partitions: int) -> int:
+        """How many partitions the topic had when the group began, as its other partitions' offsets say.
+
+        ``partitions``, when the group begins now.
+        """
+        others = [TP(tp.topic, number) for number in range(partitions) if number != tp.partition]
+        found = [
+            Mark.decode(mark_of(offset, metadata)) or now
+            for _, offset, metadata in self._stable(others, lambda _: True)
+            if offset >= 0
+        ]
+        return min((mark.born for mark in found if not mark.is_other_topic(now)), default=partitions)
+
+    def _by_policy(self, tp: TP, now: Mark, first: int, reason: str) -> Start:
+        """What was committed leads nowhere."""
+        if self._out_of_range == "stop":
+            raise OffsetOutOfRange(
+                f"{reason}: records may be lost. Set the transport's out_of_range to earliest or latest to go on, or "
+                "move the group's offset with kafka-consumer-groups.sh."
+            )
+        logger.warning("%s; going on at the %s offset", reason, self._out_of_range)
+        start = self._from_end(tp, self._out_of_range, first, now)
+        return Start(start.progress, commit_base=True, mark=now)
+
+    def _from_end(self, tp: TP, which: str, first: int, mark: Mark) -> Start:
         if which == "earliest":
-            return Start(Progress.at(first))
+            return Start(Progress.at(first), mark=mark)
         # Committed at once: else a worker that dies before its first event would start at a later end, and skip some.
-        return Start(Progress.at(self._list(tp, _LATEST, IsolationLevel.READ_COMMITTED)), commit_base=True)
+        end = self._list(tp, _LATEST, IsolationLevel.READ_COMMITTED)
+        return Start(Progress.at(end), commit_base=True, mark=mark)
 
     def _ends(self, tp: TP) -> tuple[int, int]:
         anything = IsolationLevel.READ_UNCOMMITTED

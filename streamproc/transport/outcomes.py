@@ -15,6 +15,7 @@ from typing import Any
 from faust.types import TP
 
 from streamproc.transport.loose import Loose, LooseSends
+from streamproc.transport.mark import Mark
 from streamproc.transport.progress import Offer, Progress, Span
 from streamproc.transport.sendable import Outcome, size_of_headers
 
@@ -104,9 +105,11 @@ class Entry:
 class Assignment:
     """A partition, from its assignment to its revocation. A new assignment is a new object: it fences the old one."""
 
-    def __init__(self, tp: TP, progress: Progress, *, commit_base: bool = False) -> None:
+    def __init__(self, tp: TP, progress: Progress, *, commit_base: bool = False, mark: Mark | None = None) -> None:
         self.tp = tp
-        self.span = Span(progress, commit_base=commit_base)
+        #: The topic that its offsets are counted in.
+        self.mark = mark
+        self.span = Span(progress, commit_base=commit_base, mark=mark.encode() if mark else b"")
         self.entries: dict[int, Entry] = {}
         #: Keys with an event in progress, and those that wait behind it.
         self.gate: dict[bytes, deque[Entry] | None] = {}

@@ -24,6 +24,7 @@ from streamproc.transport.errors import ShutOut, TransportError, shuts_out
 from streamproc.transport.offsets import Offsets, Start
 from streamproc.transport.outcomes import Assignment
 from streamproc.transport.settings import TransportSettings
+from streamproc.transport.topic_watch import TopicWatch
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +104,7 @@ class Poller:
         self._ended = threading.Event()
         # Several, so that one partition's wait for a dead worker's transaction does not hold back a later assignment.
         self._reader = ThreadPoolExecutor(4, thread_name_prefix="rdkafka-offsets")
+        self._watch = TopicWatch(offsets, self._reader, listener.on_crash)
         self._thread = threading.Thread(target=self._run, name="rdkafka-poll", daemon=True)
 
     def start(self) -> None:
@@ -135,6 +137,11 @@ class Poller:
 
     def _subscribe(self, consumer: Consumer, *more: str) -> None:
         topics = [*self._topics, *more]
+        if not topics:
+            # An app of timers and tasks alone: it is ready, and in no group.
+            consumer.unsubscribe()
+            self._listener.on_assigned([])
+            return
         consumer.subscribe(topics, on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost)
 
     # -- the thread
@@ -168,6 +175,7 @@ class Poller:
                 if time.monotonic() >= self._generation_due:
                     self._capture_generation(consumer)
                 self._look_at_ends(consumer)
+                self._watch.look(self._assignments.values())
         finally:
             consumer.close()
 
@@ -333,7 +341,10 @@ class Poller:
         except KafkaException as error:
             self._listener.on_crash(error)
             return
-        begun = [Assignment(tp, start.progress, commit_base=start.commit_base) for tp, start in starts.items()]
+        begun = [
+            Assignment(tp, start.progress, commit_base=start.commit_base, mark=start.mark)
+            for tp, start in starts.items()
+        ]
         for assignment in begun:
             del self._pending[assignment.tp]
             self._assignments[assignment.tp] = assignment

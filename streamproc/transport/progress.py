@@ -73,13 +73,14 @@ class Progress:
         return Progress.of(self.unfinished, log_end)
 
 
-def encode(progress: Progress) -> str | None:
+def encode(progress: Progress, mark: bytes = b"") -> str | None:
     """The offset metadata for ``progress``: at most METADATA_LIMIT characters, or None when it does not fit.
 
-    Nothing done beyond the base is the empty string. Otherwise ``s1:<base>:<kind><base64 of zlib>``, where the kind is
-    ``r``, lengths of alternating runs (unfinished first) as LEB128, or ``b``, a bit for each offset (1: done).
+    Nothing done beyond the base and no mark is the empty string. Otherwise ``s1:<base>:<kind><base64 of zlib>``, where
+    the kind is ``r``, lengths of alternating runs (unfinished first) as LEB128, or ``b``, a bit for each offset (1:
+    done). The mark is appended to what zlib has closed: a reader that knows of none does not see it.
     """
-    if progress.top == progress.base:
+    if progress.top == progress.base and not mark:
         return ""
     if len(progress.unfinished) > _COUNT_LIMIT:
         return None
@@ -87,7 +88,7 @@ def encode(progress: Progress) -> str | None:
     for kind, payload in ((_RUNS, _runs), (_BITMAP, _bitmap)):
         data = payload(progress)
         if data is not None and len(data) <= _PAYLOAD_LIMIT:
-            text = head + kind + base64.b64encode(zlib.compress(data)).decode("ascii")
+            text = head + kind + base64.b64encode(zlib.compress(data) + mark).decode("ascii")
             if len(text) <= METADATA_LIMIT:
                 return text
     return None
@@ -100,17 +101,38 @@ def decode(base: int, metadata: str | None) -> Progress:
     offset) means that nothing beyond the base is known to be done: that work is done again, which is safe.
     """
     try:
-        version, written_for, body = (metadata or "").split(":", 2)
-        if version != VERSION or int(written_for) != base:
-            return Progress.at(base)
-        inflate = zlib.decompressobj()
-        data = inflate.decompress(base64.b64decode(body[1:], validate=True), _PAYLOAD_LIMIT + 1)
-        if not inflate.eof or len(data) > _PAYLOAD_LIMIT:
-            return Progress.at(base)
-        progress = {_RUNS: _from_runs, _BITMAP: _from_bitmap}[body[0]](base, data)
+        kind, data, _ = _open(base, metadata)
+        progress = {_RUNS: _from_runs, _BITMAP: _from_bitmap}[kind](base, data)
         return progress if progress.base == base else Progress.at(base)
-    except (ValueError, KeyError, IndexError, binascii.Error, zlib.error):
+    except (ValueError, KeyError):
         return Progress.at(base)
+
+
+def mark_of(base: int, metadata: str | None) -> bytes:
+    """The mark in the metadata of committed offset ``base``; empty: none, or metadata that ``decode`` ignores."""
+    try:
+        return _open(base, metadata)[2]
+    except ValueError:
+        return b""
+
+
+def _open(base: int, metadata: str | None) -> tuple[str, bytes, bytes]:
+    """Kind, payload and mark of metadata that was written for this base.
+
+    Raises:
+        ValueError: it is none.
+    """
+    version, written_for, body = (metadata or "").split(":", 2)
+    if version != VERSION or int(written_for) != base:
+        raise ValueError("written by another program, or for another base")
+    inflate = zlib.decompressobj()
+    try:
+        data = inflate.decompress(base64.b64decode(body[1:], validate=True), _PAYLOAD_LIMIT + 1)
+    except (binascii.Error, zlib.error) as error:
+        raise ValueError("damaged") from error
+    if not inflate.eof or len(data) > _PAYLOAD_LIMIT:
+        raise ValueError("damaged")
+    return body[0], data, inflate.unused_data
 
 
 def _runs(progress: Progress) -> bytes:
@@ -199,9 +221,13 @@ class Span:
     record is passed over in one way only: the span is closed, and a closed span is never opened again.
     """
 
-    def __init__(self, progress: Progress, *, commit_base: bool = False) -> None:
-        """``commit_base``: the base itself is news (a group that starts at the log's end) and is offered at once."""
+    def __init__(self, progress: Progress, *, commit_base: bool = False, mark: bytes = b"") -> None:
+        """``commit_base``: the base itself is news (a group that starts at the log's end) and is offered at once.
+
+        ``mark``: written beside the progress, see ``encode``.
+        """
         self.committed = progress
+        self._mark = mark
         self.closed = False
         self._news = commit_base
         #: Finished work was left out of the last offer because its metadata would not fit: deliver no more until it
@@ -289,19 +315,19 @@ class Span:
             return None
         count = len(finished)
         progress = self._after(finished)
-        metadata = encode(progress)
+        metadata = encode(progress, self._mark)
         self.full = metadata is None
         if metadata is None:
             low, high = 0, count  # low always fits: it is what is committed now
             while high - low > 1:
                 middle = (low + high) // 2
-                if encode(self._after(finished[:middle])) is None:
+                if encode(self._after(finished[:middle]), self._mark) is None:
                     high = middle
                 else:
                     low = middle
             count = low
             progress = self._after(finished[:count])
-            metadata = encode(progress)
+            metadata = encode(progress, self._mark)
             if not count or metadata is None:
                 return None
         return Offer(tuple(finished[:count]), progress, metadata)

@@ -58,9 +58,10 @@ class TransportSettings(BaseModel):
     group_instance_id: str = ""
     """Stable name of this worker (static membership, KIP-345); the transactional id is then stable too."""
     offset_reset: Literal["earliest", "latest"] = "earliest"
-    """Where a group without a committed offset starts."""
+    """Where a group without a committed offset starts. Partitions that come later are read from their start."""
     out_of_range: Literal["stop", "earliest", "latest"] = "stop"
-    """When the committed offset's records are gone: stop and say so, or go on from one end of the log."""
+    """When the committed offset's records are gone, or its topic was deleted and made anew: stop and say so, or go on
+    from one end of the log."""
     on_raise: Literal["stop", "skip", "retry"] = "stop"
     """When an agent raises: stop the worker, commit the event without outcomes, or deliver it again."""
     retry_backoff: Seconds = 0.5
@@ -144,6 +145,8 @@ class TransportSettings(BaseModel):
             "connections.max.idle.ms": 0,
             # A broker that comes back is used a second later, as with the Java client; librdkafka waits up to ten.
             "reconnect.backoff.max.ms": 1_000,
+            # New partitions are found, and read or written, this much later at most; librdkafka looks every 5 minutes.
+            "topic.metadata.refresh.interval.ms": 10_000,
         }
         for name, value in (
             ("ssl.ca.location", self.ca_file),
