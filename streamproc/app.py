@@ -87,7 +87,9 @@ class WorkerApp(faust.App):
         self._settings = settings
         self._registry = Registry(settings.registry)
         self._engine = create_engine(settings)
-        self._clips = ClipFetcher(settings.audio.allowed_prefixes, settings.audio.max_bytes)
+        self._clips = ClipFetcher(
+            settings.audio.allowed_prefixes, settings.audio.max_bytes, settings.audio.memory_bytes // 4
+        )
         self._agent: ReadingAgent | None = None
         self._life = Lifecycle()
         self._stall = Stall(settings.worker.stalled_after)

@@ -130,8 +130,8 @@ class Audio(Section):
     max_bytes: Count = 16 * 1024 * 1024
     """Largest encoded clip behind a URI."""
     memory_bytes: Count = 512 * 1024 * 1024
-    """Memory for clips that are being decoded, and for those that wait for the model, of all activities together: where
-    it is used up, the next clips wait."""
+    """Memory for the clips of all activities together: where it is used up, the next clips wait. A quarter is for
+    encoded clips of more than 512 KiB, the rest for clips that are being decoded or wait for the model."""
     max_inline_bytes: Count = 512 * 1024
     """Largest total of the inline clips of one activity."""
     not_found_grace: float = Field(default=5.0, ge=0)

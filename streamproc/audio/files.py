@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from streamproc.audio.stores import PROBE_SECONDS, READ_SECONDS, UnclearError
+from streamproc.audio.stores import PROBE_SECONDS, READ_SECONDS, TooLargeError, UnclearError
 from streamproc.audio.threads import in_daemon_thread
 from streamproc.contracts.uris import segments
 from streamproc.errors import ErrorCode, StreamprocError
@@ -25,17 +24,13 @@ class FileClips:
 
     Args:
         prefix: the folder as a file:// URI, ending in '/'.
-        max_bytes: no more is read, and one byte beyond it.
-        check_size: raises where a clip may not have so many bytes.
     """
 
-    def __init__(self, prefix: str, max_bytes: int, check_size: Callable[[int], None]) -> None:
+    def __init__(self, prefix: str) -> None:
         self._prefix = prefix
         self._folder = Path(unquote(urlsplit(prefix).path))
-        self._max_bytes = max_bytes
-        self._check_size = check_size
 
-    async def read(self, uri: str) -> bytes:
+    async def read(self, uri: str, most: int) -> bytes:
         """See ClipStore."""
         try:
             parts = segments(uri.removeprefix(self._prefix).split("?")[0].split("#")[0])
@@ -45,7 +40,7 @@ class FileClips:
             ) from None
         try:
             async with asyncio.timeout(READ_SECONDS):
-                encoded = await in_daemon_thread(lambda: self._read(parts))
+                encoded = await in_daemon_thread(lambda: self._read(parts, most))
         except TimeoutError:
             raise UnclearError(ErrorCode.AUDIO_OBJECT_BUSY, "the file system does not answer") from None
         except (FileNotFoundError, NotADirectoryError):
@@ -55,7 +50,8 @@ class FileClips:
             raise StreamprocError(
                 ErrorCode.AUDIO_NOT_FOUND, f"the file cannot be read: {type(error).__name__}"
             ) from None
-        self._check_size(len(encoded))
+        if len(encoded) > most:
+            raise TooLargeError
         return encoded
 
     async def answers(self) -> bool:
@@ -70,7 +66,8 @@ class FileClips:
     async def close(self) -> None:
         """Nothing is kept open."""
 
-    def _read(self, parts: list[str]) -> bytes:
+    def _read(self, parts: list[str], most: int) -> bytes:
+        """The file's bytes; one more than ``most``, where it has them."""
         folder = self._folder.resolve()
         # After following every symbolic link, the file itself must lie in the folder. Asked first: whether a file
         # outside it exists is nobody's business.
@@ -78,10 +75,14 @@ class FileClips:
         if not path.is_relative_to(folder):
             raise StreamprocError(ErrorCode.AUDIO_URI_REFUSED, "the file lies outside the allowed folder")
         # That path has no links. A link that is swapped in after the check is not followed, at any step.
-        with os.fdopen(_open_below(folder, path.relative_to(folder).parts), "rb") as file:
-            if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        descriptor = _open_below(folder, path.relative_to(folder).parts)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise StreamprocError(ErrorCode.AUDIO_NOT_FOUND, "the URI names no regular file")
-            return file.read(self._max_bytes + 1)
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read(most + 1)
+        finally:
+            os.close(descriptor)
 
 
 def _open_below(folder: Path, parts: tuple[str, ...]) -> int:

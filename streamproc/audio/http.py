@@ -7,7 +7,6 @@ No credentials are sent: neither cookies nor those of ~/.netrc. What the environ
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from urllib.parse import quote, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
@@ -19,6 +18,7 @@ from streamproc.audio.stores import (
     PROBE_NAME,
     PROBE_SECONDS,
     READ_SECONDS,
+    TooLargeError,
     UnclearError,
     check_status,
 )
@@ -39,12 +39,10 @@ class HttpClips:
 
     Args:
         prefix: ends in '/', so that a URI's host is the prefix's.
-        check_size: raises where an object may not have so many bytes; asked before they are read, and while they are.
     """
 
-    def __init__(self, prefix: str, check_size: Callable[[int], None]) -> None:
+    def __init__(self, prefix: str) -> None:
         self._prefix = prefix
-        self._check_size = check_size
         self._session: aiohttp.ClientSession | None = None
         self._served = f"{prefix}{PROBE_NAME}"
         host = urlsplit(prefix)
@@ -55,13 +53,13 @@ class HttpClips:
         if self._session is not None:
             await self._session.close()
 
-    async def read(self, uri: str) -> bytes:
+    async def read(self, uri: str, most: int) -> bytes:
         """See ClipStore."""
         _check_name(uri.removeprefix(self._prefix))
         try:
             async with self._get(uri, _READ) as answer:
                 check_status(answer.status)
-                body = await self._body(answer)
+                body = await _body(answer, most)
         except (aiohttp.InvalidURL, ValueError):
             raise StreamprocError(ErrorCode.AUDIO_URI_REFUSED, "the URI is no object's name") from None
         except aiohttp.ClientResponseError:
@@ -96,13 +94,16 @@ class HttpClips:
         url = URL(quote(uri, _RESERVED), encoded=True)
         return self._session.get(url, allow_redirects=False, proxy=self._proxy, timeout=timeout)
 
-    async def _body(self, answer: aiohttp.ClientResponse) -> bytes:
-        self._check_size(answer.content_length or 0)
-        body = bytearray()
-        async for chunk in answer.content.iter_any():
-            body += chunk
-            self._check_size(len(body))
-        return bytes(body)
+
+async def _body(answer: aiohttp.ClientResponse, most: int) -> bytes:
+    if (answer.content_length or 0) > most:
+        raise TooLargeError
+    body = bytearray()
+    async for chunk in answer.content.iter_any():
+        body += chunk
+        if len(body) > most:
+            raise TooLargeError
+    return bytes(body)
 
 
 def _check_name(name: str) -> None:

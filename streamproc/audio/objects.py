@@ -5,10 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from streamproc.audio.stores import BUSY, PROBE_NAME, PROBE_SECONDS, READ_SECONDS, UnclearError
+from streamproc.audio.stores import BUSY, PROBE_NAME, PROBE_SECONDS, READ_SECONDS, TooLargeError, UnclearError
 from streamproc.contracts.uris import segments
 from streamproc.errors import ErrorCode, StreamprocError
 
@@ -33,16 +32,14 @@ class ObjectClips:
 
     Args:
         prefix: ends in '/'.
-        check_size: raises where an object may not have so many bytes; asked before they are read, and while they are.
     """
 
-    def __init__(self, prefix: str, check_size: Callable[[int], None]) -> None:
+    def __init__(self, prefix: str) -> None:
         self._prefix = prefix
-        self._check_size = check_size
         self._served = PROBE_NAME
         self._opened: Any = None
 
-    async def read(self, uri: str) -> bytes:
+    async def read(self, uri: str, most: int) -> bytes:
         """See ClipStore."""
         from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 
@@ -51,11 +48,13 @@ class ObjectClips:
             segments(name)
             async with asyncio.timeout(READ_SECONDS):
                 answer = await self._store().get_async(name)
-                self._check_size(int(answer.meta["size"]))
+                if int(answer.meta["size"]) > most:
+                    raise TooLargeError
                 body = bytearray()
                 async for chunk in answer.stream(_CHUNK_BYTES):
                     body += chunk
-                    self._check_size(len(body))
+                    if len(body) > most:
+                        raise TooLargeError
         except FileNotFoundError:
             raise StreamprocError(ErrorCode.AUDIO_NOT_FOUND) from None
         except ValueError:

@@ -26,15 +26,20 @@ class UnclearError(StreamprocError):
     """
 
 
+class TooLargeError(Exception):
+    """The clip has more bytes than were asked for."""
+
+
 class ClipStore(Protocol):
     """The clips under one prefix. Each call is one attempt and takes a bounded time."""
 
-    async def read(self, uri: str) -> bytes:
-        """The bytes of the clip at ``uri``, which begins with the store's prefix.
+    async def read(self, uri: str, most: int) -> bytes:
+        """The bytes of the clip at ``uri``, which begins with the store's prefix; no more than ``most`` are held.
 
         Raises:
+            TooLargeError: it has more.
             UnclearError: it failed, and a probe must tell whose fault it is.
-            StreamprocError: the clip cannot be had, or is too large.
+            StreamprocError: the clip cannot be had.
         """
 
     async def answers(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -75,7 +76,7 @@ class ActivityScorer:
         self._aligner = aligner
         self._audio = audio
         self._scoring = scoring
-        self._memory = ClipMemory(audio.memory_bytes)
+        self._memory = ClipMemory(audio.memory_bytes * 3 // 4)
         self._limits = rules.Limits(scoring.max_phrases, audio.max_inline_bytes)
 
     async def score(
@@ -158,8 +159,13 @@ class ActivityScorer:
         async def load(work: _Work) -> None:
             nonlocal remaining
             try:
-                async with places:
-                    encoded = await retries.until_it_works(Stage.AUDIO, lambda: self._fetcher.fetch(work.phrase.audio))
+                async with places, AsyncExitStack() as held:
+
+                    async def fetch() -> bytes:
+                        await held.aclose()  # what an attempt that failed still holds
+                        return await self._fetcher.fetch(work.phrase.audio, held)
+
+                    encoded = await retries.until_it_works(Stage.AUDIO, fetch)
                     # Fetched before it asks for room: who waits for a store takes none from others.
                     async with memory.decoding(most) as room:
                         samples = await asyncio.to_thread(decode_clip, encoded, self._audio.max_seconds)

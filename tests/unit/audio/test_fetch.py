@@ -9,12 +9,13 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 from support.holes import hole
 
-from streamproc.audio.fetch import ClipFetcher
+from streamproc.audio.fetch import SMALL_BYTES, ClipFetcher
 from streamproc.audio.files import FileClips
 from streamproc.contracts.events import Audio
 from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
@@ -178,6 +179,29 @@ async def test_a_pipe_that_is_swapped_in_for_a_clip_holds_nobody_up(
         assert await code_of(fetcher, behind(f"{folder.as_uri()}/pipe.wav")) is ErrorCode.AUDIO_NOT_FOUND
 
 
+@hole("C2")
+@pytest.mark.parametrize("kept", [False, True])
+async def test_large_clips_wait_for_a_place_and_small_ones_do_not(folder: Path, kept: bool) -> None:
+    large = bytes(SMALL_BYTES + 1)
+    (folder / "huge.wav").write_bytes(large)
+    fetcher = ClipFetcher((folder.as_uri(),), len(large), len(large) * 2)
+    async with AsyncExitStack() as held:
+        for _ in range(2):
+            assert await fetcher.fetch(behind(f"{folder.as_uri()}/huge.wav"), held if kept else None) == large
+        waits = asyncio.create_task(fetcher.fetch(behind(f"{folder.as_uri()}/huge.wav")))
+        assert await fetcher.fetch(behind(f"{folder.as_uri()}/a.wav")) == CONTENT
+        done, _ = await asyncio.wait([waits], timeout=0.3 if kept else 10)
+        assert bool(done) is not kept
+    assert await waits == large
+
+
+async def test_what_is_no_file_keeps_no_descriptor(fetcher: ClipFetcher, folder: Path) -> None:
+    before = len(os.listdir("/proc/self/fd"))  # noqa: PTH208
+    for _ in range(20):
+        assert await code_of(fetcher, behind(f"{folder.as_uri()}/class%201")) is ErrorCode.AUDIO_NOT_FOUND
+    assert len(os.listdir("/proc/self/fd")) < before + 10  # noqa: PTH208
+
+
 @hole("F2")
 @pytest.mark.parametrize("name", ["class 1/b.wav", "a.wav"])
 async def test_a_link_that_is_swapped_in_after_the_check_leads_nowhere(
@@ -249,7 +273,7 @@ async def test_a_file_system_that_hangs_can_be_left(
 ) -> None:
     hangs, reading = threading.Event(), threading.Event()
 
-    def hang(_self: object, _parts: list[str]) -> bytes:
+    def hang(_self: object, _parts: list[str], _most: int) -> bytes:
         assert threading.current_thread().daemon, "the end of the process would wait for it"
         reading.set()
         hangs.wait(60)

@@ -137,15 +137,14 @@ async def test_a_malformed_uri_fails_its_phrase_alone(uri: str) -> None:
 @pytest.mark.parametrize("room", [1, round(SETTINGS.audio.max_seconds * BYTES_A_SECOND)])
 async def test_activities_share_the_memory_for_their_clips(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
     held = []
-    decode = decode_clip
     kept = round(0.2 * 16_000) * 4
 
     def watched(encoded: bytes, max_seconds: float) -> Samples:
         held.append(scorer._memory.held)
-        return decode(encoded, max_seconds)
+        return decode_clip(encoded, max_seconds)
 
     monkeypatch.setattr(activity, "decode_clip", watched)
-    audio = SETTINGS.audio.model_copy(update={"memory_bytes": room})
+    audio = SETTINGS.audio.model_copy(update={"memory_bytes": room * 4 // 3 + 1})
     scorer = ActivityScorer(ClipFetcher((), 1), SilentEngine(), VariantAligner(), audio, SETTINGS.scoring)
 
     async def one(number: int) -> Result:
