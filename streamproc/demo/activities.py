@@ -17,8 +17,10 @@ from streamproc.contracts.events import Activity, Audio, Codec, Phrase
 from streamproc.demo.readings import DemoReading
 from streamproc.training.speech import SAMPLE_RATE, Synthesiser
 
+MARK_BYTES = 4
 LOST_BYTES = 64
-"""What a damaged clip lacks at its beginning: no container survives without its header."""
+"""What a damaged clip lacks behind its container's mark: no container survives without its header. A clip without the
+mark would be refused by the publisher already."""
 
 _BLOCK = 8_192
 """Frames written at once: some versions of libsndfile run out of stack when Vorbis gets a whole clip in one call."""
@@ -36,6 +38,11 @@ def make_activities(readings: Sequence[DemoReading], synthesiser: Synthesiser, c
     return [_activity(reading, synthesiser, clips) for reading in readings]
 
 
+def damage(encoded: bytes) -> bytes:
+    """A clip that begins like a sound one and cannot be decoded."""
+    return encoded[:MARK_BYTES] + encoded[MARK_BYTES + LOST_BYTES :]
+
+
 def _activity(reading: DemoReading, synthesiser: Synthesiser, clips: Path) -> Activity:
     activity_id = str(uuid.uuid4())
     phrases = []
@@ -45,7 +52,7 @@ def _activity(reading: DemoReading, synthesiser: Synthesiser, clips: Path) -> Ac
         seconds += len(speech.audio) / SAMPLE_RATE
         encoded = encode(speech.audio, reading.codec, reading.sample_rate)
         if phrase.damaged:
-            encoded = encoded[LOST_BYTES:]
+            encoded = damage(encoded)
         uri = None
         if reading.claim_check:
             file = clips / f"{activity_id}-{index}.{reading.codec.value.lower()}"
