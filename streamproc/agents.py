@@ -125,6 +125,7 @@ class ReadingAgent:
         self._intake = Intake(self._intake_changed)
         #: Why the events became letters whose letters may be refused still.
         self._failures: WeakKeyDictionary[EventT[bytes], Failure] = WeakKeyDictionary()
+        self._working: set[asyncio.Task[Any]] = set()
         self._quarantine = Quarantine(settings.quarantine.percent, settings.quarantine.events)
 
     @property
@@ -147,10 +148,18 @@ class ReadingAgent:
         if given_up:
             log.warning("events that wait for a dependency are given up; the next worker begins anew", events=given_up)
 
+    def give_up(self) -> None:
+        """The drain is over: what is still worked on has no owner any more, and nothing that it needs stays open."""
+        for task in self._working:
+            task.cancel()
+
     async def _work(self, event: EventT[bytes]) -> None:
         """Give one record its outcome. What this raises is fatal: the transport stops the worker, and the record is
         read again after the restart.
         """
+        task = asyncio.current_task()
+        assert task is not None
+        self._working.add(task)
         self._metrics.started()
         try:
             record = self._record(event)
@@ -160,7 +169,8 @@ class ReadingAgent:
             _log_stop(error)
             raise
         finally:
-            self._intake.ended(asyncio.current_task())
+            self._working.discard(task)
+            self._intake.ended(task)
             self._metrics.finished()
         self._watch(outcome, record)
 

@@ -179,6 +179,8 @@ class WorkerApp(faust.App):
         if self._agent is not None:
             self._agent.stop()
         await super().on_stop()
+        if self._agent is not None:
+            self._agent.give_up()
         self._tell_the_end()
         await self._engine.close()
         await self._clips.close()

@@ -21,6 +21,7 @@ import resource
 import signal
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -112,8 +113,8 @@ class Sentry(logging.Handler):
         faulthandler.register(signal.SIGALRM, file=sys.stderr, all_threads=True, chain=True)
         self._set_alarm(self._patience)
         logging.getLogger().addHandler(self)
-        threading.excepthook = _thread_ended
-        sys.unraisablehook = _raised_in_vain
+        threading.excepthook = self._thread_ended
+        sys.unraisablehook = self._raised_in_vain
 
     async def look(self) -> None:
         """Show that the event loop lives, and look whether a file can be opened, until cancelled."""
@@ -151,12 +152,16 @@ class Sentry(logging.Handler):
         self._set_alarm(GRACE_S)
         self._loop.call_soon_threadsafe(self._stop, failure(what))
 
+    def _thread_ended(self, args: threading.ExceptHookArgs) -> None:
+        if args.exc_type is not SystemExit:
+            self._told(f"thread {args.thread.name if args.thread else '?'} ended", args.exc_value)
 
-def _thread_ended(args: threading.ExceptHookArgs) -> None:
-    if args.exc_type is not SystemExit:
-        name = args.thread.name if args.thread else "?"
-        logger.error("thread %s ended", name, exc_info=args.exc_value or True)
+    def _raised_in_vain(self, args: Any) -> None:
+        self._told("raised where nothing can catch it", args.exc_value)
 
-
-def _raised_in_vain(args: Any) -> None:
-    logger.error("raised where nothing can catch it", exc_info=args.exc_value or True)
+    def _told(self, what: str, error: BaseException | None) -> None:
+        if (lacking := exhausted(error)) is not None:
+            self.stop(lacking)
+        # An error's text may quote an event: the log gets the stack alone.
+        stack = traceback.format_tb(error.__traceback__) if error is not None else []
+        logger.error("%s: %s\n%s", what, type(error).__name__, "".join(stack))

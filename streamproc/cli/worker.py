@@ -12,6 +12,7 @@ import structlog
 
 from streamproc import settings
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.exhaustion import exhausted, failure
 from streamproc.service_links import service_links
 from streamproc.terminal import example
 
@@ -39,7 +40,11 @@ def command() -> None:
     try:
         web = _with_port(tree.web)
         asyncio.run(check_dependencies(tree))
-    except StreamprocError as error:
+    except Exception as error:
+        if (what := exhausted(error)) is not None:
+            error = failure(what)
+        if not isinstance(error, StreamprocError):
+            raise
         click.secho(f"streamproc: {error.code.name}", fg="red", bold=True, err=True)
         for line in error.message.splitlines():
             click.echo(f"  {line}", err=True)

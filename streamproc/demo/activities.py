@@ -18,9 +18,9 @@ from streamproc.demo.readings import DemoReading
 from streamproc.training.speech import SAMPLE_RATE, Synthesiser
 
 MARK_BYTES = 4
-LOST_BYTES = 64
-"""What a damaged clip lacks behind its container's mark: no container survives without its header. A clip without the
-mark would be refused by the publisher already."""
+DAMAGED_BYTES = 64
+"""What is lost of a damaged clip behind its container's mark: none survives without its header. One without the mark
+would be refused by the publisher already."""
 
 _BLOCK = 8_192
 """Frames written at once: some versions of libsndfile run out of stack when Vorbis gets a whole clip in one call."""
@@ -40,7 +40,7 @@ def make_activities(readings: Sequence[DemoReading], synthesiser: Synthesiser, c
 
 def damage(encoded: bytes) -> bytes:
     """A clip that begins like a sound one and cannot be decoded."""
-    return encoded[:MARK_BYTES] + encoded[MARK_BYTES + LOST_BYTES :]
+    return encoded[:MARK_BYTES] + bytes(DAMAGED_BYTES) + encoded[MARK_BYTES + DAMAGED_BYTES :]
 
 
 def _activity(reading: DemoReading, synthesiser: Synthesiser, clips: Path) -> Activity:
