@@ -1,4 +1,4 @@
-"""What upstream and downstream teams use: publish activities, read results.
+"""What upstream and downstream teams use: publish activities, follow their outcomes, read results.
 
 ```python
 connection = Connection(bootstrap_servers="kafka:9092", registry_url="http://registry:8081")
@@ -10,6 +10,7 @@ for result in ResultSubscriber(connection, group_id="my-service"):
 """
 
 from streamproc.client.connection import Connection
+from streamproc.client.outcomes import Outcome, OutcomeFollower, Rejection
 from streamproc.client.publisher import ActivityPublisher, Receipt
 from streamproc.client.subscriber import ResultSubscriber, ResultSubscriberV2
 from streamproc.contracts.events import (
@@ -32,10 +33,13 @@ __all__ = [
     "Codec",
     "Connection",
     "ErrorCode",
+    "Outcome",
+    "OutcomeFollower",
     "Phrase",
     "PhraseStatus",
     "Receipt",
     "ReferenceWord",
+    "Rejection",
     "Result",
     "ResultStatus",
     "ResultSubscriber",

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+LONGEST_TIMEOUT = 300
+"""Seconds; a longer wait for a registry is a wait that nobody sees."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Connection:
@@ -27,6 +30,43 @@ class Connection:
     """Seconds to wait for the registry's answer."""
     kafka: Mapping[str, str] = field(default_factory=dict, repr=False)
     """librdkafka's security settings, for example security.protocol, sasl.username and sasl.password."""
+
+    def __post_init__(self) -> None:
+        """Refuse what could only fail later, and less clearly.
+
+        Raises:
+            TypeError: a field has the wrong type.
+            ValueError: an address is none.
+        """
+        for name in ("bootstrap_servers", "registry_url"):
+            text_argument(f"Connection.{name}", getattr(self, name))
+        for name in ("registry_username", "registry_password", "registry_token"):
+            text_argument(f"Connection.{name}", getattr(self, name), may_be_empty=True)
+        if not self.registry_url.startswith(("http://", "https://")):
+            raise ValueError("Connection.registry_url: does not begin with http:// or https://")
+        if not isinstance(self.timeout, int | float) or not 0 < self.timeout <= LONGEST_TIMEOUT:
+            raise ValueError(f"Connection.timeout: is not a number of seconds up to {LONGEST_TIMEOUT}")
+        if not isinstance(self.kafka, Mapping):
+            raise TypeError("Connection.kafka: is not a mapping of librdkafka's settings")
+
+
+def text_argument(name: str, value: object, *, may_be_empty: bool = False) -> None:
+    """Refuse an argument that is no text, or an empty one.
+
+    Raises:
+        TypeError: it is no text.
+        ValueError: it is empty.
+    """
+    if not isinstance(value, str):
+        raise TypeError(f"{name}: is a {type(value).__name__}, not a text")
+    if not value and not may_be_empty:
+        raise ValueError(f"{name}: is empty")
+
+
+def connection_argument(connection: object) -> None:
+    """Refuse what is no connection, with TypeError."""
+    if not isinstance(connection, Connection):
+        raise TypeError(f"connection: is a {type(connection).__name__}, not a Connection")
 
 
 @dataclass(frozen=True, slots=True)

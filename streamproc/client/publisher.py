@@ -13,7 +13,8 @@ from typing import Any, Self
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from streamproc.client.connection import Connection, RegistryConnection
+from streamproc.client.connection import Connection, RegistryConnection, connection_argument, text_argument
+from streamproc.client.start import check_topics, refuse_in_asynchronous_code
 from streamproc.contracts.cloudevents import ACTIVITY_TYPE, Headers, event_headers
 from streamproc.contracts.codec import ActivityEncoder
 from streamproc.contracts.events import Activity
@@ -49,9 +50,18 @@ class ActivityPublisher:
         connection: where Kafka and the registry are.
         source: who publishes, as a URI reference, for example "/reading-app"; CloudEvents' source.
         topic: where to.
+
+    Raises:
+        StreamprocError: on entering, within ten seconds: KAFKA_UNAVAILABLE, KAFKA_REFUSED, TOPIC_MISSING,
+            REGISTRY_UNAVAILABLE or ACTIVITY_SCHEMA_MISSING.
+        RuntimeError: on entering ``with`` in asynchronous code, where ``async with`` is right.
+        TypeError, ValueError: an argument is not what it must be.
     """
 
     def __init__(self, connection: Connection, *, source: str, topic: str = ACTIVITY_TOPIC) -> None:
+        connection_argument(connection)
+        text_argument("source", source)
+        text_argument("topic", topic)
         self._connection = connection
         self._source = source
         self._topic = topic
@@ -73,8 +83,9 @@ class ActivityPublisher:
             traceparent: W3C trace context; default: that of the current OpenTelemetry span, if there is one.
 
         Raises:
-            StreamprocError: ACTIVITY_INVALID, at once, with every problem; the future raises KAFKA_UNAVAILABLE, or
-                KAFKA_REFUSED with the reason.
+            StreamprocError: ACTIVITY_INVALID, at once, with every problem that a worker would find; the future raises
+                KAFKA_UNAVAILABLE, or KAFKA_REFUSED with the reason.
+            TypeError: it is no activity, or ``traceparent`` no text.
         """
         record = self._record(activity, traceparent)
         while (future := self._queue(record)) is None:
@@ -100,8 +111,13 @@ class ActivityPublisher:
             self._producer = None
 
     def __enter__(self) -> Self:
-        asyncio.run(self._look_up_schema())
+        refuse_in_asynchronous_code("async with")
         self._open()
+        try:
+            asyncio.run(self._look_up_schema())
+        except BaseException:
+            self.close()
+            raise
         return self
 
     def __exit__(
@@ -110,8 +126,12 @@ class ActivityPublisher:
         self.close()
 
     async def __aenter__(self) -> Self:
-        await self._look_up_schema()
-        self._open()
+        await asyncio.to_thread(self._open)
+        try:
+            await self._look_up_schema()
+        except BaseException:
+            await asyncio.to_thread(self.close)
+            raise
         return self
 
     async def __aexit__(
@@ -143,6 +163,11 @@ class ActivityPublisher:
             raise misconfigured(error.args[0], CLIENT) from None
         self._poller = threading.Thread(target=self._poll, name="activity-publisher", daemon=True)
         self._poller.start()
+        try:
+            check_topics(self._producer, [self._topic], self._refusals, self._connection.bootstrap_servers)
+        except BaseException:
+            self.close()
+            raise
 
     def _poll(self) -> None:
         """Serve delivery reports, in a thread of its own: callers may be busy."""
@@ -164,6 +189,8 @@ class ActivityPublisher:
 
     def _record(self, activity: Activity, traceparent: str | None) -> dict[str, Any]:
         validate(activity)
+        if traceparent is not None:
+            text_argument("traceparent", traceparent)
         headers = event_headers(
             ACTIVITY_TYPE, activity.activity_id, self._source, activity.activity_id, activity.submitted_at
         )

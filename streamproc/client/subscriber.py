@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,25 +12,25 @@ from typing import Any, Generic, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
-from streamproc.client.connection import Connection, RegistryConnection
+from streamproc.client.connection import Connection, RegistryConnection, connection_argument, text_argument
+from streamproc.client.start import check_registry, check_topics, refuse_in_asynchronous_code
 from streamproc.contracts import events as v1
 from streamproc.contracts import events_v2 as v2
 from streamproc.contracts.casts import downcast, upcast
 from streamproc.contracts.codec import Decoder, ResultDecoder, ResultDecoderV2
 from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.refusals import CLIENT, PERMISSION, Refusals, misconfigured
+from streamproc.refusals import CLIENT, Refusals, misconfigured
 
 T = TypeVar("T")
 
+log = logging.getLogger("streamproc.client")
+
 _BATCH = 500
 _POLL_SECONDS = 0.2
-_START_SECONDS = 10.0
-_ATTEMPT_SECONDS = 1.0
-"""After which it is asked whether the brokers refuse to answer."""
 _REGISTRY_SECONDS = 60.0
 """How long a new schema is waited for; well below max.poll.interval.ms."""
-_ASK_AGAIN_SECONDS = 1.0
+_ASK_AGAIN_SECONDS = 5.0
 
 
 class _Subscriber(Generic[T]):
@@ -39,9 +40,10 @@ class _Subscriber(Generic[T]):
     that was done, and may see again what was under way when it crashed: a result's ``source`` identifies it. Results
     that any minor version wrote come as the newest type.
 
-    The iteration raises StreamprocError: KAFKA_UNAVAILABLE, KAFKA_REFUSED or TOPIC_MISSING at its start;
-    SCHEMA_UNREADABLE where this release is too old for a result; REGISTRY_UNAVAILABLE where a new schema has been
-    waited for in vain.
+    The iteration raises StreamprocError: KAFKA_UNAVAILABLE, KAFKA_REFUSED, TOPIC_MISSING, REGISTRY_UNAVAILABLE or
+    RESULT_SCHEMA_MISSING at its start, within seconds; SCHEMA_UNREADABLE where this release is too old for a result;
+    REGISTRY_UNAVAILABLE where a new schema has been waited for in vain, for a minute, of which the log tells. In
+    asynchronous code ``for`` raises RuntimeError. Arguments that are not what they must be: TypeError, ValueError.
     """
 
     def __init__(
@@ -52,6 +54,11 @@ class _Subscriber(Generic[T]):
         decoder: Callable[[Registry, str], Decoder[Any]],
         cast: Callable[[Any], T],
     ) -> None:
+        connection_argument(connection)
+        text_argument("group_id", group_id)
+        text_argument("topic", topic)
+        if not connection.kafka.get("group.id", group_id):
+            raise ValueError("Connection.kafka: group.id is empty")
         self._connection = connection
         self._group_id = group_id
         self._topic = topic
@@ -65,11 +72,13 @@ class _Subscriber(Generic[T]):
         self._closed = True
 
     def __iter__(self) -> Iterator[T]:
+        refuse_in_asynchronous_code("async for")
         with self._consumer() as consumer, asyncio.Runner() as runner:
             self._subscribe(consumer)
             registry = Registry(RegistryConnection.of(self._connection))
             decode = self._decoder(registry, self._topic).decode
             try:
+                runner.run(check_registry(registry, self._topic))
                 while not self._closed:
                     for message in consumer.consume(_BATCH, _POLL_SECONDS):
                         yield runner.run(self._result_of(decode, message))
@@ -87,6 +96,7 @@ class _Subscriber(Generic[T]):
             registry = Registry(RegistryConnection.of(self._connection))
             decode = self._decoder(registry, self._topic).decode
             try:
+                await check_registry(registry, self._topic)
                 while not self._closed:
                     for message in await loop.run_in_executor(executor, consumer.consume, _BATCH, _POLL_SECONDS):
                         yield await self._result_of(decode, message)
@@ -120,19 +130,7 @@ class _Subscriber(Generic[T]):
             consumer.close()
 
     def _subscribe(self, consumer: Consumer) -> None:
-        deadline = time.monotonic() + _START_SECONDS
-        while True:
-            try:
-                found = consumer.list_topics(self._topic, timeout=_ATTEMPT_SECONDS).topics[self._topic]
-                break
-            except KafkaException as error:
-                consumer.poll(0)  # serves the callback
-                if self._refusals.shut_out or time.monotonic() > deadline:
-                    raise self._refusals.failure(error.args[0], self._connection.bootstrap_servers) from error
-        if found.error is not None:
-            if found.error.code() in PERMISSION:
-                raise self._refusals.failure(found.error, self._topic)
-            raise StreamprocError(ErrorCode.TOPIC_MISSING, f"{self._topic}: {found.error.str()}")
+        check_topics(consumer, [self._topic], self._refusals, self._connection.bootstrap_servers)
         consumer.subscribe([self._topic])
 
     async def _result_of(self, decode: Callable[[bytes | None], Any], message: Message) -> T:
@@ -146,6 +144,7 @@ class _Subscriber(Generic[T]):
             except StreamprocError as failure:
                 if failure.code is not ErrorCode.REGISTRY_UNAVAILABLE or time.monotonic() > deadline:
                     raise
+                log.warning("a result waits for the schema registry: %s", failure.message)
             await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
 
@@ -172,7 +171,7 @@ class ResultSubscriber(_Subscriber[v1.Result]):
     def __init__(
         self, connection: Connection, group_id: str, topic: str = "reading.result.v1", *, major: int = 1
     ) -> None:
-        if major == 1:
+        if _is_first(major):
             super().__init__(connection, group_id, topic, ResultDecoder, _same)
         else:
             super().__init__(connection, group_id, topic, ResultDecoderV2, downcast)
@@ -184,10 +183,16 @@ class ResultSubscriberV2(_Subscriber[v2.Result]):
     def __init__(
         self, connection: Connection, group_id: str, topic: str = "reading.result.v2", *, major: int = 2
     ) -> None:
-        if major == 1:
+        if _is_first(major):
             super().__init__(connection, group_id, topic, ResultDecoder, upcast)
         else:
             super().__init__(connection, group_id, topic, ResultDecoderV2, _same)
+
+
+def _is_first(major: int) -> bool:
+    if major not in (1, 2):
+        raise ValueError(f"major: {major!r} is neither 1 nor 2")
+    return major == 1
 
 
 def _same(result: T) -> T:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from streamproc.contracts.events import Activity, Audio, Phrase
+from streamproc.contracts.kinds import kind_problems
 from streamproc.contracts.phonemes import PHONEMES
 from streamproc.contracts.uris import problem_of
 from streamproc.errors import ErrorCode, StreamprocError
@@ -79,8 +80,14 @@ def validate(activity: Activity, limits: Limits = USUAL) -> None:
     """What a publisher does before an activity leaves it: refuse what a worker would refuse, wholly or in part.
 
     Raises:
+        TypeError: it is no activity.
         StreamprocError: ACTIVITY_INVALID with every problem, a line each. No line holds the learner's text or audio.
     """
+    if not isinstance(activity, Activity):
+        raise TypeError(f"an Activity is published, not a {type(activity).__name__}")
+    if wrong := list(kind_problems(activity, Activity)):
+        # What has the wrong type cannot be asked anything else.
+        raise StreamprocError(ErrorCode.ACTIVITY_INVALID, "\n".join(f"{where}: {what}" for where, what in wrong))
     found = [*_publisher_problems(activity), *activity_problems(activity, limits)]
     for phrase in activity.phrases:
         found += phrase_problems(phrase)

@@ -8,21 +8,34 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from opentelemetry.sdk.trace import TracerProvider
+from support.holes import hole
 
-from streamproc.client import Activity, ActivityPublisher, Connection, ResultSubscriber, ResultSubscriberV2
+from streamproc.client import (
+    Activity,
+    ActivityPublisher,
+    Connection,
+    OutcomeFollower,
+    Receipt,
+    Rejection,
+    ResultSubscriber,
+    ResultSubscriberV2,
+)
 from streamproc.contracts.casts import upcast
+from streamproc.contracts.cloudevents import RESULT_TYPE, event_headers
 from streamproc.contracts.codec import ActivityDecoder, ResultEncoder, ResultEncoderV2
-from streamproc.contracts.events import Result
+from streamproc.contracts.events import Result, SourcePosition
 from streamproc.contracts.examples import ACTIVITY, RESULT
 from streamproc.contracts.registry import Registry
+from streamproc.deadletter.envelope import Source, Worker, error_headers, failure_of
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.localstack.stack import Addresses
 
@@ -123,6 +136,7 @@ def test_a_learners_activities_keep_their_order(registered: Topics, connection: 
         assert [receipt.offset for receipt in own] == sorted(receipt.offset for receipt in own)
 
 
+@pytest.mark.usefixtures("kafka_topics")
 @pytest.mark.parametrize(
     ("change", "problem"),
     [
@@ -145,6 +159,7 @@ def test_an_invalid_activity_is_not_sent(
     assert caught.value.code is ErrorCode.ACTIVITY_INVALID
 
 
+@pytest.mark.usefixtures("kafka_topics")
 def test_a_publisher_does_not_register_its_schema(topics: Topics, connection: Connection) -> None:
     publisher = ActivityPublisher(connection, source="/tests", topic=topics.activity)
     with pytest.raises(StreamprocError, match="schemas register") as caught, publisher:
@@ -155,28 +170,129 @@ def test_a_publisher_does_not_register_its_schema(topics: Topics, connection: Co
 UNREACHABLE = "127.0.0.1:9"
 
 
-def test_a_publisher_says_when_kafka_does_not_answer(registered: Topics, connection: Connection) -> None:
-    connection = dataclasses.replace(
-        connection, bootstrap_servers=UNREACHABLE, kafka={"delivery.timeout.ms": "500", "request.timeout.ms": "400"}
-    )
-    with ActivityPublisher(connection, source="/tests", topic=registered.activity) as publisher:
-        future = publisher.send(ACTIVITY)
-        with pytest.raises(StreamprocError, match=registered.activity) as caught:
-            future.result(30)
-    assert caught.value.code is ErrorCode.KAFKA_UNAVAILABLE
+@hole("D6")
+def test_everybody_says_at_the_start_when_kafka_does_not_answer(
+    registered: Topics, connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamproc.client.start.START_SECONDS", 1.0)
+    elsewhere = dataclasses.replace(connection, bootstrap_servers=UNREACHABLE)
+    for enter in (
+        lambda: ActivityPublisher(elsewhere, source="/tests", topic=registered.activity).__enter__(),
+        lambda: OutcomeFollower(elsewhere).__enter__(),
+        lambda: next(iter(ResultSubscriber(elsewhere, "group", registered.result))),
+    ):
+        with pytest.raises(StreamprocError, match=UNREACHABLE) as caught:
+            enter()
+        assert caught.value.code is ErrorCode.KAFKA_UNAVAILABLE
 
 
-def test_a_subscriber_says_what_is_missing(
+@hole("D6")
+@pytest.mark.usefixtures("kafka_topics")
+def test_everybody_says_at_the_start_when_a_topic_is_misspelt(registered: Topics, connection: Connection) -> None:
+    for enter, near in (
+        (lambda: ActivityPublisher(connection, source="/t", topic=f"{registered.activity}s").__enter__(), "activity"),
+        (lambda: OutcomeFollower(connection, result_topic=f"{registered.result}s").__enter__(), "result"),
+        (lambda: next(iter(ResultSubscriber(connection, "group", f"{registered.result}s"))), "result"),
+    ):
+        with pytest.raises(StreamprocError, match=rf"is reading\.{near}\S* meant") as caught:
+            enter()
+        assert caught.value.code is ErrorCode.TOPIC_MISSING
+
+
+@hole("D6")
+@pytest.mark.usefixtures("kafka_topics")
+async def test_a_reader_says_at_the_start_when_the_registry_is_another_ones(
     topics: Topics, connection: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("streamproc.client.subscriber._START_SECONDS", 2.0)
-    with pytest.raises(StreamprocError, match=topics.result) as caught:
-        next(iter(ResultSubscriber(connection, "group", topics.result)))
-    assert caught.value.code is ErrorCode.TOPIC_MISSING
-    elsewhere = dataclasses.replace(connection, bootstrap_servers=UNREACHABLE)
-    with pytest.raises(StreamprocError, match=UNREACHABLE) as caught:
-        next(iter(ResultSubscriber(elsewhere, "group", topics.result)))
-    assert caught.value.code is ErrorCode.KAFKA_UNAVAILABLE
+    """Nothing is registered for these topics; no result comes that could tell."""
+    monkeypatch.setattr("streamproc.client.start.START_SECONDS", 0.5)
+    dead = dataclasses.replace(connection, registry_url="http://127.0.0.1:9", timeout=0.2)
+    for use, code in ((connection, ErrorCode.RESULT_SCHEMA_MISSING), (dead, ErrorCode.REGISTRY_UNAVAILABLE)):
+        with pytest.raises(StreamprocError, match=use.registry_url) as caught:
+            async for _ in ResultSubscriber(use, "group", topics.result):
+                pass
+        assert caught.value.code is code
+        with pytest.raises(StreamprocError, match=use.registry_url) as caught:
+            await asyncio.to_thread(next, iter(ResultSubscriber(use, "group", topics.result)))
+        assert caught.value.code is code
+        follower = OutcomeFollower(use, result_topic=topics.result, dead_letter_topic=topics.activity)
+        with pytest.raises(StreamprocError, match=use.registry_url) as caught:
+            async with follower:
+                pass
+        assert caught.value.code is code
+
+
+@hole("D6")
+@pytest.mark.usefixtures("kafka_topics")
+async def test_a_publisher_learns_what_became_of_its_activities(
+    registry: Registry, registered: Topics, connection: Connection
+) -> None:
+    """The activity topic of version 2's results stands for the dead letters': any topic does."""
+    letters = registered.result_v2
+    async with (
+        OutcomeFollower(connection, result_topic=registered.result, dead_letter_topic=letters) as outcomes,
+        ActivityPublisher(connection, source="/tests", topic=registered.activity) as publisher,
+    ):
+        good, bad, early, never = [await publisher.publish(ACTIVITY) for _ in range(4)]
+        waiting = [asyncio.create_task(outcomes.of(receipt)) for receipt in (good, bad)]
+        await asyncio.to_thread(play_worker, registry.url, connection, registered, [good, early], bad)
+        result, rejection = await asyncio.wait_for(asyncio.gather(*waiting), 30)
+        assert isinstance(result, Result)
+        assert dataclasses.astuple(result.source) == dataclasses.astuple(good)
+        assert isinstance(rejection, Rejection)
+        assert (rejection.source, rejection.code, rejection.stage) == (bad, "AUDIO_NOT_FOUND", "audio")
+        assert rejection.letter.topic == letters
+        # What came before it was asked for, and what has been told, can be asked for; what has not come waits.
+        assert isinstance(await asyncio.wait_for(outcomes.of(early), 30), Result)
+        assert await asyncio.wait_for(outcomes.of(bad), 30) == rejection
+        waits = outcomes.outcome(never)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(outcomes.of(never), 0.3)
+        assert not waits.done()
+    assert waits.cancelled()
+    with pytest.raises(RuntimeError, match="closed"):
+        outcomes.outcome(good)
+
+
+def play_worker(url: str, connection: Connection, topics: Topics, good: list[Receipt], bad: Receipt) -> None:
+    """Write what a worker writes, and before it an outcome whose transaction is aborted."""
+    from streamproc.settings import Registry as RegistrySettings
+
+    async def encoder() -> ResultEncoder:
+        registry = Registry(RegistrySettings(url=url))
+        encoder = ResultEncoder(registry, topics.result)
+        await encoder.start()
+        await registry.close()
+        return encoder
+
+    encode = asyncio.run(encoder()).encode
+    producer = Producer({"bootstrap.servers": connection.bootstrap_servers, "transactional.id": topics.result})
+    producer.init_transactions(20)
+
+    def letter(receipt: Receipt, code: ErrorCode) -> None:
+        source = Source(SourcePosition(**dataclasses.asdict(receipt)), None, [("ce_id", b"1")])
+        now = datetime.now(UTC)
+        failure = failure_of(StreamprocError(code), 1, now, None)
+        headers: Any = error_headers(source, failure, Worker("group", "model/1"))
+        producer.produce(topics.result_v2, value=b"the event", headers=headers)
+
+    producer.begin_transaction()
+    letter(bad, ErrorCode.VALUE_UNREADABLE)
+    producer.flush(20)
+    producer.abort_transaction(20)
+    producer.begin_transaction()
+    for receipt in good:
+        source = SourcePosition(**dataclasses.asdict(receipt))
+        headers: Any = event_headers(
+            RESULT_TYPE, f"{receipt.topic}/{receipt.partition}/{receipt.offset}", "/streamproc", "1", datetime.now(UTC)
+        )
+        producer.produce(topics.result, value=encode(dataclasses.replace(RESULT, source=source)), headers=headers)
+    letter(bad, ErrorCode.AUDIO_NOT_FOUND)
+    # What nobody has written as a worker does is passed over.
+    producer.produce(topics.result_v2, value=b"junk", headers=[("ce_id", b"\xff")])
+    producer.produce(topics.result, value=b"junk", headers=[("ce_id", b"a/b/c")])
+    producer.produce(topics.result, value=b"junk")
+    producer.commit_transaction(20)
 
 
 @pytest.mark.usefixtures("kafka_topics")
@@ -268,6 +384,7 @@ async def test_the_examples_run(
         printed = await run(script, "2")
         assert [line.split()[0] for line in printed.splitlines()] == ["activity-0", "activity-1"]
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
+        "follow_outcomes.py",
         "publish_activities.py",
         "read_results.py",
         "read_results_async.py",

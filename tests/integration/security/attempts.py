@@ -1,10 +1,10 @@
-"""What publishers and subscribers do that Kafka does not let in."""
+"""What publishers, followers and subscribers do that Kafka does not let in."""
 
 from __future__ import annotations
 
 import pytest
 
-from streamproc.client import ActivityPublisher, Connection, ResultSubscriber
+from streamproc.client import ActivityPublisher, Connection, OutcomeFollower, Receipt, ResultSubscriber
 from streamproc.errors import StreamprocError
 
 from ..worker.activities import activity, clip, inline, phrase
@@ -21,5 +21,8 @@ def _use(user: str, connection: Connection) -> None:
     if user == "publisher":
         with ActivityPublisher(connection, source="/tests") as publisher:
             publisher.send(activity(phrase(inline(clip(0.5))))).result(30)
+    elif user == "follower":
+        with OutcomeFollower(connection) as outcomes:
+            outcomes.outcome(Receipt("reading.activity.v1", 0, 0)).result(10)
     else:
         next(iter(ResultSubscriber(connection, "my-service")))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -25,6 +27,7 @@ HEADERS: Headers = [
 ]
 """Headers that a dead letter must keep, a repeated one among them."""
 
+EXAMPLE = Path(__file__).parents[3] / "docs" / "examples" / "follow_outcomes.py"
 LONG_WORD = "pneumonoultramicroscopicsilicovolcanoconiosis"
 NO_NUMBERS = np.full((4_000, 1), np.nan, np.float32)
 
@@ -319,3 +322,21 @@ def test_messages_hold_no_childs_data(outcomes: Outcomes) -> None:
     for letter in outcomes.letters:
         for secret in (CHILD, "fox", LONG_WORD, "banana", "🦊", ".wav"):
             assert secret not in letter.error["message"]
+
+
+@hole("D6")
+def test_a_publisher_is_told_by_the_example(
+    worker: WorkerProcess, outcomes: Outcomes, settings: dict[str, str]
+) -> None:
+    """The last test: its activity is one more letter."""
+    assert outcomes.letters
+    assert worker.is_alive
+    done = subprocess.run(
+        [sys.executable, str(EXAMPLE)],
+        env=os.environ | settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.startswith("not scored: AUDIO_URI_REFUSED: ")

@@ -1,0 +1,102 @@
+"""What every client asks before it begins: whether Kafka and the registry answer, and know what it needs.
+
+A wrong address or a misspelt topic is told here, within seconds, instead of by a wait that nobody sees.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import difflib
+import time
+from collections.abc import Iterable
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+
+from streamproc.contracts import files
+from streamproc.contracts.registry import Registry
+from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.refusals import PERMISSION, Refusals
+
+START_SECONDS = 10.0
+"""How long an answer is waited for at the start."""
+_ATTEMPT_SECONDS = 1.0
+"""After which it is asked whether the brokers refuse to answer."""
+_NO_TOPIC = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError.TOPIC_EXCEPTION})
+
+
+def refuse_in_asynchronous_code(instead: str) -> None:
+    """Raise RuntimeError where an event loop runs: what blocks would block all that it serves."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError(f"this is asynchronous code: use '{instead}'")
+
+
+def check_topics(client: Producer | Consumer, topics: Iterable[str], refusals: Refusals, servers: str) -> None:
+    """Make sure that Kafka answers, lets this client in, and has the topics. It may wait ``START_SECONDS``.
+
+    Args:
+        client: its ``error_cb`` is ``refusals.heard``.
+        topics: what it will read or write.
+        refusals: what the brokers have said.
+        servers: the brokers' addresses, for messages.
+
+    Raises:
+        StreamprocError: KAFKA_UNAVAILABLE; KAFKA_REFUSED; TOPIC_MISSING, with a name that is near where there is one.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    for topic in topics:
+        while (refused := _refused(client, topic, refusals, servers, deadline)) is not None:
+            if refused.code() in PERMISSION:
+                raise refusals.failure(refused, topic)
+            if refused.code() in _NO_TOPIC or time.monotonic() > deadline:
+                raise StreamprocError(ErrorCode.TOPIC_MISSING, f"{topic}: {refused.str()}{_nearest(client, topic)}")
+            time.sleep(_ATTEMPT_SECONDS / 10)
+
+
+def _refused(
+    client: Producer | Consumer, topic: str, refusals: Refusals, servers: str, deadline: float
+) -> KafkaError | None:
+    """What Kafka says against a topic; None: nothing."""
+    while True:
+        try:
+            error: KafkaError | None = client.list_topics(topic, timeout=_ATTEMPT_SECONDS).topics[topic].error
+            return error
+        except KafkaException as error:
+            client.poll(0)  # serves the callback
+            if refusals.shut_out or time.monotonic() > deadline:
+                raise refusals.failure(error.args[0], servers) from error
+
+
+def _nearest(client: Producer | Consumer, topic: str) -> str:
+    try:
+        names = client.list_topics(timeout=_ATTEMPT_SECONDS).topics
+    except KafkaException:
+        return ""
+    near = difflib.get_close_matches(topic, names, n=1)
+    return f" (is {near[0]} meant?)" if near else ""
+
+
+async def check_registry(registry: Registry, topic: str) -> None:
+    """Make sure that the registry answers and has schemas for a topic's values. It may wait ``START_SECONDS``.
+
+    Raises:
+        StreamprocError: REGISTRY_UNAVAILABLE; RESULT_SCHEMA_MISSING where it is another environment's.
+    """
+    subject = files.subject(topic)
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            versions = await registry.versions(subject)
+            break
+        except StreamprocError as error:
+            if error.code is not ErrorCode.REGISTRY_UNAVAILABLE or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(_ATTEMPT_SECONDS)
+    if not versions:
+        raise StreamprocError(
+            ErrorCode.RESULT_SCHEMA_MISSING,
+            f"the schema registry at {registry.url} holds nothing under {subject}: is it this environment's registry "
+            "(Connection.registry_url), and the topic's name right?",
+        )
