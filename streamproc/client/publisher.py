@@ -104,11 +104,13 @@ class ActivityPublisher:
     def close(self) -> None:
         """Wait until everything that was sent is confirmed or refused, then disconnect."""
         if self._producer is not None:
-            self._producer.flush()
-            self._closing.set()
-            assert self._poller is not None
-            self._poller.join()
-            self._producer = None
+            try:
+                self._producer.flush()
+            finally:
+                self._closing.set()
+                assert self._poller is not None
+                self._poller.join()
+                self._producer = None
 
     def __enter__(self) -> Self:
         refuse_in_asynchronous_code("async with")

@@ -47,6 +47,9 @@ class Dead:
         if self._taken:
             raise self._error
 
+    def list_topics(self, topic: str, **_: Any) -> Any:
+        return Mock(topics={topic: Mock(error=None)})
+
     def purge(self, *_: Any) -> None:
         self.purged.set()
 
