@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from streamproc.transport.outcomes import Assignment, Entry
+from streamproc.transport.outcomes import FINISHED, Assignment, Entry
 
 
 class Admission:
@@ -50,7 +50,22 @@ class Admission:
         if key is None or not self._by_key or not assignment.alive:
             return None
         waiting = assignment.gate[key]
-        if waiting:
-            return waiting.popleft()
+        while waiting:
+            successor = waiting.popleft()
+            if successor.record is not None:  # else it was committed after it had been taken back
+                return successor
         del assignment.gate[key]
         return None
+
+    def take_back(self, entry: Entry) -> list[Entry]:
+        """The event will be done again: those of its key that were let pass behind it wait for it. Returns them."""
+        key = entry.key
+        if key is None or not self._by_key or entry.state is not FINISHED:
+            return []
+        assignment = entry.assignment
+        waiting = assignment.gate.get(key) or deque()
+        # Those that still wait are the last ones of their key.
+        end = waiting[0].offset if waiting else assignment.span.position
+        passed = [one for one in assignment.entries.values() if one.key == key and entry.offset < one.offset < end]
+        assignment.gate[key] = deque((*passed, *waiting)) or None
+        return passed

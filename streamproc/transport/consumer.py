@@ -33,12 +33,13 @@ from streamproc.transport.errors import HandlerFailed, TransportError
 from streamproc.transport.faust_consumer import FaustConsumer
 from streamproc.transport.message import Delivery
 from streamproc.transport.offsets import Offsets
-from streamproc.transport.outcomes import FINISHED, QUEUED, WAITING, Assignment, Entry
+from streamproc.transport.outcomes import FINISHED, QUEUED, Assignment, Entry
 from streamproc.transport.poller import Poller, Records
 from streamproc.transport.portion import Portion
 from streamproc.transport.refused import RefusedOutcomes
 from streamproc.transport.report import Report
 from streamproc.transport.transaction import Committer, PlainCommitter, TransactionalCommitter
+from streamproc.transport.undo import undo
 
 if TYPE_CHECKING:
     from streamproc.transport.driver import Transport
@@ -219,11 +220,12 @@ class Consumer(FaustConsumer):
         if assignments:
             self._report.given_up(len(assignments))
         torn = [entry for assignment in assignments for entry in self.ledger.drop(assignment)]
-        for entry in torn:
-            if entry.live:
-                self.ledger.reopen(entry)
-                self._fence(entry)
-                self._again(entry)
+        anew, waiting = undo(torn, self.ledger, self._admission)
+        if waiting:
+            self._ready = deque(entry for entry in self._ready if entry not in waiting)
+        if anew:
+            # A transaction that is under way may have them: then its verdict tells whether they are done.
+            self._cycle.after_this(partial(self._redo, anew))
         if assignments and not self._drained:
             self._receive(partial(self._assign, []))
 
@@ -319,12 +321,30 @@ class Consumer(FaustConsumer):
 
     def _finish(self, entry: Entry) -> None:
         self.ledger.finish(entry)
+        joint = entry.joint
+        if joint is None:
+            self._let_successor_pass(entry)
+        else:
+            # None of them is committed before all are finished: what came before would be overtaken.
+            joint.unfinished -= 1
+            if not joint.unfinished:
+                for one in joint:
+                    self._let_successor_pass(one)
+        if self.ledger.finished >= self.settings.commit_every:
+            self._cycle.soon()
+
+    def _let_successor_pass(self, entry: Entry) -> None:
         successor = self._admission.successor(entry)
         if successor is not None:
             self._ready.append(successor)
             self._arrived.set()
-        if self.ledger.finished >= self.settings.commit_every:
-            self._cycle.soon()
+
+    def _redo(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            if entry.live:
+                self._again(entry)
+            else:
+                self._let_successor_pass(entry)
 
     def join(self, messages: list[Delivery]) -> None:
         """An agent works on these as a batch: what it sends belongs to all of them."""
@@ -335,9 +355,11 @@ class Consumer(FaustConsumer):
         entry: Entry = message.entry
         if not message.current or entry.state is FINISHED:
             return
-        self.ledger.part(entry)
+        for other in self.ledger.part(entry):
+            if other.state is FINISHED:
+                self._let_successor_pass(other)
         self.ledger.reopen(entry)
-        self._fence(entry)
+        entry.fence()
         if self._crashed_with:
             return
         where = f"{entry.assignment.tp.topic}[{entry.assignment.tp.partition}]@{entry.offset}"
@@ -353,11 +375,6 @@ class Consumer(FaustConsumer):
         else:
             logger.error("%s: the agent raised", where, exc_info=error)
             self.crash_soon(HandlerFailed(f"{where}: the agent raised {type(error).__name__}, and on_raise is 'stop'"))
-
-    def _fence(self, entry: Entry) -> None:
-        """Ignore what is still sent or acknowledged by those who have the event now."""
-        entry.message = None
-        entry.state = WAITING
 
     def _again(self, entry: Entry) -> None:
         entry.events = ()

@@ -82,6 +82,7 @@ class Cycle:
         self._soon = asyncio.Event()
         self._turn = asyncio.Lock()
         self._running: set[asyncio.Future[None]] = set()
+        self._due: list[Callable[[], None]] = []
         self._thread = CommitThread()
 
     async def open(self) -> None:
@@ -100,6 +101,13 @@ class Cycle:
     def soon(self) -> None:
         """Do not wait for the interval's end."""
         self._soon.set()
+
+    def after_this(self, call: Callable[[], None]) -> None:
+        """Call this at once, or when the verdict of the transaction that is under way is booked."""
+        if self._running:
+            self._due.append(call)
+        else:
+            call()
 
     async def watch(self, stopped: Callable[[], bool]) -> None:
         """Stop the worker when librdkafka does not come back from a call; the next one reads where the group stands."""
@@ -132,8 +140,14 @@ class Cycle:
         """
         transaction = asyncio.ensure_future(self._transact())
         self._running.add(transaction)
-        transaction.add_done_callback(self._running.discard)
+        transaction.add_done_callback(self._over)
         await asyncio.wait({transaction}, timeout=timeout)
+
+    def _over(self, transaction: asyncio.Future[None]) -> None:
+        self._running.discard(transaction)
+        due, self._due = self._due, []
+        for call in due:
+            call()
 
     async def _transact(self) -> None:
         async with self._turn:

@@ -76,7 +76,7 @@ class Entry:
         #: Faust's current_event() is a weak reference: the events live as long as their outcomes are open.
         self.events: Sequence[Any] = ()
         #: Those that share its outcomes: all are committed in one transaction, or none of them.
-        self.joint: list[Entry] | None = None
+        self.joint: Joint | None = None
 
     def hold(self, outcome: Outcome) -> None:
         """Keep what an agent sends for it; that counts to the bytes in flight."""
@@ -89,6 +89,11 @@ class Entry:
         self.size += size
         self.assignment.released_bytes -= size
 
+    def fence(self) -> None:
+        """Ignore what is still sent or acknowledged by those who have the event now."""
+        self.message = None
+        self.state = WAITING
+
     def discard(self) -> None:
         """Forget what was sent for it."""
         size = sum(outcome.size for outcome in self.outcomes)
@@ -100,6 +105,15 @@ class Entry:
     def live(self) -> bool:
         """Whether its outcome is still ours to commit."""
         return self.record is not None and self.assignment.alive
+
+
+class Joint(list[Entry]):
+    """Events that share their outcomes."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        super().__init__(entries)
+        #: How many of them are not finished.
+        self.unfinished = sum(1 for entry in self if entry.state is not FINISHED)
 
 
 class Assignment:
@@ -215,9 +229,10 @@ class Ledger:
         return [entry for entry in torn if entry.live]
 
     def join(self, entries: list[Entry]) -> None:
-        """What is sent for one of these is sent for all of them."""
-        for entry in entries:
-            entry.joint = entries
+        """What is sent for one of these is sent for all of them, and for those that they share outcomes with."""
+        joint = Joint(dict.fromkeys(one for entry in entries for one in entry.joint or (entry,)))
+        for entry in joint:
+            entry.joint = joint
 
     def part(self, entry: Entry) -> list[Entry]:
         """It shares its outcomes with no one any more. Returns those that it shared them with."""
@@ -284,8 +299,15 @@ class Ledger:
                         batch.outcomes.append((entry, outcome))
                     if entry.joint is not None:
                         chosen[id(entry.joint)].append(entry)
-            torn = [entries[0].joint or [] for entries in chosen.values() if len(entries) < len(entries[0].joint or [])]
+            torn: list[list[Entry]] = [
+                entries[0].joint or [] for entries in chosen.values() if len(entries) < len(entries[0].joint or [])
+            ]
             if not torn:
+                return
+            if any(not entry.assignment.alive for joint in torn for entry in joint):
+                # The event loop has yet to hear of a loss, and to undo what depended on it.
+                batch.offers.clear()
+                batch.outcomes.clear()
                 return
             for entry in (entry for joint in torn for entry in joint):
                 withheld[entry.assignment.tp].add(entry.offset)

@@ -26,7 +26,9 @@ class LiveFeed:
         record: Callable[[int], tuple[bytes, bytes]] = lambda value: (b"key-%d" % (value % KEYS), b"%d" % value),
     ) -> None:
         """``rate``: events a second; ``record``: a value's key and content."""
-        self._producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 2})
+        self._producer = Producer(
+            {"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 2, "log_level": 0}
+        )
         self._topic = topic
         self._values = values
         self._rate = rate

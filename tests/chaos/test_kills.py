@@ -112,7 +112,7 @@ def test_rolling_restarts(kafka_bootstrap: str, tmp_path: Path, protocol: str, f
 
 def test_workers_join_and_leave(kafka_bootstrap: str, tmp_path: Path, protocol: str, feeding: Feeding) -> None:
     """Dynamic members come and go: partitions move between workers that all go on."""
-    events = feeding.events(60_000, live=16_000)
+    events = feeding.events(60_000, live=24_000)
     plan = new_plan(kafka_bootstrap, f"joining-{protocol}", PROTOCOLS[protocol], work=0.1)
     feeding.feed(kafka_bootstrap, plan.source, range(events))
     judge = Judge(kafka_bootstrap, plan.sink)

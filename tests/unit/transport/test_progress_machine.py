@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, cast
 from unittest.mock import Mock
@@ -117,7 +117,8 @@ class Machine(RuleBasedStateMachine):
         app = faust.App("machine", broker="rdkafka://127.0.0.1:1", topic_disable_leader=True)
         cast(Any, app.transport).settings = TransportSettings(ordering=cast(Any, self.ordering))
         self.consumer = cast(Consumer, app.consumer)
-        self.consumer._cycle = Mock()
+        self.due: list[Callable[[], None]] = []
+        self.consumer._cycle = Mock(after_this=lambda call: self.due.append(call) if self.batch else call())
         self.ledger = self.consumer.ledger
         self.readers: dict[TP, Reader] = {}
         #: Taken from librdkafka, on the way to the event loop.
@@ -179,6 +180,13 @@ class Machine(RuleBasedStateMachine):
     def fail(self, pick: int) -> None:
         """The agent gives an event up: it is delivered again."""
         self.consumer.failed(self.started.pop(pick % len(self.started)), asyncio.CancelledError())
+
+    @rule(size=st.integers(2, 4))
+    def take_as_a_batch(self, size: int) -> None:
+        """An agent's `take`: what it sends belongs to all of these."""
+        alone = [message for message in self.started if message.current and message.entry.joint is None]
+        if self.ordering != "partition":
+            self.consumer.join(alone[-size:])
 
     # -- the log
 
@@ -258,6 +266,8 @@ class Machine(RuleBasedStateMachine):
         for _, outcome in batch.outcomes:
             self.outcomes[cast(bytes, outcome.value)] += 1
             self.committed.append(cast(bytes, outcome.value))
+        entries = {entry for entry, _ in batch.outcomes}
+        assert all(entries.issuperset(entry.joint) for entry in entries if entry.joint), "torn"
 
     def book(self, verdict: str) -> None:
         batch, self.batch, stale = cast(Batch, self.batch), None, self.stale
@@ -270,6 +280,9 @@ class Machine(RuleBasedStateMachine):
             self.ledger.adopt({assignment.tp: self.logs[assignment.tp].progress for assignment, _ in batch.offers})
         elif verdict == "refused" and not batch.isolated:
             self.ledger.suspect([entry for entry, _ in batch.outcomes])
+        for call in self.due:
+            call()
+        self.due.clear()
 
     # -- what must hold
 

@@ -1,0 +1,195 @@
+"""Events that share their outcomes (an agent's batch): with the order of keys, and when one of them is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, cast
+from unittest.mock import Mock
+
+import faust
+import pytest
+from faust.types import TP
+from support.holes import hole
+
+from streamproc.transport.consumer import Consumer
+from streamproc.transport.message import Delivery
+from streamproc.transport.outcomes import Assignment, Batch
+from streamproc.transport.progress import Progress
+from streamproc.transport.sendable import Outcome
+
+pytestmark = hole("A")
+ONE, OTHER = TP("in", 0), TP("in", 1)
+
+
+class Worker:
+    """A consumer that is not started, and an agent that does as it is told."""
+
+    def __init__(self) -> None:
+        app = faust.App("sharing", broker="rdkafka://127.0.0.1:1", topic_disable_leader=True)
+        self.consumer = cast(Consumer, app.consumer)
+        self.under_way: Batch | None = None
+        self.due: list[Callable[[], None]] = []
+        self.consumer._cycle = Mock(after_this=lambda call: self.due.append(call) if self.under_way else call())
+        self.consumer.its_loop = asyncio.get_running_loop()
+        self.ledger = self.consumer.ledger
+        self.assignments = {tp: Assignment(tp, Progress.at(0)) for tp in (ONE, OTHER)}
+        for assignment in self.assignments.values():
+            self.ledger.add(assignment)
+        self.delivered: list[Delivery] = []
+
+    async def take_in(self, tp: TP, offset: int, key: bytes | None) -> None:
+        record = Mock(**{"offset.return_value": offset, "key.return_value": key, "error.return_value": None})
+        record.value.return_value = b"%d:%d" % (tp.partition, offset)
+        await self.consumer._admit([(self.assignments[tp], record, 10)])
+
+    def start(self) -> list[Delivery]:
+        """What the agent is given next."""
+        given: list[Delivery] = []
+
+        def deliver(message: Delivery) -> None:
+            message.refcount = 1
+            if message.start():
+                given.append(message)
+
+        self.consumer._hand_over(Mock(deliver=deliver))
+        return given
+
+    def finish(self, *messages: Delivery) -> None:
+        for message in messages:
+            value: Any = message.record.value()
+            message.entry.hold(Outcome("out", message.key, value, None, None, None))
+            message.ack(self.consumer)
+
+    def form(self) -> list[bytes | None]:
+        """What the next transaction holds."""
+        self.under_way = self.ledger.form(b"generation")
+        return [outcome.value for _, outcome in self.under_way.outcomes] if self.under_way else []
+
+    def book(self, *, committed: bool) -> None:
+        """The transaction under way is over."""
+        batch, self.under_way = self.under_way, None
+        if batch is not None and committed:
+            self.ledger.settle(batch)
+        for call in self.due:
+            call()
+        self.due.clear()
+
+    def commit(self) -> list[bytes | None]:
+        """Carry the next transaction out."""
+        outcomes = self.form()
+        self.book(committed=True)
+        return outcomes
+
+    def lose(self, tp: TP) -> None:
+        self.assignments[tp].give_up()
+        self.consumer._lose([self.assignments[tp]])
+
+
+@pytest.fixture
+async def worker() -> Worker:
+    return Worker()
+
+
+async def test_a_successor_waits_for_all_that_share_its_predecessors_outcomes(worker: Worker) -> None:
+    await worker.take_in(ONE, 0, b"a")
+    await worker.take_in(ONE, 1, b"a")
+    await worker.take_in(OTHER, 0, b"b")
+    batch = worker.start()
+    assert len(batch) == 2
+    worker.consumer.join(batch)
+    worker.finish(batch[0])
+    assert worker.start() == []
+    assert worker.commit() == []
+    worker.finish(batch[1])
+    [successor] = worker.start()
+    worker.finish(successor)
+    assert worker.commit() == [b"0:0", b"0:1", b"1:0"]
+
+
+@pytest.mark.parametrize("successor_has", ["waited", "begun", "finished"])
+async def test_what_was_shared_with_a_lost_event_is_done_again_in_order(worker: Worker, successor_has: str) -> None:
+    await worker.take_in(ONE, 0, b"a")
+    for offset in (1, 2):
+        await worker.take_in(ONE, offset, b"a")
+    await worker.take_in(OTHER, 0, b"b")
+    batch = worker.start()
+    worker.consumer.join(batch)
+    worker.finish(*batch)
+    begun = worker.start() if successor_has != "waited" else []
+    if successor_has == "finished":
+        worker.finish(*begun)
+    worker.lose(OTHER)
+    assert worker.commit() == []
+    committed = []
+    while given := worker.start():
+        worker.finish(*given)
+        committed += worker.commit()
+    assert committed == [b"0:0", b"0:1", b"0:2"]
+
+
+@pytest.mark.parametrize("committed", [True, False])
+async def test_what_a_transaction_under_way_has_is_done_again_only_if_it_fails(worker: Worker, committed: bool) -> None:
+    for offset in (0, 1, 2):
+        await worker.take_in(ONE, offset, b"a")
+    await worker.take_in(OTHER, 0, b"b")
+    batch = worker.start()
+    worker.consumer.join(batch)
+    worker.finish(*batch)
+    worker.finish(*worker.start())
+    assert worker.form() == [b"0:0", b"0:1", b"1:0"]
+    worker.lose(OTHER)
+    assert worker.start() == []
+    worker.book(committed=committed)
+    after = []
+    while given := worker.start():
+        worker.finish(*given)
+        after += worker.commit()
+    assert after == ([b"0:2"] if committed else [b"0:0", b"0:1", b"0:2"])
+
+
+async def test_what_depends_on_each_other_is_undone_to_the_end(worker: Worker) -> None:
+    """0:0 is torn, 0:1 came behind it, and shares its outcomes with 0:2 of another key, behind which 0:3 came."""
+    for offset, key in enumerate((b"a", b"a", b"c", b"c")):
+        await worker.take_in(ONE, offset, key)
+    await worker.take_in(OTHER, 0, b"b")
+    first, other, lost = worker.start()
+    worker.consumer.join([first, lost])
+    worker.finish(first, lost)
+    [behind] = worker.start()
+    worker.consumer.join([behind, other])
+    worker.finish(behind, other)
+    worker.finish(*worker.start())
+    worker.lose(OTHER)
+    assert worker.commit() == []
+    committed = []
+    while given := worker.start():
+        worker.finish(*given)
+        committed += worker.commit()
+    assert sorted(committed, key=str) == [b"0:0", b"0:1", b"0:2", b"0:3"]
+    assert committed.index(b"0:0") < committed.index(b"0:1")
+    assert committed.index(b"0:2") < committed.index(b"0:3")
+
+
+async def test_an_event_in_two_batches_ties_them_together(worker: Worker) -> None:
+    """Two agents read a topic, and each takes it as batches of its own."""
+    for offset in (0, 1, 2):
+        await worker.take_in(ONE, offset, None)
+    one, two, three = worker.start()
+    worker.consumer.join([one, two])
+    worker.consumer.join([two, three])
+    worker.finish(one, two)
+    assert worker.commit() == []
+    worker.finish(three)
+    assert worker.commit() == [b"0:0", b"0:1", b"0:2"]
+
+
+async def test_one_that_fails_lets_the_successors_of_the_others_pass(worker: Worker) -> None:
+    for offset, key in enumerate((b"a", b"a", b"b")):
+        await worker.take_in(ONE, offset, key)
+    batch = worker.start()
+    worker.consumer.join(batch)
+    worker.finish(batch[0])
+    worker.consumer.failed(batch[1], asyncio.CancelledError())
+    given = worker.start()
+    assert sorted(message.offset for message in given) == [1, 2]
