@@ -98,6 +98,17 @@ async def clumsy_crew(stream: Any) -> Any:
         yield value
 
 
+declared = app.topic(f"{NAME}-declared", partitions=3, retention=3600)
+
+
+@app.agent(topic("placed-in"))
+async def placed(stream: Any) -> None:
+    """Makes a topic, and says where in it each record goes."""
+    await declared.maybe_declare()
+    async for value in stream:
+        await declared.send(value=value, partition=value % 3)
+
+
 @app.agent(topic("batches-in"))
 async def batches(stream: Any) -> None:
     """Raises on the first batch, after it has sent."""

@@ -19,6 +19,7 @@ INPUTS = (
     "raises-in",
     "clumsy-in",
     "clumsy-crew-in",
+    "placed-in",
     "batches-in",
     "stuck-in",
     "quick-in",
@@ -97,6 +98,18 @@ def test_an_agent_that_raises_begins_anew_at_once(running: Running, name: str) -
     running.put(f"{name}-in", values)
     assert sorted(running.wait_for(f"{name}-out", len(values))) == list(values)
     assert "Restarting dead" not in running.app.text()
+
+
+@hole("D8")
+def test_a_topic_is_made_as_declared_and_a_record_goes_where_it_is_sent(running: Running) -> None:
+    """Partitions as the app says, and a record's partition as the send says."""
+    running.put("placed-in", range(9))
+    name = running.app.topic("declared")
+    reader = Reader(running.app.bootstrap, [name], partitions=3)
+    reader.wait_for(lambda: len(reader.found[name]) == 9, "nine records", 60, running.app)
+    places = {int(message.value() or b""): message.partition() for message in reader.found[name]}
+    assert places == {number: number % 3 for number in range(9)}
+    reader.close()
 
 
 def test_a_batch_whose_agent_raises_is_done_again(running: Running) -> None:
