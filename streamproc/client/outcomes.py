@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from streamproc.client.arrivals import arrived
 from streamproc.client.connection import Connection, RegistryConnection, connection_argument, text_argument
 from streamproc.client.publisher import Receipt
 from streamproc.client.start import START_SECONDS, check_registry, check_topics, refuse_in_asynchronous_code
@@ -211,7 +212,7 @@ class OutcomeFollower:
             began.set_result(None)
             looked = time.monotonic()
             while not self._closing.is_set():
-                for message in await asyncio.to_thread(consumer.consume, _BATCH, _POLL_SECONDS):
+                for message in await asyncio.to_thread(arrived, consumer, _BATCH, _POLL_SECONDS):
                     self._take(message)
                 if time.monotonic() - looked > _NEW_PARTITIONS_SECONDS:
                     known = await asyncio.to_thread(self._assign_new, consumer, known)

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
+from streamproc.client.arrivals import arrived
 from streamproc.client.connection import Connection, RegistryConnection, connection_argument, text_argument
 from streamproc.client.start import check_registry, check_topics, refuse_in_asynchronous_code
 from streamproc.contracts import events as v1
@@ -80,7 +81,7 @@ class _Subscriber(Generic[T]):
             try:
                 runner.run(check_registry(registry, self._topic))
                 while not self._closed:
-                    for message in consumer.consume(_BATCH, _POLL_SECONDS):
+                    for message in arrived(consumer, _BATCH, _POLL_SECONDS):
                         yield runner.run(self._result_of(decode, message))
                         _store(consumer, message)
                         if self._closed:
@@ -98,7 +99,7 @@ class _Subscriber(Generic[T]):
             try:
                 await check_registry(registry, self._topic)
                 while not self._closed:
-                    for message in await loop.run_in_executor(executor, consumer.consume, _BATCH, _POLL_SECONDS):
+                    for message in await loop.run_in_executor(executor, arrived, consumer, _BATCH, _POLL_SECONDS):
                         yield await self._result_of(decode, message)
                         _store(consumer, message)
                         if self._closed:
@@ -115,6 +116,8 @@ class _Subscriber(Generic[T]):
             "auto.offset.reset": "earliest",
             "enable.auto.offset.store": False,
             "partition.assignment.strategy": "cooperative-sticky",
+            # New partitions are found this much later at most; librdkafka looks every five minutes.
+            "topic.metadata.refresh.interval.ms": 10_000,
             "log_level": 0,
             "error_cb": self._refusals.heard,
             **self._connection.kafka,
