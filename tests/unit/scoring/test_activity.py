@@ -123,6 +123,15 @@ async def test_the_event_loop_does_none_of_the_work(monkeypatch: pytest.MonkeyPa
     assert threading.get_ident() not in threads.values()
 
 
+@hole("D5")
+async def test_each_result_names_the_model_that_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    for version in ("1", "2"):
+        answered = ModelIdentity("silent", version, f"{version}fe3")
+        monkeypatch.setattr(SilentEngine, "model", answered)
+        result = await score(reading("a fox"))
+        assert (result.model.name, result.model.version, result.model.sha256) == ("silent", version, f"{version}fe3")
+
+
 @hole("E")
 @pytest.mark.parametrize("uri", ["http://[", "http://clips.example:99999/a.wav", "s3://clips/\udcff", "https://a b/c"])
 async def test_a_malformed_uri_fails_its_phrase_alone(uri: str) -> None:
