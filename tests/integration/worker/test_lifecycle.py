@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from streamproc.contracts import files
 from streamproc.contracts.events import SourcePosition
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.wire import HEADER, header
@@ -136,10 +138,11 @@ def test_sigterm_does_not_wait_for_events_that_wait_for_triton(
 def test_a_schema_that_this_release_cannot_read_stops_the_worker_and_costs_no_event(
     start: Start, topics: TestTopics, schema_id: int, settings: dict[str, str]
 ) -> None:
-    future_id = asyncio.run(_register(settings["STREAMPROC_REGISTRY__URL"], topics.name))
+    # At its start it would be refused at once; here it comes while the worker runs.
+    worker = start()
+    future_id = asyncio.run(_register(settings["STREAMPROC_REGISTRY__URL"], topics))
     (good,) = readings(1, schema_id)
     (place,) = topics.publish([Record(b"learner", value_with_id(good, future_id), [])])
-    worker = start(ready=False)
     assert worker.wait(60) == 1
     (fatal,) = [record for record in worker.log_records() if record["level"] == "critical" and "code" in record]
     assert fatal["code"] == "SCHEMA_UNREADABLE"
@@ -148,14 +151,15 @@ def test_a_schema_that_this_release_cannot_read_stops_the_worker_and_costs_no_ev
     assert topics.committed().get(place.partition, 0) <= place.offset
 
 
-async def _register(url: str, name: str) -> int:
-    """A schema of activities that no reader understands, under a subject of its own; its id."""
+async def _register(url: str, topics: TestTopics) -> int:
+    """A schema of the topic's activities that this release cannot read: a field is gone that it needs; its id."""
+    newer = copy.deepcopy(files.newest(files.ACTIVITY).schema)
+    newer["fields"] = [field for field in newer["fields"] if field["name"] != "story_id"]
+    subject = files.subject(topics.activities)
     registry = Registry(RegistrySettings(url=url))
     try:
-        return await registry.register(
-            f"{name}-future-value",
-            json.dumps({"type": "enum", "namespace": "streamproc.reading", "name": "Activity", "symbols": ["A"]}),
-        )
+        await registry.set_compatibility(subject, "NONE")
+        return await registry.register(subject, json.dumps(newer))
     finally:
         await registry.close()
 
