@@ -132,17 +132,27 @@ class Committer(ABC):
         self._failures.clear()
         sources: list[_Source] = [*batch.outcomes]
         sources += [(loose, loose.outcome) for loose in batch.loose]
+        try:
+            self._send_all(producer, sources, one_by_one=batch.isolated)
+        except KafkaException:
+            # Once the brokers have refused one, librdkafka takes no more of this transaction: what follows from it
+            # must not hide who is to blame.
+            self._call(producer.poll, _PAUSE_S)
+            self._judge(sources)
+            raise
+        self._judge(sources)
+
+    def _send_all(self, producer: Producer, sources: list[_Source], *, one_by_one: bool) -> None:
         # In stretches: every poll gives the interpreter's lock away, and the agents keep it for a while. Brokers judge
         # a whole produce batch; alone, a record answers for itself.
-        stretch = 1 if batch.isolated else _POLL_EVERY
+        stretch = 1 if one_by_one else _POLL_EVERY
         for start in range(0, len(sources), stretch):
             self._send(producer, sources[start : start + stretch])
-            if batch.isolated:
+            if one_by_one:
                 self._flush(producer)
             else:
                 self._call(producer.poll, 0)
         self._flush(producer)
-        self._judge(sources)
 
     def _delivered(self, error: KafkaError | None, message: Any) -> None:
         # One function for all records: one for each, that knows its source, would cost more than to send it.

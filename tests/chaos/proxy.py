@@ -1,4 +1,4 @@
-"""A TCP proxy that can be frozen: connections stay open, and nothing passes."""
+"""A TCP proxy that can be frozen, so that connections stay open and nothing passes, or made slow."""
 
 from __future__ import annotations
 
@@ -21,6 +21,9 @@ class Proxy:
         self._answers.set()
         self._connections: list[socket.socket] = []
         self._closed = False
+        self._rate: float | None = None
+        #: Who has it may send: all connections share the way.
+        self._way = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def freeze(self, *, requests: bool, answers: bool) -> None:
@@ -29,6 +32,10 @@ class Proxy:
             self._requests.clear()
         if answers:
             self._answers.clear()
+
+    def throttle(self, rate: float | None) -> None:
+        """Let requests pass at so many bytes a second, those of all connections together; None: as they come."""
+        self._rate = rate
 
     def thaw(self, *, cut: bool) -> None:
         """Let everything pass again; ``cut``: on new connections only, what was under way is lost."""
@@ -60,11 +67,13 @@ class Proxy:
             for source, sink, gate in ((client, server, self._requests), (server, client, self._answers)):
                 threading.Thread(target=self._pump, args=(source, sink, gate), daemon=True).start()
 
-    @staticmethod
-    def _pump(source: socket.socket, sink: socket.socket, gate: threading.Event) -> None:
+    def _pump(self, source: socket.socket, sink: socket.socket, gate: threading.Event) -> None:
         with contextlib.suppress(OSError):
             while data := source.recv(65536):
                 gate.wait()
+                if self._rate is not None and gate is self._requests:
+                    with self._way:
+                        time.sleep(len(data) / self._rate)
                 sink.sendall(data)
         for end in (source, sink):
             with contextlib.suppress(OSError):

@@ -23,6 +23,8 @@ class RawRecord:
     timestamp: int | None = None
     """Milliseconds since the epoch, or whatever number is to stand there; None: now."""
     partition: int = 0
+    compressed: bool = False
+    """With gzip."""
 
 
 def send_raw(bootstrap: str, topic: str, records: Iterable[RawRecord]) -> list[tuple[int, int]]:
@@ -59,7 +61,7 @@ class _Batch(BatchBuilder):  # type: ignore[misc]
     def __init__(self, record: RawRecord) -> None:
         super().__init__(1 << 25, 0)
         # The one that is written in Python asks a name for its bytes.
-        self._builder = _DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, 0, 1 << 25)
+        self._builder = _DefaultRecordBatchBuilderPy(2, int(record.compressed), 0, -1, -1, 0, 1 << 25)
         headers = [(_Bytes(name), value) for name, value in record.headers]
         timestamp = int(time.time() * 1000) if record.timestamp is None else record.timestamp
         self.append(timestamp=timestamp, key=record.key, value=record.value, headers=headers)

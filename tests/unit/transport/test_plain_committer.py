@@ -11,6 +11,7 @@ from typing import Any, cast
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from faust.types import TP
+from support.holes import hole
 
 from streamproc.transport.loose import Loose
 from streamproc.transport.outcomes import Assignment, Batch, Entry
@@ -50,10 +51,12 @@ def outcome(value: bytes, key: bytes | None = b"k", topic: str = "out") -> Outco
     return Outcome(topic, key, value, None, None, None)
 
 
-def commit(*values: bytes | Outcome, loose: list[Loose] | None = None) -> tuple[Verdict, list[Entry]]:
+def commit(
+    *values: bytes | Outcome, loose: list[Loose] | None = None, producer: Producer | None = None
+) -> tuple[Verdict, list[Entry]]:
     """Commit one event for each value."""
     committer = PlainCommitter({}, lambda offsets: None, lambda: False)
-    committer._producer = cast(Any, Producer())
+    committer._producer = cast(Any, producer or Producer())
     entries = [Entry(ASSIGNMENT, offset, None, None, 0) for offset in range(len(values))]
     outcomes = [value if isinstance(value, Outcome) else outcome(value) for value in values]
     batch = Batch(None, [], list(zip(entries, outcomes, strict=True)), loose or [])
@@ -83,6 +86,39 @@ def test_a_send_outside_any_event_is_told() -> None:
     verdict, _ = commit(b"good", loose=[loose])
     assert isinstance(verdict, Refused)
     assert (verdict.entries, verdict.loose) == ([], [loose])
+
+
+class Failing(Producer):
+    """Takes no more records once one has failed, as in a transaction."""
+
+    def produce(self, *arguments: Any) -> None:
+        if self._queued and self._queued[-1][1] == b"INVALID_TIMESTAMP":
+            raise KafkaException(KafkaError(KafkaError._STATE))
+        super().produce(*arguments)
+
+    def poll(self, timeout: float) -> int:
+        return self.flush(timeout)
+
+
+@hole("B6")
+def test_what_follows_from_a_refusal_does_not_hide_it() -> None:
+    verdict, entries = commit(b"good", b"INVALID_TIMESTAMP", b"good", b"good", producer=Failing())
+    assert isinstance(verdict, Refused)
+    assert (verdict.entries, verdict.reason) == ([entries[1]], "INVALID_TIMESTAMP")
+
+
+@hole("B6")
+@pytest.mark.parametrize("error", [TypeError("argument 5"), OverflowError("too large"), ValueError("embedded null")])
+def test_what_the_binding_itself_refuses_costs_that_record_alone(error: Exception) -> None:
+    class Refusing(Producer):
+        def produce(self, *arguments: Any) -> None:
+            if arguments[1] == b"bad":
+                raise error
+            super().produce(*arguments)
+
+    verdict, entries = commit(b"good", b"bad", b"good", producer=Refusing())
+    assert isinstance(verdict, Refused)
+    assert (verdict.entries, verdict.reason) == ([entries[1]], type(error).__name__)
 
 
 @pytest.mark.parametrize("reason", ["REQUEST_TIMED_OUT", "NOT_ENOUGH_REPLICAS"])
