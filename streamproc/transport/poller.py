@@ -20,6 +20,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from faust.types import TP
 
 from streamproc.transport.backpressure import Backpressure
+from streamproc.transport.consumer_errors import judge
 from streamproc.transport.errors import ShutOut, TransportError, shuts_out
 from streamproc.transport.offsets import Offsets, Start
 from streamproc.transport.outcomes import Assignment
@@ -234,28 +235,11 @@ class Poller:
             self._shut_out = error
 
     def _judge(self, error: KafkaError, message: Message) -> None:
-        code = error.code()
-        if code == KafkaError._AUTO_OFFSET_RESET:
-            raise TransportError(
-                f"{message.topic()}[{message.partition()}]: the position left the log, records were deleted before "
-                f"they were read ({error.str()}). Start again; the transport's out_of_range says where to go on."
-            )
-        if code == KafkaError._FATAL and self._static and not self._joined:
+        if error.code() == KafkaError._FATAL and self._static and not self._joined:
             # KIP-848: a static member that crashed is remembered until its session is over (UNRELEASED_INSTANCE_ID),
             # and librdkafka makes that fatal. Fenced, on the other hand, is only who has joined.
             raise _StillHeld
-        if error.fatal() or code in (
-            KafkaError._FATAL,
-            KafkaError.UNKNOWN_TOPIC_OR_PART,
-            KafkaError._UNKNOWN_TOPIC,
-            KafkaError.TOPIC_AUTHORIZATION_FAILED,
-            KafkaError.GROUP_AUTHORIZATION_FAILED,
-            KafkaError.FENCED_INSTANCE_ID,
-            KafkaError.UNSUPPORTED_VERSION,
-            KafkaError._AUTHENTICATION,
-        ):
-            raise TransportError(f"Kafka does not let this worker consume: {error.name()}: {error.str()}")
-        logger.warning("Consumer: %s: %s", error.name(), error.str())
+        judge(error, message)
 
     def _capture_generation(self, consumer: Consumer) -> None:
         self._generation_due = time.monotonic() + _GENERATION_S

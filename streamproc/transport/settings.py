@@ -168,6 +168,8 @@ class TransportSettings(BaseModel):
             # Positions are resolved at assignment; one that leaves the log later must be an error, never a jump.
             "auto.offset.reset": "error",
             "enable.partition.eof": True,
+            # Else a batch that is damaged on its way is read as it is.
+            "check.crcs": True,
             "max.poll.interval.ms": round(self.max_poll_interval * 1000),
         }
         config.setdefault("queued.max.messages.kbytes", max(1024, self.max_in_flight_bytes // 2048))

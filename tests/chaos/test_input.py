@@ -146,3 +146,30 @@ def test_one_slow_event_among_50_000(broker: Broker, tmp_path: Path, protocol: s
         begun = dict(calls)
         waits = [judge.first_seen[value] - begun[value] for value in range(count) if value not in behind]
         assert max(waits) < 0.02 + 2.0, "an outcome was not visible within 2 s of finishing"
+
+
+def test_a_damaged_batch_stops_the_worker(broker: Broker, tmp_path: Path) -> None:
+    """librdkafka tells of it and goes on behind it: that would be 100 records without an outcome."""
+    plan = new_plan(broker.direct, "damaged", partitions=1)
+    for start in (0, 100, 200):
+        feed(broker.direct, plan.source, range(start, start + 100), keys=300)
+    [log] = broker.part.folder.rglob(f"{plan.source}-0/*.log")
+
+    def write(key: bytes, instead: bytes) -> None:
+        with log.open("r+b") as file:
+            content = file.read()
+            file.seek(content.index(key))
+            file.write(instead)
+
+    write(b"key-150", b"key+150")
+    judge = Judge(broker.direct, plan.sink, partitions=1)
+    with Fleet(plan, tmp_path) as fleet:
+        member = fleet.start("a")
+        fleet.wait_end("a", 60)
+        assert f"{plan.source}[0]@100: the records here cannot be read" in member.log_text()
+        judge.read(2.0)
+        assert not set(range(100, 300)) & judge.seen.keys()
+        write(b"key+150", b"key-150")
+        fleet.start("a")
+        judge.wait_for(300, 60, fleet.check_alive)
+        assert judge.judge(range(300)) == PERFECT

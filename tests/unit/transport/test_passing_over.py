@@ -18,6 +18,7 @@ from support.holes import hole
 from streamproc.transport import TransportSettings
 from streamproc.transport.admission import Admission
 from streamproc.transport.consumer import Consumer
+from streamproc.transport.errors import TransportError
 from streamproc.transport.offsets import Start
 from streamproc.transport.outcomes import FINISHED, Assignment, Ledger
 from streamproc.transport.poller import Listener, Poller
@@ -175,6 +176,24 @@ def test_an_event_that_shares_its_outcomes_is_left_out_alone() -> None:
 
     kept.span.offer = offer_and_lose  # type: ignore[method-assign]
     assert ledger.form(b"generation") is None
+
+
+@pytest.mark.parametrize("code", [KafkaError._BAD_MSG, KafkaError._BAD_COMPRESSION, KafkaError._NOT_IMPLEMENTED])
+def test_records_that_cannot_be_read_are_not_passed_over(code: int) -> None:
+    """librdkafka goes on behind them; nothing of what comes with the news is taken in."""
+    listener = Mock(spec=Listener)
+    poller = Poller({}, TransportSettings(), Mock(), listener, Mock())
+    poller._assignments[IN] = assignment = Assignment(IN, Progress.at(0))
+    poller._room = 10
+    log: Any = Log()
+    bad = Mock(wraps=Record(1))
+    bad.error.side_effect = lambda: KafkaError(code)
+    log.polls.put(lambda: [Record(0)])
+    log.polls.put(lambda: [bad, Record(7), Record(8, is_end=True)])
+    with pytest.raises(TransportError, match=r"in\[0\]@1: the records here cannot be read"):
+        poller._poll(log)
+    listener.on_records.assert_not_called()
+    assert assignment.span.position == 0
 
 
 class Log:
