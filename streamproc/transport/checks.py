@@ -31,6 +31,11 @@ def check(app: faust.App) -> None:
             f"rdkafka:// does not carry tables yet (found {', '.join(map(str, app.tables))}): their changelog "
             "would not be part of the transaction. Use kafka://, or keep the state elsewhere."
         )
+    if hasattr(app, "livecheck") or any(kind.__module__ == "faust.livecheck.app" for kind in type(app).__mro__):
+        raise Unsupported(
+            "rdkafka:// does not carry LiveCheck: what a test sends would not be marked as its own, and every test "
+            "would wait for its signals in vain. Run LiveCheck with kafka://."
+        )
     channels = [agent.channel for agent in app.agents.values()]
     for channel in (*channels, *app.topics):
         check_topic(channel)

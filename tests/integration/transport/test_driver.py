@@ -275,6 +275,8 @@ def test_range_assignment(kafka_bootstrap: str, tmp_path: Path) -> None:
             "app.conf.Stream = type('Mine', (faust.Stream,), {})",
             "must be a subclass of streamproc.transport.stream.Stream",
         ),
+        pytest.param("app.LiveCheck()", "does not carry LiveCheck", marks=hole("D8")),
+        pytest.param("app = app.LiveCheck()", "does not carry LiveCheck", marks=hole("D8")),
         pytest.param(
             "app.agent(app.topic(pattern='orders-.*'))(lambda stream: stream)",
             "subscribes to no patterns",
