@@ -70,7 +70,7 @@ chaos: install  ## The long proofs: workers killed, stopped, fenced; brokers los
 chaos-live: install  ## Records published while one of two workers is killed, restarted, frozen; ends with a line of JSON. RUNS=10 RECORDS=20000
 	cd tests && $(BOUNDED) 7200 ../$(BIN)/python -m chaos.live --runs $(or $(RUNS),10) --records $(or $(RECORDS),20000)
 
-fuzz: install  ## Fuzz aligner, event decoder and audio loader, 10 minutes each (atheris); then a worker with 20,000 mutated events.
+fuzz: install  ## Fuzz aligner, event decoder and audio loader, 10 minutes each (atheris); then a worker with 20,000 mutated events, and one that sends 5,000 odd records.
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
 	$(BOUNDED) 900 $(BIN)/python aligner_mypyc/tests/fuzz.py -len_control=0 -max_total_time=600
 	cd tests && $(BOUNDED) 900 ../$(BIN)/python -m fuzz.atheris_events ../.local/fuzz/events -max_total_time=600
