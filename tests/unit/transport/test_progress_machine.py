@@ -338,4 +338,4 @@ class Machine(RuleBasedStateMachine):
 class TestProgress(Machine.TestCase):  # type: ignore[misc,valid-type]
     """Runs the machine."""
 
-    settings = settings(max_examples=200, stateful_step_count=60, deadline=None)
+    settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
