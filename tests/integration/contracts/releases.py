@@ -66,7 +66,7 @@ def release_before_version_2(folder: Path) -> Release:
     checks.seal(schemas)
     for path in (folder / "streamproc").rglob("*.py"):
         source = path.read_text("utf-8")
-        if path.parent.name != "contracts":
+        if path.parent.name != "contracts" or path.name == "rules.py":
             source = re.sub(r"\bactivity\.tenant_id\b", "activity.tenant", source).replace('"tenant_id"', '"tenant"')
             source = source.replace("activity.attempt < 1", "False").replace("{activity.attempt}", "1")
         if path.name in ("activity.py", "casts.py"):
