@@ -10,10 +10,10 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import fastavro
-
+from streamproc.contracts import writers
 from streamproc.contracts.compatibility import Level, parse_schema
 from streamproc.contracts.files import Contract
+from streamproc.errors import StreamprocError
 
 PII_CLASSES = {
     "none": "tells nothing about a child",
@@ -115,9 +115,9 @@ def _lint_file(path: Path, where: str) -> Iterator[Problem]:
     yield from found
     if not found:
         try:
-            fastavro.parse_schema(schema)
-        except (fastavro.schema.SchemaParseException, ValueError) as error:
-            yield Problem(where, f"is not a valid Avro schema: {error}")
+            writers.parse("a record with it", json.dumps(schema))
+        except StreamprocError as error:
+            yield Problem(where, f"is not a schema that workers take: {error.message}")
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

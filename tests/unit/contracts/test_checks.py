@@ -58,6 +58,14 @@ def test_the_released_schemas_are_sound() -> None:
             "phrases[].audio.codec",
             "it could never grow",
         ),
+        (
+            lambda s: field(s, "passage_id").update(
+                type={"type": "array", "items": {"type": "record", "name": "Empty", "doc": "Nothing.", "fields": []}},
+                default=[],
+            ),
+            "reading.activity/2.avsc",
+            "passage_id[]: its values take no bytes",
+        ),
         (lambda s: s.update(fields="none"), "reading.activity/2.avsc", "not a valid Avro schema"),
         (lambda s: s.update(type="enum", symbols=["A"]), "reading.activity/2.avsc", "is not a record"),
     ],
