@@ -205,7 +205,7 @@ class Ledger:
         """``ordered``: outcomes of a partition are released in offset order."""
         self._ordered = ordered
         self.assignments: dict[TP, Assignment] = {}
-        self.loose = loose or LooseSends(LOOSE_LIMIT, LOOSE_BYTES)
+        self.loose = LooseSends(LOOSE_LIMIT, LOOSE_BYTES) if loose is None else loose
         self.finished = 0
         self._first = 0
         #: Events of a refused transaction: committed one by one, until the guilty one is known.

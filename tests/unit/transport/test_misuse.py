@@ -15,9 +15,11 @@ from support.holes import hole
 
 from streamproc.transport import Transport, TransportError, TransportSettings
 from streamproc.transport.buffer import MOST_WAITING
+from streamproc.transport.loose import Loose
 from streamproc.transport.message import Delivery
 from streamproc.transport.outcomes import Assignment, Entry
 from streamproc.transport.progress import Progress
+from streamproc.transport.sendable import Outcome
 
 pytestmark = hole("D7")
 
@@ -56,6 +58,16 @@ async def test_so_are_those_that_come_when_a_client_has_started_to_send() -> Non
             app.transport.settings = OTHERS
     finally:
         await app.producer.stop()
+
+
+def test_sends_outside_events_are_bounded_by_the_settings() -> None:
+    transport = cast(Transport, new_app().transport)
+    transport.settings = TransportSettings(max_in_flight=2)
+    loose = transport.ledger.loose
+    for _ in range(2):
+        assert not loose.full
+        loose.add(Loose(Outcome("out", None, b"", None, None, None), Mock()))
+    assert loose.full
 
 
 async def test_an_acknowledgement_on_another_thread_is_handed_over_to_the_event_loop() -> None:
