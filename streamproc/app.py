@@ -109,12 +109,7 @@ class WorkerApp(faust.App):
         )
         transport = self.transport
         assert isinstance(transport, Transport)
-        # Kafka has the last word on a record's size, and it measures what is compressed: a letter must not be larger
-        # than its activity was.
-        largest = {"message.max.bytes": topics.SENT_MAX_BYTES}
-        transport.settings = settings.transport.model_copy(
-            update={"librdkafka": largest | settings.transport.librdkafka}
-        )
+        transport.settings = settings.transport
         self._driver = transport
         transport.on_refused = self._refused
         self._activities = self._topic(kafka.activity_topic)

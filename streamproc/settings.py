@@ -38,7 +38,7 @@ _HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:;/\[\]]+):[0-9]{1,5}")
 """An IPv6 address stands in brackets."""
 
 Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class Section(BaseModel):
@@ -134,7 +134,7 @@ class Audio(Section):
     encoded clips of more than 512 KiB, the rest for clips that are being decoded or wait for the model."""
     max_inline_bytes: Count = 512 * 1024
     """Largest total of the inline clips of one activity."""
-    not_found_grace: float = Field(default=5.0, ge=0)
+    not_found_grace: float = Field(default=5.0, ge=0, allow_inf_nan=False)
     """Seconds during which an object that is not found, or that alone fails in a store that serves others, is awaited,
     before its event becomes a dead letter."""
 
@@ -150,7 +150,7 @@ class Audio(Section):
 class Scoring(Section):
     """How words are judged."""
 
-    margin: float = Field(default=6.0, ge=0)
+    margin: float = Field(default=6.0, ge=0, allow_inf_nan=False)
     """A word is wrong when what was heard explains its audio better than the reference by this log-probability."""
     accepted_file: Path | None = None
     """Accepted mispronunciations (TOML, as aligner_mypyc describes); empty: those of English-speaking children."""

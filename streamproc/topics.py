@@ -34,9 +34,6 @@ DEAD_LETTER_FACTOR = 2
 """So many times the activity's limit is a dead letter's: Kafka measures what is compressed, and the publisher may have
 compressed better than we do."""
 
-SENT_MAX_BYTES = 100_000_000
-"""Largest record, before it is compressed, that is offered to Kafka: brokers cut the connection at 100 MiB a request
-(socket.request.max.bytes)."""
 
 KEPT_DAYS = 30
 """How long dead and parked letters are kept: they hold recordings of children, and are of no use for ever."""

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from streamproc import __version__
+from streamproc.cli.failing import tell
 from streamproc.errors import ErrorClass, StreamprocError
 from streamproc.terminal import colour_refused, safe
 
@@ -91,10 +92,7 @@ def main() -> None:
     try:
         cli(prog_name="streamproc")
     except StreamprocError as error:
-        colour = False if colour_refused() else None
-        click.secho(f"streamproc: {error.code.name}", fg="red", bold=True, err=True, color=colour)
-        for line in error.message.splitlines():
-            click.echo(f"  {safe(line)}", err=True)
+        tell(error)
         sys.exit(_exit_code(error))
 
 

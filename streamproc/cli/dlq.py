@@ -6,6 +6,7 @@ import asyncio
 import gc
 import getpass
 import json
+import os
 import socket
 import sys
 from collections.abc import Iterator, Sequence
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from confluent_kafka import KafkaException
 
 from streamproc import settings as settings_module
 from streamproc.cli.letters import Number, PositionType, filters, progress, selection, state_of, state_option
@@ -30,6 +32,7 @@ from streamproc.deadletter.replay import DeedOf, Outcome, perform, rehearse, rep
 from streamproc.deadletter.scan import after, scan, size, spans_of
 from streamproc.deadletter.show import describe
 from streamproc.deadletter.statistics import course, group_letters
+from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.settings import Settings
 from streamproc.terminal import counted, example, safe
 
@@ -282,6 +285,10 @@ def _operating(tree: Settings, reader: TopicReader) -> Iterator[Operation]:
     try:
         with Operation(tree, reader) as operation:
             yield operation
+    except KafkaException as error:
+        raise StreamprocError(
+            ErrorCode.KAFKA_UNAVAILABLE, f"{error.args[0].str()}: what was reported is done; run the command again"
+        ) from None
     except Fenced:
         raise click.ClickException(
             "another replay or discard on this topic has begun and taken over, or this one paused for longer than a "
@@ -298,7 +305,11 @@ def _find(reader: TopicReader, topic: str, place: Position) -> Letter:
 
 
 def _who() -> str:
-    return f"{getpass.getuser()}@{socket.gethostname()}"
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):  # A container's user may have no name.
+        user = f"uid-{os.getuid()}"
+    return f"{user}@{socket.gethostname()}"
 
 
 def _print(lines: Iterator[str]) -> None:

@@ -6,7 +6,16 @@ from typing import IO, Any
 
 import click
 
-from streamproc.terminal import safe
+from streamproc.errors import StreamprocError
+from streamproc.terminal import colour_refused, safe
+
+
+def tell(error: StreamprocError) -> None:
+    """Say on standard error what is wrong: the code, and the message below it."""
+    colour = False if colour_refused() else None
+    click.secho(f"streamproc: {error.code.name}", fg="red", bold=True, err=True, color=colour)
+    for line in error.message.splitlines():
+        click.echo(f"  {safe(line)}", err=True)
 
 
 class Failed(click.ClickException):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from streamproc.cli.failing import Failed
 from streamproc.localstack.errors import StackError
 from streamproc.localstack.private import UMASK
 from streamproc.localstack.stack import KINDS, PARTS, Addresses, LocalStack, Status
+from streamproc.terminal import safe
 
 DEFAULT_FOLDER = Path(".local")
 STATE_COLOURS = {"up": "green", "silent": "yellow", "down": "red"}
@@ -64,7 +66,7 @@ def up(folder: Path, parts: tuple[str, ...], as_json: bool) -> None:
 
     def report(text: str) -> None:
         passed = (f"{time.monotonic() - began:6.1f} s", "dim")
-        console.print(Text.assemble(passed, "  ", terminal.safe(text)), soft_wrap=True)
+        console.print(Text.assemble(passed, "  ", safe(text)), soft_wrap=True)
 
     os.umask(UMASK)
     stack = LocalStack(folder, report=report)
@@ -91,7 +93,7 @@ def down(folder: Path) -> None:
         ended = LocalStack(folder).down()
     except (StackError, OSError) as failure:
         _fail(failure)
-    click.echo(f"ended: {', '.join(ended)}" if ended else f"nothing was up in {folder}")
+    click.echo(f"ended: {', '.join(ended)}" if ended else f"nothing was up in {safe(folder)}")
 
 
 @command.command(epilog=terminal.example("local status --json"))
@@ -116,22 +118,22 @@ def _shown(name: str, part: Status) -> Iterator[str]:
     """A part's lines: its state and address, and below its process and log, which may be long."""
     origin = "  (from the environment)" if part.provider == "environment" else ""
     state = click.style(f"{part.state:<6}", fg=STATE_COLOURS[part.state])
-    yield f"{name:<9} {state}  {terminal.safe(part.address)}{origin}".rstrip()
+    yield f"{name:<9} {state}  {safe(part.address)}{origin}".rstrip()
     unused = ", not in use" if part.pid and part.provider == "environment" else ""
     if part.pid:
         yield f"{'':<18}process {part.pid}{unused}"
     if part.log:
-        yield f"{'':<18}log {terminal.safe(part.log)}"
+        yield f"{'':<18}log {safe(part.log)}"
 
 
 def exports(addresses: Addresses) -> list[str]:
-    """Shell lines that point streamproc at the stack."""
+    """Shell lines that point streamproc at the stack; whatever an address is, a shell reads nothing else out of it."""
     values = {
         "kafka": addresses.kafka_bootstrap,
         "registry": addresses.registry_url,
         "triton": addresses.triton_url,
     }
-    return [f"export {kind.variable}={values[name]}" for name, kind in KINDS.items() if values[name]]
+    return [f"export {kind.variable}={shlex.quote(values[name])}" for name, kind in KINDS.items() if values[name]]
 
 
 def _fail(failure: StackError | OSError) -> NoReturn:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from streamproc import settings, topics
-from streamproc.terminal import example
+from streamproc.terminal import example, safe
 
 
 @click.group()
@@ -22,4 +22,4 @@ def create() -> None:
     tree = settings.load()
     created = topics.create(tree)
     for name in topics.configurations(tree.kafka):
-        click.echo(f"{name}: {'created' if name in created else 'is there already'}")
+        click.echo(f"{safe(name)}: {'created' if name in created else 'is there already'}")

@@ -11,6 +11,7 @@ import click
 import structlog
 
 from streamproc import settings
+from streamproc.cli.failing import tell
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.exhaustion import exhausted, failure
 from streamproc.service_links import service_links
@@ -45,9 +46,7 @@ def command() -> None:
             error = failure(what)
         if not isinstance(error, StreamprocError):
             raise
-        click.secho(f"streamproc: {error.code.name}", fg="red", bold=True, err=True)
-        for line in error.message.splitlines():
-            click.echo(f"  {line}", err=True)
+        tell(error)
         sys.exit(2)
 
     import faust

@@ -23,6 +23,7 @@ from streamproc.deadletter.reading import TopicReader
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.refusals import PERMISSION, WORKER, Refusals
 from streamproc.settings import Settings
+from streamproc.transport.settings import LARGEST_BYTES
 
 INIT_TIMEOUT = 60.0
 """Seconds for taking over, the end of a predecessor's transaction included."""
@@ -91,7 +92,7 @@ class Operation:
                 "transactional.id": f"streamproc-dlq-{kafka.dead_letter_topic}",
                 "transaction.timeout.ms": 60_000,
                 # The broker has the last word on sizes, and it measures what is compressed.
-                "message.max.bytes": topics.SENT_MAX_BYTES,
+                "message.max.bytes": LARGEST_BYTES,
                 "compression.type": settings.transport.compression,
                 "linger.ms": 5,
                 "log_level": 0,

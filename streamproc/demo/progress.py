@@ -10,6 +10,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from streamproc.terminal import safe
+
 
 class Display:
     """Shows progress on ``console``; on something that is no terminal, only the lines."""
@@ -20,7 +22,7 @@ class Display:
 
     def say(self, text: str) -> None:
         """A line, with the seconds since the run began."""
-        line = Text.assemble((f"{time.monotonic() - self._began:6.1f} s", "dim"), "  ", text)
+        line = Text.assemble((f"{time.monotonic() - self._began:6.1f} s", "dim"), "  ", safe(text))
         self._console.print(line, soft_wrap=True)
 
     @contextmanager

@@ -9,7 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 from streamproc.transport.logs import librdkafka_logger
 
 Count = Annotated[int, Field(ge=1)]
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+#: Largest record, before it is compressed, that is offered to brokers: they cut the connection at 100 MiB a request
+#: (socket.request.max.bytes).
+LARGEST_BYTES = 100_000_000
 
 _MOST_RETRY_DELAY_S = 60.0
 #: Enough for any first delay to become a minute.
@@ -193,6 +197,9 @@ class TransportSettings(BaseModel):
         """librdkafka settings of a producer; ``murmur2_random`` is the Java client's partitioner."""
         config = self.client(servers) | {"enable.idempotence": True, "partitioner": "murmur2_random"}
         config.setdefault("compression.type", self.compression)
+        if self.compression != "none":
+            # Brokers measure what is compressed, and librdkafka what is not: then they have the last word.
+            config.setdefault("message.max.bytes", LARGEST_BYTES)
         if transactional_id is not None:
             config["transactional.id"] = transactional_id
             config["transaction.timeout.ms"] = round(self.transaction_timeout * 1000)

@@ -11,6 +11,8 @@ from click.testing import CliRunner, Result
 from support.holes import hole
 
 from streamproc.cli import cli
+from streamproc.localstack.errors import StackError
+from streamproc.localstack.stack import LocalStack, Status
 
 
 def run(*arguments: str) -> Result:
@@ -87,3 +89,24 @@ def test_a_window_that_ends_before_it_begins_is_wrong_usage() -> None:
 def test_codes_stages_and_states_are_taken_in_any_case(option: tuple[str, str]) -> None:
     found = CliRunner().invoke(cli, ["dlq", "list", *option], env={"STREAMPROC_KAFKA__PARTITIONS": "none"})
     assert "SETTINGS_INVALID" in str(found.exception), "the option was taken, and the settings come next"
+
+
+@hole("F4")
+def test_what_the_stack_says_is_shown_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    hostile = Status("up", "stack", "127.0.0.1:1\x1b[2J", 1, "/x/\x1b]0;x\x07")
+    monkeypatch.setattr(LocalStack, "status", lambda _: {"kafka": hostile})
+    shown = run("local", "status")
+    assert r"127.0.0.1:1\x1b[2J" in shown.stdout
+    assert "\x1b" not in shown.stdout
+
+
+@hole("F4")
+def test_an_error_is_told_as_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: LocalStack) -> None:
+        raise StackError("it said \x1b[2J\nand more")
+
+    monkeypatch.setattr(LocalStack, "status", fails)
+    assert run("local", "status").stderr == "streamproc local: it said \\x1b[2J\n  and more\n"
+    found = run("local", "status", "--json")
+    assert json.loads(found.stdout) == {"error": {"code": "FAILED", "message": "it said \x1b[2J\nand more"}}
+    assert found.exit_code == 1

@@ -159,6 +159,15 @@ def test_words_are_read_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (tree.transport.security_protocol, tree.transport.sasl_mechanism) == ("sasl_ssl", "SCRAM-SHA-256")
 
 
+@hole("F4")
+@pytest.mark.parametrize("value", ["nan", "inf", "-inf", "1e999"])
+def test_a_number_without_bounds_is_none(monkeypatch: pytest.MonkeyPatch, value: str) -> None:
+    names = [variable for variable, kind, _, _ in settings.documentation() if kind.startswith("number")]
+    for name in names:
+        monkeypatch.setenv(name, value)
+    assert sorted(problem.split(":")[0] for problem in problems()) == sorted(names)
+
+
 def test_a_file_that_is_not_there_or_not_toml(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = write(tmp_path, "[kafka\n", monkeypatch)
     monkeypatch.setenv("STREAMPROC_WEB__PORT", "many")

@@ -28,6 +28,17 @@ def test_a_misspelt_setting_is_refused() -> None:
         TransportSettings.model_validate({"commit_intervall": 1})
 
 
+@hole("B5")
+def test_brokers_have_the_last_word_on_a_records_size_which_they_measure_compressed() -> None:
+    producer = TransportSettings(compression="zstd").producer("x:1", None)
+    assert (producer["compression.type"], producer["message.max.bytes"]) == ("zstd", 100_000_000)
+    own = TransportSettings(librdkafka={"message.max.bytes": 5000, "compression.type": "lz4"}).producer("x:1", None)
+    assert (own["compression.type"], own["message.max.bytes"]) == ("lz4", 5000)
+    assert "message.max.bytes" not in TransportSettings(compression="none").producer("x:1", None)
+    # A consumer would hold as much in memory.
+    assert "message.max.bytes" not in TransportSettings(compression="zstd").consumer("x:1", "group")
+
+
 def test_kip848_leaves_to_the_brokers_what_they_decide() -> None:
     config = TransportSettings(assignment="consumer").consumer("b:1", "g")
     assert config["group.protocol"] == "consumer"

@@ -1,0 +1,39 @@
+"""What the dead letters' commands do before and after Kafka is asked."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from typing import Any
+
+import pytest
+from confluent_kafka import KafkaError, KafkaException
+from support.holes import hole
+
+from streamproc.cli import dlq
+from streamproc.deadletter.operation import Operation
+from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.settings import Settings
+
+
+@hole("F6")
+@pytest.mark.parametrize("error", [KeyError("uid"), OSError("no such user")])
+def test_a_containers_user_without_a_name_is_known_by_number(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
+    def nobody() -> str:
+        raise error
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    assert dlq._who().startswith(f"uid-{os.getuid()}@")
+
+
+@hole("F6")
+def test_kafka_that_goes_away_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(_: Operation) -> Operation:
+        raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "Failed to initialize Producer ID"))
+
+    monkeypatch.setattr(Operation, "__init__", lambda *_: None)
+    monkeypatch.setattr(Operation, "__enter__", gone)
+    nobody: Any = None
+    with pytest.raises(StreamprocError, match="run the command again") as failed, dlq._operating(Settings(), nobody):
+        pass
+    assert failed.value.code is ErrorCode.KAFKA_UNAVAILABLE
