@@ -10,8 +10,7 @@ import faust
 import structlog
 from faust.types import TP
 
-from streamproc import topics
-from streamproc.agents import ReadingAgent, Stages
+from streamproc.agents.reading import ReadingAgent, Stages
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.contracts import files, live
 from streamproc.contracts.codec import ActivityDecoder
@@ -19,18 +18,19 @@ from streamproc.contracts.majors import ResultEncoders
 from streamproc.contracts.registry import Registry
 from streamproc.deadletter.envelope import Worker
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.exhaustion import Sentry, raise_descriptor_limit
+from streamproc.health.exhaustion import Sentry, raise_descriptor_limit
+from streamproc.health.stalling import LOOK_S, Stall
 from streamproc.inference.engine import Engine
 from streamproc.inference.triton import TritonEngine
-from streamproc.lifecycle import Lifecycle
+from streamproc.kafka import topics
 from streamproc.scoring import lexicon
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.variants import VariantAligner
 from streamproc.settings import Settings
-from streamproc.stalling import LOOK_S, Stall
+from streamproc.telemetry.lifecycle import Lifecycle
 from streamproc.telemetry.metrics import Metrics
 from streamproc.transport import OutcomeRefused, Transport
-from streamproc.transport.consumer import Consumer
+from streamproc.transport.surface.consumer import Consumer
 from streamproc.web.pages import add_pages
 
 log = structlog.get_logger(__name__)

@@ -10,7 +10,7 @@ from streamproc.audio.files import FileClips
 from streamproc.audio.http import HttpClips
 from streamproc.audio.objects import ObjectClips
 from streamproc.audio.stores import ClipStore, TooLargeError, UnclearError
-from streamproc.contracts.events import Audio
+from streamproc.contracts.generated.events import Audio
 from streamproc.contracts.uris import problem_of
 from streamproc.errors import ErrorCode, StreamprocError
 

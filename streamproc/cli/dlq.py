@@ -27,12 +27,12 @@ from streamproc.deadletter.ledger import State, read_ledger
 from streamproc.deadletter.letters import Letter, Position, Selection, Span
 from streamproc.deadletter.operation import Fenced, Operation
 from streamproc.deadletter.originals import Originals
-from streamproc.deadletter.reading import TopicReader
 from streamproc.deadletter.replay import DeedOf, Outcome, perform, rehearse, replay_deed
 from streamproc.deadletter.scan import after, scan, size, spans_of
 from streamproc.deadletter.show import describe
 from streamproc.deadletter.statistics import course, group_letters
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.kafka.reading import TopicReader
 from streamproc.settings import Settings
 from streamproc.terminal import counted, example, safe
 

@@ -12,11 +12,12 @@ from typing import TypeVar
 import click
 
 from streamproc import settings as settings_module
-from streamproc.contracts import checks, files, live, plan
-from streamproc.contracts.changes import changes
-from streamproc.contracts.lint import Problem
-from streamproc.contracts.lint import lint as lint_files
+from streamproc.contracts import files, live, plan
 from streamproc.contracts.registry import Registry
+from streamproc.contracts.upkeep import checks
+from streamproc.contracts.upkeep.changes import changes
+from streamproc.contracts.upkeep.lint import Problem
+from streamproc.contracts.upkeep.lint import lint as lint_files
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.settings import Settings
 from streamproc.terminal import example, safe
@@ -158,7 +159,7 @@ def history(contract: str, folder: Path | None) -> None:
 )
 def docs(only_check: bool, path: Path) -> None:
     """Write the event reference from the schema files."""
-    from streamproc.contracts import reference
+    from streamproc.contracts.upkeep import reference
 
     page = reference.markdown()
     if path.exists() and path.read_text("utf-8") == page:

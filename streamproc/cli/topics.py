@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from streamproc import settings, topics
+from streamproc import settings
+from streamproc.kafka import topics
 from streamproc.terminal import example, safe
 
 

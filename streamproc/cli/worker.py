@@ -13,7 +13,7 @@ import structlog
 from streamproc import settings
 from streamproc.cli.failing import tell
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.exhaustion import exhausted, failure
+from streamproc.health.exhaustion import exhausted, failure
 from streamproc.service_links import service_links
 from streamproc.terminal import example
 

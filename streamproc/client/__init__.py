@@ -13,7 +13,7 @@ from streamproc.client.connection import Connection
 from streamproc.client.outcomes import Outcome, OutcomeFollower, Rejection
 from streamproc.client.publisher import ActivityPublisher, Receipt
 from streamproc.client.subscriber import ResultSubscriber, ResultSubscriberV2
-from streamproc.contracts.events import (
+from streamproc.contracts.generated.events import (
     Activity,
     Audio,
     Codec,

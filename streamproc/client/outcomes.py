@@ -19,11 +19,11 @@ from streamproc.client.connection import Connection, RegistryConnection, connect
 from streamproc.client.publisher import Receipt
 from streamproc.client.start import START_SECONDS, check_registry, check_topics, refuse_in_asynchronous_code
 from streamproc.contracts.codec import ResultDecoder
-from streamproc.contracts.events import Result
+from streamproc.contracts.generated.events import Result
 from streamproc.contracts.registry import Registry
 from streamproc.deadletter.envelope import source_of, split_headers
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.refusals import CLIENT, Refusals, misconfigured
+from streamproc.kafka.refusals import CLIENT, Refusals, misconfigured
 from streamproc.transport.headers import headers_of
 
 RESULT_TOPIC = "reading.result.v1"

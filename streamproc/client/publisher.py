@@ -17,11 +17,11 @@ from streamproc.client.connection import Connection, RegistryConnection, connect
 from streamproc.client.start import check_topics, refuse_in_asynchronous_code
 from streamproc.contracts.cloudevents import ACTIVITY_TYPE, Headers, event_headers
 from streamproc.contracts.codec import ActivityEncoder
-from streamproc.contracts.events import Activity
+from streamproc.contracts.generated.events import Activity
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.rules import validate
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.refusals import CLIENT, Refusals, misconfigured
+from streamproc.kafka.refusals import CLIENT, Refusals, misconfigured
 
 ACTIVITY_TOPIC = "reading.activity.v1"
 

@@ -15,7 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from streamproc.contracts import files
 from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.refusals import PERMISSION, Refusals
+from streamproc.kafka.refusals import PERMISSION, Refusals
 
 START_SECONDS = 10.0
 """How long an answer is waited for at the start."""

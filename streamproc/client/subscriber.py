@@ -15,13 +15,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from streamproc.client.arrivals import arrived
 from streamproc.client.connection import Connection, RegistryConnection, connection_argument, text_argument
 from streamproc.client.start import check_registry, check_topics, refuse_in_asynchronous_code
-from streamproc.contracts import events as v1
-from streamproc.contracts import events_v2 as v2
 from streamproc.contracts.casts import downcast, upcast
 from streamproc.contracts.codec import Decoder, ResultDecoder, ResultDecoderV2
+from streamproc.contracts.generated import events as v1
+from streamproc.contracts.generated import events_v2 as v2
 from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.refusals import CLIENT, Refusals, misconfigured
+from streamproc.kafka.refusals import CLIENT, Refusals, misconfigured
 
 T = TypeVar("T")
 

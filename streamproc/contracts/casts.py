@@ -7,8 +7,8 @@ the contract (an INSERTED word has neither text nor reference nor error code, an
 
 from __future__ import annotations
 
-from streamproc.contracts import events as v1
-from streamproc.contracts import events_v2 as v2
+from streamproc.contracts.generated import events as v1
+from streamproc.contracts.generated import events_v2 as v2
 
 
 def upcast(result: v1.Result) -> v2.Result:

@@ -8,11 +8,12 @@ from typing import Any, Generic, TypeVar
 
 import fastavro
 
-from streamproc.contracts import conversions, conversions_v2, files, wire
-from streamproc.contracts import events as v1
-from streamproc.contracts import events_v2 as v2
+from streamproc.contracts import files, wire
 from streamproc.contracts.bodies import DamagedError
 from streamproc.contracts.casts import upcast
+from streamproc.contracts.generated import conversions, conversions_v2
+from streamproc.contracts.generated import events as v1
+from streamproc.contracts.generated import events_v2 as v2
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.schema_cache import SchemaCache
 from streamproc.errors import ErrorCode, StreamprocError

@@ -8,7 +8,7 @@ from typing import Any
 
 from streamproc.contracts import files
 from streamproc.contracts.codec import Encoder, ResultEncoder, ResultEncoderV2
-from streamproc.contracts.events import Result
+from streamproc.contracts.generated.events import Result
 from streamproc.contracts.registry import Registry
 
 _ENCODERS: dict[str, type[ResultEncoder] | type[ResultEncoderV2]] = {

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from streamproc.contracts.events import Activity, Audio, Phrase
+from streamproc.contracts.generated.events import Activity, Audio, Phrase
 from streamproc.contracts.kinds import kind_problems
 from streamproc.contracts.phonemes import PHONEMES
 from streamproc.contracts.uris import problem_of

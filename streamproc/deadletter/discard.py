@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from streamproc import topics
 from streamproc.deadletter.ledger import Entry, State
 from streamproc.deadletter.letters import Letter
 from streamproc.deadletter.operation import Copy, Deed
 from streamproc.deadletter.times import iso
+from streamproc.kafka import topics
 
 
 def discard_deed(letter: Letter, dead_letter_topic: str, reason: str, by: str) -> Deed:

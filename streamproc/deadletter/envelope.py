@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from streamproc import __version__
-from streamproc.contracts.events import SourcePosition
+from streamproc.contracts.generated.events import SourcePosition
 from streamproc.deadletter.fingerprint import fingerprint
 from streamproc.deadletter.redaction import redact
 from streamproc.deadletter.times import iso, iso_of

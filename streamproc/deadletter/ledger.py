@@ -21,10 +21,10 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from streamproc import topics
 from streamproc.deadletter.letters import Position
-from streamproc.deadletter.reading import TopicReader
 from streamproc.deadletter.times import iso
+from streamproc.kafka import topics
+from streamproc.kafka.reading import TopicReader
 
 
 class State(StrEnum):

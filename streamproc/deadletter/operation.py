@@ -15,13 +15,13 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from streamproc import topics
 from streamproc.deadletter.envelope import Headers
 from streamproc.deadletter.ledger import Entry, Ledger, read_ledger
 from streamproc.deadletter.letters import Letter, Position
-from streamproc.deadletter.reading import TopicReader
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.refusals import PERMISSION, WORKER, Refusals
+from streamproc.kafka import topics
+from streamproc.kafka.reading import TopicReader
+from streamproc.kafka.refusals import PERMISSION, WORKER, Refusals
 from streamproc.settings import Settings
 from streamproc.transport.settings import LARGEST_BYTES
 

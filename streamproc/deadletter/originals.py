@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from streamproc.deadletter.envelope import source_of
 from streamproc.deadletter.letters import STUB_MARK, Letter, Span
-from streamproc.deadletter.reading import TopicReader
+from streamproc.kafka.reading import TopicReader
 from streamproc.settings import Settings
 
 

@@ -16,17 +16,17 @@ import numpy as np
 from faust.types import TP
 from numpy.typing import NDArray
 
-from streamproc import topics
-from streamproc.contracts.events import SourcePosition
+from streamproc.contracts.generated.events import SourcePosition
 from streamproc.deadletter.envelope import Headers, number, source_of, split_headers
 from streamproc.deadletter.letters import Span
-from streamproc.deadletter.reading import TopicReader
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.kafka import topics
+from streamproc.kafka.reading import TopicReader
 from streamproc.settings import Kafka, Settings
-from streamproc.transport import offsets as transport_offsets
 from streamproc.transport.errors import TransportError
+from streamproc.transport.flight.progress import Progress
 from streamproc.transport.headers import headers_of
-from streamproc.transport.progress import Progress
+from streamproc.transport.kafka import offsets as transport_offsets
 
 STABLE = 60.0
 """Seconds for the group's progress to be told: a dead worker's transaction has to end first."""

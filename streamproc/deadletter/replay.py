@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from streamproc import topics
 from streamproc.deadletter.envelope import ORIGINAL_TIMESTAMP, REPLAY_COUNT, Headers, replays_of, source_of
 from streamproc.deadletter.ledger import Entry, State
 from streamproc.deadletter.letters import Letter, Position
 from streamproc.deadletter.operation import Copy, Deed, Operation
 from streamproc.deadletter.originals import OriginalGone
+from streamproc.kafka import topics
 
 BATCH_LETTERS, BATCH_BYTES = 500, 16 * 1024 * 1024
 """A transaction's size."""

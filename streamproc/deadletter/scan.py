@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from streamproc.deadletter.ledger import Ledger, State
 from streamproc.deadletter.letters import Letter, Position, Selection, Span
-from streamproc.deadletter.reading import TopicReader
+from streamproc.kafka.reading import TopicReader
 
 Report = Callable[[int], None]
 """Called with how many more offsets have been gone through."""

@@ -13,7 +13,7 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from streamproc.contracts.events import Activity, Audio, Codec, Phrase
+from streamproc.contracts.generated.events import Activity, Audio, Codec, Phrase
 from streamproc.demo.readings import DemoReading
 from streamproc.training.speech import SAMPLE_RATE, Synthesiser
 

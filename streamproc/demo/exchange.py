@@ -13,7 +13,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from streamproc.client import ActivityPublisher, Connection
 from streamproc.contracts.codec import ResultDecoder
-from streamproc.contracts.events import Activity, Result, SourcePosition
+from streamproc.contracts.generated.events import Activity, Result, SourcePosition
 from streamproc.contracts.registry import Registry
 from streamproc.deadletter.envelope import source_of, split_headers
 from streamproc.errors import ErrorCode, StreamprocError

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamproc.contracts.events import PhraseResult, PhraseStatus, Result, SourcePosition, Verdict, WordResult
+from streamproc.contracts.generated.events import (
+    PhraseResult,
+    PhraseStatus,
+    Result,
+    SourcePosition,
+    Verdict,
+    WordResult,
+)
 from streamproc.demo.exchange import Outcome
 from streamproc.demo.readings import DemoPhrase, DemoReading
 from streamproc.training.corpus import Kind

@@ -10,7 +10,7 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from streamproc.contracts.events import Codec
+from streamproc.contracts.generated.events import Codec
 from streamproc.training import corpus
 from streamproc.training.corpus import Change, Kind, Reading
 from streamproc.training.sentences import DEMO_READINGS

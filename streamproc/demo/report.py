@@ -10,7 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from streamproc.contracts.events import PhraseResult, PhraseStatus, Result, Verdict, WordResult
+from streamproc.contracts.generated.events import PhraseResult, PhraseStatus, Result, Verdict, WordResult
 from streamproc.demo.judging import FALSE_ALARMS_AT_MOST, FOUND_AT_LEAST, Row, figures
 from streamproc.terminal import counted, safe
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from streamproc import settings as settings_module
-from streamproc import topics
-from streamproc.contracts.events import SourcePosition
+from streamproc.contracts.generated.events import SourcePosition
 from streamproc.demo.activities import make_activities
 from streamproc.demo.exchange import Outcome, OutcomeReader, publish
 from streamproc.demo.judging import Row, match, problems
@@ -21,6 +20,7 @@ from streamproc.demo.progress import Display
 from streamproc.demo.readings import demo_readings
 from streamproc.demo.worker import Worker, environment_of
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.kafka import topics
 from streamproc.localstack.errors import StackError
 from streamproc.localstack.processes import log_tail
 from streamproc.localstack.stack import LocalStack

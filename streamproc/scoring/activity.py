@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import aligner_mypyc
+from streamproc.agents.retrying import Retries
 from streamproc.audio.decode import BYTES_A_SECOND, SAMPLE_RATE, Samples, decode_clip
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.audio.memory import ActivityMemory, ClipMemory
 from streamproc.contracts import rules
-from streamproc.contracts.events import (
+from streamproc.contracts.generated.events import (
     Activity,
     Model,
     Phrase,
@@ -27,9 +28,8 @@ from streamproc.contracts.events import (
     WordResult,
 )
 from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
-from streamproc.exhaustion import exhausted
+from streamproc.health.exhaustion import exhausted
 from streamproc.inference.engine import Engine, Inference, Logits
-from streamproc.retrying import Retries
 from streamproc.scoring import fluency
 from streamproc.scoring.ctc import log_softmax
 from streamproc.scoring.reference import PhonemeBudget, ReferenceWord, reference_words

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from streamproc.contracts.events import Counts, Verdict, WordResult
+from streamproc.contracts.generated.events import Counts, Verdict, WordResult
 
 
 def count_verdicts(words: Iterable[WordResult]) -> Counts:

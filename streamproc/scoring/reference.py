@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from streamproc.contracts.events import Phrase
+from streamproc.contracts.generated.events import Phrase
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.scoring import lexicon
 from streamproc.scoring.phonemes import PHONEME_CODES

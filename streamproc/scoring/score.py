@@ -18,7 +18,7 @@ from itertools import chain, groupby
 import numpy as np
 
 from aligner_mypyc import ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, MATCH, SUBSTITUTE
-from streamproc.contracts.events import Operation, Verdict, WordResult
+from streamproc.contracts.generated.events import Operation, Verdict, WordResult
 from streamproc.errors import ErrorCode
 from streamproc.scoring.ctc import FRAME_MS, Floats, Token, greedy_decode, log_likelihoods
 from streamproc.scoring.phonemes import BLANK, PHONEMES

@@ -50,5 +50,5 @@ def configure(settings: Log) -> None:
     root.setLevel(settings.level)
     for name in ("faust", "mode", "aiokafka", "aiohttp", "httpx", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
-    # Each attempt is logged by streamproc.retrying, with its code.
+    # Each attempt is logged by streamproc.agents.retrying, with its code.
     logging.getLogger("stamina").setLevel(logging.ERROR)

@@ -15,10 +15,10 @@ from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
-from streamproc.contracts.events import Result, ResultStatus
+from streamproc.contracts.generated.events import Result, ResultStatus
 from streamproc.errors import ErrorClass, ErrorCode
 from streamproc.telemetry.catalogue import METRICS
-from streamproc.transport.monitor import TransportState
+from streamproc.transport.surface.monitor import TransportState
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 

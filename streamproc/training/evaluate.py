@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from aligner_mypyc import MATCH, Aligner, CostModel, Inventory
-from streamproc.contracts.events import Verdict
+from streamproc.contracts.generated.events import Verdict
 from streamproc.scoring import lexicon
 from streamproc.scoring.ctc import greedy_decode, log_softmax
 from streamproc.scoring.phonemes import PHONEMES

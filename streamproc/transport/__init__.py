@@ -6,7 +6,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from streamproc.transport.agent import each
     from streamproc.transport.driver import RefusedHandler, Transport
     from streamproc.transport.errors import (
         HandlerFailed,
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
         Unsupported,
     )
     from streamproc.transport.settings import TransportSettings
+    from streamproc.transport.surface.each import each
 
 __all__ = [
     "HandlerFailed",
@@ -33,7 +33,7 @@ __all__ = [
     "each",
 ]
 
-_ROOMS = {"each": "agent", "RefusedHandler": "driver", "Transport": "driver", "TransportSettings": "settings"}
+_ROOMS = {"each": "surface.each", "RefusedHandler": "driver", "Transport": "driver", "TransportSettings": "settings"}
 
 
 def __getattr__(name: str) -> Any:

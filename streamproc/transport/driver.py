@@ -11,17 +11,17 @@ from faust.transport import base
 from faust.types import EventT
 from pydantic import ValidationError
 
-from streamproc.transport.client import ClientConsumer
-from streamproc.transport.conductor import Conductor
-from streamproc.transport.consumer import Consumer, Fetcher
 from streamproc.transport.errors import OutcomeRefused, TransportError
 from streamproc.transport.fixup import adopt
-from streamproc.transport.loose import LooseSends
-from streamproc.transport.monitor import Monitor, TransportState
-from streamproc.transport.outcomes import Ledger
-from streamproc.transport.producer import Producer, TransactionManager
+from streamproc.transport.flight.entries import Ledger
+from streamproc.transport.flight.loose import LooseSends
+from streamproc.transport.kafka.topics import Topics
 from streamproc.transport.settings import TransportSettings
-from streamproc.transport.topics import Topics
+from streamproc.transport.surface.conductor import Conductor
+from streamproc.transport.surface.consumer import Consumer, Fetcher
+from streamproc.transport.surface.monitor import Monitor, TransportState
+from streamproc.transport.surface.producer import Producer, TransactionManager
+from streamproc.transport.surface.replies import ClientConsumer
 
 #: Called for an event whose outcome Kafka refuses for good; what it sends becomes the event's outcome instead.
 RefusedHandler = Callable[[EventT[Any], OutcomeRefused], Awaitable[None]]

@@ -13,10 +13,10 @@ from mode.utils.imports import symbol_by_name
 
 #: Faust's settings that name a class, and ours.
 CLASSES = {
-    "Stream": "streamproc.transport.stream:Stream",
-    "Topic": "streamproc.transport.channel:Topic",
-    "Agent": "streamproc.transport.actor:Agent",
-    "Monitor": "streamproc.transport.monitor:Monitor",
+    "Stream": "streamproc.transport.surface.stream:Stream",
+    "Topic": "streamproc.transport.surface.topic:Topic",
+    "Agent": "streamproc.transport.surface.agent:Agent",
+    "Monitor": "streamproc.transport.surface.monitor:Monitor",
 }
 
 

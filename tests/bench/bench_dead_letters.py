@@ -20,7 +20,7 @@ from importlib.metadata import version
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE, Message
 
 from streamproc import settings
-from streamproc.deadletter.reading import TopicReader
+from streamproc.kafka.reading import TopicReader
 
 PAGES = 5
 

@@ -25,11 +25,12 @@ from confluent_kafka.schema_registry import SchemaRegistryClient
 from confluent_kafka.schema_registry.avro import AvroDeserializer, AvroSerializer
 from confluent_kafka.serialization import MessageField, SerializationContext
 
-from streamproc.contracts import conversions, files
+from streamproc.contracts import files
 from streamproc.contracts.codec import ActivityDecoder, ActivityEncoder, ResultDecoder, ResultEncoder
-from streamproc.contracts.events import Activity, Result
-from streamproc.contracts.examples import ACTIVITY, RESULT
+from streamproc.contracts.generated import conversions
+from streamproc.contracts.generated.events import Activity, Result
 from streamproc.contracts.registry import Registry
+from streamproc.contracts.upkeep.examples import ACTIVITY, RESULT
 from streamproc.settings import Registry as RegistrySettings
 
 CALLS, ROUNDS = 2_000, 7

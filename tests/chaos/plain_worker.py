@@ -18,7 +18,7 @@ from urllib.parse import urlencode
 import faust
 from faust.types import EventT
 
-from streamproc.transport import transaction
+from streamproc.transport.kafka import committers
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -81,5 +81,5 @@ else:
 
 
 if __name__ == "__main__":
-    transaction.Producer = HoldingProducer  # type: ignore[attr-defined]
+    committers.Producer = HoldingProducer  # type: ignore[attr-defined]
     app.main()

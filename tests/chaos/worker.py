@@ -19,7 +19,8 @@ import confluent_kafka
 import faust
 from faust.types import EventT
 
-from streamproc.transport import OutcomeRefused, Transport, TransportSettings, each, poller, transaction
+from streamproc.transport import OutcomeRefused, Transport, TransportSettings, each
+from streamproc.transport.kafka import committers, poller
 
 VARIABLE = "CHAOS_WORKER"
 
@@ -132,6 +133,6 @@ def make_app(plan: Plan) -> faust.App:
 
 if __name__ == "__main__":
     PLAN = Plan(**json.loads(os.environ[VARIABLE]))
-    transaction.Producer = HoldingProducer  # type: ignore[attr-defined]
+    committers.Producer = HoldingProducer  # type: ignore[attr-defined]
     poller.Consumer = DyingConsumer  # type: ignore[attr-defined]
     make_app(PLAN).main()

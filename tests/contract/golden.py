@@ -17,10 +17,11 @@ from typing import Any
 
 import fastavro
 
-from streamproc.contracts import conversions, conversions_v2, files
+from streamproc.contracts import files
 from streamproc.contracts.casts import downcast, upcast
 from streamproc.contracts.compatibility import Level
-from streamproc.contracts.examples import RESULT, as_json, example
+from streamproc.contracts.generated import conversions, conversions_v2
+from streamproc.contracts.upkeep.examples import RESULT, as_json, example
 
 FOLDER = Path(__file__).parent / "golden"
 CASTS = FOLDER / "casts"

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streamproc.contracts.casts import downcast, upcast
-from streamproc.contracts.events import Operation, PhraseResult, PhraseStatus, Result, Verdict, WordResult
-from streamproc.contracts.examples import RESULT
+from streamproc.contracts.generated.events import Operation, PhraseResult, PhraseStatus, Result, Verdict, WordResult
+from streamproc.contracts.upkeep.examples import RESULT
 
 from . import golden
 

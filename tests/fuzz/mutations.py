@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from integration.worker.activities import activity, behind, clip, inline, phrase, value
 
 from streamproc.contracts import wire
-from streamproc.contracts.events import Activity, Audio
+from streamproc.contracts.generated.events import Activity, Audio
 
 Random = random.Random
 

@@ -11,7 +11,7 @@ from integration.worker.activities import activity, behind, clip, inline, phrase
 from streamproc.audio.decode import SAMPLE_RATE, decode_clip
 from streamproc.contracts import files, wire, writers
 from streamproc.contracts.codec import ActivityDecoder
-from streamproc.contracts.events import Activity
+from streamproc.contracts.generated.events import Activity
 from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorClass, StreamprocError
 from streamproc.settings import Registry as RegistrySettings

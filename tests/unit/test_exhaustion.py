@@ -17,8 +17,8 @@ from collections.abc import Iterator
 import pytest
 from support.holes import hole
 
-from streamproc import exhaustion
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.health import exhaustion
 
 pytestmark = hole("C8")
 
@@ -109,7 +109,7 @@ async def test_it_is_seen_though_nobody_tells(monkeypatch: pytest.MonkeyPatch) -
 
 FROZEN = """
 import asyncio, ctypes
-from streamproc.exhaustion import Sentry
+from streamproc.health.exhaustion import Sentry
 
 async def main():
     sentry = Sentry(print, 3.0)
@@ -134,7 +134,7 @@ def test_a_frozen_interpreter_is_ended_with_its_stacks() -> None:
 def test_the_soft_limit_of_open_files_is_raised() -> None:
     script = """
 import resource
-from streamproc.exhaustion import raise_descriptor_limit
+from streamproc.health.exhaustion import raise_descriptor_limit
 _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (100, hard))
 raise_descriptor_limit()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from support.holes import hole
 
-from streamproc.stalling import Stall
+from streamproc.health.stalling import Stall
 
 
 class Clock:

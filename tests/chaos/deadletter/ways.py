@@ -11,7 +11,7 @@ from integration.deadletter import faults
 from integration.deadletter.object_store import ObjectStore
 from integration.worker.activities import activity, behind, clip, encode, inline, phrase
 
-from streamproc.contracts.events import Activity, Audio
+from streamproc.contracts.generated.events import Activity, Audio
 from streamproc.errors import ErrorCode
 
 SHORT = 0.2

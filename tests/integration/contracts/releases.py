@@ -10,7 +10,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from streamproc.contracts import checks
+from streamproc.contracts.upkeep import checks
 
 ROOT = Path(__file__).parents[3]
 CLIENT = Path(__file__).with_name("client_of_release.py")
@@ -73,6 +73,6 @@ def release_before_version_2(folder: Path) -> Release:
             source = re.sub(r"^ +(assignment_id|attempt)=.*\n", "", source, flags=re.MULTILINE)
         path.write_text(source, "utf-8")
     release = Release(folder)
-    done = release.run("-m", "streamproc.contracts.generate", settings={})
+    done = release.run("-m", "streamproc.contracts.upkeep.generate", settings={})
     assert done.returncode == 0, done.stderr
     return release

@@ -32,9 +32,9 @@ from streamproc.client import (
 from streamproc.contracts.casts import upcast
 from streamproc.contracts.cloudevents import RESULT_TYPE, event_headers
 from streamproc.contracts.codec import ActivityDecoder, ResultEncoder, ResultEncoderV2
-from streamproc.contracts.events import Result, SourcePosition
-from streamproc.contracts.examples import ACTIVITY, RESULT
+from streamproc.contracts.generated.events import Result, SourcePosition
 from streamproc.contracts.registry import Registry
+from streamproc.contracts.upkeep.examples import ACTIVITY, RESULT
 from streamproc.deadletter.envelope import Source, Worker, error_headers, failure_of
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.localstack.stack import Addresses

@@ -8,7 +8,7 @@ import random
 
 import pytest
 
-from streamproc.contracts import conversions, files, live, wire
+from streamproc.contracts import files, live, wire
 from streamproc.contracts.casts import upcast
 from streamproc.contracts.codec import (
     ActivityDecoder,
@@ -19,9 +19,10 @@ from streamproc.contracts.codec import (
     ResultEncoder,
     ResultEncoderV2,
 )
-from streamproc.contracts.events import Activity
-from streamproc.contracts.examples import ACTIVITY, RESULT
+from streamproc.contracts.generated import conversions
+from streamproc.contracts.generated.events import Activity
 from streamproc.contracts.registry import Registry
+from streamproc.contracts.upkeep.examples import ACTIVITY, RESULT
 from streamproc.errors import ErrorCode, StreamprocError
 
 from .conftest import Topics

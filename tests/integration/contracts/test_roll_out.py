@@ -13,8 +13,9 @@ import pytest
 from integration.worker.topics_of_test import TestTopics
 from integration.worker.worker_process import WorkerProcess
 from streamproc import settings as settings_module
-from streamproc.contracts import checks, files, live
+from streamproc.contracts import files, live
 from streamproc.contracts.registry import Registry
+from streamproc.contracts.upkeep import checks
 from streamproc.errors import StreamprocError
 from streamproc.localstack.stack import Addresses
 

@@ -19,9 +19,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from streamproc.contracts import files, wire
 from streamproc.contracts.codec import ActivityDecoder, ActivityEncoder
-from streamproc.contracts.examples import ACTIVITY
 from streamproc.contracts.registry import HeldSchema, Registry
 from streamproc.contracts.schema_cache import SchemaCache
+from streamproc.contracts.upkeep.examples import ACTIVITY
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.localstack.stack import Addresses
 from streamproc.settings import Registry as RegistrySettings

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from streamproc.contracts import files
-from streamproc.contracts.events import Audio
+from streamproc.contracts.generated.events import Audio
 from streamproc.localstack.triton import TritonPart
 
 from ..worker.activities import encode

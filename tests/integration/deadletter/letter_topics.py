@@ -18,12 +18,13 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
-from streamproc import settings, topics
+from streamproc import settings
 from streamproc.cli import cli
-from streamproc.contracts.events import SourcePosition
+from streamproc.contracts.generated.events import SourcePosition
 from streamproc.deadletter.envelope import Failure, Headers, Source, Worker, error_headers
-from streamproc.deadletter.reading import TopicReader
 from streamproc.errors import ErrorCode
+from streamproc.kafka import topics
+from streamproc.kafka.reading import TopicReader
 
 PARTITIONS = 2
 BEGIN = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)

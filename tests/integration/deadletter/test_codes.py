@@ -20,7 +20,7 @@ from confluent_kafka.cimpl import NewTopic
 from support.holes import hole
 
 from streamproc.contracts import files
-from streamproc.contracts.events import Activity, Audio, SourcePosition
+from streamproc.contracts.generated.events import Activity, Audio, SourcePosition
 from streamproc.contracts.wire import header
 from streamproc.deadletter.envelope import FIELDS, PREFIX
 from streamproc.errors import ErrorClass, ErrorCode

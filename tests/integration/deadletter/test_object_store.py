@@ -14,11 +14,11 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.holes import hole
 
+from streamproc.agents.retrying import LATE
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.audio.stores import PROBE_NAME
-from streamproc.contracts.events import Audio
+from streamproc.contracts.generated.events import Audio
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.retrying import LATE
 
 from .object_store import ObjectStore, serving
 

@@ -19,7 +19,7 @@ from support.holes import hole
 
 from streamproc.contracts.cloudevents import RESULT_TYPE, event_headers
 from streamproc.localstack import tied
-from streamproc.transport.progress import Progress, encode
+from streamproc.transport.flight.progress import Progress, encode
 
 from .letter_topics import PARTITIONS, LetterTopics, letter
 

@@ -13,15 +13,15 @@ from dataclasses import replace
 
 import pytest
 
-from streamproc import topics
 from streamproc.deadletter.envelope import ORIGINAL_TIMESTAMP, REPLAY_COUNT, Headers
 from streamproc.deadletter.ledger import State
 from streamproc.deadletter.letters import Letter, Position, Selection
 from streamproc.deadletter.operation import Fenced, Operation
-from streamproc.deadletter.reading import TopicReader
 from streamproc.deadletter.replay import replay_deed
 from streamproc.deadletter.scan import spans_of
 from streamproc.errors import ErrorCode
+from streamproc.kafka import topics
+from streamproc.kafka.reading import TopicReader
 from streamproc.localstack import tied
 
 from .letter_topics import PARTITIONS, LetterTopics, Record, letter

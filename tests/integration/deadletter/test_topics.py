@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
 
-from streamproc import topics
+from streamproc.kafka import topics
 
 from .letter_topics import LetterTopics
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from streamproc import cli
-from streamproc.contracts.events import Counts
+from streamproc.contracts.generated.events import Counts
 from streamproc.scoring import fluency
 
 BUG_MS = 777

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from streamproc import topics
 from streamproc.client import Activity, ActivityPublisher, Receipt, ResultSubscriber
-from streamproc.contracts.events import SourcePosition
+from streamproc.contracts.generated.events import SourcePosition
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.kafka import topics
 from streamproc.localstack.security import make_authority
 
 from ..worker.activities import activity, clip, inline, phrase

@@ -20,7 +20,7 @@ from support.holes import hole
 
 from streamproc.localstack.processes import spawn
 from streamproc.transport import Transport, TransportSettings
-from streamproc.transport.partitioner import partition_for
+from streamproc.transport.kafka.partitioner import partition_for
 
 ECHO = Path(__file__).with_name("echo_worker.py")
 
@@ -273,7 +273,7 @@ def test_range_assignment(kafka_bootstrap: str, tmp_path: Path) -> None:
         ("app.conf.stream_publish_on_commit = True", "leave stream_publish_on_commit out"),
         (
             "app.conf.Stream = type('Mine', (faust.Stream,), {})",
-            "must be a subclass of streamproc.transport.stream.Stream",
+            "must be a subclass of streamproc.transport.surface.stream.Stream",
         ),
         pytest.param("app.LiveCheck()", "does not carry LiveCheck", marks=hole("D8")),
         pytest.param("app = app.LiveCheck()", "does not carry LiveCheck", marks=hole("D8")),

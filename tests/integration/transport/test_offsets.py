@@ -16,9 +16,9 @@ from faust.types import TP
 from support.holes import hole
 
 from streamproc.transport.errors import OffsetOutOfRange
-from streamproc.transport.mark import Mark
-from streamproc.transport.offsets import Offsets, Start
-from streamproc.transport.progress import Progress, encode
+from streamproc.transport.flight.mark import Mark
+from streamproc.transport.flight.progress import Progress, encode
+from streamproc.transport.kafka.offsets import Offsets, Start
 
 
 class Group:

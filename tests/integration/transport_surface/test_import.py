@@ -17,7 +17,7 @@ import json, sys
 before = set(sys.modules)
 import streamproc.transport
 from streamproc.transport import *
-import streamproc.transport.consumer, streamproc.transport.client, streamproc.transport.fixup
+import streamproc.transport.surface.consumer, streamproc.transport.surface.replies, streamproc.transport.fixup
 print(json.dumps(sorted(set(sys.modules) - before)))
 """
 

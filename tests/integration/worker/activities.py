@@ -11,8 +11,8 @@ import numpy as np
 import soundfile
 
 from streamproc.contracts import files, wire
-from streamproc.contracts.conversions import activity_to_avro, result_from_avro
-from streamproc.contracts.events import Activity, Audio, Phrase, Result
+from streamproc.contracts.generated.conversions import activity_to_avro, result_from_avro
+from streamproc.contracts.generated.events import Activity, Audio, Phrase, Result
 
 CHILD = "learner-7f3a"
 """A pseudonym that must not be in any log."""

@@ -13,7 +13,15 @@ import numpy as np
 import pytest
 from support.holes import hole
 
-from streamproc.contracts.events import Audio, Phrase, PhraseStatus, ReferenceWord, Result, ResultStatus, SourcePosition
+from streamproc.contracts.generated.events import (
+    Audio,
+    Phrase,
+    PhraseStatus,
+    ReferenceWord,
+    Result,
+    ResultStatus,
+    SourcePosition,
+)
 
 from .activities import CHILD, TEXT, activity, behind, clip, encode, inline, phrase, result, value
 from .hostile_schemas import hostile_records

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from streamproc.contracts import files
-from streamproc.contracts.events import SourcePosition
+from streamproc.contracts.generated.events import SourcePosition
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.wire import HEADER, header
 from streamproc.localstack.triton import TritonPart

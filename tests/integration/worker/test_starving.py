@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from support.holes import hole
 
-from streamproc.contracts.events import Audio, Result, Verdict
+from streamproc.contracts.generated.events import Audio, Result, Verdict
 
 from .activities import activity, clip, encode, inline, phrase, result, value
 from .topics_of_test import Record, TestTopics

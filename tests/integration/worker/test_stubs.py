@@ -18,7 +18,7 @@ from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, Config
 from support.holes import hole
 
 from streamproc.cli import cli
-from streamproc.contracts.events import SourcePosition
+from streamproc.contracts.generated.events import SourcePosition
 
 from .topics_of_test import Headers, Record, TestTopics
 from .worker_process import WorkerProcess

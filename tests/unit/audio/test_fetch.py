@@ -17,7 +17,7 @@ from support.holes import hole
 
 from streamproc.audio.fetch import SMALL_BYTES, ClipFetcher
 from streamproc.audio.files import FileClips
-from streamproc.contracts.events import Audio
+from streamproc.contracts.generated.events import Audio
 from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
 
 CONTENT = b"a clip"

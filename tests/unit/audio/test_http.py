@@ -14,7 +14,7 @@ from support.holes import hole
 from streamproc.audio import http
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.audio.stores import READ_SECONDS
-from streamproc.contracts.events import Audio
+from streamproc.contracts.generated.events import Audio
 from streamproc.errors import ErrorCode, StreamprocError
 
 LIMIT = 100

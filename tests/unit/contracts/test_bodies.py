@@ -16,8 +16,8 @@ from support.holes import hole
 
 from streamproc.contracts import bodies, files, writers
 from streamproc.contracts.bodies import DamagedError, UnboundedError
-from streamproc.contracts.conversions import activity_to_avro
-from streamproc.contracts.examples import ACTIVITY
+from streamproc.contracts.generated.conversions import activity_to_avro
+from streamproc.contracts.upkeep.examples import ACTIVITY
 from streamproc.errors import ErrorCode, StreamprocError
 
 pytestmark = hole("B2")

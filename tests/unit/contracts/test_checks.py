@@ -12,8 +12,9 @@ import pytest
 from click.testing import CliRunner
 
 from streamproc.cli.schemas import command
-from streamproc.contracts import checks, files
-from streamproc.contracts.lint import lint
+from streamproc.contracts import files
+from streamproc.contracts.upkeep import checks
+from streamproc.contracts.upkeep.lint import lint
 
 Edit = Callable[[Any], Any]
 

@@ -18,7 +18,7 @@ from streamproc.client import (
     StreamprocError,
 )
 from streamproc.contracts import rules
-from streamproc.contracts.examples import ACTIVITY
+from streamproc.contracts.upkeep.examples import ACTIVITY
 from streamproc.errors import ErrorCode
 
 pytestmark = hole("D6")

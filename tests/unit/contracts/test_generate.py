@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from streamproc.contracts import generate
-from streamproc.contracts.events import Audio, Codec
+from streamproc.contracts.generated.events import Audio, Codec
+from streamproc.contracts.upkeep import generate
 
 
 def test_generated_modules_are_current() -> None:
     for path, source in generate.modules().items():
-        assert path.read_text("utf-8") == source, f"{path.name}: run 'python -m streamproc.contracts.generate'"
+        assert path.read_text("utf-8") == source, f"{path.name}: run 'python -m streamproc.contracts.upkeep.generate'"
 
 
 def test_defaults_are_those_of_the_schema() -> None:

@@ -10,10 +10,11 @@ import fastavro
 import pytest
 from support.holes import hole
 
-from streamproc.contracts import conversions, conversions_v2, files, writers
+from streamproc.contracts import files, writers
 from streamproc.contracts.bodies import DamagedError
 from streamproc.contracts.casts import upcast
-from streamproc.contracts.examples import ACTIVITY, RESULT
+from streamproc.contracts.generated import conversions, conversions_v2
+from streamproc.contracts.upkeep.examples import ACTIVITY, RESULT
 
 pytestmark = hole("E")
 

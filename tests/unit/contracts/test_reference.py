@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from streamproc.contracts import files, reference
-from streamproc.contracts.changes import changes
+from streamproc.contracts import files
+from streamproc.contracts.upkeep import reference
+from streamproc.contracts.upkeep.changes import changes
 
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "events.md"
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from support.holes import hole
 
 from streamproc.contracts import rules
-from streamproc.contracts.events import Activity, Audio, Phrase, ReferenceWord
-from streamproc.contracts.examples import ACTIVITY
+from streamproc.contracts.generated.events import Activity, Audio, Phrase, ReferenceWord
+from streamproc.contracts.upkeep.examples import ACTIVITY
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.scoring.reference import PhonemeBudget, reference_words
 from streamproc.scoring.spelling import split_words

@@ -15,10 +15,10 @@ from support.holes import hole
 
 from streamproc.contracts import files, wire
 from streamproc.contracts.codec import ActivityDecoder
-from streamproc.contracts.examples import ACTIVITY
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.schema_cache import SchemaCache
 from streamproc.contracts.subjects import SubjectIds
+from streamproc.contracts.upkeep.examples import ACTIVITY
 from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
 
 TOPIC = "reading.activity.v1"

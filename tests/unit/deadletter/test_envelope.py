@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.holes import hole
 
 import streamproc
-from streamproc.contracts.events import SourcePosition
+from streamproc.contracts.generated.events import SourcePosition
 from streamproc.deadletter import envelope
 from streamproc.deadletter.envelope import FIELDS, Failure, Headers, Source, Worker, error_headers, split_headers
 from streamproc.deadletter.redaction import MESSAGE_LIMIT, redact

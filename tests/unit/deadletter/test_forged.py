@@ -6,7 +6,7 @@ import pytest
 from confluent_kafka import Message
 from support.holes import hole
 
-from streamproc.contracts.events import SourcePosition
+from streamproc.contracts.generated.events import SourcePosition
 from streamproc.deadletter.discard import discard_deed
 from streamproc.deadletter.envelope import LENGTH, PREFIX, REPLAY_COUNT, Headers, replays_of, source_of, split_headers
 from streamproc.deadletter.ledger import Ledger, State

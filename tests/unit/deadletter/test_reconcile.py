@@ -6,7 +6,7 @@ import numpy as np
 
 from streamproc.deadletter.letters import Span
 from streamproc.deadletter.reconcile import Account, account
-from streamproc.transport.progress import Progress
+from streamproc.transport.flight.progress import Progress
 
 
 def of(inputs: list[int], results: list[int], letters: list[int], finished: Progress) -> Account:

@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 
-from streamproc import retrying
+from streamproc.agents import retrying
+from streamproc.agents.intake import Intake
+from streamproc.agents.retrying import Retries, RetryPolicy
 from streamproc.errors import ErrorCode, Stage, StreamprocError
-from streamproc.intake import Intake
-from streamproc.retrying import Retries, RetryPolicy
 
 DOWN = StreamprocError(ErrorCode.AUDIO_STORE_UNAVAILABLE)
 NOT_FOUND = StreamprocError(ErrorCode.AUDIO_NOT_FOUND)

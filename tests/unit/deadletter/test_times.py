@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from support.holes import hole
 
 from streamproc.cli.shown import group_lines, letter_json, letter_lines
-from streamproc.contracts.events import SourcePosition
+from streamproc.contracts.generated.events import SourcePosition
 from streamproc.deadletter.envelope import Source, Worker, error_headers, failure_of, split_headers
 from streamproc.deadletter.ledger import Ledger
 from streamproc.deadletter.letters import Letter, Selection

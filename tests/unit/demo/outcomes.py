@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
-from streamproc.contracts.events import (
+from streamproc.contracts.generated.events import (
     Counts,
     Model,
     PhraseResult,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from streamproc.audio.decode import decode_clip
-from streamproc.contracts.events import Activity, Audio, Codec, Phrase
+from streamproc.contracts.generated.events import Activity, Audio, Codec, Phrase
 from streamproc.contracts.rules import validate
 from streamproc.demo.activities import damage, encode
 from streamproc.errors import ErrorCode, StreamprocError

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from streamproc.contracts.events import Verdict
+from streamproc.contracts.generated.events import Verdict
 from streamproc.demo import judging
 from streamproc.demo.exchange import Outcome
 from streamproc.demo.judging import Judgement

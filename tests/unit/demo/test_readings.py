@@ -10,7 +10,7 @@ import pytest
 from support.holes import hole
 
 from streamproc.audio.decode import SAMPLE_RATE, decode_clip
-from streamproc.contracts.events import Activity, Codec
+from streamproc.contracts.generated.events import Activity, Codec
 from streamproc.contracts.rules import validate
 from streamproc.demo.activities import make_activities
 from streamproc.demo.readings import DemoReading, demo_readings

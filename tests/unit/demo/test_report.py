@@ -8,7 +8,7 @@ import pytest
 from rich.cells import cell_len
 from rich.console import Console
 
-from streamproc.contracts.events import Verdict
+from streamproc.contracts.generated.events import Verdict
 from streamproc.demo import judging, report
 from streamproc.demo.readings import demo_readings
 

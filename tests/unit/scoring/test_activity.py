@@ -14,14 +14,14 @@ import pytest
 import soundfile
 from support.holes import hole
 
+from streamproc.agents.intake import Intake
+from streamproc.agents.retrying import Retries
 from streamproc.audio.decode import BYTES_A_SECOND, decode_clip
 from streamproc.audio.fetch import ClipFetcher
-from streamproc.contracts.events import Activity, Audio, Phrase, Result, ResultStatus, SourcePosition, Verdict
-from streamproc.contracts.examples import ACTIVITY
+from streamproc.contracts.generated.events import Activity, Audio, Phrase, Result, ResultStatus, SourcePosition, Verdict
+from streamproc.contracts.upkeep.examples import ACTIVITY
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.engine import Inference, ModelIdentity, Samples
-from streamproc.intake import Intake
-from streamproc.retrying import Retries
 from streamproc.scoring import activity, lexicon, reference
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.phonemes import BLANK

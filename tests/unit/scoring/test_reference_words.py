@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamproc.contracts.events import Audio, Phrase
-from streamproc.contracts.events import ReferenceWord as GivenWord
+from streamproc.contracts.generated.events import Audio, Phrase
+from streamproc.contracts.generated.events import ReferenceWord as GivenWord
 from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
 from streamproc.scoring import lexicon
 from streamproc.scoring.phonemes import PHONEMES

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aligner_mypyc import Accepted, Aligner, CostModel, Inventory
-from streamproc.contracts.events import Operation, Verdict, WordResult
+from streamproc.contracts.generated.events import Operation, Verdict, WordResult
 from streamproc.scoring import fluency, lexicon
 from streamproc.scoring.ctc import FRAME_MS, Floats, greedy_decode
 from streamproc.scoring.phonemes import BLANK, PHONEME_CODES, PHONEMES

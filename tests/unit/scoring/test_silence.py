@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from streamproc.contracts.events import Verdict
+from streamproc.contracts.generated.events import Verdict
 from streamproc.scoring.ctc import Floats, log_softmax
 from streamproc.scoring.lexicon import pronunciations
 from streamproc.scoring.reference import ReferenceWord

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.holes import hole
 
-from streamproc.contracts.events import Verdict
+from streamproc.contracts.generated.events import Verdict
 from streamproc.scoring import lexicon, spoken
 from streamproc.scoring.phonemes import PHONEMES
 from streamproc.scoring.reference import ReferenceWord

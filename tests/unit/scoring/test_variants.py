@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from aligner_mypyc import ACCEPTED, ACCEPTED_DELETE, DELETE, MATCH, SUBSTITUTE
-from streamproc.contracts.events import Operation, Verdict
+from streamproc.contracts.generated.events import Operation, Verdict
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.scoring.lexicon import encode
 from streamproc.scoring.reference import ReferenceWord

@@ -13,8 +13,8 @@ from support.holes import hole
 from support.work import steps
 
 from aligner_mypyc import DELETE, INSERT, MATCH
-from streamproc.contracts import conversions
-from streamproc.contracts.examples import RESULT
+from streamproc.contracts.generated import conversions
+from streamproc.contracts.upkeep.examples import RESULT
 from streamproc.scoring import fluency, lexicon, score, spelling
 from streamproc.scoring.ctc import Floats, greedy_decode, log_likelihoods, log_softmax
 from streamproc.scoring.gaps import slide_to_words

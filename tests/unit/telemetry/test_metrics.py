@@ -17,11 +17,11 @@ REFERENCE = Path(__file__).parents[3] / "docs/reference/metrics.md"
 
 SCRIPT = """
 from types import SimpleNamespace
-from streamproc.contracts.events import ResultStatus, StageTimings
+from streamproc.contracts.generated.events import ResultStatus, StageTimings
 from faust.types import TP
 from streamproc.errors import ErrorCode
 from streamproc.telemetry import metrics
-from streamproc.transport.monitor import TransportState
+from streamproc.transport.surface.monitor import TransportState
 
 metrics.configure()
 

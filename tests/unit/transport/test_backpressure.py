@@ -6,9 +6,9 @@ from faust.types import TP
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamproc.transport.backpressure import PATIENCE_S, Backpressure
-from streamproc.transport.outcomes import Assignment
-from streamproc.transport.progress import Progress
+from streamproc.transport.flight.backpressure import PATIENCE_S, Backpressure
+from streamproc.transport.flight.entries import Assignment
+from streamproc.transport.flight.progress import Progress
 
 BOUND = 1_000
 PLENTY = 1 << 30

@@ -11,11 +11,11 @@ from confluent_kafka import KafkaException
 from faust.types import TP
 from support.holes import hole
 
-from streamproc.transport import transaction
-from streamproc.transport.bounded import bounded
-from streamproc.transport.outcomes import Assignment, Batch
-from streamproc.transport.progress import Offer, Progress
-from streamproc.transport.transaction import Aborted, TransactionalCommitter
+from streamproc.transport.flight.entries import Assignment, Batch
+from streamproc.transport.flight.progress import Offer, Progress
+from streamproc.transport.kafka import committers as transaction
+from streamproc.transport.kafka.bounded import bounded
+from streamproc.transport.kafka.committers import Aborted, TransactionalCommitter
 
 
 class Producer:

@@ -8,13 +8,13 @@ from unittest.mock import Mock
 
 import pytest
 
-from streamproc.transport.cycle import Cycle
 from streamproc.transport.errors import OutcomeRefused
-from streamproc.transport.loose import Loose
-from streamproc.transport.outcomes import Batch, Ledger
-from streamproc.transport.portion import Portion
-from streamproc.transport.sendable import Outcome
-from streamproc.transport.transaction import Aborted, Committed, InDoubt, Refused, Verdict
+from streamproc.transport.flight.entries import Batch, Ledger
+from streamproc.transport.flight.loose import Loose
+from streamproc.transport.flight.portion import Portion
+from streamproc.transport.flight.sendable import Outcome
+from streamproc.transport.kafka.committers import Aborted, Committed, InDoubt, Refused, Verdict
+from streamproc.transport.kafka.cycle import Cycle
 
 
 class Committer:

@@ -19,9 +19,9 @@ from streamproc.client.connection import Connection
 from streamproc.client.publisher import ActivityPublisher
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.transport import TransportError
-from streamproc.transport.client import ClientConsumer
-from streamproc.transport.outcomes import Batch
-from streamproc.transport.transaction import Committed, TransactionalCommitter
+from streamproc.transport.flight.entries import Batch
+from streamproc.transport.kafka.committers import Committed, TransactionalCommitter
+from streamproc.transport.surface.replies import ClientConsumer
 
 pytestmark = hole("D7")
 
@@ -66,7 +66,7 @@ class Dead:
 async def serving(error: Exception, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The producer of an app, with a dead librdkafka."""
     app: Any = faust.App("client", broker="rdkafka://127.0.0.1:1", topic_disable_leader=True)
-    monkeypatch.setattr("streamproc.transport.producer.KafkaProducer", lambda *_: Dead(error))
+    monkeypatch.setattr("streamproc.transport.surface.producer.KafkaProducer", lambda *_: Dead(error))
     await app.producer.start()
     return app.producer
 

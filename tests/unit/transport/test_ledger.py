@@ -7,11 +7,11 @@ from unittest.mock import Mock
 
 from faust.types import TP
 
-from streamproc.transport.admission import Admission
-from streamproc.transport.loose import Loose
-from streamproc.transport.outcomes import LOOSE_LIMIT, STARTED, Assignment, Entry, Ledger
-from streamproc.transport.progress import Progress
-from streamproc.transport.sendable import Outcome
+from streamproc.transport.flight.admission import Admission
+from streamproc.transport.flight.entries import LOOSE_LIMIT, STARTED, Assignment, Entry, Ledger
+from streamproc.transport.flight.loose import Loose
+from streamproc.transport.flight.progress import Progress
+from streamproc.transport.flight.sendable import Outcome
 
 GENERATION = b"CGMDv2:..."
 

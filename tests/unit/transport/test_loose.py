@@ -8,8 +8,8 @@ import pytest
 from support.holes import hole
 
 from streamproc.transport.errors import TransportError
-from streamproc.transport.loose import Loose, LooseSends
-from streamproc.transport.sendable import Outcome
+from streamproc.transport.flight.loose import Loose, LooseSends
+from streamproc.transport.flight.sendable import Outcome
 
 pytestmark = hole("D7")
 

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.holes import hole
 
-from streamproc.transport.mark import Mark
-from streamproc.transport.progress import METADATA_LIMIT, Progress, Span, decode, encode, mark_of
+from streamproc.transport.flight.mark import Mark
+from streamproc.transport.flight.progress import METADATA_LIMIT, Progress, Span, decode, encode, mark_of
 
 pytestmark = hole("D2", "D3")
 

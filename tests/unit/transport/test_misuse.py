@@ -14,12 +14,12 @@ from faust.types import TP
 from support.holes import hole
 
 from streamproc.transport import Transport, TransportError, TransportSettings
-from streamproc.transport.buffer import MOST_WAITING
-from streamproc.transport.loose import Loose
-from streamproc.transport.message import Delivery
-from streamproc.transport.outcomes import Assignment, Entry
-from streamproc.transport.progress import Progress
-from streamproc.transport.sendable import Outcome
+from streamproc.transport.flight.entries import Assignment, Entry
+from streamproc.transport.flight.loose import Loose
+from streamproc.transport.flight.progress import Progress
+from streamproc.transport.flight.sendable import Outcome
+from streamproc.transport.surface.buffer import MOST_WAITING
+from streamproc.transport.surface.delivery import Delivery
 
 pytestmark = hole("D7")
 

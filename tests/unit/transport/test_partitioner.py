@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from streamproc.transport.partitioner import murmur2, partition_for
+from streamproc.transport.kafka.partitioner import murmur2, partition_for
 
 
 @pytest.mark.parametrize(

@@ -16,13 +16,13 @@ from faust.types import TP
 from support.holes import hole
 
 from streamproc.transport import TransportSettings
-from streamproc.transport.admission import Admission
-from streamproc.transport.consumer import Consumer
 from streamproc.transport.errors import TransportError
-from streamproc.transport.offsets import Start
-from streamproc.transport.outcomes import FINISHED, Assignment, Ledger
-from streamproc.transport.poller import Listener, Poller
-from streamproc.transport.progress import Progress, Span
+from streamproc.transport.flight.admission import Admission
+from streamproc.transport.flight.entries import FINISHED, Assignment, Ledger
+from streamproc.transport.flight.progress import Progress, Span
+from streamproc.transport.kafka.offsets import Start
+from streamproc.transport.kafka.poller import Listener, Poller
+from streamproc.transport.surface.consumer import Consumer
 
 pytestmark = hole("A")
 IN = TP("in", 0)

@@ -13,11 +13,11 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from faust.types import TP
 from support.holes import hole
 
-from streamproc.transport.loose import Loose
-from streamproc.transport.outcomes import Assignment, Batch, Entry
-from streamproc.transport.progress import Offer, Progress
-from streamproc.transport.sendable import Outcome
-from streamproc.transport.transaction import Aborted, Committed, PlainCommitter, Refused, Verdict
+from streamproc.transport.flight.entries import Assignment, Batch, Entry
+from streamproc.transport.flight.loose import Loose
+from streamproc.transport.flight.progress import Offer, Progress
+from streamproc.transport.flight.sendable import Outcome
+from streamproc.transport.kafka.committers import Aborted, Committed, PlainCommitter, Refused, Verdict
 
 ASSIGNMENT = Assignment(TP("in", 0), Progress.at(0))
 

@@ -10,13 +10,13 @@ import pytest
 from faust.types import TP
 from support.holes import hole
 
-from streamproc.transport.cycle import Cycle
-from streamproc.transport.loose import Loose
-from streamproc.transport.outcomes import Assignment, Batch, Entry, Ledger
-from streamproc.transport.portion import Portion
-from streamproc.transport.progress import Progress
-from streamproc.transport.sendable import Outcome
-from streamproc.transport.transaction import Aborted, Committed, Verdict
+from streamproc.transport.flight.entries import Assignment, Batch, Entry, Ledger
+from streamproc.transport.flight.loose import Loose
+from streamproc.transport.flight.portion import Portion
+from streamproc.transport.flight.progress import Progress
+from streamproc.transport.flight.sendable import Outcome
+from streamproc.transport.kafka.committers import Aborted, Committed, Verdict
+from streamproc.transport.kafka.cycle import Cycle
 
 pytestmark = hole("B7")
 

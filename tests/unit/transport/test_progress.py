@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamproc.transport.progress import METADATA_LIMIT, Progress, Span, decode, encode
+from streamproc.transport.flight.progress import METADATA_LIMIT, Progress, Span, decode, encode
 
 
 def offsets_with_holes(draw: st.DrawFn, *, most: int = 60) -> list[int]:

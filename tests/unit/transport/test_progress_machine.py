@@ -21,11 +21,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from support.holes import hole
 
 from streamproc.transport import TransportSettings
-from streamproc.transport.consumer import Consumer
-from streamproc.transport.message import Delivery
-from streamproc.transport.outcomes import FINISHED, Assignment, Batch
-from streamproc.transport.progress import Progress, decode
-from streamproc.transport.sendable import Outcome
+from streamproc.transport.flight.entries import FINISHED, Assignment, Batch
+from streamproc.transport.flight.progress import Progress, decode
+from streamproc.transport.flight.sendable import Outcome
+from streamproc.transport.surface.consumer import Consumer
+from streamproc.transport.surface.delivery import Delivery
 
 PARTITIONS = (TP("in", 0), TP("in", 1))
 KEYS = (None, b"a", b"b")

@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException
 from support.holes import hole
 
 from streamproc.transport import Unsendable
-from streamproc.transport.sendable import Outcome, outcome_of
+from streamproc.transport.flight.sendable import Outcome, outcome_of
 
 GOOD: dict[str, Any] = {
     "topic": "out",

@@ -12,11 +12,11 @@ import pytest
 from faust.types import TP
 from support.holes import hole
 
-from streamproc.transport.consumer import Consumer
-from streamproc.transport.message import Delivery
-from streamproc.transport.outcomes import Assignment, Batch
-from streamproc.transport.progress import Progress
-from streamproc.transport.sendable import Outcome
+from streamproc.transport.flight.entries import Assignment, Batch
+from streamproc.transport.flight.progress import Progress
+from streamproc.transport.flight.sendable import Outcome
+from streamproc.transport.surface.consumer import Consumer
+from streamproc.transport.surface.delivery import Delivery
 
 pytestmark = hole("A")
 ONE, OTHER = TP("in", 0), TP("in", 1)

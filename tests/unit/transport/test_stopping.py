@@ -15,7 +15,7 @@ from faust.exceptions import ProducerSendError
 
 from streamproc.transport import Transport, TransportSettings
 from streamproc.transport.errors import TransportError
-from streamproc.transport.poller import Listener, Poller
+from streamproc.transport.kafka.poller import Listener, Poller
 
 
 @pytest.fixture

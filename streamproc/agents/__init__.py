@@ -1,0 +1,1 @@
+"""streamproc's agents: one file an agent."""

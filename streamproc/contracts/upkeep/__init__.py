@@ -1,0 +1,1 @@
+"""What keeps the contracts in order: lint, generation, checks; no part of a worker."""

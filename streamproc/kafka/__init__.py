@@ -1,0 +1,1 @@
+"""Our clients of Kafka beside the driver: topics, reading, refusals."""

@@ -1,0 +1,226 @@
+"""The Kafka topics: how they are made, and whether they are there."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._acl import AclOperation
+from confluent_kafka.admin._config import ConfigResource
+from confluent_kafka.cimpl import NewTopic
+
+from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.kafka.refusals import PERMISSION, WORKER, Refusals, misconfigured
+from streamproc.settings import Kafka, Settings
+
+T = TypeVar("T")
+
+TIMEOUT = 10.0
+"""Seconds to wait for the brokers."""
+
+_ATTEMPT = 1.0
+"""Seconds after which it is asked whether they refuse to answer."""
+
+ACTIVITY_MAX_BYTES = 1_048_576
+"""Largest activity record; inline audio of 512 KiB leaves room for texts and references."""
+
+DEAD_LETTER_ROOM = 65_536
+"""What a dead letter may be larger than its activity: the error headers."""
+
+DEAD_LETTER_FACTOR = 2
+"""So many times the activity's limit is a dead letter's: Kafka measures what is compressed, and the publisher may have
+compressed better than we do."""
+
+
+KEPT_DAYS = 30
+"""How long dead and parked letters are kept: they hold recordings of children, and are of no use for ever."""
+
+
+def ledger_topic(dead_letter_topic: str) -> str:
+    """The compacted topic that holds what was done with each dead letter."""
+    return f"{dead_letter_topic}.ledger"
+
+
+def parked_topic(dead_letter_topic: str) -> str:
+    """The topic of letters that were replayed too often."""
+    return f"{dead_letter_topic}.parked"
+
+
+def audit_topic(dead_letter_topic: str) -> str:
+    """The topic that says who discarded a letter, when and why."""
+    return f"{dead_letter_topic}.audit"
+
+
+def _client(settings: Settings, refusals: Refusals) -> AdminClient:
+    # librdkafka writes to standard error by itself; what matters is raised below.
+    quiet = {"log_level": 0, "socket.timeout.ms": 10_000, "error_cb": refusals.heard}
+    try:
+        return AdminClient(settings.transport.client(settings.kafka.bootstrap_servers) | quiet)
+    except KafkaException as error:
+        raise misconfigured(error.args[0], WORKER) from None
+
+
+def _ask(settings: Settings, question: Callable[[AdminClient], T]) -> T:
+    """The brokers' answer to a question that waits for _ATTEMPT seconds; it is asked again until TIMEOUT.
+
+    Raises:
+        StreamprocError: KAFKA_UNAVAILABLE; KAFKA_REFUSED; SETTINGS_INVALID where librdkafka takes no such settings.
+    """
+    servers = settings.kafka.bootstrap_servers
+    refusals = Refusals(WORKER)
+    client = _client(settings, refusals)
+    deadline = time.monotonic() + TIMEOUT
+    while True:
+        try:
+            return question(client)
+        except KafkaException as error:
+            client.poll(0)  # serves the callback
+            reason: KafkaError = error.args[0]
+            if refusals.shut_out or reason.code() in PERMISSION:
+                raise refusals.failure(reason, servers) from None
+            if time.monotonic() > deadline:
+                raise refusals.failure(reason, f"no answer from {servers} within {TIMEOUT:g} s") from None
+
+
+def existing(settings: Settings) -> dict[str, int]:
+    """Names of the cluster's topics, as far as this user may see them, and their partitions.
+
+    Raises:
+        StreamprocError: KAFKA_UNAVAILABLE; KAFKA_REFUSED; SETTINGS_INVALID.
+    """
+    metadata = _ask(settings, lambda client: client.list_topics(timeout=_ATTEMPT))
+    return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
+
+
+def result_topics(kafka: Kafka) -> dict[int, str]:
+    """Major version of results that is published -> its topic."""
+    topics = {1: kafka.result_topic, 2: kafka.result_v2_topic}
+    return {major: topics[major] for major in kafka.result_majors}
+
+
+def configurations(kafka: Kafka, activity_bytes: int = ACTIVITY_MAX_BYTES) -> dict[str, dict[str, str]]:
+    """Every topic and its settings; ``activity_bytes`` is what the activity topic accepts."""
+    letter = kafka.dead_letter_topic
+    letter_size = _size(DEAD_LETTER_FACTOR * activity_bytes + DEAD_LETTER_ROOM)
+    days = {"retention.ms": str(KEPT_DAYS * 24 * 3600 * 1000)}
+    return {
+        kafka.activity_topic: _size(activity_bytes),
+        **{topic: _size(ACTIVITY_MAX_BYTES) for topic in result_topics(kafka).values()},
+        letter: letter_size | days,
+        parked_topic(letter): letter_size | days,
+        ledger_topic(letter): {"cleanup.policy": "compact"},
+        audit_topic(letter): {"retention.ms": "-1"},
+    }
+
+
+def _size(max_bytes: int) -> dict[str, str]:
+    return {"max.message.bytes": str(max_bytes)}
+
+
+def _accepted(settings: Settings) -> int:
+    """The largest record that the activity topic accepts, in bytes."""
+    topic = ConfigResource(ConfigResource.Type.TOPIC, settings.kafka.activity_topic)
+    configuration = _ask(
+        settings, lambda client: client.describe_configs([topic], request_timeout=_ATTEMPT)[topic].result()
+    )
+    return int(configuration["max.message.bytes"].value)
+
+
+def create(settings: Settings) -> list[str]:
+    """Create the topics that are missing; the names of those that were created.
+
+    Raises:
+        StreamprocError: as ``existing``, and TOPIC_MISSING where Kafka refuses to create one.
+    """
+    kafka = settings.kafka
+    there = existing(settings)
+    activity_bytes = _accepted(settings) if kafka.activity_topic in there else ACTIVITY_MAX_BYTES
+    missing = [
+        NewTopic(
+            name,
+            num_partitions=kafka.partitions,
+            replication_factor=kafka.replication_factor,
+            config=config,
+        )
+        for name, config in configurations(kafka, activity_bytes).items()
+        if name not in there
+    ]
+    created = []
+    client = _client(settings, Refusals(WORKER))  # must outlive the futures
+    for name, future in client.create_topics(missing).items() if missing else ():
+        try:
+            future.result(TIMEOUT)
+            created.append(name)
+        except KafkaException as error:
+            code = error.args[0].code()
+            # Another operator may have been quicker.
+            if code != KafkaError.TOPIC_ALREADY_EXISTS:
+                refusal = ErrorCode.KAFKA_REFUSED if code in PERMISSION else ErrorCode.TOPIC_MISSING
+                raise StreamprocError(refusal, f"{name}: {error.args[0].str()}") from None
+    return created
+
+
+def check(settings: Settings) -> None:
+    """Check that the worker's topics exist, and that it may use them and its group.
+
+    Raises:
+        StreamprocError: as ``existing``, and TOPIC_MISSING; KAFKA_REFUSED with every permission that is missing.
+    """
+    kafka = settings.kafka
+    wanted = {
+        kafka.activity_topic: AclOperation.READ,
+        **dict.fromkeys((*result_topics(kafka).values(), kafka.dead_letter_topic), AclOperation.WRITE),
+    }
+    allowed = _ask(settings, lambda client: _allowed(client, list(wanted)))
+    missing = [name for name in wanted if name not in allowed]
+    if missing:
+        raise StreamprocError(
+            ErrorCode.TOPIC_MISSING,
+            f"{', '.join(missing)} on {kafka.bootstrap_servers}: run 'streamproc topics create', or correct "
+            "STREAMPROC_KAFKA__ACTIVITY_TOPIC, __RESULT_TOPIC or __DEAD_LETTER_TOPIC",
+        )
+    refused = [
+        f"{operation.name.capitalize()} on topic {name}"
+        for name, operation in wanted.items()
+        if operation not in allowed[name]
+    ]
+    if not _ask(settings, lambda client: _may_see_group(client, kafka.group_id)):
+        refused.append(f"Read on group {kafka.group_id}")
+    if refused:
+        raise StreamprocError(
+            ErrorCode.KAFKA_REFUSED,
+            f"{kafka.bootstrap_servers} does not allow this user (STREAMPROC_TRANSPORT__SASL_USERNAME, or the client "
+            f"certificate's) to {', '.join(refused)}: grant it, or correct STREAMPROC_KAFKA__ACTIVITY_TOPIC, "
+            "__RESULT_TOPIC, __DEAD_LETTER_TOPIC or __GROUP_ID",
+        )
+
+
+def _allowed(client: AdminClient, names: list[str]) -> dict[str, set[AclOperation]]:
+    """What this user may do with each topic that exists."""
+    futures = client.describe_topics(
+        TopicCollection(names), include_authorized_operations=True, request_timeout=_ATTEMPT
+    )
+    allowed: dict[str, set[AclOperation]] = {}
+    for name, future in futures.items():
+        try:
+            allowed[name] = set(future.result().authorized_operations)
+        except KafkaException as error:
+            if error.args[0].code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+                allowed[name] = set()  # It may exist.
+            elif error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                raise
+    return allowed
+
+
+def _may_see_group(client: AdminClient, group: str) -> bool:
+    try:
+        client.describe_consumer_groups([group], request_timeout=_ATTEMPT)[group].result()
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+            return False
+        if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
+            raise
+    return True

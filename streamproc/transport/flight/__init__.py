@@ -1,0 +1,1 @@
+"""What is in flight: plain logic, no input or output."""

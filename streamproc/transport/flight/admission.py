@@ -1,0 +1,71 @@
+"""Which records may start now: not those that are done already, and of each key one at a time."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import Any
+
+from streamproc.transport.flight.entries import FINISHED, Assignment, Entry
+
+
+class Admission:
+    """Lets records in; in the order `key`, a record whose predecessor of the same key is unfinished waits here.
+
+    Records without a key have no order. Gates are per partition: a key lives in one partition.
+    """
+
+    def __init__(self, *, by_key: bool) -> None:
+        self._by_key = by_key
+
+    def admit(self, assignment: Assignment, record: Any, size: int) -> Entry | None:
+        """Take a record in. Returns its entry if it may start now."""
+        offset = record.offset()
+        if not assignment.span.deliver(offset):
+            # What is passed over in a drain stays counted: the poll thread then soon takes no more of it.
+            if not assignment.draining:
+                assignment.released_events += 1
+                assignment.released_bytes += size
+            return None
+        key = record.key()
+        entry = assignment.entries[offset] = Entry(assignment, offset, key, record, size)
+        if key is None or not self._by_key:
+            return entry
+        gate = assignment.gate
+        if key not in gate:
+            gate[key] = None
+            return entry
+        waiting = gate[key]
+        if waiting is None:
+            waiting = gate[key] = deque()
+        waiting.append(entry)
+        return None
+
+    def successor(self, entry: Entry) -> Entry | None:
+        """The event is finished: the entry of its key that may start now, if one waits.
+
+        Its outcomes are held already and lie at a lower offset, so they are produced before the successor's.
+        """
+        assignment = entry.assignment
+        key = entry.key
+        if key is None or not self._by_key or not assignment.alive:
+            return None
+        waiting = assignment.gate[key]
+        while waiting:
+            successor = waiting.popleft()
+            if successor.record is not None:  # else it was committed after it had been taken back
+                return successor
+        del assignment.gate[key]
+        return None
+
+    def take_back(self, entry: Entry) -> list[Entry]:
+        """The event will be done again: those of its key that were let pass behind it wait for it. Returns them."""
+        key = entry.key
+        if key is None or not self._by_key or entry.state is not FINISHED:
+            return []
+        assignment = entry.assignment
+        waiting = assignment.gate.get(key) or deque()
+        # Those that still wait are the last ones of their key.
+        end = waiting[0].offset if waiting else assignment.span.position
+        passed = [one for one in assignment.entries.values() if one.key == key and entry.offset < one.offset < end]
+        assignment.gate[key] = deque((*passed, *waiting)) or None
+        return passed

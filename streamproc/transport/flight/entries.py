@@ -1,0 +1,378 @@
+"""What is in flight: events, the outcomes held for them, and the transaction they form.
+
+Everything here belongs to the event loop, but for the fields of Assignment that say which thread writes them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict, deque
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Any
+
+from faust.types import TP
+
+from streamproc.transport.flight.loose import Loose, LooseSends
+from streamproc.transport.flight.mark import Mark
+from streamproc.transport.flight.progress import Offer, Progress, Span
+from streamproc.transport.flight.sendable import Outcome, size_of_headers
+
+#: Records of one transaction that belong to no event: more than the brokers take before it times out would never pass.
+LOOSE_LIMIT = 10_000
+LOOSE_BYTES = 64 << 20
+
+
+class State(Enum):
+    """Where an event is."""
+
+    #: An earlier event of its key is not finished.
+    WAITING = 1
+    #: Handed to Faust; no agent has taken it yet.
+    QUEUED = 2
+    #: An agent has it.
+    STARTED = 3
+    #: Acknowledged; its outcomes wait for a transaction.
+    FINISHED = 4
+
+
+#: By themselves: to look one up in its class costs as much as a call (CPython 3.11), several times an event.
+WAITING, QUEUED, STARTED, FINISHED = State
+
+
+class Entry:
+    """One event in flight."""
+
+    __slots__ = (
+        "assignment",
+        "attempts",
+        "events",
+        "joint",
+        "key",
+        "message",
+        "offset",
+        "outcomes",
+        "record",
+        "replaced",
+        "size",
+        "state",
+    )
+
+    def __init__(self, assignment: Assignment, offset: int, key: bytes | None, record: Any, size: int) -> None:
+        self.assignment = assignment
+        self.offset = offset
+        self.key = key
+        #: librdkafka's message, kept so that the event can be delivered again; None: committed, or given up.
+        self.record = record
+        #: What it holds in memory: keys and values of the record, and its outcomes, in bytes.
+        self.size = size
+        self.state = WAITING
+        self.attempts = 0
+        #: How often its outcome was refused and replaced by what on_refused sent.
+        self.replaced = 0
+        self.outcomes: list[Outcome] = []
+        self.message: Any = None
+        #: Faust's current_event() is a weak reference: the events live as long as their outcomes are open.
+        self.events: Sequence[Any] = ()
+        #: Those that share its outcomes: all are committed in one transaction, or none of them.
+        self.joint: Joint | None = None
+
+    def hold(self, outcome: Outcome) -> None:
+        """Keep what an agent sends for it; that counts to the bytes in flight."""
+        self.outcomes.append(outcome)
+        # Its size, without the property's call: this is done for every event.
+        _, key, value, _, _, headers = outcome
+        size = (len(key) if key else 0) + (len(value) if value else 0)
+        if headers:
+            size += size_of_headers(headers)
+        self.size += size
+        self.assignment.released_bytes -= size
+
+    def fence(self) -> None:
+        """Ignore what is still sent or acknowledged by those who have the event now."""
+        self.message = None
+        self.state = WAITING
+
+    def discard(self) -> None:
+        """Forget what was sent for it."""
+        size = sum(outcome.size for outcome in self.outcomes)
+        self.size -= size
+        self.assignment.released_bytes += size
+        self.outcomes.clear()
+
+    @property
+    def live(self) -> bool:
+        """Whether its outcome is still ours to commit."""
+        return self.record is not None and self.assignment.alive
+
+
+class Joint(list[Entry]):
+    """Events that share their outcomes."""
+
+    def __init__(self, entries: Iterable[Entry]) -> None:
+        super().__init__(entries)
+        #: How many of them are not finished.
+        self.unfinished = sum(1 for entry in self if entry.state is not FINISHED)
+
+
+class Assignment:
+    """A partition, from its assignment to its revocation. A new assignment is a new object: it fences the old one."""
+
+    def __init__(self, tp: TP, progress: Progress, *, commit_base: bool = False, mark: Mark | None = None) -> None:
+        self.tp = tp
+        #: The topic that its offsets are counted in.
+        self.mark = mark
+        self.span = Span(progress, commit_base=commit_base, mark=mark.encode() if mark else b"")
+        self.entries: dict[int, Entry] = {}
+        #: Keys with an event in progress, and those that wait behind it.
+        self.gate: dict[bytes, deque[Entry] | None] = {}
+        #: Cleared by the poll thread, before it learns of any newer generation of the group.
+        self.alive = True
+        #: Written by the poll thread.
+        self.received_events = 0
+        self.received_bytes = 0
+        self.paused = False
+        #: The end of its log for a read_committed reader, as last heard; 0 at first.
+        self.end = 0
+        #: Written by the event loop.
+        self.released_events = 0
+        self.released_bytes = 0
+
+    @property
+    def draining(self) -> bool:
+        """Whether nothing more is taken in, nor started of what waits. It never ends but with the assignment."""
+        return self.span.closed
+
+    def drain(self) -> None:
+        """Take in and start nothing more. From any thread."""
+        self.span.close()
+
+    def give_up(self) -> None:
+        """It is not ours any more: nothing of it is committed. From any thread."""
+        self.span.close()
+        self.alive = False
+
+    @property
+    def in_flight(self) -> int:
+        """Events taken in and not released."""
+        return self.received_events - self.released_events
+
+    @property
+    def held_bytes(self) -> int:
+        """Their keys and values and those of their outcomes, in bytes."""
+        return self.received_bytes - self.released_bytes
+
+    def in_progress(self) -> int:
+        """Events that agents are working on."""
+        return sum(1 for entry in self.entries.values() if entry.state is STARTED)
+
+    def release(self, offsets: Iterable[int]) -> None:
+        """These events are committed, or need no work."""
+        entries, size, count = self.entries, 0, 0
+        for offset in offsets:
+            entry = entries.pop(offset, None)
+            if entry is not None:
+                count += 1
+                size += entry.size
+                # The entry, its message and its events refer to each other: cut the ring, and no collector is needed.
+                entry.events = ()
+                entry.message = entry.record = None
+        self.released_events += count
+        self.released_bytes += size
+
+
+@dataclass(slots=True)
+class Batch:
+    """One transaction to be, as plain data: formed on the event loop, carried out on the commit thread.
+
+    The generation (``metadata``) and the spans (``offers``) are captured together and never refreshed: brokers check
+    the generation but not who owns a partition, so a newer generation could carry offsets of a partition given up.
+    """
+
+    metadata: bytes | None
+    offers: list[tuple[Assignment, Offer]]
+    outcomes: list[tuple[Entry, Outcome]]
+    loose: list[Loose] = field(default_factory=list)
+    #: A single suspect: what is refused now is refused because of it.
+    isolated: bool = False
+
+
+class Ledger:
+    """Everything this worker has in flight."""
+
+    def __init__(self, *, ordered: bool, loose: LooseSends | None = None) -> None:
+        """``ordered``: outcomes of a partition are released in offset order."""
+        self._ordered = ordered
+        self.assignments: dict[TP, Assignment] = {}
+        self.loose = LooseSends(LOOSE_LIMIT, LOOSE_BYTES) if loose is None else loose
+        self.finished = 0
+        self._first = 0
+        #: Events of a refused transaction: committed one by one, until the guilty one is known.
+        self.suspects: deque[Entry] = deque()
+
+    def add(self, assignment: Assignment) -> None:
+        """A partition is ours from now on."""
+        self.assignments[assignment.tp] = assignment
+
+    def drop(self, assignment: Assignment) -> list[Entry]:
+        """A partition is no longer ours: forget its events and their outcomes.
+
+        Returns those of other partitions that shared outcomes with them: their work must be done again.
+        """
+        assignment.give_up()
+        if self.assignments.get(assignment.tp) is assignment:
+            del self.assignments[assignment.tp]
+        torn = [other for entry in assignment.entries.values() for other in self.part(entry)]
+        assignment.release(list(assignment.entries))
+        assignment.gate.clear()
+        return [entry for entry in torn if entry.live]
+
+    def join(self, entries: list[Entry]) -> None:
+        """What is sent for one of these is sent for all of them, and for those that they share outcomes with."""
+        joint = Joint(dict.fromkeys(one for entry in entries for one in entry.joint or (entry,)))
+        for entry in joint:
+            entry.joint = joint
+
+    def part(self, entry: Entry) -> list[Entry]:
+        """It shares its outcomes with no one any more. Returns those that it shared them with."""
+        joint, entry.joint = entry.joint, None
+        others = [other for other in joint or () if other is not entry]
+        for other in others:
+            other.joint = None
+        return others
+
+    def finish(self, entry: Entry) -> None:
+        """The work on an event is finished, its outcomes may be committed."""
+        entry.state = FINISHED
+        entry.assignment.span.finish(entry.offset)
+        self.finished += 1
+
+    def reopen(self, entry: Entry) -> None:
+        """Discard an event's outcomes: its work will be done again."""
+        entry.discard()
+        entry.assignment.span.reopen(entry.offset)
+        entry.attempts += 1
+
+    def form(self, metadata: bytes | None, records: float = math.inf, size: float = math.inf) -> Batch | None:
+        """The next transaction; None when there is nothing to commit.
+
+        ``metadata``: the group's generation, read *before* this call; None: no offset can be committed now.
+        ``records``, ``size``: about so many records and bytes of events, and half as many of sends outside them; but
+        whatever one event has sent goes together.
+        """
+        batch = Batch(metadata, [], [])
+        self.finished = 0
+        if metadata is not None:
+            self._select(batch, records, size)
+        if not batch.isolated:
+            batch.loose = self.loose.take(int(min(LOOSE_LIMIT, records / 2)) or 1, size / 2)
+        return batch if batch.offers or batch.loose else None
+
+    def _select(self, batch: Batch, records: float, size: float) -> None:
+        """Fill a batch with what is finished; of events that share outcomes all or none."""
+        candidates = list(self._candidates(batch))
+        bounded = not batch.isolated and (records < math.inf or size < math.inf)
+        most = self._portions(records, size) if bounded else {}
+        withheld: defaultdict[TP, set[int]] = defaultdict(set)
+        while True:
+            batch.offers.clear()
+            batch.outcomes.clear()
+            chosen: defaultdict[int, list[Entry]] = defaultdict(list)
+            for assignment, only in candidates:
+                # The poll thread clears `alive` before it publishes a newer generation, and the generation was read
+                # before: a span of a partition given up can only meet a generation that brokers refuse.
+                if not assignment.alive:
+                    continue
+                offer = assignment.span.offer(
+                    ordered=self._ordered,
+                    only=only,
+                    without=withheld[assignment.tp],
+                    most=most.get(assignment.tp, 0) if bounded else None,
+                )
+                if offer is None:
+                    continue
+                batch.offers.append((assignment, offer))
+                for offset in offer.finished:
+                    entry = assignment.entries[offset]
+                    for outcome in entry.outcomes:
+                        batch.outcomes.append((entry, outcome))
+                    if entry.joint is not None:
+                        chosen[id(entry.joint)].append(entry)
+            torn: list[list[Entry]] = [
+                entries[0].joint or [] for entries in chosen.values() if len(entries) < len(entries[0].joint or [])
+            ]
+            if not torn:
+                return
+            if any(not entry.assignment.alive for joint in torn for entry in joint):
+                # The event loop has yet to hear of a loss, and to undo what depended on it.
+                batch.offers.clear()
+                batch.outcomes.clear()
+                return
+            for entry in (entry for joint in torn for entry in joint):
+                withheld[entry.assignment.tp].add(entry.offset)
+
+    def _candidates(self, batch: Batch) -> Iterator[tuple[Assignment, list[int] | None]]:
+        while self.suspects:
+            together = self.suspects[0].joint or [self.suspects[0]]
+            if all(entry.live and entry.state is FINISHED for entry in together):
+                batch.isolated = True
+                for assignment in {entry.assignment.tp: entry.assignment for entry in together}.values():
+                    yield assignment, sorted(entry.offset for entry in together if entry.assignment is assignment)
+                return
+            self.suspects.popleft()
+        for assignment in self.assignments.values():
+            yield assignment, None
+
+    def _portions(self, records: float, size: float) -> dict[TP, int]:
+        """How many finished events of each partition make so many records and bytes; one event at least."""
+        last: dict[TP, int] = {}
+        seen: set[int] = set()
+        waiting = deque(
+            (assignment, assignment.span.finished(ordered=self._ordered)) for assignment in self.assignments.values()
+        )
+        # The partitions in turn, each first for once: none waits for another to have nothing left, or to fit at all.
+        self._first += 1
+        waiting.rotate(-self._first)
+        while waiting and (records > 0 and size > 0):
+            assignment, offsets = waiting.popleft()
+            offset = next(offsets, None)
+            if offset is None:
+                continue
+            waiting.append((assignment, offsets))
+            entry = assignment.entries[offset]
+            joint = entry.joint or [entry]
+            if entry.joint is not None:
+                if id(joint) in seen:
+                    continue
+                seen.add(id(joint))
+            sizes = [outcome.size for one in joint for outcome in one.outcomes]
+            if last and (len(sizes) > records or sum(sizes) > size):
+                break
+            records, size = records - len(sizes), size - sum(sizes)
+            for one in joint:
+                last[one.assignment.tp] = max(last.get(one.assignment.tp, one.offset), one.offset)
+        return {
+            tp: sum(1 for offset in self.assignments[tp].span.finished(ordered=self._ordered) if offset <= end)
+            for tp, end in last.items()
+            if tp in self.assignments
+        }
+
+    def settle(self, batch: Batch) -> None:
+        """The transaction is committed."""
+        self.loose.settle(batch.loose)
+        for assignment, offer in batch.offers:
+            if assignment.alive:
+                assignment.span.settle(offer)
+                assignment.release(offer.finished)
+
+    def suspect(self, entries: list[Entry]) -> None:
+        """A transaction was refused because of one of these."""
+        self.suspects.extend(sorted(entries, key=lambda entry: (entry.assignment.tp, entry.offset)))
+
+    def adopt(self, positions: dict[TP, Progress]) -> None:
+        """A transaction is in doubt: the group's committed progress was read again and tells what took effect."""
+        for tp, progress in positions.items():
+            assignment = self.assignments.get(tp)
+            if assignment is not None and assignment.alive:
+                assignment.release(assignment.span.adopt(progress))

@@ -1,0 +1,36 @@
+"""What must be done again when a partition goes away with events that shared outcomes with those of others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from streamproc.transport.flight.admission import Admission
+from streamproc.transport.flight.entries import Entry, Ledger
+
+
+def undo(torn: Iterable[Entry], ledger: Ledger, admission: Admission) -> tuple[list[Entry], set[Entry]]:
+    """Forget what was done on these events, and on all that depends on it.
+
+    What depends on an event: in the order of keys those of its key that were let pass behind it, which wait again; and
+    the events that any of these shares its outcomes with.
+
+    Returns:
+        Those that may begin anew, and those that wait for them.
+    """
+    left = list(torn)
+    anew: dict[Entry, None] = {}
+    waiting: set[Entry] = set()
+    while left:
+        entry = left.pop()
+        if not entry.live or entry in anew or entry in waiting:
+            continue
+        behind = admission.take_back(entry)
+        anew[entry] = None
+        for one in (entry, *behind):
+            left += ledger.part(one)
+            ledger.reopen(one)
+            one.fence()
+        waiting.update(behind)
+        for one in behind:
+            anew.pop(one, None)
+    return list(anew), waiting

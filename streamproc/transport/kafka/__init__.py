@@ -1,0 +1,1 @@
+"""The threads that talk to Kafka through librdkafka."""

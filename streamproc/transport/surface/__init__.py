@@ -1,0 +1,1 @@
+"""Faust's classes, replaced."""

@@ -1,0 +1,99 @@
+"""Faust's message, tied to the assignment it was delivered under."""
+
+from __future__ import annotations
+
+from asyncio import _get_running_loop as _running_loop  # cheaper than what raises where there is none
+from contextvars import ContextVar
+from typing import Any
+
+from faust.types import AppT
+from faust.types.tuples import ConsumerMessage
+
+from streamproc.transport.flight.entries import QUEUED, STARTED, Entry
+from streamproc.transport.headers import headers_of
+
+#: No app's generation: Faust's streams skip such a message.
+_SKIPPED = -1
+
+
+#: The delivery that this task works on, by Faust's rules for ``current_event``; but held, so that a send that comes
+#: after the event is done is never taken for one outside any event.
+current_delivery: ContextVar[Delivery | None] = ContextVar("current_delivery", default=None)
+
+
+class Delivery(ConsumerMessage):
+    """A record on its way to the agents."""
+
+    __slots__ = ("app", "entry", "record")
+
+    def __init__(self, app: AppT, entry: Entry) -> None:
+        # Without the base class's constructor: it would compute the same once more, for every event.
+        self.record = record = entry.record
+        self.app = app
+        self.entry = entry
+        self.headers = headers_of(record)  # type: ignore[assignment]  # Faust's type leaves out headers without a value
+        self.key = entry.key
+        self.value = record.value()
+        self.acked = False
+        self.refcount = 0
+        self.tracked = False
+
+    def __getattr__(self, name: str) -> Any:
+        # Only asked for a slot that is not filled yet: what few agents ever look at.
+        if name in ("tp", "topic", "partition", "offset"):
+            self.tp, self.offset = self.entry.assignment.tp, self.entry.offset
+            self.topic, self.partition = self.tp
+        elif name in ("timestamp", "timestamp_type"):
+            self.timestamp_type, milliseconds = self.record.timestamp()
+            self.timestamp = milliseconds / 1000.0 if self.timestamp_type else 0.0
+        elif name == "serialized_key_size":
+            self.serialized_key_size = len(self.key or b"")
+        elif name == "serialized_value_size":
+            self.serialized_value_size = len(self.value or b"")
+        elif name in ("checksum", "time_in", "time_out", "time_total"):
+            setattr(self, name, None)
+        else:
+            raise AttributeError(name)
+        return getattr(self, name)
+
+    @property
+    def current(self) -> bool:
+        """Whether the event is still ours, and not delivered anew since."""
+        entry = self.entry
+        return entry.message is self and entry.assignment.alive  # one that is released has no message
+
+    def start(self) -> bool:
+        """A stream takes the event. False: it must be skipped, another worker or another delivery has it."""
+        entry = self.entry
+        if entry.message is not self or not entry.assignment.alive:
+            return False
+        if entry.state is QUEUED:
+            if entry.assignment.draining:
+                return False
+            entry.state = STARTED
+        return True
+
+    def ack(self, consumer: Any, n: int = 1) -> bool:
+        """One stream is done with it. Returns whether it was the last one.
+
+        On another thread than the event loop's this hands the acknowledgement over to it, and returns False.
+        """
+        if _running_loop() is not consumer.its_loop:
+            consumer.loop.call_soon_threadsafe(self.ack, consumer, n)
+            return False
+        self.refcount -= n
+        return self.refcount <= 0 and bool(consumer.ack(self))
+
+    @property
+    def generation_id(self) -> int:
+        """The app's, while the event is ours.
+
+        Faust's generation is one for the whole consumer and would drop what is still ours in a cooperative rebalance;
+        here each partition's assignment decides.
+        """
+        generation: int = self.app.consumer_generation_id if self.current else _SKIPPED
+        return generation
+
+    @generation_id.setter
+    def generation_id(self, value: Any) -> None:
+        """Set by the base class; the assignment decides."""

@@ -1,0 +1,63 @@
+"""Events whose outcome the brokers refuse for good: on_refused may send another in its place, a few times."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import weakref
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from faust.streams import _current_event
+from faust.types import EventT
+
+from streamproc.transport.errors import HandlerFailed, OutcomeRefused
+from streamproc.transport.flight.entries import STARTED, WAITING, Entry, Ledger
+from streamproc.transport.surface.delivery import current_delivery
+
+if TYPE_CHECKING:
+    from streamproc.transport.driver import Transport
+
+
+#: A handler that has smaller and smaller things to say comes to an end before these are used up.
+_REPLACEMENTS = 3
+
+
+class RefusedOutcomes:
+    """Has refused outcomes replaced, or stops the worker."""
+
+    def __init__(self, transport: Transport, ledger: Ledger, crash: Callable[[BaseException], None]) -> None:
+        self._transport = transport
+        self._ledger = ledger
+        self._crash = crash
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def refused(self, entry: Entry, error: OutcomeRefused) -> None:
+        """Kafka will never take what was sent for this event."""
+        handler = self._transport.on_refused
+        self._ledger.reopen(entry)
+        if handler is None or entry.replaced >= _REPLACEMENTS or not entry.events:
+            entry.state = WAITING  # unfinished, so that it does not hold back what is committed on the way down
+            self._crash(error)
+            return
+        entry.replaced += 1
+        entry.state = STARTED
+        entry.message.acked = False
+        event = entry.events[0]
+        context = contextvars.copy_context()
+        context.run(_current_event.set, weakref.ref(event))
+        context.run(current_delivery.set, entry.message)
+        task = asyncio.get_running_loop().create_task(self._replace(handler, event, entry, error), context=context)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _replace(self, handler: Any, event: EventT[Any], entry: Entry, error: OutcomeRefused) -> None:
+        try:
+            await handler(event, error)
+        except Exception as reason:  # noqa: BLE001 - whatever it is, the event has no outcome
+            self._crash(HandlerFailed(f"on_refused raised {type(reason).__name__} on: {error}"))
+            return
+        entry.message.acked = True
+        if entry.live:
+            # Admission has let a successor of its key pass already.
+            self._ledger.finish(entry)
