@@ -8,7 +8,7 @@ from streamproc.contracts import files
 from streamproc.contracts.upkeep import reference
 from streamproc.contracts.upkeep.changes import changes
 
-PAGE = Path(__file__).parents[3] / "docs" / "reference" / "events.md"
+PAGE = Path(__file__).parents[4] / "docs" / "reference" / "events.md"
 
 
 def test_the_event_reference_is_current() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from streamproc.transport import each
+from streamproc.transport.surface.each import each
 
 mark: ContextVar[str] = ContextVar("mark", default="clean")
 
