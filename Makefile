@@ -56,9 +56,10 @@ test-faults: install  ## Faults that take gigabytes or minutes: floods, registri
 test-packages: install  ## Wheels and each extra, tried in empty environments (3 minutes).
 	$(BOUNDED) 1800 $(BIN)/python -m pytest -q --durations=5 tests/extras
 
-lint: install  ## ruff: lint and format.
+lint: install  ## ruff: lint and format; import-linter: the order of the rooms.
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/lint-imports --no-logo
 
 types: install  ## mypy --strict.
 	$(BIN)/mypy

@@ -39,6 +39,7 @@ from streamproc.deadletter.quarantine import Quarantine
 from streamproc.deadletter.times import timestamp_of
 from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
 from streamproc.health.exhaustion import exhausted, failure
+from streamproc.kafka.places import write_place
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.settings import Settings
 from streamproc.telemetry.metrics import Metrics
@@ -247,7 +248,7 @@ class ReadingAgent:
             status=result.status.value,
             total_ms=result.timings.total_ms,
         )
-        event_id = f"{source.topic}/{source.partition}/{source.offset}"
+        event_id = write_place(source.topic, source.partition, source.offset)
         trace = trace_context(record.message.headers)
         records = tuple(
             OutcomeRecord(

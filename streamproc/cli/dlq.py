@@ -24,7 +24,7 @@ from streamproc.cli.shown import described_lines, group_json, group_lines, lette
 from streamproc.deadletter import export as exports
 from streamproc.deadletter.discard import discard_deed
 from streamproc.deadletter.ledger import State, read_ledger
-from streamproc.deadletter.letters import Letter, Position, Selection, Span
+from streamproc.deadletter.letters import Letter, Selection
 from streamproc.deadletter.operation import Fenced, Operation
 from streamproc.deadletter.originals import Originals
 from streamproc.deadletter.replay import DeedOf, Outcome, perform, rehearse, replay_deed
@@ -32,6 +32,7 @@ from streamproc.deadletter.scan import after, scan, size, spans_of
 from streamproc.deadletter.show import describe
 from streamproc.deadletter.statistics import course, group_letters
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.kafka.places import OffsetRange, Position
 from streamproc.kafka.reading import TopicReader
 from streamproc.settings import Settings
 from streamproc.terminal import counted, example, safe
@@ -297,7 +298,7 @@ def _operating(tree: Settings, reader: TopicReader) -> Iterator[Operation]:
 
 
 def _find(reader: TopicReader, topic: str, place: Position) -> Letter:
-    there = spans_of(reader, topic, Selection(spans=(Span(place.partition, place.offset, place.offset + 1),)))
+    there = spans_of(reader, topic, Selection(spans=(OffsetRange(place.partition, place.offset, place.offset + 1),)))
     for batch in reader.read(topic, there):
         for message in batch:
             return Letter(message)

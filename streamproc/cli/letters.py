@@ -15,8 +15,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from streamproc import terminal
 from streamproc.deadletter.ledger import State
-from streamproc.deadletter.letters import Position, Selection, Span
+from streamproc.deadletter.letters import Selection
 from streamproc.errors import ErrorCode, Stage
+from streamproc.kafka.places import OffsetRange, Position
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -77,10 +78,10 @@ class SpanType(click.ParamType):
 
     name = "position"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Span:
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> OffsetRange:
         """Read it; a usage error otherwise."""
         try:
-            return value if isinstance(value, Span) else Span.parse(value)
+            return value if isinstance(value, OffsetRange) else OffsetRange.parse(value)
         except ValueError as error:
             self.fail(f"{error}: write 2:1500, or 2:1500-1999 for several.", param, ctx)
 

@@ -12,11 +12,12 @@ from typing import Any
 
 import click
 
-from streamproc.deadletter.envelope import number, source_of
+from streamproc.deadletter.envelope import source_of
 from streamproc.deadletter.ledger import Ledger
 from streamproc.deadletter.letters import Letter
 from streamproc.deadletter.statistics import Group, columns
 from streamproc.deadletter.times import iso_of
+from streamproc.kafka.places import number, write_place
 from streamproc.terminal import counted, indented, safe
 
 BARS = " ▁▂▃▄▅▆▇█"
@@ -55,7 +56,7 @@ def _about(letter: Letter, ledger: Ledger) -> Iterator[str]:
     error = letter.error
     yield ledger.state(letter.position).value
     if source := source_of(error):
-        yield f"from {source.topic}/{source.partition}/{source.offset}"
+        yield f"from {write_place(source.topic, source.partition, source.offset)}"
     if tenant := error.get("tenant"):
         yield f"tenant {tenant}"
     if tries := tries_of(letter):

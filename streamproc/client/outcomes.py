@@ -23,6 +23,7 @@ from streamproc.contracts.generated.events import Result
 from streamproc.contracts.registry import Registry
 from streamproc.deadletter.envelope import source_of, split_headers
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.kafka.places import read_place
 from streamproc.kafka.refusals import CLIENT, Refusals, misconfigured
 from streamproc.transport.headers import headers_of
 
@@ -34,8 +35,6 @@ _POLL_SECONDS = 0.2
 _NEW_PARTITIONS_SECONDS = 30.0
 _MOST_KEPT = 10_000
 _MOST_KEPT_BYTES = 64 << 20
-_PLACE_PARTS = 3
-"""Of a result's ce_id: the activity's topic, partition and offset."""
 _PASSED_OVER = frozenset(
     {
         KafkaError._TRANSPORT,
@@ -284,10 +283,8 @@ class OutcomeFollower:
         if message.topic() == self._letters:
             source = source_of(split_headers(headers)[1])
             return None if source is None else Receipt(source.topic, source.partition, source.offset)
-        place = (dict(headers).get("ce_id") or b"").decode(errors="replace").rsplit("/", 2)
-        if len(place) != 3 or not all(part.isascii() and part.isdigit() and len(part) < 20 for part in place[1:]):
-            return None
-        return Receipt(place[0], int(place[1]), int(place[2]))
+        place = read_place((dict(headers).get("ce_id") or b"").decode(errors="replace"))
+        return None if place is None else Receipt(*place)
 
     def _tell(self, receipt: Receipt, message: Message) -> None:
         task = asyncio.ensure_future(self._outcome_of(receipt, message))

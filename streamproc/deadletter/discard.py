@@ -10,14 +10,15 @@ from streamproc.deadletter.letters import Letter
 from streamproc.deadletter.operation import Copy, Deed
 from streamproc.deadletter.times import iso
 from streamproc.kafka import topics
+from streamproc.kafka.places import write_place
 
 
 def discard_deed(letter: Letter, dead_letter_topic: str, reason: str, by: str) -> Deed:
     """What a discard does to a letter: an audit record, whose key is the letter's position, and the ledger's entry."""
     error = letter.error
     audit = {
-        "letter": f"{dead_letter_topic}/{letter.position.partition}/{letter.position.offset}",
-        "source": "/".join(error.get(f"source.{part}", "") for part in ("topic", "partition", "offset")),
+        "letter": write_place(dead_letter_topic, *letter.position),
+        "source": write_place(*(error.get(f"source.{part}", "") for part in ("topic", "partition", "offset"))),
         "code": error.get("code", ""),
         "fingerprint": error.get("fingerprint", ""),
         "by": by,

@@ -18,6 +18,7 @@ from streamproc.deadletter.fingerprint import fingerprint
 from streamproc.deadletter.redaction import redact
 from streamproc.deadletter.times import iso, iso_of
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.kafka.places import number, place_of
 
 PREFIX = "streamproc.error."
 LENGTH = f"{PREFIX}headers"
@@ -34,8 +35,6 @@ STUB_KEY_BYTES = 1024
 
 _REPLAY = frozenset({REPLAY_COUNT, ORIGINAL_TIMESTAMP})
 _KEPT_BYTES = 64
-_DIGITS = 19
-_LAST_PARTITION = 2**31 - 1
 
 Header = tuple[str, bytes | None]
 Headers = list[Header]
@@ -190,18 +189,8 @@ def split_headers(headers: Sequence[Header] | None) -> tuple[Headers, dict[str, 
 
 def source_of(error: Mapping[str, str]) -> SourcePosition | None:
     """Where a letter's original record is; None: the block does not say it, and no worker has written it."""
-    topic, partition, offset = (error.get(f"source.{part}") for part in ("topic", "partition", "offset"))
-    place, at = number(partition), number(offset)
-    if not topic or place is None or place > _LAST_PARTITION or at is None:
-        return None
-    return SourcePosition(topic=topic, partition=place, offset=at)
-
-
-def number(text: str | bytes | None) -> int | None:
-    """What a header that anybody may have written holds, where that is a decimal number of 63 bits."""
-    if text is None or not text.isdigit() or len(text) > _DIGITS or not text.isascii():
-        return None
-    return value if (value := int(text)) < 2**63 else None
+    place = place_of(*(error.get(f"source.{part}") for part in ("topic", "partition", "offset")))
+    return None if place is None else SourcePosition(**place._asdict())
 
 
 def header_list(headers: Iterable[Header] | Mapping[str, bytes] | None) -> Headers:

@@ -21,9 +21,9 @@ from typing import Any
 
 from confluent_kafka import Message
 
-from streamproc.deadletter.letters import Position
 from streamproc.deadletter.times import iso
 from streamproc.kafka import topics
+from streamproc.kafka.places import Position
 from streamproc.kafka.reading import TopicReader
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from confluent_kafka import Message
 
-from streamproc.deadletter.envelope import PREFIX, Headers, number, replays_of, split_headers
+from streamproc.deadletter.envelope import PREFIX, Headers, replays_of, split_headers
 from streamproc.deadletter.times import timestamp_of
+from streamproc.kafka.places import OffsetRange, Position
 from streamproc.transport.headers import headers_of, shown_headers_of
 
 FOREIGN = "(no dead letter)"
@@ -17,26 +18,6 @@ FOREIGN = "(no dead letter)"
 
 STUB_MARK = "original.sha256"
 """The field that only a stub has."""
-
-
-class Position(NamedTuple):
-    """Where a letter is in its topic."""
-
-    partition: int
-    offset: int
-
-    def __str__(self) -> str:
-        """As the command line writes it."""
-        return f"{self.partition}:{self.offset}"
-
-    @classmethod
-    def parse(cls, text: str) -> Position:
-        """Read ``partition:offset``. Raises ValueError."""
-        partition, _, offset = text.partition(":")
-        place, at = number(partition), number(offset)
-        if place is None or place >= 2**31 or at is None:
-            raise ValueError(f"{text[:40]!r} is not PARTITION:OFFSET")
-        return cls(place, at)
 
 
 class Letter:
@@ -129,25 +110,6 @@ def _bytes(content: Any) -> bytes | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Offsets of one partition: ``begin`` to ``end``, exclusive; no end: to the end of the log."""
-
-    partition: int
-    begin: int
-    end: int | None = None
-
-    @classmethod
-    def parse(cls, text: str) -> Span:
-        """Read ``partition:offset`` or ``partition:first-last``. Raises ValueError."""
-        place, dash, last = text.partition("-")
-        partition, begin = Position.parse(place)
-        end = number(last) if dash else begin
-        if end is None:
-            raise ValueError(f"{text[:40]!r} is not PARTITION:FIRST-LAST")
-        return cls(partition, begin, end + 1)
-
-
-@dataclass(frozen=True, slots=True)
 class Selection:
     """Which letters are meant: those that match one value of every field that is given; times in ms since 1970."""
 
@@ -155,7 +117,7 @@ class Selection:
     """Field of the envelope -> accepted values."""
     since_ms: int | None = None
     until_ms: int | None = None
-    spans: tuple[Span, ...] = ()
+    spans: tuple[OffsetRange, ...] = ()
     """Where to look; none: everywhere."""
 
     def matcher(self) -> Matcher:

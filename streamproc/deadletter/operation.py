@@ -17,9 +17,10 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streamproc.deadletter.envelope import Headers
 from streamproc.deadletter.ledger import Entry, Ledger, read_ledger
-from streamproc.deadletter.letters import Letter, Position
+from streamproc.deadletter.letters import Letter
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka import topics
+from streamproc.kafka.places import Position
 from streamproc.kafka.reading import TopicReader
 from streamproc.kafka.refusals import PERMISSION, WORKER, Refusals
 from streamproc.settings import Settings

@@ -6,7 +6,8 @@ import hashlib
 from contextlib import ExitStack
 
 from streamproc.deadletter.envelope import source_of
-from streamproc.deadletter.letters import STUB_MARK, Letter, Span
+from streamproc.deadletter.letters import STUB_MARK, Letter
+from streamproc.kafka.places import OffsetRange, write_place
 from streamproc.kafka.reading import TopicReader
 from streamproc.settings import Settings
 
@@ -41,11 +42,11 @@ class Originals:
             raise OriginalGone("the stub does not say where its original is")
         if self._reader is None:
             self._reader = self._open.enter_context(TopicReader(self._settings))
-        place = f"{source.topic}/{source.partition}/{source.offset}"
+        place = write_place(source.topic, source.partition, source.offset)
         bounds = {span.partition: span for span in self._reader.bounds(source.topic)}
         there = bounds.get(source.partition)
         if there is not None and there.begin <= source.offset < (there.end or 0):
-            wanted = Span(source.partition, source.offset, source.offset + 1)
+            wanted = OffsetRange(source.partition, source.offset, source.offset + 1)
             for batch in self._reader.read(source.topic, [wanted]):
                 for message in batch:
                     original = Letter(message)

@@ -17,10 +17,10 @@ from faust.types import TP
 from numpy.typing import NDArray
 
 from streamproc.contracts.generated.events import SourcePosition
-from streamproc.deadletter.envelope import Headers, number, source_of, split_headers
-from streamproc.deadletter.letters import Span
+from streamproc.deadletter.envelope import Headers, source_of, split_headers
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka import topics
+from streamproc.kafka.places import OffsetRange, Place, read_place
 from streamproc.kafka.reading import TopicReader
 from streamproc.settings import Kafka, Settings
 from streamproc.transport.errors import TransportError
@@ -94,7 +94,7 @@ def reconcile(settings: Settings, since_ms: int | None, report: Callable[[int], 
     ]
 
 
-def account(span: Span, inputs: Offsets, results: Offsets, letters: Offsets, finished: Progress) -> Account:
+def account(span: OffsetRange, inputs: Offsets, results: Offsets, letters: Offsets, finished: Progress) -> Account:
     """Compare the offsets of a partition's inputs with those that its outcomes name.
 
     Outcomes of inputs outside the span are not looked at: they belong to what came before or after.
@@ -139,7 +139,9 @@ def _progress(settings: Settings, partitions: Iterable[int]) -> dict[int, Progre
     return {tp.partition: found.get(tp, Progress.at(0)) for tp in tps}
 
 
-def _inputs(reader: TopicReader, topic: str, spans: list[Span], report: Callable[[int], Report]) -> dict[int, Offsets]:
+def _inputs(
+    reader: TopicReader, topic: str, spans: list[OffsetRange], report: Callable[[int], Report]
+) -> dict[int, Offsets]:
     heard = report(_size(spans))
     inputs: dict[int, array[int]] = {span.partition: array("q") for span in spans}
     for batch in reader.read(topic, spans):
@@ -153,7 +155,7 @@ def _outcomes(
     reader: TopicReader,
     kafka: Kafka,
     topic: str,
-    named_by: Callable[[Headers], SourcePosition | None],
+    named_by: Callable[[Headers], Place | SourcePosition | None],
     since_ms: int | None,
     report: Callable[[int], Report],
 ) -> dict[int, array[int]]:
@@ -171,14 +173,11 @@ def _outcomes(
     return offsets
 
 
-def _source_of_result(headers: Headers) -> SourcePosition | None:
+def _source_of_result(headers: Headers) -> Place | None:
     """A result's CloudEvents id is its input's topic/partition/offset."""
     for name, value in headers:
         if name == "ce_id" and value is not None:
-            topic, _, rest = value.decode(errors="replace").partition("/")
-            partition, _, offset = rest.partition("/")
-            place, at = number(partition), number(offset)
-            return None if place is None or at is None else SourcePosition(topic=topic, partition=place, offset=at)
+            return read_place(value.decode(errors="replace"))
     return None
 
 
@@ -190,5 +189,5 @@ def _array(offsets: Iterable[int]) -> Offsets:
     return np.fromiter(offsets, np.int64)
 
 
-def _size(spans: list[Span]) -> int:
+def _size(spans: list[OffsetRange]) -> int:
     return sum(max((span.end or 0) - span.begin, 0) for span in spans)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 
 from streamproc.deadletter.envelope import ORIGINAL_TIMESTAMP, REPLAY_COUNT, Headers, replays_of, source_of
 from streamproc.deadletter.ledger import Entry, State
-from streamproc.deadletter.letters import Letter, Position
+from streamproc.deadletter.letters import Letter
 from streamproc.deadletter.operation import Copy, Deed, Operation
 from streamproc.deadletter.originals import OriginalGone
 from streamproc.kafka import topics
+from streamproc.kafka.places import Position
 
 BATCH_LETTERS, BATCH_BYTES = 500, 16 * 1024 * 1024
 """A transaction's size."""

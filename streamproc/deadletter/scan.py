@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from streamproc.deadletter.ledger import Ledger, State
-from streamproc.deadletter.letters import Letter, Position, Selection, Span
+from streamproc.deadletter.letters import Letter, Selection
+from streamproc.kafka.places import OffsetRange, Position
 from streamproc.kafka.reading import TopicReader
 
 Report = Callable[[int], None]
 """Called with how many more offsets have been gone through."""
 
 
-def spans_of(reader: TopicReader, topic: str, selection: Selection) -> list[Span]:
+def spans_of(reader: TopicReader, topic: str, selection: Selection) -> list[OffsetRange]:
     """Where to look for the selection, as of now: letters that come later are not seen.
 
     Raises:
@@ -22,17 +23,17 @@ def spans_of(reader: TopicReader, topic: str, selection: Selection) -> list[Span
     if not selection.spans:
         return list(bounds.values())
     return [
-        Span(wanted.partition, max(wanted.begin, there.begin), min(_end(wanted), _end(there)))
+        OffsetRange(wanted.partition, max(wanted.begin, there.begin), min(_end(wanted), _end(there)))
         for wanted in selection.spans
         if (there := bounds.get(wanted.partition)) is not None
     ]
 
 
-def after(spans: list[Span], position: Position) -> list[Span]:
+def after(spans: list[OffsetRange], position: Position) -> list[OffsetRange]:
     """What of the spans lies beyond a position: where the next page begins."""
     rest = [span for span in spans if span.partition > position.partition]
     here = [
-        Span(span.partition, max(span.begin, position.offset + 1), span.end)
+        OffsetRange(span.partition, max(span.begin, position.offset + 1), span.end)
         for span in spans
         if span.partition == position.partition
     ]
@@ -42,7 +43,7 @@ def after(spans: list[Span], position: Position) -> list[Span]:
 def scan(
     reader: TopicReader,
     topic: str,
-    spans: list[Span],
+    spans: list[OffsetRange],
     selection: Selection,
     ledger: Ledger,
     state: State | None,
@@ -62,11 +63,11 @@ def scan(
         report(len(batch))
 
 
-def size(spans: list[Span]) -> int:
+def size(spans: list[OffsetRange]) -> int:
     """How many offsets there are to go through."""
     return sum(max(_end(span) - span.begin, 0) for span in spans)
 
 
-def _end(span: Span) -> int:
+def _end(span: OffsetRange) -> int:
     assert span.end is not None, "bounds have an end"
     return span.end

@@ -10,8 +10,8 @@ from types import TracebackType
 import stamina
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from streamproc.deadletter.letters import Span
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.kafka.places import OffsetRange
 from streamproc.kafka.refusals import PERMISSION, WAITED_IN_VAIN, WORKER, Refusals, misconfigured
 from streamproc.settings import Settings
 
@@ -74,7 +74,7 @@ class TopicReader:
     ) -> None:
         self._consumer.close()
 
-    def bounds(self, topic: str, since_ms: int | None = None, until_ms: int | None = None) -> list[Span]:
+    def bounds(self, topic: str, since_ms: int | None = None, until_ms: int | None = None) -> list[OffsetRange]:
         """From the first to the last record of every partition as of now, or within two times (ms since 1970)."""
         try:
             again = self._is_worth_another_try
@@ -85,7 +85,7 @@ class TopicReader:
             raise self._unavailable(error, topic) from None
         raise AssertionError("unreachable: the last attempt returns or raises")
 
-    def _bounds(self, topic: str, since_ms: int | None, until_ms: int | None) -> list[Span]:
+    def _bounds(self, topic: str, since_ms: int | None, until_ms: int | None) -> list[OffsetRange]:
         found = self._consumer.list_topics(topic, timeout=_ATTEMPT).topics[topic]
         if found.error is not None:
             if found.error.code() in PERMISSION:
@@ -100,10 +100,12 @@ class TopicReader:
         spans = []
         for partition in partitions:
             low, high = ends[partition]
-            spans.append(Span(partition, max(low, begins.get(partition, low)), min(high, limits.get(partition, high))))
+            spans.append(
+                OffsetRange(partition, max(low, begins.get(partition, low)), min(high, limits.get(partition, high)))
+            )
         return spans
 
-    def read(self, topic: str, spans: Iterable[Span]) -> Iterator[list[Message]]:
+    def read(self, topic: str, spans: Iterable[OffsetRange]) -> Iterator[list[Message]]:
         """The records of each span in turn, in batches; an empty batch when a span is done."""
         for span in spans:
             if span.end is None or span.begin < span.end:
@@ -122,7 +124,7 @@ class TopicReader:
             if not left:
                 return
 
-    def _read_span(self, topic: str, span: Span) -> Iterator[list[Message]]:
+    def _read_span(self, topic: str, span: OffsetRange) -> Iterator[list[Message]]:
         for batch in self._consume(topic, [span]):
             records, done = _cut(batch, span)
             if records:
@@ -130,7 +132,7 @@ class TopicReader:
             if done:
                 return
 
-    def _consume(self, topic: str, spans: list[Span]) -> Iterator[list[Message]]:
+    def _consume(self, topic: str, spans: list[OffsetRange]) -> Iterator[list[Message]]:
         """What comes from the beginnings of the spans on, for ever: records, and the ends of partitions as errors."""
         places = {(topic, span.partition) for span in spans}
         if places & self._seen:
@@ -192,7 +194,7 @@ def _checked(batch: list[Message]) -> list[Message]:
     return kept
 
 
-def _cut(batch: list[Message], span: Span) -> tuple[list[Message], bool]:
+def _cut(batch: list[Message], span: OffsetRange) -> tuple[list[Message], bool]:
     """The records of the batch that lie in the span, and whether the span is done.
 
     Transaction markers have offsets and are no records: the span may end without its last offset being seen.

@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import aligner_mypyc
-from streamproc.agents.retrying import Retries
 from streamproc.audio.decode import BYTES_A_SECOND, SAMPLE_RATE, Samples, decode_clip
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.audio.memory import ActivityMemory, ClipMemory
@@ -33,6 +32,7 @@ from streamproc.inference.engine import Engine, Inference, Logits
 from streamproc.scoring import fluency
 from streamproc.scoring.ctc import log_softmax
 from streamproc.scoring.reference import PhonemeBudget, ReferenceWord, reference_words
+from streamproc.scoring.retry import Retry
 from streamproc.scoring.score import score_phrase
 from streamproc.scoring.variants import PhonemeAligner
 from streamproc.settings import Audio, Scoring
@@ -80,7 +80,7 @@ class ActivityScorer:
         self._limits = rules.Limits(scoring.max_phrases, audio.max_inline_bytes)
 
     async def score(
-        self, activity: Activity, source: SourcePosition, received: float, decoded: float, retries: Retries
+        self, activity: Activity, source: SourcePosition, received: float, decoded: float, retry: Retry
     ) -> Result:
         """Score every phrase; phrases that cannot be scored are marked FAILED.
 
@@ -88,7 +88,7 @@ class ActivityScorer:
             activity: the event.
             source: its place in Kafka.
             received, decoded: ``time.perf_counter()`` when the record arrived and when it was decoded.
-            retries: the event's own, for transient failures.
+            retry: the event's own, for transient failures.
 
         Raises:
             StreamprocError: poison, where the activity is invalid or not one phrase could be scored (the first
@@ -97,7 +97,7 @@ class ActivityScorer:
         rules.check(activity, self._limits)
         began = time.perf_counter()
         with self._memory.activity() as memory:
-            works = await self._load(activity, retries, memory)
+            works = await self._load(activity, retry, memory)
             memory.complete()
             loaded = time.perf_counter()
             ready = [work for work in works if work.error is None]
@@ -107,7 +107,7 @@ class ActivityScorer:
                 raise StreamprocError(
                     first.code, f"none of {len(works)} phrases can be scored; the first: {first.message}"
                 )
-            inference = await self._infer(ready, retries)
+            inference = await self._infer(ready, retry)
         inferred, model = time.perf_counter(), inference.model
         words = await asyncio.to_thread(self._judge, ready, inference.logits)
         judged = dict(zip((work.phrase.index for work in ready), words, strict=True))
@@ -148,7 +148,7 @@ class ActivityScorer:
             ),
         )
 
-    async def _load(self, activity: Activity, retries: Retries, memory: ActivityMemory) -> list[_Work]:
+    async def _load(self, activity: Activity, retry: Retry, memory: ActivityMemory) -> list[_Work]:
         works = [_Work(phrase) for phrase in activity.phrases]
         # In a thread: words that no dictionary knows take espeak-ng a tenth of a millisecond each.
         await asyncio.to_thread(self._read_references, works)
@@ -165,7 +165,7 @@ class ActivityScorer:
                         await held.aclose()  # what an attempt that failed still holds
                         return await self._fetcher.fetch(work.phrase.audio, held)
 
-                    encoded = await retries.until_it_works(Stage.AUDIO, fetch)
+                    encoded = await retry.until_it_works(Stage.AUDIO, fetch)
                     # Fetched before it asks for room: who waits for a store takes none from others.
                     async with memory.decoding(most) as room:
                         samples = await asyncio.to_thread(decode_clip, encoded, self._audio.max_seconds)
@@ -190,10 +190,10 @@ class ActivityScorer:
                     group.create_task(load(work))
         return works
 
-    async def _infer(self, works: Sequence[_Work], retries: Retries) -> Inference:
+    async def _infer(self, works: Sequence[_Work], retry: Retry) -> Inference:
         """The logits of each phrase; its samples are let go."""
         clips = [work.samples for work in works if work.samples is not None]
-        inference: Inference = await retries.until_it_works(Stage.INFERENCE, lambda: self._engine.infer(clips))
+        inference: Inference = await retry.until_it_works(Stage.INFERENCE, lambda: self._engine.infer(clips))
         for work in works:
             work.samples = None
         return inference

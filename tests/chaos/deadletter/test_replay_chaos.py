@@ -14,7 +14,7 @@ import pytest
 from integration.deadletter.letter_topics import LetterTopics, letter
 from integration.worker.worker_process import environment, streamproc
 
-from streamproc.deadletter.letters import Position
+from streamproc.kafka.places import Position
 from streamproc.localstack.kafka import KafkaPart
 
 LETTERS = 5000

@@ -15,12 +15,13 @@ import pytest
 
 from streamproc.deadletter.envelope import ORIGINAL_TIMESTAMP, REPLAY_COUNT, Headers
 from streamproc.deadletter.ledger import State
-from streamproc.deadletter.letters import Letter, Position, Selection
+from streamproc.deadletter.letters import Letter, Selection
 from streamproc.deadletter.operation import Fenced, Operation
 from streamproc.deadletter.replay import replay_deed
 from streamproc.deadletter.scan import spans_of
 from streamproc.errors import ErrorCode
 from streamproc.kafka import topics
+from streamproc.kafka.places import Position
 from streamproc.kafka.reading import TopicReader
 from streamproc.localstack import tied
 

@@ -10,8 +10,9 @@ from streamproc.contracts.generated.events import SourcePosition
 from streamproc.deadletter.discard import discard_deed
 from streamproc.deadletter.envelope import LENGTH, PREFIX, REPLAY_COUNT, Headers, replays_of, source_of, split_headers
 from streamproc.deadletter.ledger import Ledger, State
-from streamproc.deadletter.letters import Letter, Position, Span
+from streamproc.deadletter.letters import Letter
 from streamproc.deadletter.replay import rehearse, replay_deed
+from streamproc.kafka.places import OffsetRange, Position
 
 DIGITS = b"9" * 5000
 
@@ -89,7 +90,7 @@ def test_a_position_beyond_kafkas_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="PARTITION:OFFSET"):
         Position.parse(text)
     with pytest.raises(ValueError, match="PARTITION:"):
-        Span.parse(f"0:1-{'9' * 5000}")
+        OffsetRange.parse(f"0:1-{'9' * 5000}")
 
 
 @hole("B3")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from streamproc.deadletter.letters import Span
 from streamproc.deadletter.reconcile import Account, account
+from streamproc.kafka.places import OffsetRange
 from streamproc.transport.flight.progress import Progress
 
 
 def of(inputs: list[int], results: list[int], letters: list[int], finished: Progress) -> Account:
     arrays = [np.array(offsets, np.int64) for offsets in (inputs, results, letters)]
-    return account(Span(3, 10, 20), arrays[0], arrays[1], arrays[2], finished)
+    return account(OffsetRange(3, 10, 20), arrays[0], arrays[1], arrays[2], finished)
 
 
 def test_one_outcome_for_each_input_is_no_difference() -> None:
