@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from streamproc.transport.driver import RefusedHandler, Transport
+    from streamproc.transport.driver import Transport
     from streamproc.transport.errors import (
         HandlerFailed,
         OffsetOutOfRange,
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Unsupported,
     )
     from streamproc.transport.settings import TransportSettings
+    from streamproc.transport.shared import RefusedHandler
     from streamproc.transport.surface.each import each
 
 __all__ = [
@@ -33,7 +34,7 @@ __all__ = [
     "each",
 ]
 
-_ROOMS = {"each": "surface.each", "RefusedHandler": "driver", "Transport": "driver", "TransportSettings": "settings"}
+_ROOMS = {"each": "surface.each", "RefusedHandler": "shared", "Transport": "driver", "TransportSettings": "settings"}
 
 
 def __getattr__(name: str) -> Any:

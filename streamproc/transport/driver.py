@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from functools import cached_property
 from typing import Any, ClassVar
 
 import confluent_kafka
-from faust.transport import base
-from faust.types import EventT
-from pydantic import ValidationError
 
-from streamproc.transport.errors import OutcomeRefused, TransportError
+from streamproc.transport.errors import TransportError
 from streamproc.transport.fixup import adopt
-from streamproc.transport.flight.entries import Ledger
-from streamproc.transport.flight.loose import LooseSends
-from streamproc.transport.kafka.topics import Topics
-from streamproc.transport.settings import TransportSettings
+from streamproc.transport.shared import Shared
 from streamproc.transport.surface.conductor import Conductor
 from streamproc.transport.surface.consumer import Consumer, Fetcher
 from streamproc.transport.surface.monitor import Monitor, TransportState
 from streamproc.transport.surface.producer import Producer, TransactionManager
 from streamproc.transport.surface.replies import ClientConsumer
 
-#: Called for an event whose outcome Kafka refuses for good; what it sends becomes the event's outcome instead.
-RefusedHandler = Callable[[EventT[Any], OutcomeRefused], Awaitable[None]]
 
-
-class Transport(base.Transport):
+class Transport(Shared):
     """``faust.App(broker="rdkafka://host:port,host:port")``.
 
     Settings come from ``app.transport.settings``, assigned before the worker starts, or from the URL's query:
@@ -43,7 +32,6 @@ class Transport(base.Transport):
     Conductor: ClassVar[Any] = Conductor
     Fetcher: ClassVar[Any] = Fetcher
 
-    default_port = 9092
     driver_version = f"confluent_kafka={confluent_kafka.__version__}"
 
     def __init__(self, url: Any, app: Any, *args: Any, **kwargs: Any) -> None:
@@ -61,67 +49,6 @@ class Transport(base.Transport):
         """A member of the group; in a client-only app a reader of replies."""
         kind = ClientConsumer if self.app.client_only else self.Consumer
         return kind(self, callback=callback, loop=self.loop, **kwargs)
-
-    #: What to do with an event whose outcome is refused; None: stop the worker.
-    on_refused: RefusedHandler | None = None
-
-    _settings: TransportSettings | None = None
-    _in_force = False
-
-    @property
-    def settings(self) -> TransportSettings:
-        """How to consume, order, bound and commit.
-
-        Raises:
-            TransportError: the URL's query names no setting, or a value that it cannot have; or others are set after
-                some part of the driver works with these already.
-        """
-        if self._settings is None:
-            self._settings = self._settings_of_url()
-        return self._settings
-
-    @settings.setter
-    def settings(self, settings: TransportSettings) -> None:
-        if self._in_force and settings != self._settings:
-            raise TransportError(
-                "app.transport.settings comes too late: the app has sent, asked for a topic, or started, and works "
-                "with the settings from before. Assign it right after the app is made."
-            )
-        self._settings = settings
-
-    def settings_in_force(self) -> TransportSettings:
-        """The settings, which nobody may change from now on: half of the driver would work with the old ones."""
-        settings = self.settings
-        self._in_force = True
-        return settings
-
-    def _settings_of_url(self) -> TransportSettings:
-        query = {name: value for url in self.url for name, value in url.query.items()}
-        try:
-            return TransportSettings.model_validate(query)
-        except ValidationError as error:
-            problems = "; ".join(
-                f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors(include_input=False)
-            )
-            raise TransportError(f"The broker URL's query: {problems}") from error
-
-    @cached_property
-    def servers(self) -> str:
-        """librdkafka's bootstrap.servers; an IPv6 address stands in brackets there, as in a URL."""
-        hosts = ((url.host or "127.0.0.1", url.port or self.default_port) for url in self.url)
-        return ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in hosts)
-
-    @cached_property
-    def topics(self) -> Topics:
-        """Topics of this cluster."""
-        return Topics(self.settings_in_force().client(self.servers))
-
-    @cached_property
-    def ledger(self) -> Ledger:
-        """What this worker has in flight."""
-        settings = self.settings_in_force()
-        loose = LooseSends(settings.max_in_flight, settings.max_in_flight_bytes)
-        return Ledger(ordered=settings.ordering == "partition", loose=loose)
 
     @property
     def state(self) -> TransportState:

@@ -9,14 +9,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, Protocol
 
 from streamproc.transport.errors import OutcomeRefused, TransportError
 from streamproc.transport.flight.entries import Batch, Entry, Ledger
 from streamproc.transport.flight.portion import Portion
 from streamproc.transport.flight.sendable import record_metadata
 from streamproc.transport.kafka.committers import Aborted, Committed, Committer, InDoubt, Refused, Stopped, Verdict
-from streamproc.transport.surface.report import Report
 
 logger = logging.getLogger(__name__)
 
@@ -26,6 +25,16 @@ _PAUSE_S = 0.02
 #: Every blocking call has a timeout of a few seconds; one that takes longer than this will not come back.
 _STUCK_S = 60.0
 _WATCH_S = 5.0
+
+
+class Observer(Protocol):
+    """Whom a cycle tells of its transactions; on the event loop."""
+
+    def begin(self) -> Any:
+        """A transaction is about to be carried out. Returns what ``end`` is given."""
+
+    def end(self, batch: Batch, verdict: Verdict, state: Any) -> None:
+        """It is over."""
 
 
 class CommitThread:
@@ -65,7 +74,7 @@ class Cycle:
         generation: Callable[[], bytes | None],
         refused: Callable[[Entry, OutcomeRefused], None],
         crash: Callable[[BaseException], None],
-        report: Report,
+        observer: Observer,
         portion: Portion,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -76,7 +85,7 @@ class Cycle:
         self._generation = generation
         self._refused = refused
         self._crash = crash
-        self._report = report
+        self._observer = observer
         self._portion = portion
         self._clock = clock
         self._soon = asyncio.Event()
@@ -155,7 +164,7 @@ class Cycle:
             batch = self._ledger.form(generation, self._portion.records, self._portion.size)
             if batch is None:
                 return
-            state = self._report.begin()
+            state = self._observer.begin()
             began = self._clock()
             try:
                 verdict = await self._in_thread(self._committer.commit, batch)
@@ -181,7 +190,7 @@ class Cycle:
                 case Aborted():
                     logger.info("Transaction aborted: %s", verdict.reason)
             self._keep_loose(batch, verdict)
-            self._report.end(batch, verdict, state)
+            self._observer.end(batch, verdict, state)
             if isinstance(verdict, Aborted):
                 await self._before_the_next(generation if verdict.stale else None)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from faust.exceptions import KeyDecodeError, ValueDecodeError
 from faust.transport import base
@@ -12,9 +12,6 @@ from faust.types import TP, EventT
 from streamproc.transport.surface.checks import check_topic
 from streamproc.transport.surface.decoding import Decode, decoder
 from streamproc.transport.surface.delivery import Delivery
-
-if TYPE_CHECKING:
-    from streamproc.transport.surface.consumer import Consumer
 
 
 class Conductor(base.Conductor):
@@ -58,7 +55,6 @@ class _Handler:
     """What becomes of the records of one partition."""
 
     def __init__(self, app: Any, channels: Any) -> None:
-        self._consumer = cast("Consumer", app.consumer)
         self._loop = asyncio.get_running_loop()
         self._decoding: set[asyncio.Task[None]] = set()
         self._channels = [channel for channel in channels if channel.is_iterator]
@@ -79,7 +75,7 @@ class _Handler:
             try:
                 event = self._decode(message)
             except (KeyDecodeError, ValueDecodeError) as error:
-                self._consumer.failed(message, error)
+                message.desk.fail(message, error)
                 return
             message.entry.events = (event,)
             queue = self._queue
@@ -90,7 +86,7 @@ class _Handler:
             return
         message.refcount = len(self._channels)
         if not self._channels:
-            self._consumer.ack(message)
+            message.desk.ack(message)
         elif self._coroutines:
             task = self._loop.create_task(self._decode_slowly(message))
             self._decoding.add(task)
@@ -99,7 +95,7 @@ class _Handler:
             try:
                 events = [decode(message) for decode, _ in self._ways if decode is not None]
             except (KeyDecodeError, ValueDecodeError) as error:
-                self._consumer.failed(message, error)
+                message.desk.fail(message, error)
             else:
                 self._put(message, events)
 
@@ -116,7 +112,7 @@ class _Handler:
         try:
             events = [await channels[0].decode(message, propagate=True) for _, channels in self._ways]
         except Exception as error:  # noqa: BLE001 - a schema of the app's own may raise anything
-            self._consumer.failed(message, error)
+            message.desk.fail(message, error)
         else:
             if message.current:
                 self._put(message, events)

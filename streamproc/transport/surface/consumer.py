@@ -12,10 +12,11 @@ import logging
 import random
 import time
 import uuid
+from asyncio import _get_running_loop as _running_loop  # cheaper than what raises where there is none
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from confluent_kafka import TopicPartition
 from faust.app.base import App
@@ -34,15 +35,13 @@ from streamproc.transport.kafka.committers import Committer, PlainCommitter, Tra
 from streamproc.transport.kafka.cycle import Cycle
 from streamproc.transport.kafka.offsets import Offsets
 from streamproc.transport.kafka.poller import Poller, Records
+from streamproc.transport.shared import Shared
 from streamproc.transport.surface.checks import check
 from streamproc.transport.surface.conductor import Conductor
 from streamproc.transport.surface.delivery import Delivery
 from streamproc.transport.surface.refused import RefusedOutcomes
 from streamproc.transport.surface.report import Report
 from streamproc.transport.surface.unanswered import FaustConsumer
-
-if TYPE_CHECKING:
-    from streamproc.transport.driver import Transport
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +78,7 @@ class Fetcher(FaustFetcher):
 class Consumer(FaustConsumer):
     """One member of the consumer group."""
 
-    transport: Transport
+    transport: Shared
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -90,6 +89,7 @@ class Consumer(FaustConsumer):
         self._inbox: deque[Callable[[], Awaitable[None]]] = deque()
         self._ready: deque[Entry] = deque()
         self._arrived = asyncio.Event()
+        self.transport.crash_soon = self.crash_soon
         self._refused_outcomes = RefusedOutcomes(self.transport, self.ledger, self.crash_soon)
         self._drained = False
         self._crashed_with: BaseException | None = None
@@ -261,13 +261,13 @@ class Consumer(FaustConsumer):
 
     def _hand_over(self, conductor: Conductor) -> int:
         """Give Faust what is ready, _TURN at most. Returns how many that were."""
-        app, ready, deliver = self.app, self._ready, conductor.deliver
+        ready, deliver = self._ready, conductor.deliver
         count = min(len(ready), _TURN)
         for _ in range(count):
             entry = ready.popleft()
             if entry.live and not entry.assignment.draining:
                 entry.state = QUEUED
-                message = entry.message = Delivery(app, entry)
+                message = entry.message = Delivery(self, entry)
                 deliver(message)
         return count
 
@@ -306,11 +306,24 @@ class Consumer(FaustConsumer):
 
     # -- acknowledgement
 
-    def ack(self, message: Any) -> bool:
-        """The last stream acknowledged the event: its outcomes may be committed."""
-        message.acked = True
-        entry: Entry = message.entry
-        if not message.current or entry.state is FINISHED:
+    @property
+    def faust_generation(self) -> int:
+        """The generation that Faust's own streams take messages of."""
+        generation: int = self.app.consumer_generation_id
+        return generation
+
+    def ack(self, delivery: Delivery, n: int = 1) -> bool:  # type: ignore[override]  # Faust's takes one of its own
+        """``n`` streams are done with the event; after the last one its outcomes may be committed."""
+        if _running_loop() is not self.its_loop:
+            self.loop.call_soon_threadsafe(self.ack, delivery, n)
+            return False
+        delivery.refcount -= n
+        if delivery.refcount > 0:
+            return False
+        delivery.acked = True
+        entry = delivery.entry
+        # One that is released has no message.
+        if entry.message is not delivery or not entry.assignment.alive or entry.state is FINISHED:
             return False
         if self.transport.on_refused is None:
             # Nobody asks for them again. Dropped now, they are still in the processor's caches; thousands that wait for
@@ -346,14 +359,14 @@ class Consumer(FaustConsumer):
             else:
                 self._let_successor_pass(entry)
 
-    def join(self, messages: list[Delivery]) -> None:
+    def join(self, deliveries: Sequence[Delivery]) -> None:
         """An agent works on these as a batch: what it sends belongs to all of them."""
-        self.ledger.join([message.entry for message in messages])
+        self.ledger.join([delivery.entry for delivery in deliveries])
 
-    def failed(self, message: Any, error: BaseException) -> None:
+    def fail(self, delivery: Delivery, error: BaseException) -> None:
         """An agent raised on this event: its outcomes are discarded, and the policy decides what becomes of it."""
-        entry: Entry = message.entry
-        if not message.current or entry.state is FINISHED:
+        entry = delivery.entry
+        if not delivery.current or entry.state is FINISHED:
             return
         for other in self.ledger.part(entry):
             if other.state is FINISHED:
@@ -385,7 +398,7 @@ class Consumer(FaustConsumer):
         """Faust: an agent's own coroutine raised."""
         event = current_event()
         if event is not None and isinstance(event.message, Delivery):
-            self.failed(event.message, exc)
+            self.fail(event.message, exc)
 
     # -- transactions
 

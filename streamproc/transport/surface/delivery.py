@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from asyncio import _get_running_loop as _running_loop  # cheaper than what raises where there is none
+from collections.abc import Sequence
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Protocol
 
-from faust.types import AppT
 from faust.types.tuples import ConsumerMessage
 
 from streamproc.transport.flight.entries import QUEUED, STARTED, Entry
@@ -21,15 +20,35 @@ _SKIPPED = -1
 current_delivery: ContextVar[Delivery | None] = ContextVar("current_delivery", default=None)
 
 
+class Desk(Protocol):
+    """Where streams and agents tell what became of an event; on the event loop, where it does not say otherwise."""
+
+    def ack(self, delivery: Delivery, n: int = 1) -> bool:
+        """``n`` of its streams are done with it. Returns whether they were the last ones.
+
+        On another thread than the event loop's this hands the acknowledgement over to it, and returns False.
+        """
+
+    def fail(self, delivery: Delivery, error: BaseException) -> None:
+        """An agent raised on it, or was cancelled: its outcomes are discarded, and it may be delivered anew."""
+
+    def join(self, deliveries: Sequence[Delivery]) -> None:
+        """An agent works on these as a batch: what it sends belongs to all of them."""
+
+    @property
+    def faust_generation(self) -> int:
+        """The generation that Faust's own streams take messages of."""
+
+
 class Delivery(ConsumerMessage):
     """A record on its way to the agents."""
 
-    __slots__ = ("app", "entry", "record")
+    __slots__ = ("desk", "entry", "record")
 
-    def __init__(self, app: AppT, entry: Entry) -> None:
+    def __init__(self, desk: Desk, entry: Entry) -> None:
         # Without the base class's constructor: it would compute the same once more, for every event.
         self.record = record = entry.record
-        self.app = app
+        self.desk = desk
         self.entry = entry
         self.headers = headers_of(record)  # type: ignore[assignment]  # Faust's type leaves out headers without a value
         self.key = entry.key
@@ -74,15 +93,8 @@ class Delivery(ConsumerMessage):
         return True
 
     def ack(self, consumer: Any, n: int = 1) -> bool:
-        """One stream is done with it. Returns whether it was the last one.
-
-        On another thread than the event loop's this hands the acknowledgement over to it, and returns False.
-        """
-        if _running_loop() is not consumer.its_loop:
-            consumer.loop.call_soon_threadsafe(self.ack, consumer, n)
-            return False
-        self.refcount -= n
-        return self.refcount <= 0 and bool(consumer.ack(self))
+        """As Faust's; see ``Desk.ack``, which knows the consumer."""
+        return self.desk.ack(self, n)
 
     @property
     def generation_id(self) -> int:
@@ -91,7 +103,7 @@ class Delivery(ConsumerMessage):
         Faust's generation is one for the whole consumer and would drop what is still ours in a cooperative rebalance;
         here each partition's assignment decides.
         """
-        generation: int = self.app.consumer_generation_id if self.current else _SKIPPED
+        generation: int = self.desk.faust_generation if self.current else _SKIPPED
         return generation
 
     @generation_id.setter

@@ -10,6 +10,8 @@ from typing import Any
 from faust import Stream
 from faust.types import EventT
 
+from streamproc.transport.surface.delivery import Delivery
+
 
 async def _at_once() -> None:
     """Nothing to wait for."""
@@ -56,8 +58,7 @@ class _Crew:
         concurrency: int,
         opened: Callable[[], Awaitable[None]],
     ) -> None:
-        self._events: AsyncIterator[EventT[Any]] = stream.events()
-        self._app = stream.app
+        self._events: AsyncIterator[Any] = stream.events()
         self._handler = handler
         self._concurrency = concurrency
         self._opened = opened
@@ -93,7 +94,7 @@ class _Crew:
         loop = asyncio.get_running_loop()
         me = asyncio.current_task()
         assert me is not None
-        take, opened, consumer = self._events.__anext__, self._opened, self._app.consumer
+        take, opened = self._events.__anext__, self._opened
         while True:
             if opened is not _at_once:
                 await opened()
@@ -101,7 +102,8 @@ class _Crew:
                 event = await take()
             except StopAsyncIteration:
                 return
-            message = event.message
+            delivery: Delivery = event.message
+            desk = delivery.desk
             work, run, waited = self._handler(event), copy_context().run, False
             try:
                 try:
@@ -114,12 +116,12 @@ class _Crew:
                     await _Rest(work, run, awaited)
             except asyncio.CancelledError as error:
                 # Given up: it must not be waited for, and is delivered again.
-                consumer.failed(message, error)
+                desk.fail(delivery, error)
                 raise
             except Exception as error:  # noqa: BLE001 - the policy decides
-                consumer.failed(message, error)
+                desk.fail(delivery, error)
             else:
-                message.ack(consumer)
+                desk.ack(delivery)
             if waited:
                 if self._leader is None:
                     self._leader = me

@@ -7,7 +7,7 @@ import logging
 import threading
 import time
 from collections.abc import Awaitable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka import Producer as KafkaProducer
@@ -21,13 +21,10 @@ from streamproc.transport.errors import SentAfterAck, TransportError, Unsendable
 from streamproc.transport.flight.loose import Loose
 from streamproc.transport.flight.sendable import Outcome, outcome_of, record_metadata
 from streamproc.transport.kafka.partitioner import partition_for
+from streamproc.transport.shared import Shared
 from streamproc.transport.surface.buffer import Buffer
 from streamproc.transport.surface.delivery import Delivery, current_delivery
 from streamproc.transport.surface.monitor import Monitor
-
-if TYPE_CHECKING:
-    from streamproc.transport.driver import Transport
-    from streamproc.transport.surface.consumer import Consumer
 
 logger = logging.getLogger(__name__)
 
@@ -41,7 +38,7 @@ class Producer(base.Producer):
     Without transactions (a client, or at_least_once) other sends are produced at once.
     """
 
-    transport: Transport
+    transport: Shared
     _direct: KafkaProducer | None = None
     #: Whether a sensor wants to hear of every record that is sent.
     observed = False
@@ -96,8 +93,8 @@ class Producer(base.Producer):
             if not sent.done():
                 sent.set_exception(error)
         self._unconfirmed.clear()
-        if self.app.in_worker:
-            cast("Consumer", self.app.consumer).crash_soon(error)
+        if self.app.in_worker and self.transport.crash_soon is not None:
+            self.transport.crash_soon(error)
 
     async def send(
         self,

@@ -6,18 +6,15 @@ import asyncio
 import contextvars
 import weakref
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from faust.streams import _current_event
 from faust.types import EventT
 
 from streamproc.transport.errors import HandlerFailed, OutcomeRefused
 from streamproc.transport.flight.entries import STARTED, WAITING, Entry, Ledger
+from streamproc.transport.shared import Shared
 from streamproc.transport.surface.delivery import current_delivery
-
-if TYPE_CHECKING:
-    from streamproc.transport.driver import Transport
-
 
 #: A handler that has smaller and smaller things to say comes to an end before these are used up.
 _REPLACEMENTS = 3
@@ -26,7 +23,7 @@ _REPLACEMENTS = 3
 class RefusedOutcomes:
     """Has refused outcomes replaced, or stops the worker."""
 
-    def __init__(self, transport: Transport, ledger: Ledger, crash: Callable[[BaseException], None]) -> None:
+    def __init__(self, transport: Shared, ledger: Ledger, crash: Callable[[BaseException], None]) -> None:
         self._transport = transport
         self._ledger = ledger
         self._crash = crash

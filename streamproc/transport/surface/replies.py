@@ -7,7 +7,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import confluent_kafka
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
@@ -20,9 +20,7 @@ from mode import Service
 
 from streamproc.transport.errors import TransportError, Unsupported
 from streamproc.transport.headers import headers_of
-
-if TYPE_CHECKING:
-    from streamproc.transport.driver import Transport
+from streamproc.transport.shared import Shared
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +42,7 @@ _FATAL = frozenset(
 class ClientConsumer(base.Consumer):
     """Reads partition 0 of each topic from its start: a client's reply topic is its own, and new."""
 
-    transport: Transport
+    transport: Shared
     logger = logger
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

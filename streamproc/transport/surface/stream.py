@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
 import faust
 from faust.exceptions import Skip
@@ -23,9 +23,6 @@ from mode.utils.times import want_seconds
 
 from streamproc.transport.surface.delivery import Delivery, current_delivery
 from streamproc.transport.surface.monitor import Monitor
-
-if TYPE_CHECKING:
-    from streamproc.transport.surface.consumer import Consumer
 
 #: Events taken from the queue before other tasks get a turn: agents that never wait must not hold up the loop.
 _TURN = 64
@@ -179,7 +176,7 @@ class Stream(faust.Stream[Any]):
         if event is None:
             return
         message = event.message
-        last = message.ack(self.app.consumer)
+        last = message.desk.ack(message) if isinstance(message, Delivery) else message.ack(self.app.consumer)
         if self._listened_to:
             self._on_stream_event_out(message.tp, message.offset, self, event, state)
             if last:
@@ -213,10 +210,9 @@ class Stream(faust.Stream[Any]):
         return bool(in_hand)
 
     def _fail(self, events: Sequence[EventT[Any]], error: BaseException) -> None:
-        consumer = cast("Consumer", self.app.consumer)
         for event in events:
-            if isinstance(event.message, Delivery):
-                consumer.failed(event.message, error)
+            if isinstance(delivery := event.message, Delivery):
+                delivery.desk.fail(delivery, error)
 
     # Outside agents an iteration that was left with `break` has these two ends: its block, or else its task.
 
@@ -348,7 +344,7 @@ class Stream(faust.Stream[Any]):
         self._set_current_event(events[-1])
         deliveries = [event.message for event in events if isinstance(event.message, Delivery)]
         if len(deliveries) > 1:
-            cast("Consumer", self.app.consumer).join(deliveries)
+            deliveries[0].desk.join(deliveries)
 
 
 def _starts(event: EventT[Any]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from faust.transport import base
 from faust.types import TP
@@ -12,15 +12,13 @@ from mode import Service
 
 from streamproc.transport.errors import Unsupported
 from streamproc.transport.flight.entries import Ledger
-
-if TYPE_CHECKING:
-    from streamproc.transport.driver import Transport
+from streamproc.transport.shared import Shared
 
 
 class FaustConsumer(base.Consumer):
     """Faust's consumer without its bookkeeping of offsets."""
 
-    transport: Transport
+    transport: Shared
     ledger: Ledger
     #: The loop that all of this runs on, from the start on.
     its_loop: asyncio.AbstractEventLoop | None = None

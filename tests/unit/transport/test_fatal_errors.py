@@ -85,11 +85,11 @@ async def test_sends_that_wait_fail_and_so_do_later_ones(error: Exception, monke
 
 async def test_it_stops_the_worker_whose_producer_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     producer = await serving(FATAL, monkeypatch)
-    producer.app.in_worker, producer.app.consumer = True, Mock()
+    producer.app.in_worker, producer.transport.crash_soon = True, Mock()
     sent = await producer.send("out", None, b"value", None, None, None)
     with pytest.raises(TransportError):
         await asyncio.wait_for(sent, 5)
-    ((error,), _) = producer.app.consumer.crash_soon.call_args
+    ((error,), _) = producer.transport.crash_soon.call_args
     assert "fenced" in str(error)
     await asyncio.wait_for(producer.stop(), 5)
 

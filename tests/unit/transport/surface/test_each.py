@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextvars import ContextVar
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,28 +17,30 @@ mark: ContextVar[str] = ContextVar("mark", default="clean")
 class Event:
     """What `each` asks of Faust's event. (What it does with real ones, the tests with a broker show.)"""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, desk: Journal) -> None:
         self.message = Message(number)
+        self.message.desk = desk
 
 
 class Message(int):
-    """Of Faust's message."""
+    """Of a delivery."""
 
-    def ack(self, journal: Journal) -> None:
-        journal.acked.append(self)
+    desk: Journal
 
 
 class Journal:
-    """A stream of numbered events, and what became of them."""
+    """A stream of numbered events, and their desk, which notes what became of them."""
 
     def __init__(self, count: int) -> None:
         self._count = count
         self.taken = 0
         self.acked: list[int] = []
         self.raised: list[tuple[int, str]] = []
-        self.app = SimpleNamespace(consumer=self)
 
-    def failed(self, message: int, error: BaseException) -> None:
+    def ack(self, message: int) -> None:
+        self.acked.append(message)
+
+    def fail(self, message: int, error: BaseException) -> None:
         self.raised.append((message, type(error).__name__))
 
     def noack(self) -> Journal:
@@ -48,7 +49,7 @@ class Journal:
     async def events(self) -> AsyncIterator[Any]:
         for number in range(self._count):
             self.taken += 1
-            yield Event(number)
+            yield Event(number, self)
         await asyncio.get_running_loop().create_future()
 
 
@@ -202,7 +203,7 @@ async def test_nothing_is_begun_while_it_is_not_opened() -> None:
 async def test_what_the_stream_raises_ends_it_and_the_handlers() -> None:
     class Broken(Journal):
         async def events(self) -> AsyncIterator[Any]:
-            yield Event(0)
+            yield Event(0, self)
             raise RuntimeError("the stream")
 
     journal = Broken(1)

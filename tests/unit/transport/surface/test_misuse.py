@@ -14,11 +14,12 @@ from faust.types import TP
 from support.holes import hole
 
 from streamproc.transport import Transport, TransportError, TransportSettings
-from streamproc.transport.flight.entries import Assignment, Entry
+from streamproc.transport.flight.entries import Assignment
 from streamproc.transport.flight.loose import Loose
 from streamproc.transport.flight.progress import Progress
 from streamproc.transport.flight.sendable import Outcome
 from streamproc.transport.surface.buffer import MOST_WAITING
+from streamproc.transport.surface.consumer import Consumer
 from streamproc.transport.surface.delivery import Delivery
 
 pytestmark = hole("D7")
@@ -71,29 +72,37 @@ def test_sends_outside_events_are_bounded_by_the_settings() -> None:
 
 
 async def test_an_acknowledgement_on_another_thread_is_handed_over_to_the_event_loop() -> None:
-    record = Mock(headers=Mock(return_value=None))
-    message = Delivery(new_app(), Entry(Assignment(TP("in", 0), Progress.at(0)), 0, None, record, 0))
-    message.refcount = 1
+    consumer = cast(Consumer, new_app().consumer)
+    consumer.its_loop = asyncio.get_running_loop()
+    consumer._cycle = Mock()
+    assignment = Assignment(TP("in", 0), Progress.at(0))
     threads: list[int] = []
-    loop = asyncio.get_running_loop()
+    calls: list[Callable[[Delivery], bool]] = [acknowledge, acknowledge_on_another_loop, acknowledge]
+    for offset, call in enumerate(calls):
+        await consumer._admit([(assignment, Mock(offset=Mock(return_value=offset), error=Mock(return_value=None)), 0)])
+        entry = assignment.entries[offset]
+        message = entry.message = Delivery(consumer, entry)
+        message.refcount = 1
+        finish = Mock(side_effect=lambda _: threads.append(threading.get_ident()))
+        consumer.ledger.finish = finish  # type: ignore[method-assign]
+        if offset < 2:
+            assert await asyncio.to_thread(call, message) is False
+            await asyncio.sleep(0)
+        else:
+            assert call(message) is True
+        finish.assert_called_once_with(entry)
+    assert threads == [threading.get_ident()] * 3
 
-    def ack(_: Any) -> bool:
-        threads.append(threading.get_ident())
-        return True
 
-    consumer = Mock(its_loop=loop, loop=loop, ack=ack)
-    assert await asyncio.to_thread(message.ack, consumer) is False
-    await asyncio.sleep(0)
-    assert threads == [threading.get_ident()]
-    thread_with_a_loop = asyncio.to_thread(lambda: asyncio.run(acknowledge(message, consumer)))
-    assert await thread_with_a_loop is False
-    await asyncio.sleep(0)
-    assert threads == [threading.get_ident()] * 2
-    assert message.ack(consumer) is True
+def acknowledge(message: Delivery) -> bool:
+    return message.ack(None)
 
 
-async def acknowledge(message: Delivery, consumer: Any) -> bool:
-    return message.ack(consumer)
+def acknowledge_on_another_loop(message: Delivery) -> bool:
+    async def on_it() -> bool:
+        return acknowledge(message)
+
+    return asyncio.run(on_it())
 
 
 async def test_sends_that_cannot_be_awaited_are_bounded() -> None:

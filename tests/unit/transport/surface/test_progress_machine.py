@@ -179,7 +179,7 @@ class Machine(RuleBasedStateMachine):
     @rule(pick=picks)
     def fail(self, pick: int) -> None:
         """The agent gives an event up: it is delivered again."""
-        self.consumer.failed(self.started.pop(pick % len(self.started)), asyncio.CancelledError())
+        self.consumer.fail(self.started.pop(pick % len(self.started)), asyncio.CancelledError())
 
     @rule(size=st.integers(2, 4))
     def take_as_a_batch(self, size: int) -> None:

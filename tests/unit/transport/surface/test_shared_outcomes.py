@@ -190,6 +190,6 @@ async def test_one_that_fails_lets_the_successors_of_the_others_pass(worker: Wor
     batch = worker.start()
     worker.consumer.join(batch)
     worker.finish(batch[0])
-    worker.consumer.failed(batch[1], asyncio.CancelledError())
+    worker.consumer.fail(batch[1], asyncio.CancelledError())
     given = worker.start()
     assert sorted(message.offset for message in given) == [1, 2]
