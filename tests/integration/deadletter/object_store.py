@@ -42,10 +42,10 @@ def serving(tls: ssl.SSLContext | None = None) -> Iterator[ObjectStore]:
             if self.path in store.location:
                 self.send_header("Location", store.location[self.path])
             self.send_header("Content-Length", str(store.claims.get(self.path, len(content))))
+            # Whatever was claimed, no more comes; and no client takes this connection for one that it can use again.
+            self.send_header("Connection", "close")
             self.end_headers()
             self.wfile.write(content)
-            # Whatever was claimed, no more comes.
-            self.close_connection = True
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002
             """Silence."""
