@@ -41,11 +41,10 @@ test-integration: install
 	@$(MAKE) --no-print-directory -j2 test-integration-transport test-integration-rest
 
 test-integration-transport:
-	$(BOUNDED) 1200 $(BIN)/python -m pytest -q --durations=5 tests/integration/transport tests/integration/transport_surface
+	$(BOUNDED) 1200 $(BIN)/python -m pytest -q --durations=5 tests/integration/transport
 
 test-integration-rest:
-	$(BOUNDED) 1200 $(BIN)/python -m pytest -q --durations=5 tests/integration \
-		--ignore tests/integration/transport --ignore tests/integration/transport_surface
+	$(BOUNDED) 1200 $(BIN)/python -m pytest -q --durations=5 tests/integration --ignore tests/integration/transport
 
 test-holes: install  ## The tests of the holes found from outside; ends with a line of JSON, a verdict for each.
 	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m support.holes

@@ -30,7 +30,9 @@ from confluent_kafka import Producer
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from chaos.harness import Fleet, Judge, new_plan
+from support.fleet import Fleet
+from support.judge import Judge
+from support.plan import new_plan
 
 from bench.transport_bench import kafka
 

@@ -29,7 +29,10 @@ from faust.types.tuples import Message
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from chaos.harness import Fleet, Judge, feed, new_plan
+from support.feeding import feed
+from support.fleet import Fleet
+from support.judge import Judge
+from support.plan import new_plan
 
 from streamproc.localstack.kafka import KafkaPart
 from streamproc.localstack.processes import ProcessRef

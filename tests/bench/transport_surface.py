@@ -34,7 +34,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from chaos.harness import create_topics
+from support.plan import create_topics
 
 from streamproc.localstack.kafka import KafkaPart
 from streamproc.localstack.processes import log_tail, spawn

@@ -13,8 +13,8 @@ from pathlib import Path
 from confluent_kafka import ElectionType, KafkaException
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import ClusterMetadata, PartitionMetadata
+from support.waiting import wait_for
 
-from chaos.harness import wait_for
 from streamproc.localstack.kafka import BROKER_SETTINGS, JVM_OPTIONS, answers
 from streamproc.localstack.packages import cache_folder, java, kafka_jars, log_progress
 from streamproc.localstack.ports import HOST, claimed_ports

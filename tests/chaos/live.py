@@ -17,8 +17,11 @@ import tempfile
 import time
 from pathlib import Path
 
-from chaos.feeding import LiveFeed
-from chaos.harness import PERFECT, PROTOCOLS, Fleet, Judge, Judgement, new_plan
+from support.feeding import LiveFeed
+from support.fleet import PROTOCOLS, Fleet
+from support.judge import PERFECT, Judge, Judgement
+from support.plan import new_plan
+
 from streamproc.localstack.stack import LocalStack
 
 SCRIPT = Path(__file__).with_name("plain_worker.py")

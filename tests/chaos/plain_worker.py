@@ -1,4 +1,4 @@
-"""The chaos worker as a Faust user writes it, see worker.py.
+"""The chaos worker as a Faust user writes it, see copying_worker.py.
 
 The stream acknowledges and ``concurrency`` is Faust's; or, under ``noack()``, the agent makes tasks that acknowledge.
 """
@@ -22,8 +22,9 @@ from streamproc.transport.kafka import committers
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from chaos import worker
-from chaos.worker import VARIABLE, HoldingProducer, Plan
+from support import copying_worker as worker
+from support.copying_worker import HoldingProducer
+from support.plan import VARIABLE, Plan
 
 PLAN = Plan(**json.loads(os.environ[VARIABLE]))
 worker.PLAN = PLAN

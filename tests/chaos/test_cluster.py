@@ -11,10 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from support.feeding import feed
+from support.fleet import PROTOCOLS, Fleet
+from support.judge import PERFECT, Judge, Judgement
+from support.plan import Plan, new_plan
 
 from chaos.cluster import GROUPS, TRANSACTIONS, Cluster, Node, Role
-from chaos.harness import PERFECT, PROTOCOLS, Fleet, Judge, Judgement, feed, new_plan
-from chaos.worker import Plan
 
 WORKERS = ("a", "b", "c")
 PARTITIONS = 6

@@ -11,10 +11,13 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
+from support.feeding import feed
+from support.fleet import PROTOCOLS, Fleet
+from support.judge import PERFECT, Judge
+from support.plan import Plan, new_plan
+from support.waiting import wait_for
 
-from chaos.harness import PERFECT, PROTOCOLS, Fleet, Judge, feed, new_plan, wait_for
 from chaos.test_input import feed_in_transactions
-from chaos.worker import Plan
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.parametrize("protocol", PROTOCOLS)]
 

@@ -7,10 +7,12 @@ import time
 from pathlib import Path
 
 import pytest
-
-from chaos.conftest import Broker
-from chaos.feeding import Feeding
-from chaos.harness import PERFECT, PROTOCOLS, Fleet, Judge, feed, new_plan, wait_for
+from support.broker import Broker
+from support.feeding import Feeding, feed
+from support.fleet import PROTOCOLS, Fleet
+from support.judge import PERFECT, Judge
+from support.plan import new_plan
+from support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(600)
 EVENTS = 8_000

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
-
-from chaos.conftest import Broker
-from chaos.harness import KEYS, PERFECT, PROTOCOLS, Fleet, Judge, create_topics, feed, new_plan, wait_for
+from support.broker import Broker
+from support.feeding import KEYS, feed
+from support.fleet import PROTOCOLS, Fleet
+from support.judge import PERFECT, Judge
+from support.plan import create_topics, new_plan
+from support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(600)
 

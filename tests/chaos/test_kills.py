@@ -7,9 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-
-from chaos.feeding import Feeding
-from chaos.harness import PERFECT, PROTOCOLS, Fleet, Judge, feed, new_plan, wait_for
+from support.feeding import Feeding, feed
+from support.fleet import PROTOCOLS, Fleet
+from support.judge import PERFECT, Judge
+from support.plan import new_plan
+from support.waiting import wait_for
 
 WORKERS = ("a", "b", "c")
 pytestmark = [pytest.mark.timeout(900), pytest.mark.parametrize("protocol", PROTOCOLS)]

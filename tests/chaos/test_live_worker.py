@@ -10,11 +10,11 @@ from collections import Counter, defaultdict
 from pathlib import Path
 
 import pytest
-from integration.worker.activities import activity, clip, inline, phrase, result, value
-from integration.worker.topics_of_test import TestTopics
-from integration.worker.worker_process import WorkerProcess, run
+from support.activities import activity, clip, inline, phrase, result, value
+from support.feeding import LiveFeed
+from support.topics_of_test import TestTopics
+from support.worker_process import WorkerProcess, run
 
-from chaos.feeding import LiveFeed
 from streamproc.contracts import files
 from streamproc.localstack.stack import Addresses
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
-from chaos.harness import PERFECT, PROTOCOLS, Fleet, Judge, create_topics, feed, new_plan
+from support.feeding import feed
+from support.fleet import PROTOCOLS, Fleet
+from support.judge import PERFECT, Judge
+from support.plan import create_topics, new_plan
 
 pytestmark = pytest.mark.timeout(300)
 COUNT = 6_000

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-
-from chaos.feeding import Feeding
-from chaos.harness import PERFECT, PROTOCOLS, Fleet, Judge, new_plan
+from support.feeding import Feeding
+from support.fleet import PROTOCOLS, Fleet
+from support.judge import PERFECT, Judge
+from support.plan import new_plan
 
 SCRIPT = Path(__file__).with_name("plain_worker.py")
 WORKERS = ("a", "b", "c")

@@ -10,11 +10,11 @@ import numpy as np
 import psutil
 import pytest
 import soundfile
-from integration.worker.activities import activity, inline, phrase, result, value
-from integration.worker.conftest import clips, schema_id, settings, topics
-from integration.worker.topics_of_test import Record, TestTopics
-from integration.worker.worker_process import WorkerProcess
+from support.activities import activity, inline, phrase, result, value
 from support.holes import hole
+from support.topics_of_test import Record, TestTopics
+from support.worker_fixtures import clips, schema_id, settings, topics
+from support.worker_process import WorkerProcess
 
 __all__ = ["clips", "schema_id", "settings", "topics"]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from integration.worker.activities import activity, clip, inline, phrase, value
-from integration.worker.conftest import clips, schema_id, settings, topics
-from integration.worker.topics_of_test import Record, TestTopics
-from integration.worker.worker_process import WorkerProcess
+from support.activities import activity, clip, inline, phrase, value
+from support.topics_of_test import Record, TestTopics
+from support.worker_fixtures import clips, schema_id, settings, topics
+from support.worker_process import WorkerProcess
 
 __all__ = ["clips", "schema_id", "settings", "topics"]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from chaos.conftest import Broker, broker
-from integration.transport.test_slow_link import commit_all
+from support.broker import Broker, broker
 from support.holes import hole
+from support.slow_link import commit_all
 
 __all__ = ["broker"]
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["streamproc.audio", "soundfile"]):
-    from fuzz.targets import load_clip
-from integration.worker.activities import clip
+    from support.fuzz_targets import load_clip
+from support.activities import clip
 
 
 def main() -> None:

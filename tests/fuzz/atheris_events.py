@@ -12,7 +12,7 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["streamproc.contracts", "fastavro"]):
-    from fuzz.targets import Target, seeds
+    from support.fuzz_targets import Target, seeds
 
 
 def main() -> None:

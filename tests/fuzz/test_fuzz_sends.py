@@ -7,8 +7,7 @@ import os
 from pathlib import Path
 
 import pytest
-
-from fuzz.sends import outcomes_of
+from support.odd_sends import outcomes_of
 
 SENDS = int(os.environ.get("FUZZ_SENDS", "5000"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))

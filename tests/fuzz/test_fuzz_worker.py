@@ -11,15 +11,14 @@ from typing import Any
 import psutil
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from integration.deadletter import faults
-from integration.deadletter.object_store import serving
-from integration.worker.activities import result
-from integration.worker.topics_of_test import PARTITIONS, TestTopics
+from support import faults
+from support.activities import result
+from support.mutations import mutated
+from support.object_store import serving
+from support.topics_of_test import PARTITIONS, TestTopics
 
 from streamproc.deadletter.envelope import split_headers
 from streamproc.errors import ErrorClass, ErrorCode
-
-from .mutations import mutated
 
 EVENTS = int(os.environ.get("FUZZ_EVENTS", "20000"))
 SEED = int(os.environ.get("FUZZ_SEED", "1"))

@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
-from integration.deadletter import faults, worker_with_a_bug
-from integration.deadletter.object_store import serving
-from integration.worker.activities import result, value
-from integration.worker.topics_of_test import PARTITIONS, TestTopics
-from integration.worker.worker_process import WorkerProcess, environment, run, streamproc
+from support import faults, worker_with_a_bug
+from support.activities import result, value
+from support.object_store import serving
+from support.topics_of_test import PARTITIONS, TestTopics
+from support.worker_process import WorkerProcess, environment, run, streamproc
 
 from streamproc.deadletter.envelope import split_headers
 

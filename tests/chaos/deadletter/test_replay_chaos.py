@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from integration.deadletter.letter_topics import LetterTopics, letter
-from integration.worker.worker_process import environment, streamproc
+from support.letter_topics import LetterTopics, letter
+from support.worker_process import environment, streamproc
 
 from streamproc.kafka.places import Position
 from streamproc.localstack.kafka import KafkaPart

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from integration.deadletter import faults
-from integration.deadletter.object_store import ObjectStore
-from integration.worker.activities import activity, behind, clip, encode, inline, phrase
+from support import faults
+from support.activities import activity, behind, clip, encode, inline, phrase
+from support.object_store import ObjectStore
 
 from streamproc.contracts.generated.events import Activity, Audio
 from streamproc.errors import ErrorCode

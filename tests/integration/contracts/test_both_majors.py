@@ -7,14 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.topics_of_test import TestTopics
+from support.worker_process import WorkerProcess
 
 from streamproc.contracts.casts import upcast
 from streamproc.contracts.codec import ResultDecoder, ResultDecoderV2
 from streamproc.contracts.registry import Registry
 from streamproc.localstack.stack import Addresses
 
-from ..worker.topics_of_test import TestTopics
-from ..worker.worker_process import WorkerProcess
 from .releases import this_release
 
 COUNT = 30

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 from click.testing import CliRunner
+from support.contract_fixtures import Topics
 
 from streamproc.cli.schemas import command
 from streamproc.contracts import files
 from streamproc.contracts.plan import roll_out, versions_read
 from streamproc.contracts.registry import Registry
 from streamproc.localstack.stack import Addresses
-
-from .conftest import Topics
 
 OLD = {files.ACTIVITY: 1, files.RESULT: 1}
 

@@ -7,6 +7,7 @@ import json
 import random
 
 import pytest
+from support.contract_fixtures import Topics
 
 from streamproc.contracts import files, live, wire
 from streamproc.contracts.casts import upcast
@@ -24,8 +25,6 @@ from streamproc.contracts.generated.events import Activity
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.upkeep.examples import ACTIVITY, RESULT
 from streamproc.errors import ErrorCode, StreamprocError
-
-from .conftest import Topics
 
 
 async def test_events_survive_the_wire(registry: Registry, registered: Topics) -> None:

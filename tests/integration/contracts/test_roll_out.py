@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from support.topics_of_test import TestTopics
+from support.worker_process import WorkerProcess
 
-from integration.worker.topics_of_test import TestTopics
-from integration.worker.worker_process import WorkerProcess
 from streamproc import settings as settings_module
 from streamproc.contracts import files, live
 from streamproc.contracts.registry import Registry

@@ -16,6 +16,7 @@ from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from support.contract_fixtures import Topics
 
 from streamproc.contracts import files, wire
 from streamproc.contracts.codec import ActivityDecoder, ActivityEncoder
@@ -25,8 +26,6 @@ from streamproc.contracts.upkeep.examples import ACTIVITY
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.localstack.stack import Addresses
 from streamproc.settings import Registry as RegistrySettings
-
-from .conftest import Topics
 
 UNKNOWN_ID = 987_654_321
 READER = files.newest(files.ACTIVITY).schema

@@ -5,8 +5,7 @@ from __future__ import annotations
 import socket
 
 import pytest
-
-from .letter_topics import LetterTopics
+from support.letter_topics import LetterTopics
 
 
 @pytest.fixture

@@ -17,19 +17,18 @@ import psutil
 import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+from support import faults
+from support.activities import activity, behind, clip, phrase, result, value
 from support.holes import hole
+from support.object_store import ObjectStore, serving
+from support.topics_of_test import PARTITIONS, Letter, Record, TestTopics
+from support.worker_process import WorkerProcess, run
 
 from streamproc.contracts import files
 from streamproc.contracts.generated.events import Activity, Audio, SourcePosition
 from streamproc.contracts.wire import header
 from streamproc.deadletter.envelope import FIELDS, PREFIX
 from streamproc.errors import ErrorClass, ErrorCode
-
-from ..worker.activities import activity, behind, clip, phrase, result, value
-from ..worker.topics_of_test import PARTITIONS, Letter, Record, TestTopics
-from ..worker.worker_process import WorkerProcess, run
-from . import faults
-from .object_store import ObjectStore, serving
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 HEADERS: list[tuple[str, bytes | None]] = [("traceparent", f"00-{TRACE}-b7ad6b7169203331-01".encode())]

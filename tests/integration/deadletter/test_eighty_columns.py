@@ -15,12 +15,11 @@ from collections.abc import Mapping
 import pytest
 from confluent_kafka import Producer
 from support.holes import hole
+from support.letter_topics import LetterTopics, letter
 
 from streamproc.deadletter.envelope import REPLAY_COUNT
 from streamproc.errors import ErrorCode
 from streamproc.localstack import tied
-
-from .letter_topics import LetterTopics, letter
 
 pytestmark = hole("F4", "F6")
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from support.holes import hole
+from support.letter_topics import LetterTopics, letter
 from support.raw_records import RawRecord, send_raw
 
 from streamproc.transport.headers import headers_of, shown_headers_of, unreadable
-
-from .letter_topics import LetterTopics, letter
 
 pytestmark = hole("B3")
 

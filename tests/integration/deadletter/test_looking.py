@@ -12,11 +12,10 @@ from typing import Any
 
 import fastavro
 import pytest
+from support.letter_topics import LetterTopics, Record, letter
 
 from streamproc.contracts import files, wire
 from streamproc.errors import ErrorCode
-
-from .letter_topics import LetterTopics, Record, letter
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 

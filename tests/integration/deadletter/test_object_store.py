@@ -13,14 +13,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from support.holes import hole
+from support.object_store import ObjectStore, serving
 
 from streamproc.agents.retrying import LATE
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.audio.stores import PROBE_NAME
 from streamproc.contracts.generated.events import Audio
 from streamproc.errors import ErrorCode, StreamprocError
-
-from .object_store import ObjectStore, serving
 
 
 @pytest.fixture(scope="module")

@@ -16,12 +16,11 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from support.holes import hole
+from support.letter_topics import PARTITIONS, LetterTopics, letter
 
 from streamproc.contracts.cloudevents import RESULT_TYPE, event_headers
 from streamproc.localstack import tied
 from streamproc.transport.flight.progress import Progress, encode
-
-from .letter_topics import PARTITIONS, LetterTopics, letter
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import replace
 
 import pytest
+from support.letter_topics import PARTITIONS, LetterTopics, Record, letter
 
 from streamproc.deadletter.envelope import ORIGINAL_TIMESTAMP, REPLAY_COUNT, Headers
 from streamproc.deadletter.ledger import State
@@ -24,8 +25,6 @@ from streamproc.kafka import topics
 from streamproc.kafka.places import Position
 from streamproc.kafka.reading import TopicReader
 from streamproc.localstack import tied
-
-from .letter_topics import PARTITIONS, LetterTopics, Record, letter
 
 ORIGINAL_TIME = b"2026-02-25T06:13:20.000Z"
 REPLAYED_ONCE = [(REPLAY_COUNT, b"1"), (ORIGINAL_TIMESTAMP, ORIGINAL_TIME)]

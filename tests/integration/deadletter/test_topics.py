@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
+from support.letter_topics import LetterTopics
 
 from streamproc.kafka import topics
-
-from .letter_topics import LetterTopics
 
 
 def settings_of(bootstrap: str, topic: str) -> dict[str, str]:

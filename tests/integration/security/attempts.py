@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from support.activities import activity, clip, inline, phrase
 
 from streamproc.client import ActivityPublisher, Connection, OutcomeFollower, Receipt, ResultSubscriber
 from streamproc.errors import StreamprocError
-
-from ..worker.activities import activity, clip, inline, phrase
 
 
 def failure(user: str, connection: Connection) -> StreamprocError:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from chaos.harness import PERFECT, Fleet, Judge, feed
-from chaos.worker import Plan
+from support.feeding import feed
+from support.fleet import Fleet
+from support.judge import PERFECT, Judge
+from support.plan import Plan
 
 #: Two seconds of work: some must be left when the kill is due.
 _EVENTS = 5_000

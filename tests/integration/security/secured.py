@@ -11,6 +11,7 @@ from unittest import mock
 
 from click.testing import CliRunner, Result
 from confluent_kafka import Consumer, KafkaError, TopicPartition
+from support.worker_process import run
 
 from streamproc import settings
 from streamproc.cli import cli
@@ -19,7 +20,6 @@ from streamproc.localstack.kafka import KafkaPart
 from streamproc.localstack.security import ca_file
 from streamproc.settings import Settings
 
-from ..worker.worker_process import run
 from .acls import Acls, Permission, documented
 
 ACTIVITIES, RESULTS, LETTERS = "reading.activity.v1", "reading.result.v1", "reading.activity.v1.dlq"

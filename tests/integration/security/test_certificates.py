@@ -9,13 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chaos.harness import Fleet, new_plan, wait_for
+from support.fleet import Fleet
+from support.plan import new_plan
+from support.waiting import wait_for
+from support.worker_process import run
 
 from streamproc.errors import ErrorCode
 from streamproc.localstack.kafka import KafkaPart
 from streamproc.localstack.security import Security, ca_file, make_authority, make_certified_key
 
-from ..worker.worker_process import run
 from .attempts import failure
 from .killed import each_event_once
 from .secured import Secured

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Producer
+from support.letter_topics import letter
 
 from streamproc.errors import ErrorCode, StreamprocError
 
-from ..deadletter.letter_topics import letter
 from .acls import Permission, documented
 from .secured import ACTIVITIES, LETTERS, RESULTS, Secured
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from chaos.harness import Fleet, new_plan, wait_for
+from support.fleet import Fleet
+from support.plan import new_plan
+from support.waiting import wait_for
 
 from .acls import Permission
 from .killed import each_event_once

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from support.activities import activity, clip, inline, phrase
+from support.worker_process import WorkerProcess, run
 
 from streamproc.client import Activity, ActivityPublisher, Receipt, ResultSubscriber
 from streamproc.contracts.generated.events import SourcePosition
@@ -15,8 +17,6 @@ from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka import topics
 from streamproc.localstack.security import make_authority
 
-from ..worker.activities import activity, clip, inline, phrase
-from ..worker.worker_process import WorkerProcess, run
 from .acls import Permission, documented
 from .secured import ACTIVITIES, LETTERS, RESULTS, Secured
 

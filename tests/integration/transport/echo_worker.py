@@ -8,8 +8,8 @@ import os
 from typing import Any, cast
 
 import faust
-from chaos.worker import VARIABLE, Plan
 from faust.types import EventT
+from support.plan import VARIABLE, Plan
 
 from streamproc.transport import SentAfterAck, Transport, TransportSettings, each
 

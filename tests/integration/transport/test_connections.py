@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from chaos.harness import Fleet, Judge, Member, feed, new_plan
+from support.feeding import feed
+from support.fleet import Fleet, Member
 from support.holes import hole
+from support.judge import Judge
+from support.plan import new_plan
 
 
 def connections(worker: Member, bootstrap: str) -> set[int]:

@@ -11,12 +11,15 @@ from typing import Any, cast
 
 import faust
 import pytest
-from chaos.harness import PERFECT, PROTOCOLS, Fleet, Judge, create_topics, feed, new_plan, wait_for
-from chaos.worker import Plan
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
+from support.feeding import feed
+from support.fleet import PROTOCOLS, Fleet
 from support.holes import hole
+from support.judge import PERFECT, Judge
+from support.plan import Plan, create_topics, new_plan
+from support.waiting import wait_for
 
 from streamproc.localstack.processes import spawn
 from streamproc.transport import Transport, TransportSettings

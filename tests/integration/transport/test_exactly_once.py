@@ -5,7 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from chaos.harness import PERFECT, PROTOCOLS, Fleet, Judge, feed, new_plan
+from support.feeding import feed
+from support.fleet import PROTOCOLS, Fleet
+from support.judge import PERFECT, Judge
+from support.plan import new_plan
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from chaos.harness import Fleet, new_plan, wait_for
-from fuzz.sends import outcomes_of
+from support.fleet import Fleet
 from support.holes import hole
+from support.odd_sends import outcomes_of
+from support.plan import new_plan
 from support.raw_records import RawRecord, send_raw
+from support.waiting import wait_for
 
 ECHO = Path(__file__).with_name("echo_worker.py")
 

@@ -8,12 +8,16 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from chaos.harness import Fleet, Judge, create_topics, feed, new_plan, wait_for
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition, Uuid
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewPartitions
 from faust.types import TP
+from support.feeding import feed
+from support.fleet import Fleet
 from support.holes import hole
+from support.judge import Judge
+from support.plan import create_topics, new_plan
+from support.waiting import wait_for
 
 from streamproc.transport.errors import OffsetOutOfRange
 from streamproc.transport.flight.mark import Mark

@@ -5,26 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from chaos.conftest import Broker, broker
-from chaos.harness import PERFECT, Fleet, Judge, feed, new_plan
+from support.broker import Broker, broker
 from support.holes import hole
+from support.slow_link import commit_all
 
 __all__ = ["broker"]
-
-
-def commit_all(broker: Broker, folder: Path, *, events: int, rate: float, timeout: float, patience: float) -> None:
-    """Have a worker copy events of 3 kB over a link of so many bytes a second."""
-    plan = new_plan(broker.direct, "slow", {"transaction_timeout": timeout}, work=0.0)
-    feed(broker.direct, plan.source, range(events), pad=3_000)
-    judge = Judge(broker.direct, plan.sink)
-    broker.proxy.throttle(rate)
-    try:
-        with Fleet(plan, folder) as fleet:
-            fleet.start("a", bootstrap=broker.proxied)
-            judge.wait_for(events, patience, fleet.check_alive)
-            assert judge.judge(range(events)) == PERFECT
-    finally:
-        broker.proxy.throttle(None)
 
 
 @hole("B7")

@@ -1,67 +1,7 @@
-"""Fixtures of the worker's tests: topics and schemas of their own, one running worker for many cases."""
+"""Fixtures of the worker's tests."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from pathlib import Path
+from support.worker_fixtures import clips, schema_id, settings, topics, worker
 
-import pytest
-
-from streamproc.contracts import files
-from streamproc.localstack.stack import Addresses
-
-from .topics_of_test import TestTopics
-from .worker_process import WorkerProcess, run
-
-
-@pytest.fixture(scope="module")
-def topics(stack: Addresses) -> TestTopics:
-    """Topics of this module, not created yet."""
-    return TestTopics(stack.kafka_bootstrap)
-
-
-@pytest.fixture(scope="module")
-def clips(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that this module's workers may read clips from."""
-    return tmp_path_factory.mktemp("clips")
-
-
-@pytest.fixture(scope="module")
-def settings(stack: Addresses, topics: TestTopics, clips: Path) -> dict[str, str]:
-    """A worker's environment."""
-    return {
-        **topics.settings,
-        "STREAMPROC_REGISTRY__URL": stack.registry_url,
-        "STREAMPROC_TRITON__URL": stack.triton_url,
-        "STREAMPROC_AUDIO__ALLOWED_PREFIXES": json.dumps([clips.as_uri() + "/"]),
-        "STREAMPROC_AUDIO__NOT_FOUND_GRACE": "0.2",
-        # Within the usual limit no result is larger than its topic accepts.
-        "STREAMPROC_SCORING__MAX_ACTIVITY_PHONEMES": "1000000",
-        "STREAMPROC_LOG__FORMAT": "json",
-    }
-
-
-@pytest.fixture(scope="module")
-def schema_id(settings: dict[str, str], topics: TestTopics) -> int:
-    """The id of the newest activity schema, after topics and schemas were set up as an operator does it."""
-    created = run(settings, "topics", "create")
-    assert created.returncode == 0, created.stderr
-    registered = run(settings, "schemas", "register", "--json")
-    assert registered.returncode == 0, registered.stderr
-    rows = json.loads(registered.stdout.splitlines()[-1])["schemas"]
-    subject = files.subject(topics.activities)
-    return max(int(row["id"]) for row in rows if row["subject"] == subject)
-
-
-@pytest.fixture(scope="module")
-def worker(
-    settings: dict[str, str], schema_id: int, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[WorkerProcess]:
-    """A worker that is ready."""
-    process = WorkerProcess(settings, tmp_path_factory.mktemp("worker") / "worker.log")
-    try:
-        process.wait_ready()
-        yield process
-    finally:
-        process.kill()
+__all__ = ["clips", "schema_id", "settings", "topics", "worker"]

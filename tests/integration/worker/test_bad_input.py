@@ -11,7 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from support.activities import CHILD, TEXT, activity, behind, clip, encode, inline, phrase, result, value
 from support.holes import hole
+from support.topics_of_test import Headers, Letter, Record, TestTopics
+from support.worker_process import WorkerProcess
 
 from streamproc.contracts.generated.events import (
     Audio,
@@ -23,10 +26,7 @@ from streamproc.contracts.generated.events import (
     SourcePosition,
 )
 
-from .activities import CHILD, TEXT, activity, behind, clip, encode, inline, phrase, result, value
 from .hostile_schemas import hostile_records
-from .topics_of_test import Headers, Letter, Record, TestTopics
-from .worker_process import WorkerProcess
 
 HEADERS: Headers = [
     ("traceparent", b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"),

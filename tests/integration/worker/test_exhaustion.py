@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from support.holes import hole
+from support.worker_process import WorkerProcess
 
 from . import limited
-from .worker_process import WorkerProcess
 
 DESCRIPTORS = 120
 """Enough for a worker to start."""

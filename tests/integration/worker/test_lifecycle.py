@@ -10,6 +10,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.activities import activity, clip, inline, phrase, result, value
+from support.topics_of_test import Record, TestTopics
+from support.worker_process import WorkerProcess
 
 from streamproc.contracts import files
 from streamproc.contracts.generated.events import SourcePosition
@@ -17,10 +20,6 @@ from streamproc.contracts.registry import Registry
 from streamproc.contracts.wire import HEADER, header
 from streamproc.localstack.triton import TritonPart
 from streamproc.settings import Registry as RegistrySettings
-
-from .activities import activity, clip, inline, phrase, result, value
-from .topics_of_test import Record, TestTopics
-from .worker_process import WorkerProcess
 
 Start = Callable[..., WorkerProcess]
 

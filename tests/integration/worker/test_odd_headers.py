@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from support.activities import activity, phrase, result, value
 from support.holes import hole
 from support.raw_records import RawRecord, send_raw
+from support.topics_of_test import TestTopics
+from support.worker_process import WorkerProcess, run
 
 from streamproc.localstack.stack import Addresses
-
-from .activities import activity, phrase, result, value
-from .topics_of_test import TestTopics
-from .worker_process import WorkerProcess, run
 
 
 @hole("B3")

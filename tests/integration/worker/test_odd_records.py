@@ -6,15 +6,14 @@ import random
 
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
-from fuzz.whole_records import odd_records
+from support.activities import activity, phrase, result, value
 from support.holes import hole
 from support.raw_records import send_raw
+from support.topics_of_test import PARTITIONS, TestTopics
+from support.whole_records import odd_records
+from support.worker_process import WorkerProcess, run
 
 from streamproc.localstack.stack import Addresses
-
-from .activities import activity, phrase, result, value
-from .topics_of_test import PARTITIONS, TestTopics
-from .worker_process import WorkerProcess, run
 
 COUNT = 120
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from support.activities import activity, clip, inline, phrase, value
 from support.holes import hole
-
-from .activities import activity, clip, inline, phrase, value
-from .topics_of_test import PARTITIONS, Record, TestTopics
-from .worker_process import WorkerProcess
+from support.topics_of_test import PARTITIONS, Record, TestTopics
+from support.worker_process import WorkerProcess
 
 
 def lines(worker: WorkerProcess, event: str) -> list[dict[str, Any]]:

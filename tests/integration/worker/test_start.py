@@ -6,11 +6,10 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from support.topics_of_test import TestTopics
+from support.worker_process import free_port, run
 
 from streamproc.localstack.stack import Addresses
-
-from .topics_of_test import TestTopics
-from .worker_process import free_port, run
 
 
 @pytest.fixture(scope="module")

@@ -6,13 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from support.activities import activity, clip, encode, inline, phrase, result, value
 from support.holes import hole
+from support.topics_of_test import Record, TestTopics
+from support.worker_process import WorkerProcess
 
 from streamproc.contracts.generated.events import Audio, Result, Verdict
-
-from .activities import activity, clip, encode, inline, phrase, result, value
-from .topics_of_test import Record, TestTopics
-from .worker_process import WorkerProcess
 
 pytestmark = hole("C1", "C3")
 

@@ -16,12 +16,11 @@ from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 from support.holes import hole
+from support.topics_of_test import Headers, Record, TestTopics
+from support.worker_process import WorkerProcess
 
 from streamproc.cli import cli
 from streamproc.contracts.generated.events import SourcePosition
-
-from .topics_of_test import Headers, Record, TestTopics
-from .worker_process import WorkerProcess
 
 SILENCE = b"\x00" * 3_000_000
 """Not in Confluent's wire format, whose schema id 0 nobody has; compressed it is a hundred bytes."""

@@ -14,14 +14,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.holes import hole
+from support.worker_process import free_port
 from tritonclient.grpc import InferenceServerClient
 
 from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
 from streamproc.inference.engine import ModelIdentity, Samples
 from streamproc.inference.triton import TritonEngine
 from streamproc.localstack.triton import TritonPart
-
-from .worker_process import free_port
 
 CONFIGURATION = """
 backend: "python"

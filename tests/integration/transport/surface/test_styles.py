@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from chaos.harness import feed
+from support.feeding import feed
 
 from .surface import App, Reader
 

@@ -4,14 +4,28 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from confluent_kafka import Producer
 
-from chaos.harness import KEYS, feed
+KEYS = 200
 
 #: Events a second: far less than workers take, so that they stand at the log's end, as in production.
 LIVE_RATE = 400
+
+
+def feed(bootstrap: str, topic: str, values: Iterable[int], *, keys: int = KEYS, pad: int = 0) -> None:
+    """Publish the values in order, each under the key value % keys, padded with blanks to ``pad`` bytes."""
+    producer = Producer({"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 20})
+    for value in values:
+        while True:
+            try:
+                producer.produce(topic, key=b"key-%d" % (value % keys), value=(b"%d" % value).ljust(pad))
+                break
+            except BufferError:
+                producer.poll(0.1)
+        producer.poll(0)
+    assert producer.flush(60) == 0
 
 
 class LiveFeed:

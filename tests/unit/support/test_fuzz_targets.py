@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from fuzz.mutations import mutated
-from fuzz.targets import Target, load_clip, seeds, versions
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from support.fuzz_targets import Target, load_clip, seeds, versions
+from support.mutations import mutated
 
 from streamproc.contracts import wire
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from chaos.harness import Fleet, create_topics, new_plan
 from confluent_kafka import Consumer, TopicPartition
-from support.raw_records import RawRecord, send_raw
 
-from fuzz.whole_records import odd_records
+from support.fleet import Fleet
+from support.plan import create_topics, new_plan
+from support.raw_records import RawRecord, send_raw
+from support.whole_records import odd_records
 
 WORKER = Path(__file__).with_name("odd_sends_worker.py")
 PARTITIONS = 3

@@ -13,12 +13,11 @@ import numpy as np
 from streamproc.contracts import files
 from streamproc.contracts.generated.events import Audio
 from streamproc.localstack.triton import TritonPart
-
-from ..worker.activities import encode
-from ..worker.topics_of_test import TestTopics
-from ..worker.worker_process import WorkerProcess, run
-from . import worker_with_a_bug
-from .object_store import ObjectStore
+from support import worker_with_a_bug
+from support.activities import encode
+from support.object_store import ObjectStore
+from support.topics_of_test import TestTopics
+from support.worker_process import WorkerProcess, run
 
 REFUSED, SLOW = 0.25, 0.75
 """First samples that failing_model.py knows."""

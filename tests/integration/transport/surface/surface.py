@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from chaos.harness import create_topics, wait_for
 from confluent_kafka import Consumer, Message, TopicPartition
+from support.plan import create_topics
+from support.waiting import wait_for
 
 from streamproc.localstack.processes import ProcessRef, log_tail, spawn
 

@@ -1,6 +1,6 @@
-"""A Faust worker for the chaos runs: copies a topic to another, with asynchronous work in between.
+"""A Faust worker: copies a topic to another, with asynchronous work in between.
 
-``CHAOS_WORKER`` holds its Plan as JSON. Run as ``python worker.py worker``.
+``CHAOS_WORKER`` holds its Plan as JSON. Run as ``python copying_worker.py worker``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import random
 import signal
 import time
-from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,44 +20,7 @@ from faust.types import EventT
 
 from streamproc.transport import OutcomeRefused, Transport, TransportSettings, each
 from streamproc.transport.kafka import committers, poller
-
-VARIABLE = "CHAOS_WORKER"
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a worker does."""
-
-    bootstrap: str
-    group: str
-    source: str
-    sink: str
-    #: Where it keeps its files; ``hold`` in it: stop for ever before the next commit, see HoldingProducer.
-    folder: str
-    settings: dict[str, Any] = field(default_factory=dict)
-    guarantee: str = "exactly_once"
-    concurrency: int = 64
-    #: Whether a plain agent works in tasks of its own, ``concurrency`` at most, and acknowledges events by itself.
-    noack: bool = False
-    #: Seconds of asynchronous work for an event, at most.
-    work: float = 0.05
-    #: Seconds of work for every event; None: random, up to ``work``.
-    exact_work: float | None = None
-    #: Whether each invocation is written to the file ``calls``.
-    log_calls: bool = True
-    #: Seconds of work for particular values.
-    slow: dict[str, float] = field(default_factory=dict)
-    #: Values whose outcome is 2 MB, more than a broker takes.
-    large: list[str] = field(default_factory=list)
-    #: Values on which the agent raises after it has sent its outcome.
-    poison: list[str] = field(default_factory=list)
-    #: Where letters of refused outcomes go; empty: the worker stops.
-    letters: str = ""
-
-    def environment(self) -> dict[str, str]:
-        """How a worker is told."""
-        tests = str(Path(__file__).parent.parent)
-        return {**os.environ, "PYTHONPATH": tests, VARIABLE: json.dumps(asdict(self))}
+from support.plan import VARIABLE, Plan
 
 
 class HoldingProducer(confluent_kafka.Producer):

@@ -17,6 +17,7 @@ import pytest
 from confluent_kafka import Consumer, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from opentelemetry.sdk.trace import TracerProvider
+from support.contract_fixtures import Topics
 from support.holes import hole
 
 from streamproc.client import (
@@ -38,8 +39,6 @@ from streamproc.contracts.upkeep.examples import ACTIVITY, RESULT
 from streamproc.deadletter.envelope import Source, Worker, error_headers, failure_of
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.localstack.stack import Addresses
-
-from .conftest import Topics
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

@@ -5,10 +5,9 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator
 
-from integration.worker.activities import activity, behind, clip, inline, phrase, value
-
 from streamproc.contracts import wire
 from streamproc.contracts.generated.events import Activity, Audio
+from support.activities import activity, behind, clip, inline, phrase, value
 
 Random = random.Random
 

@@ -7,11 +7,11 @@ import os
 from typing import Any, cast
 
 import faust
-from chaos.worker import VARIABLE, Plan
 from faust.types import EventT
 
-from fuzz.whole_records import odd_send
 from streamproc.transport import OutcomeRefused, Transport, TransportSettings, each
+from support.plan import VARIABLE, Plan
+from support.whole_records import odd_send
 
 
 def make_app(plan: Plan) -> faust.App:

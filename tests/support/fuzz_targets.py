@@ -6,7 +6,6 @@ import asyncio
 from typing import Any
 
 import numpy as np
-from integration.worker.activities import activity, behind, clip, inline, phrase, value
 
 from streamproc.audio.decode import SAMPLE_RATE, decode_clip
 from streamproc.contracts import files, wire, writers
@@ -15,6 +14,7 @@ from streamproc.contracts.generated.events import Activity
 from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorClass, StreamprocError
 from streamproc.settings import Registry as RegistrySettings
+from support.activities import activity, behind, clip, inline, phrase, value
 
 MAX_SECONDS = 2.0
 NOWHERE = RegistrySettings(url="http://127.0.0.1:1", timeout=0.1)
