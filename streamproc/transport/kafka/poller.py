@@ -178,7 +178,15 @@ class Poller:
                 self._look_at_ends(consumer)
                 self._watch.look(self._assignments.values())
         finally:
-            consumer.close()
+            self._leave(consumer)
+
+    def _leave(self, consumer: Consumer) -> None:
+        if not self._assignments and not self._pending:
+            # librdkafka 2.16 closes a cooperative member that has no partitions without telling the group, which would
+            # wait for it in every rebalance until its session is over.
+            with suppress(KafkaException):
+                consumer.unsubscribe()
+        consumer.close()
 
     def _end(self) -> None:
         # In this order: a command that comes later is failed by its caller.
@@ -246,6 +254,10 @@ class Poller:
         metadata = consumer.consumer_group_metadata()
         if metadata != self.generation:
             self.generation = metadata if _in_group(metadata) else None
+        if self.generation is not None and not self._joined and self._settings.assignment == "consumer":
+            # A member that the brokers give no partition (KIP-848) is in the group, and no callback will tell.
+            self._joined = True
+            self._listener.on_assigned([])
 
     def _regulate(self, consumer: Consumer) -> None:
         assignments = self._assignments.values()

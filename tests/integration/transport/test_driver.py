@@ -331,3 +331,28 @@ def test_a_stream_that_acknowledges_by_itself_does_not_when_its_agent_raises(
     wait_for(lambda: not process.alive(), "the worker's end", 30)
     assert "the agent raised ValueError" in log.read_text()
     assert committed(plan) == {}
+
+
+@hole("D1")
+@pytest.mark.parametrize("protocol", ["cooperative-sticky", "range", "consumer"])
+def test_a_worker_that_has_no_partition_is_ready_and_leaves_its_group_when_it_stops(
+    kafka_bootstrap: str, tmp_path: Path, protocol: str
+) -> None:
+    """Else the next rebalance, and the partitions that it moves, would wait until its session is over."""
+    plan = new_plan(kafka_bootstrap, "idle", {"assignment": protocol}, partitions=1)
+    admin = AdminClient({"bootstrap.servers": kafka_bootstrap, "log_level": 0})
+
+    def shares() -> list[int]:
+        """How many partitions each member has."""
+        members = admin.describe_consumer_groups([plan.group])[plan.group].result().members
+        return sorted(len(member.assignment.topic_partitions) for member in members)
+
+    with Fleet(plan, tmp_path, stable=False) as fleet:
+        fleet.start("busy")
+        fleet.wait_ready("busy")
+        wait_for(lambda: shares() == [1], "the only partition", 20)
+        fleet.start("idle")
+        fleet.wait_ready("idle")
+        wait_for(lambda: shares() == [0, 1], "the worker that has none", 20)
+        fleet.stop("idle")
+        wait_for(lambda: shares() == [1], "the idle worker to leave", 10)
