@@ -21,6 +21,7 @@ from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.health.exhaustion import Sentry, raise_descriptor_limit
 from streamproc.health.stalling import LOOK_S, Stall
 from streamproc.inference.engine import Engine
+from streamproc.inference.onnx import OnnxEngine
 from streamproc.inference.triton import TritonEngine
 from streamproc.kafka import topics
 from streamproc.scoring import lexicon
@@ -38,6 +39,9 @@ log = structlog.get_logger(__name__)
 
 def create_engine(settings: Settings) -> Engine:
     """The inference engine that the settings name, not started."""
+    if settings.inference.engine == "onnx":
+        onnx = settings.onnx
+        return OnnxEngine(onnx.repository, onnx.model, onnx.model_version, onnx.timeout, onnx.threads)
     triton = settings.triton
     return TritonEngine(triton.url, triton.model, triton.model_version, triton.timeout, triton.max_in_flight)
 
@@ -56,7 +60,7 @@ async def check_dependencies(settings: Settings) -> None:
         await live.check_before_start(registry, settings.kafka.activity_topic, _result_topics(settings))
         await engine.start()
     except StreamprocError as error:
-        setting = _SETTING_OF.get(error.code)
+        setting = {**_SETTING_OF, **_SETTING_OF_ENGINE[settings.inference.engine]}.get(error.code)
         if setting is None:
             raise
         raise StreamprocError(error.code, f"{error.message} ({setting})") from None
@@ -73,10 +77,20 @@ def _result_topics(settings: Settings) -> dict[str, str]:
 
 _SETTING_OF = {
     ErrorCode.REGISTRY_UNAVAILABLE: "STREAMPROC_REGISTRY__URL",
-    ErrorCode.INFERENCE_UNAVAILABLE: "STREAMPROC_TRITON__URL, STREAMPROC_TRITON__MODEL",
-    ErrorCode.INFERENCE_TIMEOUT: "STREAMPROC_TRITON__URL, STREAMPROC_TRITON__TIMEOUT",
-    ErrorCode.INFERENCE_UNUSABLE: "STREAMPROC_TRITON__MODEL",
-    ErrorCode.MODEL_UNSUITABLE: "STREAMPROC_TRITON__MODEL",
+}
+_SETTING_OF_ENGINE = {
+    "triton": {
+        ErrorCode.INFERENCE_UNAVAILABLE: "STREAMPROC_TRITON__URL, STREAMPROC_TRITON__MODEL",
+        ErrorCode.INFERENCE_TIMEOUT: "STREAMPROC_TRITON__URL, STREAMPROC_TRITON__TIMEOUT",
+        ErrorCode.INFERENCE_UNUSABLE: "STREAMPROC_TRITON__MODEL",
+        ErrorCode.MODEL_UNSUITABLE: "STREAMPROC_TRITON__MODEL",
+    },
+    "onnx": {
+        ErrorCode.INFERENCE_TIMEOUT: "STREAMPROC_ONNX__TIMEOUT",
+        ErrorCode.MODEL_UNSUITABLE: "STREAMPROC_ONNX__REPOSITORY, STREAMPROC_ONNX__MODEL, "
+        "STREAMPROC_ONNX__MODEL_VERSION",
+        ErrorCode.SETTINGS_INVALID: "STREAMPROC_INFERENCE__ENGINE",
+    },
 }
 
 

@@ -113,7 +113,8 @@ class ErrorCode(Enum):
         Stage.INFERENCE, "The served model gives no usable answer, whatever the input: roll it back."
     )
     MODEL_UNSUITABLE = _fatal(
-        Stage.INFERENCE, "The served model does not have the inputs and outputs we need, or gives none of use."
+        Stage.INFERENCE,
+        "The model does not have the inputs and outputs we need, or gives none of use, or its file cannot be loaded.",
     )
 
     RESULT_TOO_LARGE = _poison(Stage.EMIT, "The result is larger than the result topic accepts.")

@@ -100,6 +100,13 @@ class Registry(Section):
     """Seconds to wait for an answer."""
 
 
+class Inference(Section):
+    """What turns audio into phonemes."""
+
+    engine: Literal["triton", "onnx"] = "triton"
+    """triton: a server, on a GPU in production; onnx: onnxruntime in the worker itself, on this machine's CPU."""
+
+
 class Triton(Section):
     """The Triton inference server."""
 
@@ -113,6 +120,21 @@ class Triton(Section):
     """Seconds that one inference call may take."""
     max_in_flight: Count = 8
     """Calls that this worker has open at once."""
+
+
+class Onnx(Section):
+    """The engine onnx: the model in the worker itself."""
+
+    repository: Path = Path("models")
+    """Folder of models, laid out as Triton's: the model is REPOSITORY/MODEL/VERSION/model.onnx."""
+    model: str = Field(default="phonemes", min_length=1)
+    """Model in the repository."""
+    model_version: str = ""
+    """Version of the model; empty: the highest number."""
+    timeout: Seconds = 30.0
+    """Seconds that one clip may take."""
+    threads: Count = 1
+    """Cores that inference may take: so many clips are run at once."""
 
 
 class Audio(Section):
@@ -230,7 +252,9 @@ class Settings(BaseSettings):
 
     kafka: Kafka = Kafka()
     registry: Registry = Registry()
+    inference: Inference = Inference()
     triton: Triton = Triton()
+    onnx: Onnx = Onnx()
     audio: Audio = Audio()
     scoring: Scoring = Scoring()
     event: Event = Event()

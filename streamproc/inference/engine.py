@@ -38,11 +38,18 @@ class Inference:
 
 
 class Engine(Protocol):
-    """Turns clips into logits.
+    """Turns clips into logits; ``tests/support/engine_suite.py`` holds every engine to these rules.
 
-    ``start`` comes first and ``close`` last; between them ``infer`` may be called from many tasks of one event loop
-    at once. An engine bounds its own calls in flight: ``infer`` waits for a free place and never fails for lack of
-    one.
+    One event loop owns an engine. ``start`` comes first and ``close`` last; between them ``infer`` may be called from
+    many tasks at once.
+
+    *Blocking.* Nothing here blocks the event loop: what takes a core or a socket is awaited. An engine bounds its own
+    calls in flight: ``infer`` waits for a free place, for as long as it takes, and never fails for lack of one. From
+    then on it has a deadline of the engine's own. Whoever cancels ``infer`` gets the control back at once; the work
+    begun may end a little later and holds nobody up.
+
+    *Raising.* A StreamprocError and nothing else, whose code says whose fault it is; but for what an exhausted
+    process raises (streamproc.health.exhaustion): the worker stops.
     """
 
     name: str
@@ -52,15 +59,17 @@ class Engine(Protocol):
     """The model that was found at the start, or answered since."""
 
     async def start(self) -> ModelIdentity:
-        """Connect and check the model: what it is said to take and give, and what it gives.
+        """Connect or load, and check the model: what it is said to take and give, and what it gives.
 
         Raises:
-            StreamprocError: INFERENCE_UNAVAILABLE or INFERENCE_TIMEOUT, or MODEL_UNSUITABLE (fatal) where the model is
-                not ours.
+            StreamprocError: INFERENCE_UNAVAILABLE or INFERENCE_TIMEOUT; MODEL_UNSUITABLE (fatal) where the model is
+                not ours; SETTINGS_INVALID (fatal) where this engine is not installed.
         """
 
     async def infer(self, clips: Sequence[Samples]) -> Inference:
-        """Logits of each clip (16 kHz mono float32), in order.
+        """Logits of each clip (16 kHz mono float32), in order, finite, as many frames as its length promises.
+
+        A clip's logits do not depend on the clips beside it. A clip may be empty, and so may ``clips``.
 
         Raises:
             StreamprocError: INFERENCE_UNAVAILABLE, INFERENCE_TIMEOUT or INFERENCE_UNUSABLE (transient), or
@@ -68,4 +77,7 @@ class Engine(Protocol):
         """
 
     async def close(self) -> None:
-        """Release the connection; calls still in flight fail with INFERENCE_UNAVAILABLE."""
+        """Let everything go, also of an engine that never started; a second time changes nothing.
+
+        Calls still in flight, and later ones, fail with INFERENCE_UNAVAILABLE.
+        """

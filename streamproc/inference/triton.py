@@ -15,21 +15,12 @@ from tritonclient.grpc import aio as triton
 from tritonclient.grpc.model_config_pb2 import DataType
 from tritonclient.utils import InferenceServerException
 
-from streamproc.audio.decode import SAMPLE_RATE
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.inference.answers import DoubtfulError, clips_of, or_blame, probe, unsuitable, unusable
 from streamproc.inference.engine import Inference, Logits, ModelIdentity, Samples
 
 MAX_CALL_SAMPLES = 8_000_000
 """Padded samples in one call (32 MB): an activity beyond that is sent in several."""
-
-SYMBOLS = 41
-"""Symbols of the model's output: 40 phonemes and the blank."""
-
-FRAME_SAMPLES = 320
-"""Samples of one frame: 20 ms."""
-
-FRAMES_OFF = 5
-"""Frames that an answer may have more or less than the clip's length promises."""
 
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Largest answer that is received; that to MAX_CALL_SAMPLES has 4 MB."""
@@ -44,13 +35,6 @@ _CHANNEL = [
     ("grpc.max_send_message_length", -1),
     ("grpc.max_receive_message_length", MAX_ANSWER_BYTES),
 ]
-
-_PROBE: Samples = (0.01 * np.random.default_rng(0).standard_normal(SAMPLE_RATE)).astype(np.float32)
-"""A second of faint noise: whatever model is ours answers it."""
-
-
-class _DoubtfulError(StreamprocError):
-    """The model raised, refused the input, or gave an answer of no use: it may be the event's fault or the model's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +82,16 @@ class TritonEngine:
         """See Engine."""
         # Created here and not in __init__: gRPC's aio channel belongs to the running event loop.
         self._client = triton.InferenceServerClient(self._url, channel_args=_CHANNEL)
-        ready = await self._ask(self._client.is_model_ready(self._model, self._version, client_timeout=self._timeout))
+        ready = await self._ask(self._server.is_model_ready(self._model, self._version, client_timeout=self._timeout))
         if not ready:
             raise StreamprocError(
                 ErrorCode.INFERENCE_UNAVAILABLE, f"Triton at {self._url} does not serve the model {self._model!r}"
             )
         try:
             await self._look()
-            await self._infer([_PROBE, _PROBE[: SAMPLE_RATE // 2]])
-        except _DoubtfulError as error:
-            if error.code is ErrorCode.INFERENCE_UNUSABLE:
-                raise StreamprocError(ErrorCode.MODEL_UNSUITABLE, error.message) from None
-            raise
+        except DoubtfulError as error:
+            raise unsuitable(error) from None
+        await probe(self._infer)
         return self.model
 
     async def infer(self, clips: Sequence[Samples]) -> Inference:
@@ -117,32 +99,14 @@ class TritonEngine:
         asked = time.perf_counter()
         async with self._places:
             began = time.perf_counter()
-            logits, model = await self._infer_or_blame(clips)
+            logits, model = await or_blame(self._infer, clips, self._look)
             return Inference(logits, model, began - asked, time.perf_counter() - began)
 
     async def close(self) -> None:
         """See Engine."""
-        if self._client is not None:
-            await self._client.close()
-
-    async def _infer_or_blame(self, clips: Sequence[Samples]) -> tuple[list[Logits], ModelIdentity]:
-        """Call; a model that fails on these clips, and on as many seconds of noise does not, makes them the poison.
-
-        A model that fails on everything is the world's fault and is waited for; a clip that it always fails on would
-        be waited for in vain, and hold up the worker.
-        """
-        try:
-            return await self._infer(clips)
-        except _DoubtfulError:
-            # The largest batch may be another since.
-            await self._look()
-            await self._infer([_PROBE] * len(clips))
-        try:
-            return await self._infer(clips)
-        except _DoubtfulError as error:
-            raise StreamprocError(
-                ErrorCode.INFERENCE_REFUSED, f"the model fails on this input, and on no other: {error.message}"
-            ) from None
+        client, self._client = self._client, None
+        if client is not None:
+            await client.close()
 
     async def _infer(self, clips: Sequence[Samples]) -> tuple[list[Logits], ModelIdentity]:
         """The logits of all clips, all by one model, and which."""
@@ -169,7 +133,7 @@ class TritonEngine:
             if self._fresh <= begun:
                 self.looks += 1
                 answer = await self._ask(
-                    self._client.get_model_config(self._model, self._version, client_timeout=self._timeout)
+                    self._server.get_model_config(self._model, self._version, client_timeout=self._timeout)
                 )
                 self._served = self._check(answer.config)
                 self._fresh = self.looks
@@ -194,27 +158,11 @@ class TritonEngine:
         ]
         outputs = [triton.InferRequestedOutput(name) for name in _OUTPUTS]
         answer = await self._ask(
-            self._client.infer(self._model, inputs, self._version, outputs, client_timeout=self._timeout)
+            self._server.infer(self._model, inputs, self._version, outputs, client_timeout=self._timeout)
         )
-        return list(self._clips_of(answer, lengths[:, 0].tolist())), answer.get_response().model_version
-
-    def _clips_of(self, answer: Any, lengths: Sequence[int]) -> Iterator[Logits]:
-        """The logits of each clip, once the answer has been found to be what the model's configuration promises."""
-        logits = self._tensor(answer, "LOGITS")
-        frames = self._tensor(answer, "FRAMES")
-        count = len(lengths)
-        if logits.ndim != 3 or len(logits) != count or logits.shape[2] != SYMBOLS or frames.shape != (count, 1):
-            raise self._unusable(
-                f"gave logits of the shape {logits.shape} and frames of the shape {frames.shape} for {count} clips"
-            )
-        for row, heard, length in zip(logits, frames[:, 0].tolist(), lengths, strict=True):
-            promised = length / FRAME_SAMPLES
-            fewest = max(promised - FRAMES_OFF, 1 if length >= FRAME_SAMPLES else 0)
-            if not fewest <= heard <= min(len(row), promised + FRAMES_OFF):
-                raise self._unusable(f"gave {heard} frames, of {len(row)}, for {length} samples")
-            if not np.isfinite(row[:heard]).all():
-                raise self._unusable("gave logits that are not numbers")
-            yield row[:heard]
+        logits, frames = self._tensor(answer, "LOGITS"), self._tensor(answer, "FRAMES")
+        found = list(clips_of(self._model, logits, frames, lengths[:, 0].tolist()))
+        return found, answer.get_response().model_version
 
     def _tensor(self, answer: Any, name: str) -> NDArray[Any]:
         output = answer.get_output(name)
@@ -228,11 +176,27 @@ class TritonEngine:
         return tensor
 
     def _unusable(self, reason: str) -> StreamprocError:
-        return _DoubtfulError(ErrorCode.INFERENCE_UNUSABLE, f"model {self._model!r} {reason}")
+        return unusable(self._model, reason)
+
+    @property
+    def _server(self) -> Any:
+        """The client of it."""
+        if self._client is None:
+            raise self._closed()
+        return self._client
+
+    def _closed(self) -> StreamprocError:
+        return StreamprocError(ErrorCode.INFERENCE_UNAVAILABLE, "the engine is not started, or closed")
 
     async def _ask(self, question: Awaitable[Any]) -> Any:
         try:
             return await question
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if self._client is not None or (task is not None and task.cancelling()):
+                raise
+            # gRPC cancels the calls of a channel that is closed: nobody has cancelled the task that waits.
+            raise self._closed() from None
         except (InferenceServerException, grpc.RpcError) as error:
             raise self._translate(error) from None
 
@@ -242,7 +206,7 @@ class TritonEngine:
             return StreamprocError(ErrorCode.INFERENCE_TIMEOUT, f"no answer within {self._timeout:g} s")
         if "INVALID_ARGUMENT" in status:
             return self._unusable("refuses the input")
-        kind = _DoubtfulError if "INTERNAL" in status else StreamprocError
+        kind = DoubtfulError if "INTERNAL" in status else StreamprocError
         return kind(ErrorCode.INFERENCE_UNAVAILABLE, f"Triton at {self._url}: {status or type(error).__name__}")
 
 
