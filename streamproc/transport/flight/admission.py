@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from streamproc.transport.flight.entries import FINISHED, Assignment, Entry
+from streamproc.transport.flight.entries import Assignment, Entry
 
 
 class Admission:
@@ -60,7 +60,7 @@ class Admission:
     def take_back(self, entry: Entry) -> list[Entry]:
         """The event will be done again: those of its key that were let pass behind it wait for it. Returns them."""
         key = entry.key
-        if key is None or not self._by_key or entry.state is not FINISHED:
+        if key is None or not self._by_key:
             return []
         assignment = entry.assignment
         waiting = assignment.gate.get(key) or deque()

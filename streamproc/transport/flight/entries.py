@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
@@ -22,6 +22,8 @@ from streamproc.transport.flight.sendable import Outcome, size_of_headers
 #: Records of one transaction that belong to no event: more than the brokers take before it times out would never pass.
 LOOSE_LIMIT = 10_000
 LOOSE_BYTES = 64 << 20
+#: Records of one transaction in which each is sent by itself. A guilty one costs its innocent fellows another round.
+ONE_BY_ONE = 16
 
 
 class State(Enum):
@@ -194,8 +196,8 @@ class Batch:
     offers: list[tuple[Assignment, Offer]]
     outcomes: list[tuple[Entry, Outcome]]
     loose: list[Loose] = field(default_factory=list)
-    #: A single suspect: what is refused now is refused because of it.
-    isolated: bool = False
+    #: There are suspects among the events: each record is sent by itself, and what is refused is guilty.
+    one_by_one: bool = False
 
 
 class Ledger:
@@ -208,8 +210,10 @@ class Ledger:
         self.loose = LooseSends(LOOSE_LIMIT, LOOSE_BYTES) if loose is None else loose
         self.finished = 0
         self._first = 0
-        #: Events of a refused transaction: committed one by one, until the guilty one is known.
-        self.suspects: deque[Entry] = deque()
+        #: Events of a refused transaction, until they are committed or the guilty one is known.
+        self.suspects: set[Entry] = set()
+        #: Those whose outcome was refused and is not replaced yet. Others of their keys have been let pass already.
+        self._refused: set[Entry] = set()
 
     def add(self, assignment: Assignment) -> None:
         """A partition is ours from now on."""
@@ -254,6 +258,12 @@ class Ledger:
         entry.assignment.span.reopen(entry.offset)
         entry.attempts += 1
 
+    def refuse(self, entry: Entry) -> None:
+        """Brokers never take the outcome of this finished event: until it has another, none of its key passes it."""
+        self.reopen(entry)
+        entry.state = STARTED
+        self._refused.add(entry)
+
     def form(self, metadata: bytes | None, records: float = math.inf, size: float = math.inf) -> Batch | None:
         """The next transaction; None when there is nothing to commit.
 
@@ -265,30 +275,40 @@ class Ledger:
         self.finished = 0
         if metadata is not None:
             self._select(batch, records, size)
-        if not batch.isolated:
+        if not batch.one_by_one:
             batch.loose = self.loose.take(int(min(LOOSE_LIMIT, records / 2)) or 1, size / 2)
         return batch if batch.offers or batch.loose else None
 
     def _select(self, batch: Batch, records: float, size: float) -> None:
-        """Fill a batch with what is finished; of events that share outcomes all or none."""
-        candidates = list(self._candidates(batch))
-        bounded = not batch.isolated and (records < math.inf or size < math.inf)
-        most = self._portions(records, size) if bounded else {}
+        """Fill a batch with what is finished, or with a part of it.
+
+        Invariant: a batch is closed. With an event come those it shares outcomes with, and what is before it in the
+        order of its partition or its key, or else it waits too.
+        """
+        self.suspects = {entry for entry in self.suspects if entry.live and entry.state is FINISHED}
+        self._refused = {entry for entry in self._refused if entry.live and entry.state is not FINISHED}
+        if self.suspects:
+            records = min(records, ONE_BY_ONE)
         withheld: defaultdict[TP, set[int]] = defaultdict(set)
+        self._withhold(self._refused, withheld)
+        self._fill(batch, withheld, {})
+        if batch.offers and (records < math.inf or size < math.inf):
+            self._fill(batch, withheld, self._portion(batch, records, size))
+        batch.one_by_one = any(entry in self.suspects for entry, _ in batch.outcomes)
+
+    def _fill(self, batch: Batch, withheld: defaultdict[TP, set[int]], below: dict[TP, int]) -> None:
+        """Fill a batch with what is finished and not withheld; with ``below``, to these offsets of its partitions."""
         while True:
             batch.offers.clear()
             batch.outcomes.clear()
             chosen: defaultdict[int, list[Entry]] = defaultdict(list)
-            for assignment, only in candidates:
+            for tp, assignment in self.assignments.items():
                 # The poll thread clears `alive` before it publishes a newer generation, and the generation was read
                 # before: a span of a partition given up can only meet a generation that brokers refuse.
-                if not assignment.alive:
+                if not assignment.alive or (below and tp not in below):
                     continue
                 offer = assignment.span.offer(
-                    ordered=self._ordered,
-                    only=only,
-                    without=withheld[assignment.tp],
-                    most=most.get(assignment.tp, 0) if bounded else None,
+                    ordered=self._ordered, without=withheld[tp], below=below.get(tp, math.inf)
                 )
                 if offer is None:
                     continue
@@ -309,54 +329,55 @@ class Ledger:
                 batch.offers.clear()
                 batch.outcomes.clear()
                 return
-            for entry in (entry for joint in torn for entry in joint):
-                withheld[entry.assignment.tp].add(entry.offset)
+            self._withhold((entry for joint in torn for entry in joint), withheld)
 
-    def _candidates(self, batch: Batch) -> Iterator[tuple[Assignment, list[int] | None]]:
-        while self.suspects:
-            together = self.suspects[0].joint or [self.suspects[0]]
-            if all(entry.live and entry.state is FINISHED for entry in together):
-                batch.isolated = True
-                for assignment in {entry.assignment.tp: entry.assignment for entry in together}.values():
-                    yield assignment, sorted(entry.offset for entry in together if entry.assignment is assignment)
-                return
-            self.suspects.popleft()
-        for assignment in self.assignments.values():
-            yield assignment, None
+    def _withhold(self, entries: Iterable[Entry], withheld: defaultdict[TP, set[int]]) -> None:
+        """These wait for a later transaction, and those of their keys that come after them."""
+        first: defaultdict[Assignment, dict[bytes, int]] = defaultdict(dict)
+        for entry in entries:
+            withheld[entry.assignment.tp].add(entry.offset)
+            if entry.key is not None:
+                keys = first[entry.assignment]
+                keys[entry.key] = min(keys.get(entry.key, entry.offset), entry.offset)
+        for assignment, keys in first.items():
+            withheld[assignment.tp].update(
+                one.offset
+                for one in assignment.entries.values()
+                if one.key is not None and one.offset > keys.get(one.key, math.inf)
+            )
 
-    def _portions(self, records: float, size: float) -> dict[TP, int]:
-        """How many finished events of each partition make so many records and bytes; one event at least."""
-        last: dict[TP, int] = {}
-        seen: set[int] = set()
-        waiting = deque(
-            (assignment, assignment.span.finished(ordered=self._ordered)) for assignment in self.assignments.values()
-        )
+    def _portion(self, batch: Batch, records: float, size: float) -> dict[TP, int]:
+        """Of a closed batch a closed part of so many records and bytes, one event at least: below which offsets."""
+        below = {assignment.tp: 0 for assignment, _ in batch.offers}
+        entries = {assignment.tp: assignment.entries for assignment, _ in batch.offers}
+        left = {assignment.tp: deque(offer.finished) for assignment, offer in batch.offers}
+        turns = deque(left)
         # The partitions in turn, each first for once: none waits for another to have nothing left, or to fit at all.
         self._first += 1
-        waiting.rotate(-self._first)
-        while waiting and (records > 0 and size > 0):
-            assignment, offsets = waiting.popleft()
-            offset = next(offsets, None)
-            if offset is None:
+        turns.rotate(-self._first)
+        begun = False
+        while turns and records > 0 and size > 0:
+            tp = turns.popleft()
+            if not left[tp]:
                 continue
-            waiting.append((assignment, offsets))
-            entry = assignment.entries[offset]
-            joint = entry.joint or [entry]
-            if entry.joint is not None:
-                if id(joint) in seen:
-                    continue
-                seen.add(id(joint))
-            sizes = [outcome.size for one in joint for outcome in one.outcomes]
-            if last and (len(sizes) > records or sum(sizes) > size):
+            turns.append(tp)
+            taken: list[Entry] = []
+            wanted = [entries[tp][left[tp][0]]]
+            while wanted:
+                entry = wanted.pop()
+                offsets = left[entry.assignment.tp]
+                while offsets and offsets[0] <= entry.offset:
+                    one = entries[entry.assignment.tp][offsets.popleft()]
+                    taken.append(one)
+                    wanted += one.joint or ()
+            sizes = [outcome.size for one in taken for outcome in one.outcomes]
+            if begun and (len(sizes) > records or sum(sizes) > size):
                 break
+            begun = True
             records, size = records - len(sizes), size - sum(sizes)
-            for one in joint:
-                last[one.assignment.tp] = max(last.get(one.assignment.tp, one.offset), one.offset)
-        return {
-            tp: sum(1 for offset in self.assignments[tp].span.finished(ordered=self._ordered) if offset <= end)
-            for tp, end in last.items()
-            if tp in self.assignments
-        }
+            for one in taken:
+                below[one.assignment.tp] = max(below[one.assignment.tp], one.offset + 1)
+        return below
 
     def settle(self, batch: Batch) -> None:
         """The transaction is committed."""
@@ -368,7 +389,7 @@ class Ledger:
 
     def suspect(self, entries: list[Entry]) -> None:
         """A transaction was refused because of one of these."""
-        self.suspects.extend(sorted(entries, key=lambda entry: (entry.assignment.tp, entry.offset)))
+        self.suspects.update(entries)
 
     def adopt(self, positions: dict[TP, Progress]) -> None:
         """A transaction is in doubt: the group's committed progress was read again and tells what took effect."""

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import math
 import zlib
 from bisect import bisect_left
 from collections import deque
@@ -298,19 +299,15 @@ class Span:
         self,
         *,
         ordered: bool = False,
-        only: Sequence[int] | None = None,
         without: Collection[int] = (),
-        most: int | None = None,
+        below: float = math.inf,
     ) -> Offer | None:
         """The largest prefix, by offset, of the finished records whose progress can be written; None if there is none.
 
-        ``ordered``: stop at the first unfinished record. ``only``: these finished records (ascending) alone.
-        ``without``: treat these as unfinished. ``most``: take so many.
+        ``ordered``: stop at the first unfinished record. ``without``: treat these as unfinished. ``below``: take none
+        from this offset on.
         """
-        if only is None:
-            finished = list(self.finished(ordered=ordered, without=without))[:most]
-        else:
-            finished = [offset for offset in only if offset not in without]
+        finished = list(self._finished_records(ordered=ordered, without=without, below=below))
         if not finished and not self._news:
             return None
         count = len(finished)
@@ -352,9 +349,10 @@ class Span:
         self.committed = progress
         return done
 
-    def finished(self, *, ordered: bool, without: Collection[int] = ()) -> Iterator[int]:
-        """The finished records, by offset; for the arguments see ``offer``."""
+    def _finished_records(self, *, ordered: bool, without: Collection[int], below: float) -> Iterator[int]:
         for offset in self._open:
+            if offset >= below:
+                return
             if offset in self._finished and offset not in without:
                 yield offset
             elif ordered:

@@ -133,7 +133,7 @@ class Committer(ABC):
         sources: list[_Source] = [*batch.outcomes]
         sources += [(loose, loose.outcome) for loose in batch.loose]
         try:
-            self._send_all(producer, sources, one_by_one=batch.isolated)
+            self._send_all(producer, sources, one_by_one=batch.one_by_one)
         except KafkaException:
             # Once the brokers have refused one, librdkafka takes no more of this transaction: what follows from it
             # must not hide who is to blame.
@@ -150,6 +150,7 @@ class Committer(ABC):
             self._send(producer, sources[start : start + stretch])
             if one_by_one:
                 self._flush(producer)
+                self._judge(sources[start : start + stretch])
             else:
                 self._call(producer.poll, 0)
         self._flush(producer)

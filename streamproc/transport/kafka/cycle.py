@@ -186,7 +186,7 @@ class Cycle:
                 case InDoubt(committed):
                     self._ledger.adopt(committed)
                 case Refused():
-                    self._refuse(verdict, isolated=batch.isolated)
+                    self._refuse(verdict, certain=batch.one_by_one)
                 case Aborted():
                     logger.info("Transaction aborted: %s", verdict.reason)
             self._keep_loose(batch, verdict)
@@ -221,12 +221,12 @@ class Cycle:
                 return
             await asyncio.sleep(_PAUSE_S)
 
-    def _refuse(self, refused: Refused, *, isolated: bool) -> None:
+    def _refuse(self, refused: Refused, *, certain: bool) -> None:
         for loose in refused.loose:
             if not loose.sent.done():
                 loose.sent.set_exception(OutcomeRefused(refused.reason, refused.topic, "a send outside any event"))
-        if refused.entries and not isolated:
-            # Brokers refuse whole batches: find the guilty one by committing the events one at a time.
+        if refused.entries and not certain:
+            # Brokers refuse whole batches: the guilty one is found by sending the records one by one.
             self._ledger.suspect(refused.entries)
             self.soon()
             return

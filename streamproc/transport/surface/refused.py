@@ -12,9 +12,9 @@ from faust.streams import _current_event
 from faust.types import EventT
 
 from streamproc.transport.errors import HandlerFailed, OutcomeRefused
-from streamproc.transport.flight.entries import STARTED, WAITING, Entry, Ledger
+from streamproc.transport.flight.entries import FINISHED, WAITING, Entry, Ledger
 from streamproc.transport.shared import Shared
-from streamproc.transport.surface.delivery import current_delivery
+from streamproc.transport.surface.delivery import Delivery, current_delivery
 
 #: A handler that has smaller and smaller things to say comes to an end before these are used up.
 _REPLACEMENTS = 3
@@ -31,30 +31,31 @@ class RefusedOutcomes:
 
     def refused(self, entry: Entry, error: OutcomeRefused) -> None:
         """Kafka will never take what was sent for this event."""
+        if not entry.live or entry.state is not FINISHED:
+            return  # lost, or to be done again, while the transaction was under way: what comes of that is judged anew
         handler = self._transport.on_refused
-        self._ledger.reopen(entry)
+        self._ledger.refuse(entry)
         if handler is None or entry.replaced >= _REPLACEMENTS or not entry.events:
             entry.state = WAITING  # unfinished, so that it does not hold back what is committed on the way down
             self._crash(error)
             return
         entry.replaced += 1
-        entry.state = STARTED
-        entry.message.acked = False
-        event = entry.events[0]
+        event, message = entry.events[0], entry.message
+        message.acked = False
         context = contextvars.copy_context()
         context.run(_current_event.set, weakref.ref(event))
-        context.run(current_delivery.set, entry.message)
-        task = asyncio.get_running_loop().create_task(self._replace(handler, event, entry, error), context=context)
+        context.run(current_delivery.set, message)
+        task = asyncio.get_running_loop().create_task(self._replace(handler, event, message, error), context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _replace(self, handler: Any, event: EventT[Any], entry: Entry, error: OutcomeRefused) -> None:
+    async def _replace(self, handler: Any, event: EventT[Any], message: Delivery, error: OutcomeRefused) -> None:
         try:
             await handler(event, error)
         except Exception as reason:  # noqa: BLE001 - whatever it is, the event has no outcome
             self._crash(HandlerFailed(f"on_refused raised {type(reason).__name__} on: {error}"))
             return
-        entry.message.acked = True
-        if entry.live:
+        if message.current:
+            message.acked = True
             # Admission has let a successor of its key pass already.
-            self._ledger.finish(entry)
+            self._ledger.finish(message.entry)

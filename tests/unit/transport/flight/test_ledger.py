@@ -158,17 +158,20 @@ def test_sends_outside_events_fill_no_transaction_beyond_its_limit() -> None:
     assert sent == [b"%d" % number for number in range(LOOSE_LIMIT + 2)]
 
 
-def test_suspects_are_committed_one_by_one_before_anything_else() -> None:
+def test_records_are_sent_one_by_one_while_there_are_suspects() -> None:
     ledger, admission = Ledger(ordered=False), Admission(by_key=False)
     entries = admit(admission, assigned(ledger), *map(Record, range(3)))
-    for number, entry in enumerate(entries):
-        finish(ledger, entry, f"v{number}")
-    ledger.suspect([entries[2], entries[1]])
-    seen = []
-    while (batch := ledger.form(GENERATION)) is not None:
-        seen.append((batch.isolated, [made.value for _, made in batch.outcomes]))
-        ledger.settle(batch)
-    assert seen == [(True, [b"v1"]), (True, [b"v2"]), (False, [b"v0"])]
+    finish(ledger, entries[0], "v0")
+    finish(ledger, entries[1], "v1")
+    ledger.suspect([entries[1]])
+    batch = ledger.form(GENERATION)
+    assert batch is not None
+    assert (batch.one_by_one, len(batch.outcomes)) == (True, 2)
+    ledger.settle(batch)
+    finish(ledger, entries[2], "v2")
+    batch = ledger.form(GENERATION)
+    assert batch is not None
+    assert (batch.one_by_one, len(batch.outcomes)) == (False, 1)
 
 
 def test_what_is_committed_or_skipped_no_longer_counts_as_in_flight() -> None:

@@ -52,14 +52,17 @@ def outcome(value: bytes, key: bytes | None = b"k", topic: str = "out") -> Outco
 
 
 def commit(
-    *values: bytes | Outcome, loose: list[Loose] | None = None, producer: Producer | None = None
+    *values: bytes | Outcome,
+    loose: list[Loose] | None = None,
+    producer: Producer | None = None,
+    one_by_one: bool = False,
 ) -> tuple[Verdict, list[Entry]]:
     """Commit one event for each value."""
     committer = PlainCommitter({}, lambda offsets: None, lambda: False)
     committer._producer = cast(Any, producer or Producer())
     entries = [Entry(ASSIGNMENT, offset, None, None, 0) for offset in range(len(values))]
     outcomes = [value if isinstance(value, Outcome) else outcome(value) for value in values]
-    batch = Batch(None, [], list(zip(entries, outcomes, strict=True)), loose or [])
+    batch = Batch(None, [], list(zip(entries, outcomes, strict=True)), loose or [], one_by_one)
     return committer.commit(batch), entries
 
 
@@ -73,6 +76,14 @@ def test_all_with_the_same_record_are_suspected() -> None:
     verdict, entries = commit(b"INVALID_RECORD", b"good", b"INVALID_RECORD", outcome(b"INVALID_RECORD", key=b"other"))
     assert isinstance(verdict, Refused)
     assert verdict.entries == [entries[0], entries[2], entries[3]]
+
+
+@hole("A")
+def test_sent_one_by_one_each_record_answers_for_itself() -> None:
+    producer = Producer()
+    verdict, entries = commit(b"good", b"INVALID_RECORD", b"INVALID_RECORD", producer=producer, one_by_one=True)
+    assert isinstance(verdict, Refused)
+    assert (verdict.entries, producer.produced) == ([entries[1]], 2)
 
 
 def test_the_same_value_under_another_key_is_not_suspected() -> None:

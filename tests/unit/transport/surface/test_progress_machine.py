@@ -7,11 +7,12 @@ record that this progress calls done has exactly one committed outcome, and any 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter, defaultdict
 from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, cast
-from unittest.mock import Mock
+from unittest.mock import Mock, patch
 
 import faust
 from faust.types import TP
@@ -21,7 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from support.holes import hole
 
 from streamproc.transport import TransportSettings
-from streamproc.transport.flight.entries import FINISHED, Assignment, Batch
+from streamproc.transport.flight.entries import FINISHED, Assignment, Batch, Entry
 from streamproc.transport.flight.progress import Progress, decode
 from streamproc.transport.flight.sendable import Outcome
 from streamproc.transport.surface.consumer import Consumer
@@ -108,14 +109,18 @@ class Machine(RuleBasedStateMachine):
         self.outcomes: Counter[bytes] = Counter()
         self.committed: list[bytes] = []
 
-    @initialize(ordering=st.sampled_from(["key", "partition", "unordered"]))
-    def begin(self, ordering: str) -> None:
+    @initialize(ordering=st.sampled_from(["key", "partition", "unordered"]), metadata=st.sampled_from([4000, 4000, 30]))
+    def begin(self, ordering: str, metadata: int) -> None:
+        """With room for all progress in an offset's metadata, or for so little that much of it must wait."""
         self.ordering = ordering
+        self.limit = patch("streamproc.transport.flight.progress.METADATA_LIMIT", metadata)
+        self.limit.start()
         self.start_worker()
 
     def start_worker(self) -> None:
         app = faust.App("machine", broker="rdkafka://127.0.0.1:1", topic_disable_leader=True)
         cast(Any, app.transport).settings = TransportSettings(ordering=cast(Any, self.ordering))
+        cast(Any, app.transport).on_refused = Mock()  # so that deliveries are kept for it
         self.consumer = cast(Consumer, app.consumer)
         self.due: list[Callable[[], None]] = []
         self.consumer._cycle = Mock(after_this=lambda call: self.due.append(call) if self.batch else call())
@@ -126,6 +131,8 @@ class Machine(RuleBasedStateMachine):
         #: Handed over, in the agents' queue.
         self.queue: list[Delivery] = []
         self.started: list[Delivery] = []
+        #: Their outcome was refused, and on_refused has yet to send another.
+        self.refused: list[Delivery] = []
         self.batch: Batch | None = None
         for tp in PARTITIONS:
             self.assign(tp)
@@ -149,13 +156,13 @@ class Machine(RuleBasedStateMachine):
         self.pass_on(then, 8)
         self.finish(finished, pick)
 
-    @rule(verdict=st.sampled_from([None, *VERDICTS]))
-    def transact(self, verdict: str | None) -> None:
+    @rule(verdict=st.sampled_from([None, *VERDICTS]), records=st.sampled_from([math.inf, 1, 3]), pick=picks)
+    def transact(self, verdict: str | None, records: float, pick: int) -> None:
         """Form a transaction, or have the one that is under way end; None: it stays under way."""
         if self.batch is None:
-            self.batch = self.ledger.form(b"%d" % self.generation)
+            self.batch = self.ledger.form(b"%d" % self.generation, records)
         if self.batch is not None and verdict is not None:
-            self.book(verdict)
+            self.book(verdict, pick)
 
     @rule(tp=partitions, kind=st.sampled_from(["drain", "drain", "drain", "give up", "lose", "die", "die committed"]))
     def rebalance(self, tp: TP, kind: str) -> None:
@@ -185,8 +192,16 @@ class Machine(RuleBasedStateMachine):
     def take_as_a_batch(self, size: int) -> None:
         """An agent's `take`: what it sends belongs to all of these."""
         alone = [message for message in self.started if message.current and message.entry.joint is None]
-        if self.ordering != "partition":
-            self.consumer.join(alone[-size:])
+        self.consumer.join(alone[-size:])
+
+    @precondition(lambda self: self.refused)
+    @rule(pick=picks)
+    def replace(self, pick: int) -> None:
+        """Another outcome is sent in the place of a refused one."""
+        message = self.refused.pop(pick % len(self.refused))
+        if message.current:
+            self.send(message)
+            self.ledger.finish(message.entry)
 
     # -- the log
 
@@ -250,8 +265,11 @@ class Machine(RuleBasedStateMachine):
         for _ in range(min(count, len(self.started))):
             message = self.started.pop(pick % len(self.started))
             if message.current:
-                message.entry.hold(Outcome("out", message.key, message.record.value(), None, None, None))
+                self.send(message)
             message.ack(self.consumer)
+
+    def send(self, message: Delivery) -> None:
+        message.entry.hold(Outcome("out", message.key, message.record.value(), None, None, None))
 
     # -- transactions
 
@@ -269,7 +287,7 @@ class Machine(RuleBasedStateMachine):
         entries = {entry for entry, _ in batch.outcomes}
         assert all(entries.issuperset(entry.joint) for entry in entries if entry.joint), "torn"
 
-    def book(self, verdict: str) -> None:
+    def book(self, verdict: str, pick: int = 0) -> None:
         batch, self.batch, stale = cast(Batch, self.batch), None, self.stale
         if verdict == "committed" and not stale:
             self.take_effect(batch)
@@ -278,11 +296,20 @@ class Machine(RuleBasedStateMachine):
             if verdict == "in doubt, committed" and not stale:
                 self.take_effect(batch)
             self.ledger.adopt({assignment.tp: self.logs[assignment.tp].progress for assignment, _ in batch.offers})
-        elif verdict == "refused" and not batch.isolated:
-            self.ledger.suspect([entry for entry, _ in batch.outcomes])
+        elif verdict == "refused" and batch.outcomes:
+            if batch.one_by_one:
+                guilty, _ = batch.outcomes[pick % len(batch.outcomes)]
+                self.refuse(guilty)
+            else:
+                self.ledger.suspect([entry for entry, _ in batch.outcomes])
         for call in self.due:
             call()
         self.due.clear()
+
+    def refuse(self, entry: Entry) -> None:
+        if entry.live and entry.state is FINISHED:
+            self.ledger.refuse(entry)
+            self.refused.append(entry.message)
 
     # -- what must hold
 
@@ -309,6 +336,12 @@ class Machine(RuleBasedStateMachine):
         """Left in peace, the worker gets everything done; partitions that drain have been given up."""
         if not hasattr(self, "consumer"):
             return
+        try:
+            self.come_to_rest()
+        finally:
+            self.limit.stop()
+
+    def come_to_rest(self) -> None:
         if self.batch is not None:
             self.book("aborted")
         for tp in PARTITIONS:
@@ -316,6 +349,8 @@ class Machine(RuleBasedStateMachine):
                 self.give_up(tp)
             if tp not in self.readers:
                 self.assign(tp)
+        while self.refused:
+            self.replace(0)
         busy = True
         while busy:
             for tp in PARTITIONS:
