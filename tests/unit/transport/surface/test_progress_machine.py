@@ -15,6 +15,7 @@ from typing import Any, cast
 from unittest.mock import Mock, patch
 
 import faust
+import pytest
 from faust.types import TP
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -370,6 +371,7 @@ class Machine(RuleBasedStateMachine):
 
 
 @hole("A")
+@pytest.mark.timeout(400)
 class TestProgress(Machine.TestCase):  # type: ignore[misc,valid-type]
     """Runs the machine."""
 
