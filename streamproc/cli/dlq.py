@@ -178,7 +178,7 @@ def replay(dry_run: bool, rate: float | None, max_replays: int, as_json: bool, *
         outcome = _do(
             (tree, topic, reader),
             chosen,
-            lambda letter: replay_deed(letter, topic, max_replays, by, originals.of),
+            lambda letter: replay_deed(letter, tree.kafka, max_replays, by, originals.of),
             rate=rate,
             dry_run=dry_run,
         )

@@ -54,7 +54,7 @@ def parse(what: str, text: str) -> Writer:
     if len(text) > MAX_CHARACTERS:
         raise _invalid(what, f"it has {len(text)} characters; the limit is {MAX_CHARACTERS}")
     try:
-        schema = json.loads(text)
+        schema = json.loads(text, object_hook=_without_marks)
         if _nesting(schema) > _MAX_NESTING:
             raise bodies.UnboundedError(f"more than {bodies.MAX_DEPTH} types within types")
         parsed = fastavro.parse_schema(schema)
@@ -97,6 +97,15 @@ def record_name(text: str) -> str | None:
         return None
     name, namespace = str(schema["name"]), schema.get("namespace")
     return name if "." in name or not namespace else f"{namespace}.{name}"
+
+
+def _without_marks(part: dict[str, Any]) -> dict[str, Any]:
+    """A part of a schema without the marks of fastavro's own.
+
+    It takes a schema that has them for one that it has parsed already: it would look at nothing, and read types by
+    other definitions than the schema's.
+    """
+    return {name: value for name, value in part.items() if not name.startswith("__")}
 
 
 def _nesting(schema: Any) -> int:

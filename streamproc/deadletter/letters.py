@@ -20,6 +20,10 @@ STUB_MARK = "original.sha256"
 """The field that only a stub has."""
 
 
+class StaysOpen(Exception):  # noqa: N818 - reads as what it says
+    """Nothing is done to a letter, and the others are gone on with; the message says why."""
+
+
 class Letter:
     """A dead letter. A scan looks at millions: everything is fetched from the record when it is first asked for."""
 

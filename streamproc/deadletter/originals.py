@@ -6,13 +6,13 @@ import hashlib
 from contextlib import ExitStack
 
 from streamproc.deadletter.envelope import source_of
-from streamproc.deadletter.letters import STUB_MARK, Letter
+from streamproc.deadletter.letters import STUB_MARK, Letter, StaysOpen
 from streamproc.kafka.places import OffsetRange, write_place
 from streamproc.kafka.reading import TopicReader
 from streamproc.settings import Settings
 
 
-class OriginalGone(Exception):  # noqa: N818 - reads as what it says
+class OriginalGone(StaysOpen):
     """The record that a stub stands for is not there any more."""
 
 

@@ -9,14 +9,17 @@ from dataclasses import dataclass, field
 
 from streamproc.deadletter.envelope import ORIGINAL_TIMESTAMP, REPLAY_COUNT, Headers, replays_of, source_of
 from streamproc.deadletter.ledger import Entry, State
-from streamproc.deadletter.letters import Letter
+from streamproc.deadletter.letters import Letter, StaysOpen
 from streamproc.deadletter.operation import Copy, Deed, Operation
-from streamproc.deadletter.originals import OriginalGone
 from streamproc.kafka import topics
 from streamproc.kafka.places import Position
+from streamproc.settings import Kafka
 
 BATCH_LETTERS, BATCH_BYTES = 500, 16 * 1024 * 1024
 """A transaction's size."""
+
+MAX_TOPIC = 249
+"""Characters of Kafka's longest topic name."""
 
 
 @dataclass(slots=True)
@@ -24,7 +27,7 @@ class Outcome:
     """What a replay or a discard has done so far, or would do.
 
     ``foreign``: records that are no dead letters, or cannot be read. ``refused``: letters that stay open, and why:
-    Kafka does not take them, or a stub's original is gone.
+    Kafka does not take them, they come from another topic, or a stub's original is gone.
     """
 
     done: Counter[State] = field(default_factory=Counter)
@@ -33,25 +36,33 @@ class Outcome:
 
 
 DeedOf = Callable[[Letter], Deed | None]
-"""What is done to a letter; None: it is no letter. Raises OriginalGone."""
+"""What is done to a letter; None: it is no letter. Raises StaysOpen."""
 
 
 def replay_deed(
-    letter: Letter, dead_letter_topic: str, max_replays: int, by: str, original_of: Callable[[Letter], Letter]
+    letter: Letter, kafka: Kafka, max_replays: int, by: str, original_of: Callable[[Letter], Letter]
 ) -> Deed | None:
     """What a replay does to a letter; one that was replayed ``max_replays`` times is parked. None: it is no letter.
 
+    Whoever may write to the dead letter topic could name any topic as a letter's source. The operator may write to
+    more topics than he: no letter goes anywhere but to the activity topic.
+
     Raises:
-        OriginalGone: by ``original_of``, which is asked for a stub's original.
+        StaysOpen: the letter comes from another topic; or by ``original_of``, which is asked for a stub's original.
     """
     source = source_of(letter.error)
     if source is None:
         return None
+    if source.topic != kafka.activity_topic:
+        raise StaysOpen(
+            f"it says that it comes from {source.topic[:MAX_TOPIC]}, and not from {kafka.activity_topic}: if that is "
+            "where its activities belong, replay it with STREAMPROC_KAFKA__ACTIVITY_TOPIC"
+        )
     original = original_of(letter) if letter.is_stub else letter
     headers = original.headers if letter.is_stub else letter.original_headers
     count = replays_of(headers)
     if count >= max_replays:
-        parked = topics.parked_topic(dead_letter_topic)
+        parked = topics.parked_topic(kafka.dead_letter_topic)
         copy = Copy(parked, None, letter.key, letter.value, letter.headers)
         return Deed(letter, (copy,), Entry(letter.position, State.PARKED, by, count))
     timestamp = letter.error.get("source.timestamp", "")
@@ -107,8 +118,8 @@ def _deeds(letters: Iterable[Letter], deed_of: DeedOf, outcome: Outcome) -> Iter
     for letter in letters:
         try:
             deed = deed_of(letter)
-        except OriginalGone as gone:
-            outcome.refused.append((letter.position, str(gone)))
+        except StaysOpen as reason:
+            outcome.refused.append((letter.position, str(reason)))
             continue
         if deed is None:
             outcome.foreign.append(letter.position)

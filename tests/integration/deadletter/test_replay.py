@@ -177,9 +177,7 @@ def test_the_second_of_two_operators_fences_the_first(there: LetterTopics) -> No
     with there.settings() as tree, TopicReader(tree) as reader:
         spans = spans_of(reader, there.letters, Selection())
         everything = [Letter(message) for batch in reader.read(there.letters, spans) for message in batch]
-        deeds = [
-            deed for one in everything if (deed := replay_deed(one, there.letters, 3, "first", no_stub)) is not None
-        ]
+        deeds = [deed for one in everything if (deed := replay_deed(one, tree.kafka, 3, "first", no_stub)) is not None]
         with Operation(tree, reader) as first:
             first.do(deeds[:4])
             assert there.run_json("dlq", "replay")["replayed"] == 6
@@ -197,7 +195,7 @@ def test_an_open_transaction_of_a_dead_operator_is_ended_and_not_seen(there: Let
         first.__enter__()
         first._producer.begin_transaction()
         for one in everything:
-            deed = replay_deed(one, there.letters, 3, "first", no_stub)
+            deed = replay_deed(one, tree.kafka, 3, "first", no_stub)
             assert deed is not None
             for copy in first._copies(deed):
                 first._enqueue(copy, [])

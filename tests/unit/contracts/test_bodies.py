@@ -145,6 +145,15 @@ def test_no_nesting_breaks_a_parser(nesting: int) -> None:
     assert caught.value.code is ErrorCode.SCHEMA_INVALID
 
 
+def test_no_schema_passes_for_one_that_is_parsed() -> None:
+    """fastavro would read what is called X by the mark's definition, and recurse until the process dies."""
+    marks = {"__fastavro_parsed": True, "__named_schemas": {"X": record("X", a=["null", "X"])}}
+    writer = writers.parse("it", json.dumps(record("A", first=record("X", a=INTS), second="X") | marks))
+    assert "__fastavro_parsed" in writer.schema
+    body = number(0) + number(1) * 4 + number(0)
+    assert writer.read(body, 0) == {"first": {"a": []}, "second": {"a": [1, 1]}}
+
+
 class Counted(bytes):
     """Bytes that count how often one of them is looked at."""
 

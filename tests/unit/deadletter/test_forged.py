@@ -13,8 +13,10 @@ from streamproc.deadletter.ledger import Ledger, State
 from streamproc.deadletter.letters import Letter
 from streamproc.deadletter.replay import rehearse, replay_deed
 from streamproc.kafka.places import OffsetRange, Position
+from streamproc.settings import Kafka
 
 DIGITS = b"9" * 5000
+KAFKA = Kafka(activity_topic="x", result_topic="x.result", dead_letter_topic="x.dlq")
 
 
 def letter(headers: Headers, offset: int = 0) -> Letter:
@@ -34,7 +36,7 @@ def no_original(stub: Letter) -> Letter:
 
 
 def rehearsed(*letters: Letter) -> tuple[dict[str, int], list[str]]:
-    outcome = rehearse(letters, lambda one: replay_deed(one, "x.dlq", 3, "ada", no_original))
+    outcome = rehearse(letters, lambda one: replay_deed(one, KAFKA, 3, "ada", no_original))
     return {state.value: count for state, count in outcome.done.items()}, [str(one) for one in outcome.foreign]
 
 
@@ -77,6 +79,26 @@ def test_a_letter_of_nowhere_is_passed_over_and_can_be_discarded(changed: dict[s
     assert source_of(forged.error) is None
     assert rehearsed(forged, letter(block(), 1)) == ({"replayed": 1}, ["0:0"])
     assert discard_deed(forged, "x.dlq", "forged", "ada").entry.state is State.DISCARDED
+
+
+@hole("F4")
+@pytest.mark.parametrize("topic", [b"x.result", b"x.dlq.ledger", b"__consumer_offsets", b"x\x00y", b"a b", b"z" * 9999])
+@pytest.mark.parametrize("stub", [b"", b"0" * 64])
+def test_a_letter_goes_nowhere_but_to_the_activity_topic_and_blocks_no_other(topic: bytes, stub: bytes) -> None:
+    forged = letter(block(source_topic=topic, original_sha256=stub))
+    outcome = rehearse([forged, letter(block(), 1)], lambda one: replay_deed(one, KAFKA, 3, "ada", no_original))
+    assert outcome.done == {State.REPLAYED: 1}
+    ((position, reason),) = outcome.refused
+    assert position == Position(0, 0)
+    assert "STREAMPROC_KAFKA__ACTIVITY_TOPIC" in reason
+    assert len(reason) < 600
+
+
+@hole("F4")
+def test_a_letter_of_any_text_can_be_discarded() -> None:
+    long = dict.fromkeys(("source_topic", "code", "fingerprint", "source_offset"), b"\x01" * 1_000_000)
+    (audit,) = discard_deed(letter(block(**long)), "x.dlq", "forged", "ada").copies
+    assert len(audit.value or b"") < 10_000
 
 
 @hole("B3")
