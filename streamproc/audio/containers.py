@@ -14,7 +14,7 @@ from typing import BinaryIO
 from streamproc.audio import ogg, wav
 from streamproc.errors import ErrorCode, StreamprocError
 
-_SECOND_FLAC = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
+_FLAC = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
 """The beginning of a FLAC stream: its mark and the head of STREAMINFO, 34 bytes long."""
 
 
@@ -31,6 +31,7 @@ def recordings(encoded: bytes) -> Iterator[BinaryIO]:
         yield wav.checked(encoded)
     else:
         # RIFF's own sizes tell where it ends; libFLAC stops where the first stream's header says.
-        if len(_SECOND_FLAC.findall(encoded)) > 1:
+        first = _FLAC.search(encoded)
+        if first is not None and _FLAC.search(encoded, first.end()) is not None:
             raise StreamprocError(ErrorCode.AUDIO_UNREADABLE, "there are several FLAC files, one behind the other")
         yield io.BytesIO(encoded)

@@ -81,6 +81,8 @@ def _pages(encoded: bytes) -> Iterator[_Page]:
         if _crc(page) != checksum:
             raise _unreadable("has a damaged page")
         yield _Page(place, end, flags, serial, sequence)
+        if flags & _LAST and (len(encoded) - end < _HEAD.size or not encoded[end:].strip(b"\0")):
+            return  # too short for a page, a line's end for one, or padding
         place = end
 
 

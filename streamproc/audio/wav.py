@@ -67,13 +67,18 @@ def checked(encoded: bytes) -> BinaryIO:
 
 
 def _chunks(encoded: bytes, place: int, order: str) -> Iterator[_Chunk]:
-    """The heads of chunks from ``place`` on; the content of the last one may be cut off."""
+    """The heads of chunks from ``place`` on; the content of the last one may be cut off.
+
+    They end where the padding begins that some recorders write behind the last one.
+    """
     found = 0
     while place + _CHUNK_HEAD <= len(encoded):
         found += 1
         if found > MAX_CHUNKS:
             raise StreamprocError(ErrorCode.AUDIO_UNREADABLE, f"the WAV has more than {MAX_CHUNKS} chunks")
         name, size = struct.unpack_from(f"{order}4sI", encoded, place)
+        if not (name.isascii() and name.decode("ascii").isprintable()):
+            return
         chunk = _Chunk(name, place + _CHUNK_HEAD, size)
         yield chunk
         place = chunk.end
@@ -82,7 +87,7 @@ def _chunks(encoded: bytes, place: int, order: str) -> Iterator[_Chunk]:
 def _fits(encoded: bytes, place: int, order: str) -> bool:
     """Whether what is at ``place`` is chunks, up to the end of the file: then the data before it is truly empty."""
     for chunk in _chunks(encoded, place, order):
-        if not (chunk.name.isascii() and chunk.name.decode("ascii").isprintable()) or chunk.end > len(encoded) + 1:
+        if chunk.end > len(encoded) + 1:
             return False
         place = chunk.end
     return place >= len(encoded)

@@ -132,10 +132,12 @@ def test_a_wav_that_is_truly_empty_stays_empty(riff: int | None, data: int | Non
     assert code_of(empty + b"LIST" + struct.pack("<I", 4) + b"INFO") is ErrorCode.AUDIO_EMPTY
 
 
+@hole("E")
 def test_what_follows_the_samples_is_no_audio() -> None:
     clip = encoded(SPEECH)
     listed = clip + b"LIST" + struct.pack("<I", 4) + b"INFO"
-    for more in (listed, listed[:-2], clip + bytes(3), clip + b"\xff" * 100):
+    padded = clip + bytes(8 * wav.MAX_CHUNKS + 8)
+    for more in (listed, listed[:-2], clip + bytes(3), clip + b"\xff" * 100, padded):
         assert np.array_equal(decode_clip(more, 10.0), whole(clip))
     tagged = encoded(SPEECH, container="FLAC") + b"TAG" + bytes(125)
     assert len(decode_clip(tagged, 10.0)) == len(SPEECH)
@@ -213,6 +215,24 @@ PAGES = [page.begin for page in ogg._pages(OGG)]
 def test_an_ogg_that_is_not_whole_is_refused(change: Callable[[], bytes]) -> None:
     assert len(PAGES) > 3
     assert code_of(change()) is ErrorCode.AUDIO_UNREADABLE
+
+
+@hole("E")
+@pytest.mark.parametrize("rest", [b"\n", b"\r\n--", b"\0" * 5000])
+def test_what_cannot_be_a_page_behind_the_last_one_is_passed_over(rest: bytes) -> None:
+    assert np.array_equal(decode_clip(OGG + rest, 10.0), whole(OGG))
+    assert np.array_equal(decode_clip(OGG + OGG + rest, 10.0), decode_clip(OGG + OGG, 10.0))
+
+
+@hole("C2")
+def test_a_clip_of_beginnings_costs_no_more_than_two_of_them() -> None:
+    clip = b"fLaC\x00\x00\x00\x22" * 100_000
+    tracemalloc.start()
+    try:
+        assert code_of(clip) is ErrorCode.AUDIO_UNREADABLE
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @hole("E")
