@@ -12,9 +12,10 @@ from faust.types import TP
 
 from streamproc.agents.reading import ReadingAgent, Stages
 from streamproc.audio.fetch import ClipFetcher
-from streamproc.contracts import files, live
+from streamproc.contracts import live
 from streamproc.contracts.codec import ActivityDecoder
-from streamproc.contracts.majors import ResultEncoders
+from streamproc.contracts.majors import MAJORS
+from streamproc.contracts.records import ResultEncoders
 from streamproc.contracts.registry import Registry
 from streamproc.deadletter.envelope import Worker
 from streamproc.errors import ErrorCode, StreamprocError
@@ -71,8 +72,7 @@ async def check_dependencies(settings: Settings) -> None:
 
 def _result_topics(settings: Settings) -> dict[str, str]:
     """Contract -> topic of every major version of results that is published."""
-    contracts = {1: files.RESULT, 2: files.RESULT_V2}
-    return {contracts[major]: topic for major, topic in topics.result_topics(settings.kafka).items()}
+    return {MAJORS[number].contract: topic for number, topic in topics.result_topics(settings.kafka).items()}
 
 
 _SETTING_OF = {

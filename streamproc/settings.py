@@ -13,10 +13,19 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 from annotated_types import Ge, Gt, Le
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    create_model,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
@@ -26,6 +35,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from streamproc.contracts.majors import MAJORS, V1, Major
 from streamproc.contracts.uris import problem_of
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.service_links import service_links
@@ -52,27 +62,15 @@ class Section(BaseModel):
         return choice_in_any_case(cls, info.field_name, value)
 
 
-class Kafka(Section):
-    """Kafka: where it is and what the topics are called."""
-
+class _Topics(Section):
     bootstrap_servers: str = Field(default="127.0.0.1:9092", min_length=1)
     """Brokers to start from, host:port, separated by commas."""
     group_id: str = Field(default="streamproc", min_length=1)
     """Consumer group of the workers."""
     activity_topic: str = Field(default="reading.activity.v1", min_length=1)
     """Topic that activities are read from."""
-    result_topic: str = Field(default="reading.result.v1", min_length=1)
+    result_topic: str = Field(default=V1.topic, min_length=1)
     """Topic that results are written to."""
-    result_v2_topic: str = Field(default="reading.result.v2", min_length=1)
-    """Topic that results of major version 2 are written to."""
-    result_majors: tuple[Literal[1, 2], ...] = Field(default=(1,), min_length=1)
-    """Major versions of results that are published, for example [1, 2] during a migration: both in one transaction."""
-    dead_letter_topic: str = Field(default="reading.activity.v1.dlq", min_length=1)
-    """Topic that unscorable activities are copied to."""
-    partitions: Count = 4
-    """Partitions of the topics that 'streamproc topics create' makes."""
-    replication_factor: Count = 1
-    """Replicas of the topics that 'streamproc topics create' makes."""
 
     @field_validator("bootstrap_servers")
     @classmethod
@@ -81,6 +79,55 @@ class Kafka(Section):
             if not _HOST_AND_PORT.fullmatch(server.strip()):
                 raise ValueError(f"{server.strip()!r} is not host:port")
         return value
+
+
+if TYPE_CHECKING:
+
+    class _TopicsOfMajors(_Topics):
+        result_majors: tuple[int, ...] = (V1.number,)
+
+else:
+    # The table of major versions says which topics have a setting: a new row there is one here.
+    _TopicsOfMajors = create_model(
+        "_TopicsOfMajors",
+        __base__=_Topics,
+        **{
+            major.topic_setting: (
+                str,
+                Field(
+                    default=major.topic,
+                    min_length=1,
+                    description=f"Topic that results of major version {major.number} are written to.",
+                ),
+            )
+            for major in MAJORS.values()
+            if major is not V1
+        },
+        result_majors=(
+            tuple[Literal[tuple(MAJORS)], ...],
+            Field(
+                default=(V1.number,),
+                min_length=1,
+                description="Major versions of results that are published, for example [1, 2] during a migration: "
+                "both in one transaction.",
+            ),
+        ),
+    )
+
+
+class Kafka(_TopicsOfMajors):
+    """Kafka: where it is and what the topics are called."""
+
+    dead_letter_topic: str = Field(default="reading.activity.v1.dlq", min_length=1)
+    """Topic that unscorable activities are copied to."""
+    partitions: Count = 4
+    """Partitions of the topics that 'streamproc topics create' makes."""
+    replication_factor: Count = 1
+    """Replicas of the topics that 'streamproc topics create' makes."""
+
+    def topic_of(self, major: Major[Any]) -> str:
+        """Where results of a major version are."""
+        return str(getattr(self, major.topic_setting))
 
 
 class Registry(Section):

@@ -23,7 +23,7 @@ from streamproc.agents.retrying import Retries
 from streamproc.contracts.cloudevents import event_headers, trace_context
 from streamproc.contracts.codec import ActivityDecoder
 from streamproc.contracts.generated.events import Activity, SourcePosition
-from streamproc.contracts.majors import ResultEncoders
+from streamproc.contracts.records import ResultEncoders
 from streamproc.deadletter.envelope import (
     STUB_KEY_BYTES,
     Failure,

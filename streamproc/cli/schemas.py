@@ -13,6 +13,7 @@ import click
 
 from streamproc import settings as settings_module
 from streamproc.contracts import files, live, plan
+from streamproc.contracts.majors import MAJORS
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.upkeep import checks
 from streamproc.contracts.upkeep.changes import changes
@@ -254,11 +255,8 @@ def _topics(settings: Settings) -> dict[str, str]:
     """Contract -> topic: as the settings call it, where they do."""
     topics = {contract.name: contract.topic for contract in files.contracts()}
     kafka = settings.kafka
-    return topics | {
-        files.ACTIVITY: kafka.activity_topic,
-        files.RESULT: kafka.result_topic,
-        files.RESULT_V2: kafka.result_v2_topic,
-    }
+    results = {major.contract: kafka.topic_of(major) for major in MAJORS.values()}
+    return {**topics, files.ACTIVITY: kafka.activity_topic, **results}
 
 
 def _contract(name: str, folder: Path | None) -> files.Contract:

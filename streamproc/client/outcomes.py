@@ -20,6 +20,7 @@ from streamproc.client.publisher import Receipt
 from streamproc.client.start import START_SECONDS, check_registry, check_topics, refuse_in_asynchronous_code
 from streamproc.contracts.codec import ResultDecoder
 from streamproc.contracts.generated.events import Result
+from streamproc.contracts.majors import V1
 from streamproc.contracts.registry import Registry
 from streamproc.deadletter.envelope import source_of, split_headers
 from streamproc.errors import ErrorCode, StreamprocError
@@ -105,7 +106,7 @@ class OutcomeFollower:
         self._failure: Exception | None = None
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._decoder: ResultDecoder | None = None
+        self._decoder: ResultDecoder[Result] | None = None
 
     def outcome(self, receipt: Receipt) -> Future[Outcome]:
         """The outcome of the activity that Kafka confirmed with ``receipt``, as a future that may never be done.
@@ -197,7 +198,7 @@ class OutcomeFollower:
         self._loop = asyncio.get_running_loop()
         consumer = self._consumer()
         registry = Registry(RegistryConnection.of(self._connection))
-        self._decoder = ResultDecoder(registry, self._results)
+        self._decoder = ResultDecoder(registry, self._results, V1)
         try:
             await asyncio.to_thread(
                 check_topics,

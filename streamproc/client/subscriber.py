@@ -15,10 +15,10 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 from streamproc.client.arrivals import arrived
 from streamproc.client.connection import Connection, RegistryConnection, connection_argument, text_argument
 from streamproc.client.start import check_registry, check_topics, refuse_in_asynchronous_code
-from streamproc.contracts.casts import downcast, upcast
-from streamproc.contracts.codec import Decoder, ResultDecoder, ResultDecoderV2
+from streamproc.contracts.codec import ResultDecoder
 from streamproc.contracts.generated import events as v1
 from streamproc.contracts.generated import events_v2 as v2
+from streamproc.contracts.majors import V1, V2, Major, caster, numbered
 from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka.refusals import CLIENT, Refusals, misconfigured
@@ -52,8 +52,8 @@ class _Subscriber(Generic[T]):
         connection: Connection,
         group_id: str,
         topic: str,
-        decoder: Callable[[Registry, str], Decoder[Any]],
-        cast: Callable[[Any], T],
+        written: Major[Any],
+        wanted: Major[T],
     ) -> None:
         connection_argument(connection)
         text_argument("group_id", group_id)
@@ -63,8 +63,8 @@ class _Subscriber(Generic[T]):
         self._connection = connection
         self._group_id = group_id
         self._topic = topic
-        self._decoder = decoder
-        self._cast = cast
+        self._written = written
+        self._cast = caster(written, wanted)
         self._closed = False
         self._refusals = Refusals(CLIENT)
 
@@ -77,7 +77,7 @@ class _Subscriber(Generic[T]):
         with self._consumer() as consumer, asyncio.Runner() as runner:
             self._subscribe(consumer)
             registry = Registry(RegistryConnection.of(self._connection))
-            decode = self._decoder(registry, self._topic).decode
+            decode = ResultDecoder(registry, self._topic, self._written).decode
             try:
                 runner.run(check_registry(registry, self._topic))
                 while not self._closed:
@@ -95,7 +95,7 @@ class _Subscriber(Generic[T]):
             loop = asyncio.get_running_loop()
             await loop.run_in_executor(executor, self._subscribe, consumer)
             registry = Registry(RegistryConnection.of(self._connection))
-            decode = self._decoder(registry, self._topic).decode
+            decode = ResultDecoder(registry, self._topic, self._written).decode
             try:
                 await check_registry(registry, self._topic)
                 while not self._closed:
@@ -171,32 +171,12 @@ class ResultSubscriber(_Subscriber[v1.Result]):
         major: the major version that ``topic`` holds.
     """
 
-    def __init__(
-        self, connection: Connection, group_id: str, topic: str = "reading.result.v1", *, major: int = 1
-    ) -> None:
-        if _is_first(major):
-            super().__init__(connection, group_id, topic, ResultDecoder, _same)
-        else:
-            super().__init__(connection, group_id, topic, ResultDecoderV2, downcast)
+    def __init__(self, connection: Connection, group_id: str, topic: str = V1.topic, *, major: int = V1.number) -> None:
+        super().__init__(connection, group_id, topic, numbered(major), V1)
 
 
 class ResultSubscriberV2(_Subscriber[v2.Result]):
     """Iterates over results as ``events_v2.Result``; the arguments are those of ``ResultSubscriber``."""
 
-    def __init__(
-        self, connection: Connection, group_id: str, topic: str = "reading.result.v2", *, major: int = 2
-    ) -> None:
-        if _is_first(major):
-            super().__init__(connection, group_id, topic, ResultDecoder, upcast)
-        else:
-            super().__init__(connection, group_id, topic, ResultDecoderV2, _same)
-
-
-def _is_first(major: int) -> bool:
-    if major not in (1, 2):
-        raise ValueError(f"major: {major!r} is neither 1 nor 2")
-    return major == 1
-
-
-def _same(result: T) -> T:
-    return result
+    def __init__(self, connection: Connection, group_id: str, topic: str = V2.topic, *, major: int = V2.number) -> None:
+        super().__init__(connection, group_id, topic, numbered(major), V2)

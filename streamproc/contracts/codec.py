@@ -10,10 +10,9 @@ import fastavro
 
 from streamproc.contracts import files, wire
 from streamproc.contracts.bodies import DamagedError
-from streamproc.contracts.casts import upcast
-from streamproc.contracts.generated import conversions, conversions_v2
+from streamproc.contracts.generated import conversions
 from streamproc.contracts.generated import events as v1
-from streamproc.contracts.generated import events_v2 as v2
+from streamproc.contracts.majors import Major
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.schema_cache import SchemaCache
 from streamproc.errors import ErrorCode, StreamprocError
@@ -59,18 +58,11 @@ class ActivityDecoder(Decoder[v1.Activity]):
         super().__init__(registry, files.ACTIVITY, topic, conversions.activity_from_avro)
 
 
-class ResultDecoder(Decoder[v1.Result]):
-    """Reads results of major version 1 from ``topic``."""
+class ResultDecoder(Decoder[T]):
+    """Reads results of a major version from ``topic``."""
 
-    def __init__(self, registry: Registry, topic: str) -> None:
-        super().__init__(registry, files.RESULT, topic, conversions.result_from_avro)
-
-
-class ResultDecoderV2(Decoder[v2.Result]):
-    """Reads results of major version 2 from ``topic``."""
-
-    def __init__(self, registry: Registry, topic: str) -> None:
-        super().__init__(registry, files.RESULT_V2, topic, conversions_v2.result_from_avro)
+    def __init__(self, registry: Registry, topic: str, major: Major[T]) -> None:
+        super().__init__(registry, major.contract, topic, major.from_avro)
 
 
 class Encoder(Generic[T]):
@@ -121,18 +113,8 @@ class ActivityEncoder(Encoder[v1.Activity]):
 
 
 class ResultEncoder(Encoder[v1.Result]):
-    """Writes results of major version 1 for ``topic``."""
+    """Writes results as a major version for ``topic``."""
 
-    def __init__(self, registry: Registry, topic: str) -> None:
-        super().__init__(registry, files.RESULT, topic, conversions.result_to_avro)
-
-
-class ResultEncoderV2(Encoder[v1.Result]):
-    """Writes results as major version 2 for ``topic``."""
-
-    def __init__(self, registry: Registry, topic: str) -> None:
-        super().__init__(registry, files.RESULT_V2, topic, _result_to_avro_v2)
-
-
-def _result_to_avro_v2(result: v1.Result) -> dict[str, Any]:
-    return conversions_v2.result_to_avro(upcast(result))
+    def __init__(self, registry: Registry, topic: str, major: Major[Any]) -> None:
+        upcast, to_avro = major.upcast, major.to_avro
+        super().__init__(registry, major.contract, topic, lambda result: to_avro(upcast(result)))

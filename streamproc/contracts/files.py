@@ -10,7 +10,6 @@ from typing import Any
 
 ACTIVITY = "reading.activity"
 RESULT = "reading.result"
-RESULT_V2 = "reading.result.v2"
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 

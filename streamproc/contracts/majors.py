@@ -1,64 +1,80 @@
-"""Results under several major versions at once, as a migration needs it."""
+"""The table of results' major versions: a new one is a row here, its schema file and what the generator makes of it.
+
+All else follows from the table: what workers write and clients read, the settings of topics, what is registered,
+created and shown. The order of work: the schema file and its table in ``compatibility.toml``, then the generator, then
+the casts, then the row.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from streamproc.contracts import files
-from streamproc.contracts.codec import Encoder, ResultEncoder, ResultEncoderV2
-from streamproc.contracts.generated.events import Result
-from streamproc.contracts.registry import Registry
+from streamproc.contracts.casts import downcast, upcast
+from streamproc.contracts.generated import conversions, conversions_v2
+from streamproc.contracts.generated import events as v1
 
-_ENCODERS: dict[str, type[ResultEncoder] | type[ResultEncoderV2]] = {
-    files.RESULT: ResultEncoder,
-    files.RESULT_V2: ResultEncoderV2,
-}
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class EncodedResult:
-    """One record that publishes a result."""
+class Major(Generic[T]):
+    """One major version of results; workers make version 1, and others are cast from it and to it."""
 
-    topic: str
-    value: bytes
-    event_type: str
-    """CloudEvents' type: the full name of the Avro record."""
+    number: int
+    contract: str
+    """Its folder under ``schemas/``."""
+    from_avro: Callable[[dict[str, Any]], T]
+    to_avro: Callable[[T], dict[str, Any]]
+    upcast: Callable[[v1.Result], T]
+    downcast: Callable[[T], v1.Result]
+
+    @property
+    def topic(self) -> str:
+        """Where its results are, unless a setting says otherwise."""
+        return f"reading.result.v{self.number}"
+
+    @property
+    def topic_setting(self) -> str:
+        """The setting of section ``kafka`` that names its topic."""
+        return "result_topic" if self.number == 1 else f"result_v{self.number}_topic"
 
 
-class ResultEncoders:
-    """Writes each result once for every major version that is published.
+def _same(result: v1.Result) -> v1.Result:
+    return result
 
-    All records of one result belong into one transaction: readers of either topic see the same results.
 
-    Args:
-        registry: where the schemas' ids are looked up.
-        topics: contract (``files.RESULT``, ``files.RESULT_V2``) -> topic.
+V1 = Major(1, files.RESULT, conversions.result_from_avro, conversions.result_to_avro, _same, _same)
+V2 = Major(2, "reading.result.v2", conversions_v2.result_from_avro, conversions_v2.result_to_avro, upcast, downcast)
+
+MAJORS: dict[int, Major[Any]] = {major.number: major for major in (V1, V2)}
+
+
+def numbered(number: int) -> Major[Any]:
+    """The major version of this number.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if number not in MAJORS:
+        known = " nor ".join(map(str, MAJORS))
+        raise ValueError(f"major: {number!r} is neither {known}")
+    return MAJORS[number]
+
+
+def of_contract(contract: str) -> Major[Any]:
+    """The major version that a contract holds.
 
     Raises:
         KeyError: a contract that is no major version of results.
     """
-
-    def __init__(self, registry: Registry, topics: Mapping[str, str]) -> None:
-        self._encoders: list[tuple[str, str, Encoder[Any]]] = [
-            (topic, _full_name(contract), _ENCODERS[contract](registry, topic)) for contract, topic in topics.items()
-        ]
-
-    async def start(self) -> None:
-        """Look up every schema's id.
-
-        Raises:
-            StreamprocError: RESULT_SCHEMA_MISSING (fatal); REGISTRY_UNAVAILABLE (transient).
-        """
-        for _, _, encoder in self._encoders:
-            await encoder.start()
-
-    def encode(self, result: Result) -> list[EncodedResult]:
-        """The records that publish ``result``."""
-        return [EncodedResult(topic, encoder.encode(result), name) for topic, name, encoder in self._encoders]
+    return {major.contract: major for major in MAJORS.values()}[contract]
 
 
-def _full_name(contract: str) -> str:
-    schema = files.newest(contract).schema
-    return f"{schema['namespace']}.{schema['name']}"
+def caster(written: Major[Any], wanted: Major[T]) -> Callable[[Any], T]:
+    """What makes the wanted version of one that was written."""
+    if written is wanted:
+        return lambda result: result
+    return lambda result: wanted.upcast(written.downcast(result))

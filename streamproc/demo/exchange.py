@@ -14,6 +14,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from streamproc.client import ActivityPublisher, Connection
 from streamproc.contracts.codec import ResultDecoder
 from streamproc.contracts.generated.events import Activity, Result, SourcePosition
+from streamproc.contracts.majors import V1
 from streamproc.contracts.registry import Registry
 from streamproc.deadletter.envelope import source_of, split_headers
 from streamproc.errors import ErrorCode, StreamprocError
@@ -102,7 +103,7 @@ class OutcomeReader:
         # The registry's client lives in one event loop.
         self._loop = asyncio.Runner()
         self._registry = Registry(settings.registry)
-        self._results = ResultDecoder(self._registry, kafka.result_topic)
+        self._results = ResultDecoder(self._registry, kafka.result_topic, V1)
 
     def poll(self, timeout: float) -> Outcome | None:
         """The next outcome; None when there is none within ``timeout`` seconds.

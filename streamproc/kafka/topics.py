@@ -12,6 +12,7 @@ from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
+from streamproc.contracts.majors import MAJORS
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka.refusals import PERMISSION, WORKER, Refusals, misconfigured
 from streamproc.settings import Kafka, Settings
@@ -97,8 +98,7 @@ def existing(settings: Settings) -> dict[str, int]:
 
 def result_topics(kafka: Kafka) -> dict[int, str]:
     """Major version of results that is published -> its topic."""
-    topics = {1: kafka.result_topic, 2: kafka.result_v2_topic}
-    return {major: topics[major] for major in kafka.result_majors}
+    return {number: kafka.topic_of(MAJORS[number]) for number in kafka.result_majors}
 
 
 def configurations(kafka: Kafka, activity_bytes: int = ACTIVITY_MAX_BYTES) -> dict[str, dict[str, str]]:

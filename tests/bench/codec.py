@@ -29,6 +29,7 @@ from streamproc.contracts import files
 from streamproc.contracts.codec import ActivityDecoder, ActivityEncoder, ResultDecoder, ResultEncoder
 from streamproc.contracts.generated import conversions
 from streamproc.contracts.generated.events import Activity, Result
+from streamproc.contracts.majors import V1
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.upkeep.examples import ACTIVITY, RESULT
 from streamproc.settings import Registry as RegistrySettings
@@ -65,8 +66,8 @@ async def measure(url: str) -> list[dict[str, object]]:
         topic = f"bench-{uuid.uuid4().hex}"
         newest = files.newest(contract)
         await registry.register(files.subject(topic), newest.text)
-        encoder = ActivityEncoder(registry, topic) if contract == files.ACTIVITY else ResultEncoder(registry, topic)
-        decoder = ActivityDecoder(registry, topic) if contract == files.ACTIVITY else ResultDecoder(registry, topic)
+        encoder = ActivityEncoder(registry, topic) if contract == files.ACTIVITY else ResultEncoder(registry, topic, V1)
+        decoder = ActivityDecoder(registry, topic) if contract == files.ACTIVITY else ResultDecoder(registry, topic, V1)
         await encoder.start()
         peer_configuration = {"auto.register.schemas": False, "use.latest.version": True}
         peer_encoder = AvroSerializer(peer_client, newest.text, conf=peer_configuration)

@@ -18,9 +18,8 @@ from typing import Any
 import fastavro
 
 from streamproc.contracts import files
-from streamproc.contracts.casts import downcast, upcast
 from streamproc.contracts.compatibility import Level
-from streamproc.contracts.generated import conversions, conversions_v2
+from streamproc.contracts.majors import MAJORS, V1
 from streamproc.contracts.upkeep.examples import RESULT, as_json, example
 
 FOLDER = Path(__file__).parent / "golden"
@@ -52,12 +51,14 @@ def read(contract: str, writer: int, reader: int) -> str:
 
 
 def casts() -> dict[str, str]:
-    """The example as both majors, each made from the other."""
-    as_v2 = upcast(RESULT)
-    return {
-        "result-1-as-2.json": as_json(conversions_v2.result_to_avro(as_v2)) + "\n",
-        "result-2-as-1.json": as_json(conversions.result_to_avro(downcast(as_v2))) + "\n",
-    }
+    """The example as each major, made from the first, and made the first again."""
+    texts = {}
+    for major in MAJORS.values():
+        if major is not V1:
+            other = major.upcast(RESULT)
+            texts[f"result-1-as-{major.number}.json"] = as_json(major.to_avro(other)) + "\n"
+            texts[f"result-{major.number}-as-1.json"] = as_json(V1.to_avro(major.downcast(other))) + "\n"
+    return texts
 
 
 def _as_dict(datum: Any) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from confluent_kafka.cimpl import NewTopic
 
 from streamproc.client import Connection
 from streamproc.contracts import files
+from streamproc.contracts.majors import V2
 from streamproc.contracts.registry import Registry
 from streamproc.localstack.stack import Addresses
 from streamproc.settings import Registry as RegistrySettings
@@ -27,7 +28,7 @@ class Topics:
 
     def of(self, contract: str) -> str:
         """The topic of a contract."""
-        return {files.ACTIVITY: self.activity, files.RESULT: self.result, files.RESULT_V2: self.result_v2}[contract]
+        return {files.ACTIVITY: self.activity, files.RESULT: self.result, V2.contract: self.result_v2}[contract]
 
 
 @pytest.fixture

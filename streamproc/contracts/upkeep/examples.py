@@ -6,9 +6,8 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
-from streamproc.contracts import files
-from streamproc.contracts.casts import upcast
-from streamproc.contracts.generated import conversions, conversions_v2
+from streamproc.contracts import files, majors
+from streamproc.contracts.generated import conversions
 from streamproc.contracts.generated.events import (
     Activity,
     Audio,
@@ -147,14 +146,10 @@ RESULT = Result(
 
 def example(contract: str) -> dict[str, Any]:
     """The example of a contract, as fastavro writes it."""
-    match contract:
-        case files.ACTIVITY:
-            return conversions.activity_to_avro(ACTIVITY)
-        case files.RESULT:
-            return conversions.result_to_avro(RESULT)
-        case files.RESULT_V2:
-            return conversions_v2.result_to_avro(upcast(RESULT))
-    raise KeyError(contract)
+    if contract == files.ACTIVITY:
+        return conversions.activity_to_avro(ACTIVITY)
+    major = majors.of_contract(contract)
+    return major.to_avro(major.upcast(RESULT))
 
 
 def as_json(datum: dict[str, Any]) -> str:

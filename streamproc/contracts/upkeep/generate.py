@@ -27,8 +27,7 @@ _PRIMITIVES = {
     "double": "float",
     "boolean": "bool",
 }
-_MAJORS = {"": (files.ACTIVITY, files.RESULT), "_v2": (files.RESULT_V2,)}
-"""Suffix of the generated modules -> the contracts in them: each major version has its own types."""
+GENERATED = Path(__file__).resolve().parents[1] / "generated"
 
 _COMMAND = "python -m streamproc.contracts.upkeep.generate"
 
@@ -51,15 +50,23 @@ def main(arguments: list[str] | None = None) -> int:
     return 1 if check and stale else 0
 
 
-def modules() -> dict[Path, str]:
-    """The source of every generated module, by path."""
-    folder = Path(__file__).resolve().parents[1] / "generated"
+def modules(folder: Path = GENERATED) -> dict[Path, str]:
+    """The source of every generated module, by path: each major version has its own types."""
     sources = {}
-    for suffix, contracts in _MAJORS.items():
+    majors: dict[str, list[str]] = {}
+    for contract in files.contracts():
+        majors.setdefault(_suffix(contract.name), []).append(contract.name)
+    for suffix, contracts in majors.items():
         records, enums = _named_types(files.newest(contract).schema for contract in contracts)
         sources[folder / f"events{suffix}.py"] = _formatted(_events_source(records, enums))
         sources[folder / f"conversions{suffix}.py"] = _formatted(_conversions_source(records, enums, suffix))
     return sources
+
+
+def _suffix(contract: str) -> str:
+    """What the names of a contract's modules end with: ``reading.result.v2`` -> ``_v2``, the first major nothing."""
+    major = re.search(r"\.(v\d+)$", contract)
+    return f"_{major[1]}" if major else ""
 
 
 def _formatted(source: str) -> str:

@@ -32,8 +32,9 @@ from streamproc.client import (
 )
 from streamproc.contracts.casts import upcast
 from streamproc.contracts.cloudevents import RESULT_TYPE, event_headers
-from streamproc.contracts.codec import ActivityDecoder, ResultEncoder, ResultEncoderV2
+from streamproc.contracts.codec import ActivityDecoder, ResultEncoder
 from streamproc.contracts.generated.events import Result, SourcePosition
+from streamproc.contracts.majors import V1, V2
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.upkeep.examples import ACTIVITY, RESULT
 from streamproc.deadletter.envelope import Source, Worker, error_headers, failure_of
@@ -71,8 +72,8 @@ async def publish_results(
 ) -> None:
     """Both major versions of every result in one transaction, as a worker does it; in partition 0."""
     encoders = [
-        (topics.result, ResultEncoder(registry, topics.result)),
-        (topics.result_v2, ResultEncoderV2(registry, topics.result_v2)),
+        (topics.result, ResultEncoder(registry, topics.result, V1)),
+        (topics.result_v2, ResultEncoder(registry, topics.result_v2, V2)),
     ]
     for _, encoder in encoders:
         await encoder.start()
@@ -259,7 +260,7 @@ def play_worker(url: str, connection: Connection, topics: Topics, good: list[Rec
 
     async def encoder() -> ResultEncoder:
         registry = Registry(RegistrySettings(url=url))
-        encoder = ResultEncoder(registry, topics.result)
+        encoder = ResultEncoder(registry, topics.result, V1)
         await encoder.start()
         await registry.close()
         return encoder

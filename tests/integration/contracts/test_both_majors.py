@@ -11,7 +11,8 @@ from support.topics_of_test import TestTopics
 from support.worker_process import WorkerProcess
 
 from streamproc.contracts.casts import upcast
-from streamproc.contracts.codec import ResultDecoder, ResultDecoderV2
+from streamproc.contracts.codec import ResultDecoder
+from streamproc.contracts.majors import V1, V2
 from streamproc.contracts.registry import Registry
 from streamproc.localstack.stack import Addresses
 
@@ -76,8 +77,8 @@ async def test_both_topics_hold_the_same_results(
     # Longer than both took together: what is doubled would be here by now.
     assert len(await asyncio.to_thread(names.read, topic_v2, COUNT + 1, 2.0)) == COUNT
     decode_v1, decode_v2 = (
-        ResultDecoder(registry, names.results).decode,
-        ResultDecoderV2(registry, topic_v2).decode,
+        ResultDecoder(registry, names.results, V1).decode,
+        ResultDecoder(registry, topic_v2, V2).decode,
     )
     results = {str(result.source): result for result in [await decode_v1(record.value) for record in as_v1]}
     results_v2 = {str(result.source): result for result in [await decode_v2(record.value) for record in as_v2]}

@@ -8,6 +8,7 @@ from support.contract_fixtures import Topics
 
 from streamproc.cli.schemas import command
 from streamproc.contracts import files
+from streamproc.contracts.majors import V2
 from streamproc.contracts.plan import roll_out, versions_read
 from streamproc.contracts.registry import Registry
 from streamproc.localstack.stack import Addresses
@@ -29,7 +30,7 @@ async def test_steps_are_taken_in_order(registry: Registry, topics: Topics) -> N
     old, new = {"http://one": OLD}, {"http://one": versions_read()}
     assert await states(registry, topics, old) == ["next", "later", "later", "later"]
     await register(registry, topics, files.RESULT)
-    await register(registry, topics, files.RESULT_V2)
+    await register(registry, topics, V2.contract)
     assert await states(registry, topics, old) == ["done", "next", "later", "later"]
     assert await states(registry, topics, {**new, "http://two": OLD}) == ["done", "next", "later", "later"]
     assert await states(registry, topics, None) == ["done", "unchecked", "next", "later"]

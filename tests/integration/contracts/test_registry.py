@@ -16,12 +16,11 @@ from streamproc.contracts.codec import (
     ActivityEncoder,
     Encoder,
     ResultDecoder,
-    ResultDecoderV2,
     ResultEncoder,
-    ResultEncoderV2,
 )
 from streamproc.contracts.generated import conversions
 from streamproc.contracts.generated.events import Activity
+from streamproc.contracts.majors import V1, V2
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.upkeep.examples import ACTIVITY, RESULT
 from streamproc.errors import ErrorCode, StreamprocError
@@ -29,17 +28,20 @@ from streamproc.errors import ErrorCode, StreamprocError
 
 async def test_events_survive_the_wire(registry: Registry, registered: Topics) -> None:
     activities = ActivityEncoder(registry, registered.activity)
-    results, results_v2 = ResultEncoder(registry, registered.result), ResultEncoderV2(registry, registered.result_v2)
+    results, results_v2 = (
+        ResultEncoder(registry, registered.result, V1),
+        ResultEncoder(registry, registered.result_v2, V2),
+    )
     for encoder in (activities, results, results_v2):
         await encoder.start()
     assert await ActivityDecoder(registry, registered.activity).decode(activities.encode(ACTIVITY)) == ACTIVITY
-    assert await ResultDecoder(registry, registered.result).decode(results.encode(RESULT)) == RESULT
-    assert await ResultDecoderV2(registry, registered.result_v2).decode(results_v2.encode(RESULT)) == upcast(RESULT)
+    assert await ResultDecoder(registry, registered.result, V1).decode(results.encode(RESULT)) == RESULT
+    assert await ResultDecoder(registry, registered.result_v2, V2).decode(results_v2.encode(RESULT)) == upcast(RESULT)
 
 
 async def test_a_worker_registers_nothing(registry: Registry, topics: Topics) -> None:
     with pytest.raises(StreamprocError, match="streamproc schemas register") as caught:
-        await ResultEncoder(registry, topics.result).start()
+        await ResultEncoder(registry, topics.result, V1).start()
     assert caught.value.code is ErrorCode.RESULT_SCHEMA_MISSING
     assert await registry.versions(files.subject(topics.result)) == {}
 
@@ -134,7 +136,7 @@ async def test_a_schema_that_this_release_cannot_read_is_fatal(registry: Registr
 
 async def test_a_worker_starts_with_what_is_registered(registry: Registry, registered: Topics) -> None:
     await live.check_before_start(
-        registry, registered.activity, {files.RESULT: registered.result, files.RESULT_V2: registered.result_v2}
+        registry, registered.activity, {files.RESULT: registered.result, V2.contract: registered.result_v2}
     )
 
 

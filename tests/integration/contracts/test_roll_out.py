@@ -14,6 +14,7 @@ from support.worker_process import WorkerProcess
 
 from streamproc import settings as settings_module
 from streamproc.contracts import files, live
+from streamproc.contracts.majors import V2
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.upkeep import checks
 from streamproc.errors import StreamprocError
@@ -103,7 +104,7 @@ def test_version_2_rolls_out_without_a_dead_letter(
     assert "version 2 of reading.activity" in early_publisher.stderr
 
     # 1. Register the results.
-    results = (files.RESULT, files.RESULT_V2)
+    results = (files.RESULT, V2.contract)
     assert new.streamproc("schemas", "register", *results, settings=settings).returncode == 0
     assert states(new, settings)[0] == "done"
 
