@@ -10,17 +10,20 @@ import faust
 import structlog
 from faust.types import TP
 
+from streamproc.agents.agent import TopicAgent
+from streamproc.agents.outcome import DeadLetters
 from streamproc.agents.reading import ReadingAgent, Stages
+from streamproc.agents.roster import Roster
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.contracts import live
 from streamproc.contracts.codec import ActivityDecoder
 from streamproc.contracts.majors import MAJORS
 from streamproc.contracts.records import ResultEncoders
 from streamproc.contracts.registry import Registry
-from streamproc.deadletter.envelope import Worker
+from streamproc.deadletter.envelope import WorkerIdentity
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.health.exhaustion import Sentry, raise_descriptor_limit
-from streamproc.health.stalling import LOOK_S, Stall
+from streamproc.health.stalling import LOOK_S
 from streamproc.inference.engine import Engine
 from streamproc.inference.onnx import OnnxEngine
 from streamproc.inference.triton import TritonEngine
@@ -31,7 +34,7 @@ from streamproc.scoring.variants import VariantAligner
 from streamproc.settings import Settings
 from streamproc.telemetry.lifecycle import Lifecycle
 from streamproc.telemetry.metrics import Metrics
-from streamproc.transport import OutcomeRefused, Transport
+from streamproc.transport import Transport
 from streamproc.transport.surface.consumer import Consumer
 from streamproc.web.pages import add_pages
 
@@ -95,7 +98,7 @@ _SETTING_OF_ENGINE = {
 
 
 class WorkerApp(faust.App):
-    """The worker's Faust app: it starts what the agent calls before anything is consumed."""
+    """The worker's Faust app: it starts what the agents call before anything is consumed."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -104,9 +107,8 @@ class WorkerApp(faust.App):
         self._clips = ClipFetcher(
             settings.audio.allowed_prefixes, settings.audio.max_bytes, settings.audio.memory_bytes // 4
         )
-        self._agent: ReadingAgent | None = None
+        self._encoders = ResultEncoders(self._registry, _result_topics(settings))
         self._life = Lifecycle()
-        self._stall = Stall(settings.worker.stalled_after)
         kafka = settings.kafka
         super().__init__(
             kafka.group_id,
@@ -125,71 +127,67 @@ class WorkerApp(faust.App):
         assert isinstance(transport, Transport)
         transport.settings = settings.transport
         self._driver = transport
-        transport.on_refused = self._refused
-        self._activities = self._topic(kafka.activity_topic)
-        self._results = {topic: self._topic(topic) for topic in topics.result_topics(kafka).values()}
-        self._dead_letters = self._topic(kafka.dead_letter_topic)
+        self._metrics = Metrics(lambda: transport.state)
         assigned: Any = self._assigned  # Faust's types of signals fit no method.
         rebalanced: Any = self._rebalanced
         self.on_partitions_assigned.connect(assigned)
         self.on_rebalance_complete.connect(rebalanced)
-        self.agent(self._activities, name="score_readings")(self._score_readings)
+        agents: list[TopicAgent] = [
+            self._reading_agent(),
+        ]
+        self._agents = Roster(agents, settings.worker.stalled_after)
+        self._agents.wire(self, self._topic)
         add_pages(
             self,
-            ready=lambda: self._agent is not None and self._life.joined and not self.rebalancing,
-            paused=lambda: self._agent.paused if self._agent else [],
-            stalled=lambda: self._stall.seconds,
+            ready=lambda: self._life.joined and not self.rebalancing,
+            paused=lambda: self._agents.paused,
+            stalled=lambda: self._agents.stalled,
+        )
+
+    def _reading_agent(self) -> ReadingAgent:
+        settings, engine = self._settings, self._engine
+        aligner = VariantAligner(settings.scoring.accepted_file)
+        scorer = ActivityScorer(self._clips, engine, aligner, settings.audio, settings.scoring)
+        letters = DeadLetters(
+            self._topic(settings.kafka.dead_letter_topic),
+            lambda: WorkerIdentity(settings.kafka.group_id, str(engine.model)),
+            self._metrics.dead_letter,
+        )
+        return ReadingAgent(
+            Stages(ActivityDecoder(self._registry, settings.kafka.activity_topic), scorer, self._encoders),
+            self._metrics,
+            {topic: self._topic(topic) for topic in topics.result_topics(settings.kafka).values()},
+            letters,
+            settings,
         )
 
     def _topic(self, name: str) -> Any:
         return self.topic(name, key_type=bytes, value_type=bytes, allow_empty=True)
 
     async def on_start(self) -> None:
-        """Start the engine and look up the result schema; consumption begins after this."""
+        """Start the engine and look up the result schemas; consumption begins after this."""
         settings = self._settings
         raise_descriptor_limit()
         sentry = Sentry(self._stop_because, settings.worker.stalled_after)
         sentry.install()
         self.add_future(sentry.look())
         lexicon.load()
-        encoders = ResultEncoders(self._registry, _result_topics(settings))
-        await encoders.start()
+        await self._encoders.start()
         await self._engine.start()
-        scorer = ActivityScorer(
-            self._clips,
-            self._engine,
-            VariantAligner(settings.scoring.accepted_file),
-            settings.audio,
-            settings.scoring,
-        )
-        self._agent = ReadingAgent(
-            Stages(ActivityDecoder(self._registry, settings.kafka.activity_topic), scorer, encoders),
-            Metrics(lambda: self._driver.state),
-            self._results,
-            self._dead_letters,
-            settings,
-            lambda: Worker(settings.kafka.group_id, str(self._engine.model)),
-        )
         self.add_future(self._watch_progress())
         await super().on_start()
 
     async def _watch_progress(self) -> None:
-        transport, agent = self._driver, self._agent
-        assert agent is not None
         while True:
             await asyncio.sleep(LOOK_S)
-            assignments = list(transport.ledger.assignments.values())
-            in_flight = sum(each.in_flight for each in assignments)
-            done = sum(each.released_events for each in assignments)
-            self._stall.look(in_flight, done, waits=agent.waits or bool(agent.paused))
+            assignments = self._driver.ledger.assignments.items()
+            self._agents.look((tp.topic, each.in_flight, each.released_events) for tp, each in assignments)
 
     async def on_stop(self) -> None:
-        """Let the agent drain, then close the connections."""
-        if self._agent is not None:
-            self._agent.stop()
+        """Let the agents drain, then close the connections."""
+        self._agents.stop()
         await super().on_stop()
-        if self._agent is not None:
-            self._agent.give_up()
+        self._agents.give_up()
         self._tell_the_end()
         await self._engine.close()
         await self._clips.close()
@@ -202,11 +200,8 @@ class WorkerApp(faust.App):
         self._life.ready()
 
     def _tell_the_end(self) -> None:
-        kafka, monitor = self._settings.kafka, self.monitor
-        sent = monitor.messages_sent_by_topic
-        # Each result is a record for each major version.
-        result_topic = next(iter(topics.result_topics(kafka).values()))
-        written = {"results": sent[result_topic], "dead_letters": sent[kafka.dead_letter_topic]}
+        monitor = self.monitor
+        written = self._agents.written(monitor.messages_sent_by_topic)
         self._life.stopped(events=monitor.events_total, written=written, transactions=self._driver.state.transactions)
 
     def _stop_because(self, error: StreamprocError) -> None:
@@ -215,12 +210,3 @@ class WorkerApp(faust.App):
             self.consumer.crash_soon(error)
         else:
             self._crashing = asyncio.ensure_future(self.crash(error))
-
-    async def _score_readings(self, stream: faust.StreamT[bytes]) -> None:
-        assert self._agent is not None, "on_start comes first"
-        assert isinstance(stream, faust.Stream)
-        await self._agent.run(stream)
-
-    async def _refused(self, event: faust.EventT[bytes], refusal: OutcomeRefused) -> None:
-        assert self._agent is not None
-        await self._agent.refused(event, refusal)

@@ -95,7 +95,7 @@ FIELDS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Worker:
+class WorkerIdentity:
     """Who gave the event up: the consumer group, and the model as name/version."""
 
     group: str
@@ -146,12 +146,12 @@ def failure_of(error: Exception, attempts: int, first: datetime, tenant: str | N
     )
 
 
-def error_headers(source: Source, failure: Failure, worker: Worker) -> Headers:
+def error_headers(source: Source, failure: Failure, worker: WorkerIdentity) -> Headers:
     """The letter's headers: the original ones untouched, then the block."""
     return [*source.headers, *_block(_fields(source, failure, worker))]
 
 
-def stub_headers(source: Source, failure: Failure, worker: Worker, value: bytes | None) -> Headers:
+def stub_headers(source: Source, failure: Failure, worker: WorkerIdentity, value: bytes | None) -> Headers:
     """The headers of a stub, which stands for a letter that is larger than Kafka takes.
 
     Of the original it holds nothing but its place, and the size and hash of its value: a replay reads the original
@@ -213,7 +213,7 @@ def _block(fields: Mapping[str, str]) -> Headers:
     return [*block, (LENGTH, b"%d" % (len(block) + 1))]
 
 
-def _fields(source: Source, failure: Failure, worker: Worker) -> dict[str, str]:
+def _fields(source: Source, failure: Failure, worker: WorkerIdentity) -> dict[str, str]:
     position = source.position
     fields = {
         "code": failure.code.name,

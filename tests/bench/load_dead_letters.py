@@ -17,11 +17,11 @@ from confluent_kafka import Producer
 from streamproc import settings
 from streamproc.contracts.cloudevents import ACTIVITY_TYPE, event_headers
 from streamproc.contracts.generated.events import SourcePosition
-from streamproc.deadletter.envelope import Failure, Header, Source, Worker, error_headers
+from streamproc.deadletter.envelope import Failure, Header, Source, WorkerIdentity, error_headers
 from streamproc.errors import ErrorClass, ErrorCode
 from streamproc.kafka import topics
 
-WORKER = Worker("streamproc", "phonemes/1")
+WORKER = WorkerIdentity("streamproc", "phonemes/1")
 CODES = [code for code in ErrorCode if code.error_class is ErrorClass.POISON]
 TRANSACTION = 10_000
 

@@ -21,7 +21,7 @@ from confluent_kafka.cimpl import NewTopic
 from streamproc import settings
 from streamproc.cli import cli
 from streamproc.contracts.generated.events import SourcePosition
-from streamproc.deadletter.envelope import Failure, Headers, Source, Worker, error_headers
+from streamproc.deadletter.envelope import Failure, Headers, Source, WorkerIdentity, error_headers
 from streamproc.errors import ErrorCode
 from streamproc.kafka import topics
 from streamproc.kafka.reading import TopicReader
@@ -197,5 +197,5 @@ def letter(
     """A letter of the activity at partition index % 2, offset index."""
     place = SourcePosition(topic=topic, partition=index % PARTITIONS, offset=index)
     failure = Failure(code, code.meaning, "a.Type", f"{code.name.lower():.12}", 1, BEGIN, BEGIN, tenant)
-    block = error_headers(Source(place, 1_772_000_000_000, headers or []), failure, Worker("group", "model/1"))
+    block = error_headers(Source(place, 1_772_000_000_000, headers or []), failure, WorkerIdentity("group", "model/1"))
     return Record(index % PARTITIONS, index // PARTITIONS, key, value, block)

@@ -37,7 +37,7 @@ from streamproc.contracts.generated.events import Result, SourcePosition
 from streamproc.contracts.majors import V1, V2
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.upkeep.examples import ACTIVITY, RESULT
-from streamproc.deadletter.envelope import Source, Worker, error_headers, failure_of
+from streamproc.deadletter.envelope import Source, WorkerIdentity, error_headers, failure_of
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.localstack.stack import Addresses
 
@@ -273,7 +273,7 @@ def play_worker(url: str, connection: Connection, topics: Topics, good: list[Rec
         source = Source(SourcePosition(**dataclasses.asdict(receipt)), None, [("ce_id", b"1")])
         now = datetime.now(UTC)
         failure = failure_of(StreamprocError(code), 1, now, None)
-        headers: Any = error_headers(source, failure, Worker("group", "model/1"))
+        headers: Any = error_headers(source, failure, WorkerIdentity("group", "model/1"))
         producer.produce(topics.result_v2, value=b"the event", headers=headers)
 
     producer.begin_transaction()

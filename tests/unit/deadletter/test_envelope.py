@@ -13,7 +13,15 @@ from support.holes import hole
 import streamproc
 from streamproc.contracts.generated.events import SourcePosition
 from streamproc.deadletter import envelope
-from streamproc.deadletter.envelope import FIELDS, Failure, Headers, Source, Worker, error_headers, split_headers
+from streamproc.deadletter.envelope import (
+    FIELDS,
+    Failure,
+    Headers,
+    Source,
+    WorkerIdentity,
+    error_headers,
+    split_headers,
+)
 from streamproc.deadletter.redaction import MESSAGE_LIMIT, redact
 from streamproc.errors import ErrorCode, StreamprocError
 
@@ -29,7 +37,7 @@ def source(headers: Headers, timestamp_ms: int | None = 1_772_357_400_123) -> So
 
 
 def letter(headers: Headers) -> Headers:
-    return error_headers(source(headers), FAILURE, Worker("streamproc", "phonemes/7"))
+    return error_headers(source(headers), FAILURE, WorkerIdentity("streamproc", "phonemes/7"))
 
 
 names = st.one_of(st.text(max_size=20), st.sampled_from([envelope.LENGTH, f"{envelope.PREFIX}code", "traceparent"]))
@@ -176,7 +184,7 @@ def test_a_stub_says_where_the_original_is_and_holds_nothing_of_it() -> None:
         (envelope.REPLAY_COUNT, b"2"),
         (envelope.ORIGINAL_TIMESTAMP, b"9" * 100_000),
     ]
-    stub = envelope.stub_headers(source(headers), FAILURE, Worker("streamproc", "phonemes/7"), value)
+    stub = envelope.stub_headers(source(headers), FAILURE, WorkerIdentity("streamproc", "phonemes/7"), value)
     original, error = split_headers(stub)
     assert original == [(envelope.REPLAY_COUNT, b"2")]
     assert error["code"] == "AUDIO_EMPTY"

@@ -12,7 +12,7 @@ from support.holes import hole
 
 from streamproc.cli.shown import group_lines, letter_json, letter_lines
 from streamproc.contracts.generated.events import SourcePosition
-from streamproc.deadletter.envelope import Source, Worker, error_headers, failure_of, split_headers
+from streamproc.deadletter.envelope import Source, WorkerIdentity, error_headers, failure_of, split_headers
 from streamproc.deadletter.ledger import Ledger
 from streamproc.deadletter.letters import Letter, Selection
 from streamproc.deadletter.statistics import course, group_letters
@@ -64,7 +64,9 @@ def test_no_timestamp_is_no_time_and_not_1969() -> None:
 def test_an_event_with_any_timestamp_becomes_a_letter(timestamp_ms: int) -> None:
     place = SourcePosition(topic="x", partition=0, offset=1)
     failure = failure_of(StreamprocError(ErrorCode.VALUE_MISSING), 1, TIME, None)
-    headers = error_headers(Source(place, timestamp_of(record(timestamp_ms)), []), failure, Worker("group", "model/1"))
+    headers = error_headers(
+        Source(place, timestamp_of(record(timestamp_ms)), []), failure, WorkerIdentity("group", "model/1")
+    )
     _, error = split_headers(headers)
     assert error.get("source.timestamp") == (None if timestamp_ms == -1 else iso_of(timestamp_ms))
 

@@ -1,0 +1,131 @@
+"""What becomes of an event: the records that its agent makes of it, a dead letter, or what is left of a letter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import structlog
+from faust import EventT, TopicT
+
+from streamproc.agents.retrying import Retries
+from streamproc.contracts.generated.events import SourcePosition
+from streamproc.deadletter.envelope import (
+    STUB_KEY_BYTES,
+    Failure,
+    Headers,
+    Source,
+    WorkerIdentity,
+    error_headers,
+    failure_of,
+    header_list,
+    stub_headers,
+)
+from streamproc.deadletter.times import timestamp_of
+from streamproc.transport.headers import shown
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True)
+class Record:
+    """A record that an agent works on, with what is known of it so far."""
+
+    event: EventT[bytes]
+    source: Source
+    retries: Retries
+    tenant: str | None = None
+    """None: it is not decoded."""
+
+    @property
+    def message(self) -> Any:
+        """What Kafka delivered."""
+        return self.event.message
+
+
+def record_of(event: EventT[bytes], retries: Retries) -> Record:
+    """What is known of an event before it is looked into."""
+    message: Any = event.message
+    position = SourcePosition(topic=message.topic, partition=message.partition, offset=message.offset)
+    headers = [(shown(name), value) for name, value in header_list(message.headers)]
+    return Record(event, Source(position, timestamp_of(message.record), headers), retries)
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRecord:
+    """One record to be written."""
+
+    topic: TopicT
+    value: bytes | None
+    headers: Headers
+
+
+@dataclass(frozen=True, slots=True)
+class EventOutcome:
+    """What an event becomes: the records of a result or, with a fingerprint, of a dead letter."""
+
+    key: bytes | None
+    records: tuple[OutcomeRecord, ...]
+    fingerprint: str | None = None
+
+    async def send(self) -> None:
+        """Hand all records to the transport: they share the event's one transaction."""
+        for record in self.records:
+            headers: Any = record.headers  # Faust's type leaves out headers without a value.
+            await record.topic.send(key=self.key, value=record.value, headers=headers)
+
+
+class DeadLetters:
+    """Makes the dead letters of one topic.
+
+    Args:
+        topic: where they go.
+        worker: who signs a letter, asked for each: the model may change.
+        count: told the code and stage of each letter.
+    """
+
+    def __init__(self, topic: TopicT, worker: Callable[[], WorkerIdentity], count: Callable[[str, str], None]) -> None:
+        self._topic = topic
+        self._worker = worker
+        self._count = count
+        #: Why the events became letters whose letters may be refused still.
+        self._failures: WeakKeyDictionary[EventT[bytes], Failure] = WeakKeyDictionary()
+
+    def letter(self, record: Record, error: Exception) -> EventOutcome:
+        """The record itself, with what ended it."""
+        retries = record.retries
+        failure = failure_of(error, retries.attempts, retries.first, record.tenant)
+        self._count(failure.code.name, failure.code.stage.value)
+        log.warning(
+            "dead letter",
+            code=failure.code.name,
+            stage=failure.code.stage.value,
+            reason=failure.message,
+            fingerprint=failure.fingerprint,
+            partition=record.source.position.partition,
+            offset=record.source.position.offset,
+        )
+        self._failures[record.event] = failure
+        headers = error_headers(record.source, failure, self._worker())
+        letter = OutcomeRecord(self._topic, record.message.value, headers)
+        return EventOutcome(record.message.key, (letter,), failure.fingerprint)
+
+    def stub(self, record: Record, reason: str) -> EventOutcome | None:
+        """What is left of the record's letter, which Kafka does not take; None: this is what it does not take."""
+        failure = self._failures.pop(record.event, None)
+        if failure is None:
+            return None
+        key, value = record.message.key, record.message.value
+        log.warning(
+            "the dead letter is refused; a stub is kept, and a replay reads the original from its source",
+            code=failure.code.name,
+            reason=reason,
+            partition=record.source.position.partition,
+            offset=record.source.position.offset,
+        )
+        headers = stub_headers(record.source, failure, self._worker(), value)
+        stub = OutcomeRecord(self._topic, None, headers)
+        kept = key if key is None or len(key) <= STUB_KEY_BYTES else None
+        return EventOutcome(kept, (stub,), failure.fingerprint)

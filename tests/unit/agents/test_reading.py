@@ -1,0 +1,303 @@
+"""The agent of readings on a desk in memory: every event one outcome, and none for the world's faults.
+
+Decoder, scorer, encoders and retries are the real ones; registry, model and topics are in this process. That outcome
+and offset share a transaction, the tests with a broker show.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import soundfile
+from support.desk import Desk, Sent, until
+
+from streamproc.agents import retrying
+from streamproc.agents.outcome import DeadLetters
+from streamproc.agents.reading import ReadingAgent, Stages
+from streamproc.audio.fetch import ClipFetcher
+from streamproc.contracts import files
+from streamproc.contracts.codec import ActivityDecoder, ActivityEncoder, ResultDecoder
+from streamproc.contracts.generated.events import Activity, Audio, Phrase, ResultStatus, SourcePosition
+from streamproc.contracts.records import ResultEncoders
+from streamproc.contracts.registry import HeldSchema, Registry
+from streamproc.contracts.upkeep.examples import ACTIVITY
+from streamproc.deadletter.envelope import WorkerIdentity
+from streamproc.errors import ErrorCode, Stage, StreamprocError
+from streamproc.inference.engine import Inference, ModelIdentity, Samples
+from streamproc.scoring.activity import ActivityScorer
+from streamproc.scoring.phonemes import BLANK
+from streamproc.scoring.variants import VariantAligner
+from streamproc.settings import Settings
+from streamproc.telemetry.metrics import Metrics
+from streamproc.transport import OutcomeRefused
+from streamproc.transport.surface.monitor import TransportState
+
+SETTINGS = Settings()
+ACTIVITIES, RESULTS, LETTERS = "reading.activity.v1", "reading.result.v1", "reading.activity.v1.dlq"
+SUBJECTS = {files.subject(ACTIVITIES): files.ACTIVITY, files.subject(RESULTS): files.RESULT}
+
+
+class MemoryRegistry(Registry):
+    """Holds the newest version of each contract; the ids are their places in SUBJECTS, from 1."""
+
+    async def schema(self, schema_id: int) -> HeldSchema:
+        """By id."""
+        return HeldSchema(files.newest(list(SUBJECTS.values())[schema_id - 1]).text, "AVRO", schema_id)
+
+    async def id_of(self, subject: str, text: str) -> int | None:
+        """By subject."""
+        return list(SUBJECTS).index(subject) + 1
+
+    async def versions(self, subject: str, *, deleted: bool = False) -> dict[int, HeldSchema]:
+        """Of a subject."""
+        return {1: await self.schema(list(SUBJECTS).index(subject) + 1)}
+
+
+class SilentEngine:
+    """A model that hears nothing, and fails first as often as there are ``faults``."""
+
+    name = "silent"
+    model = ModelIdentity("silent", "1", "")
+
+    def __init__(self) -> None:
+        self.faults: list[StreamprocError] = []
+        self.called = 0
+
+    async def start(self) -> ModelIdentity:
+        """The model."""
+        return self.model
+
+    async def infer(self, clips: Sequence[Samples]) -> Inference:
+        """Blanks alone."""
+        self.called += 1
+        if self.faults:
+            raise self.faults.pop(0)
+        silence = np.eye(BLANK + 1, dtype=np.float32)[BLANK] * 9
+        return Inference([np.tile(silence, (len(clip) // 320, 1)) for clip in clips], self.model, 0.0, 0.0)
+
+    async def close(self) -> None:
+        """Nothing to release."""
+
+
+class Room:
+    """An agent at its desk."""
+
+    def __init__(self, settings: Settings = SETTINGS) -> None:
+        self.desk = Desk(ACTIVITIES)
+        self.registry = MemoryRegistry(settings.registry)
+        self.engine = SilentEngine()
+        self.encoders = ResultEncoders(self.registry, {files.RESULT: RESULTS})
+        fetcher = ClipFetcher((), settings.audio.max_bytes)
+        scorer = ActivityScorer(fetcher, self.engine, VariantAligner(), settings.audio, settings.scoring)
+        metrics = Metrics(TransportState)
+        self.agent = ReadingAgent(
+            Stages(ActivityDecoder(self.registry, ACTIVITIES), scorer, self.encoders),
+            metrics,
+            {RESULTS: self.desk.topic(RESULTS)},
+            DeadLetters(self.desk.topic(LETTERS), lambda: WorkerIdentity("group", "silent/1"), metrics.dead_letter),
+            settings,
+        )
+
+
+@asynccontextmanager
+async def working(settings: Settings = SETTINGS) -> AsyncIterator[Room]:
+    """An agent that consumes."""
+    room = Room(settings)
+    await room.encoders.start()
+    task = asyncio.create_task(room.agent.run(room.desk.stream))
+    try:
+        yield room
+        if task.done():
+            task.result()
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+        await room.registry.close()
+
+
+def impatient() -> Settings:
+    """Events have no time of their own: with the first failure the intake closes."""
+    return SETTINGS.model_copy(update={"event": SETTINGS.event.model_copy(update={"deadline": 1e-6})})
+
+
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(retrying, "PAUSED_FIRST_WAIT", 0.001)
+    monkeypatch.setattr(retrying, "PAUSED_LONGEST_WAIT", 0.001)
+    monkeypatch.setattr(retrying, "POLICIES", dict.fromkeys(Stage, retrying.RetryPolicy(100, 0.001, 0.001)))
+
+
+def reading(seconds: float = 0.2) -> Activity:
+    file = io.BytesIO()
+    soundfile.write(file, np.zeros(round(16_000 * seconds), np.float32), 16_000, format="WAV")
+    phrase = Phrase(index=0, expected_text="a fox", audio=Audio(data=file.getvalue(), sample_rate=16_000))
+    return replace(ACTIVITY, phrases=(phrase,))
+
+
+async def value_of(activity: Activity) -> bytes:
+    encoder = ActivityEncoder(MemoryRegistry(SETTINGS.registry), ACTIVITIES)
+    await encoder.start()
+    return encoder.encode(activity)
+
+
+def unavailable(times: int) -> list[StreamprocError]:
+    return [StreamprocError(ErrorCode.INFERENCE_UNAVAILABLE) for _ in range(times)]
+
+
+def code_of(letter: Sent) -> str:
+    return (letter.headers["streamproc.error.code"] or b"").decode()
+
+
+async def test_a_good_event_becomes_a_result() -> None:
+    async with working() as room:
+        trace = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+        room.desk.deliver(await value_of(reading()), b"another", [("traceparent", trace), ("mine", b"1")])
+        await until(lambda: room.desk.acked == [0])
+        (sent,) = room.desk.sent
+        assert (sent.topic, sent.key) == (RESULTS, ACTIVITY.learner_id.encode())
+        assert sent.headers["ce_id"] == b"reading.activity.v1/0/0"
+        assert (sent.headers["traceparent"], "mine" in sent.headers) == (trace, False)
+        result = await ResultDecoder(room.registry, RESULTS).decode(sent.value)
+        assert (result.activity_id, result.status) == (ACTIVITY.activity_id, ResultStatus.COMPLETE)
+        assert result.source == SourcePosition(topic=ACTIVITIES, partition=0, offset=0)
+        assert result.counts.omitted == 2
+
+
+@pytest.mark.parametrize(("value", "code"), [(None, "VALUE_MISSING"), (b"\0\0\0\0\1", "VALUE_UNREADABLE")])
+async def test_a_poison_event_becomes_a_letter_at_once(value: bytes | None, code: str) -> None:
+    async with working() as room:
+        room.desk.deliver(value, b"its key", [("mine", b"1")])
+        await until(lambda: room.desk.acked == [0])
+        (letter,) = room.desk.sent
+        assert (letter.topic, letter.key, letter.value) == (LETTERS, b"its key", value)
+        assert (code_of(letter), letter.headers["mine"]) == (code, b"1")
+        assert letter.headers["streamproc.error.source.offset"] == b"0"
+        assert room.agent.paused == []
+
+
+async def test_a_letter_names_the_tenant_where_the_event_can_be_read() -> None:
+    async with working() as room:
+        room.desk.deliver(await value_of(replace(ACTIVITY, phrases=())))
+        await until(lambda: room.desk.acked == [0])
+        (letter,) = room.desk.sent
+        assert code_of(letter) == "PHRASES_MISSING"
+        assert letter.headers["streamproc.error.tenant"] == b"district-12"
+
+
+async def test_a_bug_is_the_events_end_and_not_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError("a secret of the event's")
+
+    value = await value_of(reading())
+    monkeypatch.setattr(ResultEncoders, "encode", broken)
+    async with working() as room:
+        room.desk.deliver(value)
+        await until(lambda: room.desk.acked == [0])
+        (letter,) = room.desk.sent
+        assert (letter.topic, code_of(letter)) == (LETTERS, "UNEXPECTED")
+        assert not any(b"secret" in (value or b"") for value in letter.headers.values())
+
+
+async def test_a_transient_failure_is_tried_again_and_holds_up_its_event_alone() -> None:
+    async with working() as room:
+        room.engine.faults = unavailable(3)
+        room.desk.deliver(await value_of(reading()))
+        await until(lambda: room.agent.waits)
+        assert (room.agent.paused, room.desk.sent, room.desk.acked) == ([], [], [])
+        await until(lambda: room.desk.acked == [0])
+        assert ([sent.topic for sent in room.desk.sent], room.engine.called) == ([RESULTS], 4)
+        assert not room.agent.waits
+
+
+async def test_beyond_its_time_it_pauses_the_worker_until_the_world_is_back() -> None:
+    async with working(impatient()) as room:
+        room.engine.faults = unavailable(10_000)
+        room.desk.deliver(await value_of(reading()))
+        await until(lambda: room.agent.paused)
+        assert room.agent.paused == ["INFERENCE_UNAVAILABLE"]
+        for _ in range(3):
+            room.desk.deliver(None)
+        called = room.engine.called
+        await until(lambda: room.engine.called > called + 1)
+        # Whoever stood at the stream already has taken the next; nothing new is begun after that.
+        assert room.desk.acked == [1]
+        room.engine.faults = []
+        await until(lambda: sorted(room.desk.acked) == [0, 1, 2, 3])
+        assert {sent.topic for sent in room.desk.sent} == {RESULTS, LETTERS}
+        assert room.agent.paused == []
+
+
+async def test_a_fatal_failure_stops_the_worker_and_leaves_the_event_without_an_outcome() -> None:
+    async with working() as room:
+        room.engine.faults = [StreamprocError(ErrorCode.MODEL_UNSUITABLE)]
+        room.desk.deliver(await value_of(reading()))
+        await until(lambda: room.desk.raised)
+        ((offset, error),) = room.desk.raised
+        assert isinstance(error, StreamprocError)
+        assert (offset, error.code) == (0, ErrorCode.MODEL_UNSUITABLE)
+        assert (room.desk.sent, room.desk.acked) == ([], [])
+
+
+async def test_a_result_that_kafka_refuses_becomes_a_letter_and_that_a_stub() -> None:
+    async with working() as room:
+        value = await value_of(reading())
+        event = room.desk.deliver(value, b"k" * 2000)
+        await until(lambda: room.desk.acked == [0])
+        await room.agent.refused(event, OutcomeRefused("MSG_SIZE_TOO_LARGE", RESULTS, "in[0]@0"))
+        await room.agent.refused(event, OutcomeRefused("MSG_SIZE_TOO_LARGE", LETTERS, "in[0]@0"))
+        _, letter, stub = room.desk.sent
+        assert (letter.topic, code_of(letter), letter.value) == (LETTERS, "RESULT_TOO_LARGE", value)
+        assert (stub.topic, code_of(stub), stub.key, stub.value) == (LETTERS, "RESULT_TOO_LARGE", None, None)
+        assert stub.headers["streamproc.error.original.bytes"] == b"%d" % len(value)
+        with pytest.raises(StreamprocError) as caught:
+            await room.agent.refused(event, OutcomeRefused("MSG_SIZE_TOO_LARGE", LETTERS, "in[0]@0"))
+        assert caught.value.code is ErrorCode.DEAD_LETTER_REFUSED
+
+
+async def test_many_deaths_of_one_cause_close_the_intake_for_good() -> None:
+    async with working() as room:
+        for _ in range(SETTINGS.quarantine.events):
+            room.desk.deliver(None)
+        await until(lambda: room.agent.paused == ["quarantine"])
+        begun = len(room.desk.sent)
+        await asyncio.sleep(0.05)
+        assert SETTINGS.quarantine.events / 2 < begun == len(room.desk.sent) < SETTINGS.quarantine.events
+
+
+async def test_an_event_that_waits_when_the_worker_stops_is_given_up() -> None:
+    async with working() as room:
+        room.engine.faults = unavailable(10_000)
+        room.desk.deliver(await value_of(reading()))
+        await until(lambda: room.agent.waits)
+        room.agent.stop()
+        await until(lambda: room.desk.raised)
+        ((offset, error),) = room.desk.raised
+        assert (offset, type(error)) == (0, asyncio.CancelledError)
+        assert (room.desk.sent, room.desk.acked, room.agent.paused) == ([], [], ["stopping"])
+
+
+async def test_an_event_that_can_finish_is_waited_for_until_the_drain_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with working() as room:
+        gate = asyncio.Event()
+        infer = room.engine.infer
+
+        async def slow(clips: Sequence[Samples]) -> Inference:
+            answer = await infer(clips)
+            await gate.wait()
+            return answer
+
+        monkeypatch.setattr(room.engine, "infer", slow)
+        room.desk.deliver(await value_of(reading()))
+        room.desk.deliver(await value_of(reading()))
+        await until(lambda: room.engine.called == 2)
+        room.agent.stop()
+        assert room.desk.raised == []
+        room.agent.give_up()
+        await until(lambda: len(room.desk.raised) == 2)
+        assert (room.desk.sent, room.desk.acked) == ([], [])
