@@ -115,7 +115,7 @@ else:
     )
 
 
-class Kafka(_TopicsOfMajors):
+class KafkaSettings(_TopicsOfMajors):
     """Kafka: where it is and what the topics are called."""
 
     dead_letter_topic: str = Field(default="reading.activity.v1.dlq", min_length=1)
@@ -130,7 +130,7 @@ class Kafka(_TopicsOfMajors):
         return str(getattr(self, major.topic_setting))
 
 
-class Registry(Section):
+class RegistrySettings(Section):
     """The schema registry (Confluent's API)."""
 
     url: str = Field(default="http://127.0.0.1:8081", pattern=r"^https?://[^\s]+$")
@@ -147,14 +147,14 @@ class Registry(Section):
     """Seconds to wait for an answer."""
 
 
-class Inference(Section):
+class InferenceSettings(Section):
     """What turns audio into phonemes."""
 
     engine: Literal["triton", "onnx"] = "triton"
     """triton: a server, on a GPU in production; onnx: onnxruntime in the worker itself, on this machine's CPU."""
 
 
-class Triton(Section):
+class TritonSettings(Section):
     """The Triton inference server."""
 
     url: str = Field(default="127.0.0.1:8001", pattern=rf"^{_HOST_AND_PORT.pattern}$")
@@ -169,7 +169,7 @@ class Triton(Section):
     """Calls that this worker has open at once."""
 
 
-class Onnx(Section):
+class OnnxSettings(Section):
     """The engine onnx: the model in the worker itself."""
 
     repository: Path = Path("models")
@@ -184,7 +184,7 @@ class Onnx(Section):
     """Cores that inference may take: so many clips are run at once."""
 
 
-class Audio(Section):
+class AudioSettings(Section):
     """What audio is accepted."""
 
     allowed_prefixes: tuple[str, ...] = ()
@@ -216,7 +216,7 @@ class Audio(Section):
         return value
 
 
-class Scoring(Section):
+class ScoringSettings(Section):
     """How words are judged."""
 
     margin: float = Field(default=6.0, ge=0, allow_inf_nan=False)
@@ -231,7 +231,7 @@ class Scoring(Section):
     """Most reference phonemes in one activity: an hour of a child's reading."""
 
 
-class Event(Section):
+class EventSettings(Section):
     """One activity event."""
 
     deadline: Seconds = 60.0
@@ -239,7 +239,7 @@ class Event(Section):
     over, the worker pauses until the dependency is back. It never makes a dead letter."""
 
 
-class Quarantine(Section):
+class QuarantineSettings(Section):
     """When so many events die of one cause that the cause is more likely ours: the worker pauses its topic."""
 
     percent: float = Field(default=50.0, gt=0, le=100)
@@ -248,7 +248,7 @@ class Quarantine(Section):
     """How many events are looked back upon."""
 
 
-class Worker(Section):
+class WorkerSettings(Section):
     """The worker process."""
 
     max_in_flight: Count = 64
@@ -258,7 +258,7 @@ class Worker(Section):
     /health/ready answers 503; a worker in which nothing at all moves for so long ends itself."""
 
 
-class Web(Section):
+class WebSettings(Section):
     """The worker's health and metrics pages."""
 
     host: str = "127.0.0.1"
@@ -277,7 +277,7 @@ class Web(Section):
         return f"{self.url_host}:{self.port}"
 
 
-class Log(Section):
+class LogSettings(Section):
     """Structured logs on standard error."""
 
     level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
@@ -297,20 +297,20 @@ class Settings(BaseSettings):
         nested_model_default_partial_update=True,
     )
 
-    kafka: Kafka = Kafka()
-    registry: Registry = Registry()
-    inference: Inference = Inference()
-    triton: Triton = Triton()
-    onnx: Onnx = Onnx()
-    audio: Audio = Audio()
-    scoring: Scoring = Scoring()
-    event: Event = Event()
-    quarantine: Quarantine = Quarantine()
-    worker: Worker = Worker()
+    kafka: KafkaSettings = KafkaSettings()
+    registry: RegistrySettings = RegistrySettings()
+    inference: InferenceSettings = InferenceSettings()
+    triton: TritonSettings = TritonSettings()
+    onnx: OnnxSettings = OnnxSettings()
+    audio: AudioSettings = AudioSettings()
+    scoring: ScoringSettings = ScoringSettings()
+    event: EventSettings = EventSettings()
+    quarantine: QuarantineSettings = QuarantineSettings()
+    worker: WorkerSettings = WorkerSettings()
     # Of Kafka's ways of compressing this one makes the smallest: a letter is not to be larger than its activity was.
     transport: TransportSettings = TransportSettings(compression="zstd")
-    web: Web = Web()
-    log: Log = Log()
+    web: WebSettings = WebSettings()
+    log: LogSettings = LogSettings()
 
     @field_validator("transport")
     @classmethod

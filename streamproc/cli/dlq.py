@@ -23,11 +23,11 @@ from streamproc.cli.letters import Number, PositionType, filters, progress, sele
 from streamproc.cli.shown import described_lines, group_json, group_lines, letter_json, letter_lines
 from streamproc.deadletter import export as exports
 from streamproc.deadletter.discard import discard_deed
-from streamproc.deadletter.ledger import State, read_ledger
+from streamproc.deadletter.ledger import LetterState, read_ledger
 from streamproc.deadletter.letters import Letter, Selection
-from streamproc.deadletter.operation import Fenced, Operation
+from streamproc.deadletter.operation import Fenced, LetterOperation
 from streamproc.deadletter.originals import Originals
-from streamproc.deadletter.replay import DeedOf, Outcome, perform, rehearse, replay_deed
+from streamproc.deadletter.replay import DeedOf, Tally, perform, rehearse, replay_deed
 from streamproc.deadletter.scan import after, scan, size, spans_of
 from streamproc.deadletter.show import describe
 from streamproc.deadletter.statistics import course, group_letters
@@ -182,7 +182,7 @@ def replay(dry_run: bool, rate: float | None, max_replays: int, as_json: bool, *
             rate=rate,
             dry_run=dry_run,
         )
-    _report("would be" if dry_run else "were", (State.REPLAYED, State.PARKED), outcome, as_json)
+    _report("would be" if dry_run else "were", (LetterState.REPLAYED, LetterState.PARKED), outcome, as_json)
 
 
 @command.command(epilog=example('dlq discard --code VALUE_UNREADABLE --reason "a load test"'))
@@ -208,7 +208,7 @@ def discard(reason: str, by: str | None, dry_run: bool, as_json: bool, **options
             rate=None,
             dry_run=dry_run,
         )
-    _report("would be" if dry_run else "were", (State.DISCARDED,), outcome, as_json)
+    _report("would be" if dry_run else "were", (LetterState.DISCARDED,), outcome, as_json)
 
 
 @command.command(epilog=example("dlq export --code VALUE_UNREADABLE letters.jsonl"))
@@ -268,23 +268,23 @@ def _do(
     *,
     rate: float | None,
     dry_run: bool,
-) -> Outcome:
+) -> Tally:
     """Do it to every open letter that is chosen, or only find out what that would be."""
     tree, topic, reader = opened
     spans = spans_of(reader, topic, chosen)
     if dry_run:
         with progress(size(spans), "looking") as report:
-            letters = scan(reader, topic, spans, chosen, read_ledger(reader, topic), State.OPEN, report)
+            letters = scan(reader, topic, spans, chosen, read_ledger(reader, topic), LetterState.OPEN, report)
             return rehearse(letters, deed_of)
     with _operating(tree, reader) as operation, progress(size(spans), "at work") as report:
-        letters = scan(reader, topic, spans, chosen, operation.read_ledger(), State.OPEN, report)
+        letters = scan(reader, topic, spans, chosen, operation.read_ledger(), LetterState.OPEN, report)
         return perform(operation, letters, deed_of, rate)
 
 
 @contextmanager
-def _operating(tree: Settings, reader: TopicReader) -> Iterator[Operation]:
+def _operating(tree: Settings, reader: TopicReader) -> Iterator[LetterOperation]:
     try:
-        with Operation(tree, reader) as operation:
+        with LetterOperation(tree, reader) as operation:
             yield operation
     except KafkaException as error:
         raise StreamprocError(
@@ -318,7 +318,7 @@ def _print(lines: Iterator[str]) -> None:
         click.echo(line)
 
 
-def _report(verb: str, states: Sequence[State], outcome: Outcome, as_json: bool) -> None:
+def _report(verb: str, states: Sequence[LetterState], outcome: Tally, as_json: bool) -> None:
     """Say what was done; exit code 1 where a letter stays open or a record was no letter."""
     counts = {state.value: outcome.done[state] for state in states}
     refused = [{"position": str(position), "reason": reason} for position, reason in outcome.refused]

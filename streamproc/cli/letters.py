@@ -14,7 +14,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from streamproc import terminal
-from streamproc.deadletter.ledger import State
+from streamproc.deadletter.ledger import LetterState
 from streamproc.deadletter.letters import Selection
 from streamproc.errors import ErrorCode, Stage
 from streamproc.kafka.places import OffsetRange, Position
@@ -24,7 +24,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _AGO = re.compile(r"([0-9]+)([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
-OPEN_ALONE, EVERY = State.OPEN.value, "any"
+OPEN_ALONE, EVERY = LetterState.OPEN.value, "any"
 
 
 class Time(click.ParamType):
@@ -126,16 +126,16 @@ def filters(command: F) -> F:
 
 state_option = click.option(
     "--state",
-    type=click.Choice([*(state.value for state in State), EVERY], case_sensitive=False),
+    type=click.Choice([*(state.value for state in LetterState), EVERY], case_sensitive=False),
     default=OPEN_ALONE,
     show_default=True,
     help="Letters with which this was done.",
 )
 
 
-def state_of(name: str) -> State | None:
+def state_of(name: str) -> LetterState | None:
     """The state that ``--state`` names; None for any."""
-    return None if name == EVERY else State(name)
+    return None if name == EVERY else LetterState(name)
 
 
 def selection(options: dict[str, Any]) -> Selection:

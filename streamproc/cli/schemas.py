@@ -17,7 +17,7 @@ from streamproc.contracts.majors import MAJORS
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.upkeep import checks
 from streamproc.contracts.upkeep.changes import changes
-from streamproc.contracts.upkeep.lint import Problem
+from streamproc.contracts.upkeep.lint import SchemaProblem
 from streamproc.contracts.upkeep.lint import lint as lint_files
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.settings import Settings
@@ -69,7 +69,7 @@ def check(folder: Path | None, url: str | None, as_json: bool) -> None:
             for finding in findings:
                 _say(finding)
         found = [
-            Problem(f"{finding.subject} {finding.what}", f"{finding.state}: {finding.detail}")
+            SchemaProblem(f"{finding.subject} {finding.what}", f"{finding.state}: {finding.detail}")
             for finding in findings
             if not finding.ok
         ]
@@ -217,7 +217,7 @@ def plan_command(workers: tuple[str, ...], url: str | None, as_json: bool) -> No
         raise click.ClickException(f"taken before the steps that it needs: {early[0].title}")
 
 
-def _report(found: list[Problem], as_json: bool, all_well: str) -> None:
+def _report(found: list[SchemaProblem], as_json: bool, all_well: str) -> None:
     """Print problems and exit with code 1 where there are any."""
     if as_json:
         click.echo(

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from streamproc.deadletter.envelope import source_of
-from streamproc.deadletter.ledger import Ledger
+from streamproc.deadletter.ledger import LetterLedger
 from streamproc.deadletter.letters import Letter
 from streamproc.deadletter.statistics import Group, columns
 from streamproc.deadletter.times import iso_of
@@ -25,7 +25,7 @@ BAR_WIDTH = 32
 _NO_TIME = "no time"
 
 
-def letter_json(letter: Letter, ledger: Ledger) -> dict[str, Any]:
+def letter_json(letter: Letter, ledger: LetterLedger) -> dict[str, Any]:
     """A letter, for programs."""
     return {
         "position": str(letter.position),
@@ -46,13 +46,13 @@ def tries_of(letter: Letter) -> int | None:
     return None if attempts is None else letter.replays + attempts
 
 
-def letter_lines(letter: Letter, ledger: Ledger) -> Iterator[str]:
+def letter_lines(letter: Letter, ledger: LetterLedger) -> Iterator[str]:
     """A letter, for people."""
     yield _heading(str(letter.position), letter.code, letter.error.get("fingerprint", ""), _time(letter.timestamp_ms))
     yield from indented(safe("; ".join(_about(letter, ledger))))
 
 
-def _about(letter: Letter, ledger: Ledger) -> Iterator[str]:
+def _about(letter: Letter, ledger: LetterLedger) -> Iterator[str]:
     error = letter.error
     yield ledger.state(letter.position).value
     if source := source_of(error):
@@ -89,7 +89,7 @@ def group_lines(group: Group, total: int, first: int, last: int) -> Iterator[str
     yield from indented(safe(group.message))
 
 
-def described_lines(letter: Letter, ledger: Ledger, described: dict[str, Any]) -> Iterator[str]:
+def described_lines(letter: Letter, ledger: LetterLedger, described: dict[str, Any]) -> Iterator[str]:
     """One letter in full, for people."""
     yield from letter_lines(letter, ledger)
     yield click.style("error", bold=True)

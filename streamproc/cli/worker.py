@@ -69,7 +69,7 @@ def _without_stack(record: logging.LogRecord, kind: type[Exception]) -> bool:
     return True
 
 
-def _with_port(web: settings.Web) -> settings.Web:
+def _with_port(web: settings.WebSettings) -> settings.WebSettings:
     """The same, with a free port in place of 0.
 
     Raises:

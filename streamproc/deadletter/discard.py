@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime
 
-from streamproc.deadletter.ledger import Entry, State
+from streamproc.deadletter.ledger import LedgerEntry, LetterState
 from streamproc.deadletter.letters import Letter
 from streamproc.deadletter.operation import Copy, Deed
 from streamproc.deadletter.times import iso
@@ -32,4 +32,4 @@ def discard_deed(letter: Letter, dead_letter_topic: str, reason: str, by: str) -
     copy = Copy(
         topics.audit_topic(dead_letter_topic), None, str(letter.position).encode(), json.dumps(audit).encode(), []
     )
-    return Deed(letter, (copy,), Entry(letter.position, State.DISCARDED, by))
+    return Deed(letter, (copy,), LedgerEntry(letter.position, LetterState.DISCARDED, by))

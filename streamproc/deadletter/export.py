@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from streamproc.deadletter.envelope import FIELDS
-from streamproc.deadletter.ledger import Ledger
+from streamproc.deadletter.ledger import LetterLedger
 from streamproc.deadletter.letters import Letter
 from streamproc.deadletter.times import iso_of
 
@@ -48,7 +48,7 @@ def is_there(path: Path) -> bool:
     return True
 
 
-def export(letters: Iterable[Letter], ledger: Ledger, path: Path) -> int:
+def export(letters: Iterable[Letter], ledger: LetterLedger, path: Path) -> int:
     """Write the letters to ``path``, as Parquet where its name ends so; how many there were.
 
     The file appears when it is complete. It is a new one, of a name that nobody can foresee and for its owner alone,
@@ -73,7 +73,7 @@ def export(letters: Iterable[Letter], ledger: Ledger, path: Path) -> int:
     return count
 
 
-def _row(letter: Letter, ledger: Ledger) -> dict[str, Any]:
+def _row(letter: Letter, ledger: LetterLedger) -> dict[str, Any]:
     return {
         "partition": letter.position.partition,
         "offset": letter.position.offset,

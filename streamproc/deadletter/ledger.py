@@ -27,7 +27,7 @@ from streamproc.kafka.places import Position
 from streamproc.kafka.reading import TopicReader
 
 
-class State(StrEnum):
+class LetterState(StrEnum):
     """What became of a letter."""
 
     OPEN = "open"
@@ -36,17 +36,17 @@ class State(StrEnum):
     PARKED = "parked"
 
 
-_STATES = {state.value.encode(): state for state in State}
+_STATES = {state.value.encode(): state for state in LetterState}
 _BEGIN = re.compile(rb'\{"state": "(\w+)"')
-"""How Entry.value begins; parsing a million JSON documents would take seconds."""
+"""How LedgerEntry.value begins; parsing a million JSON documents would take seconds."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LedgerEntry:
     """One entry: what was done with a letter, by whom; ``replays``: how often the event has been replayed now."""
 
     position: Position
-    state: State
+    state: LetterState
     by: str
     replays: int = 0
 
@@ -60,22 +60,22 @@ class Entry:
         return json.dumps(fields).encode()
 
 
-class Ledger:
+class LetterLedger:
     """The ledger of one dead letter topic as it was when it was read."""
 
     def __init__(self) -> None:
         # By the records' keys, which need no parsing. None: forgotten.
-        self._states: dict[Any, State | None] = {}
+        self._states: dict[Any, LetterState | None] = {}
 
-    def state(self, position: Position) -> State:
+    def state(self, position: Position) -> LetterState:
         """What became of a letter."""
         return self.state_at(position.partition, position.offset)
 
-    def state_at(self, partition: int, offset: int) -> State:
+    def state_at(self, partition: int, offset: int) -> LetterState:
         """What became of the letter there."""
-        return self._states.get(b"%d:%d" % (partition, offset)) or State.OPEN
+        return self._states.get(b"%d:%d" % (partition, offset)) or LetterState.OPEN
 
-    def counts(self) -> Counter[State]:
+    def counts(self) -> Counter[LetterState]:
         """How many letters are in each state; the open ones are not known here."""
         return Counter(state for state in self._states.values() if state is not None)
 
@@ -100,11 +100,11 @@ class Ledger:
 _NO_ENTRY = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
 
-def _entries(messages: list[Message]) -> Iterable[tuple[Any, State | None]]:
+def _entries(messages: list[Message]) -> Iterable[tuple[Any, LetterState | None]]:
     return zip(map(Message.key, messages), map(_state_of, map(Message.value, messages)), strict=True)
 
 
-def _state_of(value: Any) -> State | None:
+def _state_of(value: Any) -> LetterState | None:
     if value is None:
         return None
     begin = _BEGIN.match(value)
@@ -118,13 +118,13 @@ def _position(key: Any) -> Position | None:
         return None
 
 
-def read_ledger(reader: TopicReader, dead_letter_topic: str) -> Ledger:
+def read_ledger(reader: TopicReader, dead_letter_topic: str) -> LetterLedger:
     """Read the ledger to its end.
 
     Raises:
         StreamprocError: KAFKA_UNAVAILABLE; TOPIC_MISSING.
     """
-    ledger = Ledger()
+    ledger = LetterLedger()
     for batch in reader.read_all(topics.ledger_topic(dead_letter_topic)):
         ledger.add(batch)
     return ledger

@@ -16,7 +16,7 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streamproc.deadletter.envelope import Headers
-from streamproc.deadletter.ledger import Entry, Ledger, read_ledger
+from streamproc.deadletter.ledger import LedgerEntry, LetterLedger, read_ledger
 from streamproc.deadletter.letters import Letter
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka import topics
@@ -70,10 +70,10 @@ class Deed:
 
     letter: Letter
     copies: tuple[Copy, ...]
-    entry: Entry
+    entry: LedgerEntry
 
 
-class Operation:
+class LetterOperation:
     """A context manager: from fencing others to the last commit.
 
     Raises:
@@ -101,7 +101,7 @@ class Operation:
             }
         )
 
-    def __enter__(self) -> Operation:
+    def __enter__(self) -> LetterOperation:
         self._call(lambda: self._producer.init_transactions(INIT_TIMEOUT))
         return self
 
@@ -111,7 +111,7 @@ class Operation:
         # An open transaction is left to the next operation, which ends it: aborting here could wait for long.
         self._producer.purge()
 
-    def read_ledger(self) -> Ledger:
+    def read_ledger(self) -> LetterLedger:
         """The ledger with everything that any predecessor has done.
 
         Entries of letters that retention has deleted are deleted too. Nobody can do such a letter again: it is below

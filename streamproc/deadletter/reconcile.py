@@ -22,7 +22,7 @@ from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka import topics
 from streamproc.kafka.places import OffsetRange, Place, read_place
 from streamproc.kafka.reading import TopicReader
-from streamproc.settings import Kafka, Settings
+from streamproc.settings import KafkaSettings, Settings
 from streamproc.transport.errors import TransportError
 from streamproc.transport.flight.progress import Progress
 from streamproc.transport.headers import headers_of
@@ -153,7 +153,7 @@ def _inputs(
 
 def _outcomes(
     reader: TopicReader,
-    kafka: Kafka,
+    kafka: KafkaSettings,
     topic: str,
     named_by: Callable[[Headers], Place | SourcePosition | None],
     since_ms: int | None,

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from streamproc.deadletter.envelope import ORIGINAL_TIMESTAMP, REPLAY_COUNT, Headers, replays_of, source_of
-from streamproc.deadletter.ledger import Entry, State
+from streamproc.deadletter.ledger import LedgerEntry, LetterState
 from streamproc.deadletter.letters import Letter, StaysOpen
-from streamproc.deadletter.operation import Copy, Deed, Operation
+from streamproc.deadletter.operation import Copy, Deed, LetterOperation
 from streamproc.kafka import topics
 from streamproc.kafka.places import Position
-from streamproc.settings import Kafka
+from streamproc.settings import KafkaSettings
 
 BATCH_LETTERS, BATCH_BYTES = 500, 16 * 1024 * 1024
 """A transaction's size."""
@@ -23,14 +23,14 @@ MAX_TOPIC = 249
 
 
 @dataclass(slots=True)
-class Outcome:
+class Tally:
     """What a replay or a discard has done so far, or would do.
 
     ``foreign``: records that are no dead letters, or cannot be read. ``refused``: letters that stay open, and why:
     Kafka does not take them, they come from another topic, or a stub's original is gone.
     """
 
-    done: Counter[State] = field(default_factory=Counter)
+    done: Counter[LetterState] = field(default_factory=Counter)
     foreign: list[Position] = field(default_factory=list)
     refused: list[tuple[Position, str]] = field(default_factory=list)
 
@@ -40,7 +40,7 @@ DeedOf = Callable[[Letter], Deed | None]
 
 
 def replay_deed(
-    letter: Letter, kafka: Kafka, max_replays: int, by: str, original_of: Callable[[Letter], Letter]
+    letter: Letter, kafka: KafkaSettings, max_replays: int, by: str, original_of: Callable[[Letter], Letter]
 ) -> Deed | None:
     """What a replay does to a letter; one that was replayed ``max_replays`` times is parked. None: it is no letter.
 
@@ -64,12 +64,12 @@ def replay_deed(
     if count >= max_replays:
         parked = topics.parked_topic(kafka.dead_letter_topic)
         copy = Copy(parked, None, letter.key, letter.value, letter.headers)
-        return Deed(letter, (copy,), Entry(letter.position, State.PARKED, by, count))
+        return Deed(letter, (copy,), LedgerEntry(letter.position, LetterState.PARKED, by, count))
     timestamp = letter.error.get("source.timestamp", "")
     copy = Copy(
         source.topic, source.partition, original.key, original.value, replayed_headers(headers, timestamp, count + 1)
     )
-    return Deed(letter, (copy,), Entry(letter.position, State.REPLAYED, by, count + 1))
+    return Deed(letter, (copy,), LedgerEntry(letter.position, LetterState.REPLAYED, by, count + 1))
 
 
 def replayed_headers(original: Headers, timestamp: str, count: int) -> Headers:
@@ -80,7 +80,7 @@ def replayed_headers(original: Headers, timestamp: str, count: int) -> Headers:
     return [*kept, (REPLAY_COUNT, b"%d" % count), (ORIGINAL_TIMESTAMP, first)]
 
 
-def perform(operation: Operation, letters: Iterable[Letter], deed_of: DeedOf, rate: float | None) -> Outcome:
+def perform(operation: LetterOperation, letters: Iterable[Letter], deed_of: DeedOf, rate: float | None) -> Tally:
     """Do something to every letter, a transaction a batch.
 
     Args:
@@ -90,9 +90,9 @@ def perform(operation: Operation, letters: Iterable[Letter], deed_of: DeedOf, ra
         rate: most letters a second; None: as fast as it goes.
 
     Raises:
-        Fenced, StreamprocError: see Operation.
+        Fenced, StreamprocError: see LetterOperation.
     """
-    outcome = Outcome()
+    outcome = Tally()
     began = time.monotonic()
     taken = 0
     largest = BATCH_LETTERS if rate is None else max(1, min(BATCH_LETTERS, int(rate)))
@@ -107,14 +107,14 @@ def perform(operation: Operation, letters: Iterable[Letter], deed_of: DeedOf, ra
     return outcome
 
 
-def rehearse(letters: Iterable[Letter], deed_of: DeedOf) -> Outcome:
+def rehearse(letters: Iterable[Letter], deed_of: DeedOf) -> Tally:
     """What ``perform`` would do, as far as it can be known without Kafka's word."""
-    outcome = Outcome()
+    outcome = Tally()
     outcome.done.update(deed.entry.state for deed in _deeds(letters, deed_of, outcome))
     return outcome
 
 
-def _deeds(letters: Iterable[Letter], deed_of: DeedOf, outcome: Outcome) -> Iterator[Deed]:
+def _deeds(letters: Iterable[Letter], deed_of: DeedOf, outcome: Tally) -> Iterator[Deed]:
     for letter in letters:
         try:
             deed = deed_of(letter)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from streamproc.deadletter.ledger import Ledger, State
+from streamproc.deadletter.ledger import LetterLedger, LetterState
 from streamproc.deadletter.letters import Letter, Selection
 from streamproc.kafka.places import OffsetRange, Position
 from streamproc.kafka.reading import TopicReader
@@ -45,8 +45,8 @@ def scan(
     topic: str,
     spans: list[OffsetRange],
     selection: Selection,
-    ledger: Ledger,
-    state: State | None,
+    ledger: LetterLedger,
+    state: LetterState | None,
     report: Report,
 ) -> Iterator[Letter]:
     """Yield the letters of the selection in the order of their positions; ``state`` None takes them all.

@@ -13,7 +13,7 @@ from streamproc.contracts.writers import parse
 from streamproc.deadletter.letters import Letter
 from streamproc.deadletter.times import iso
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.settings import Registry as RegistrySettings
+from streamproc.settings import RegistrySettings
 
 _PREVIEW = 64
 """Bytes shown of a value that cannot be read."""

@@ -26,7 +26,7 @@ TIMEOUT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ActivityOutcome:
     """What became of an activity: a result, or the code of its dead letter; with the record's timestamp (ms)."""
 
     source: SourcePosition
@@ -105,7 +105,7 @@ class OutcomeReader:
         self._registry = Registry(settings.registry)
         self._results = ResultDecoder(self._registry, kafka.result_topic, V1)
 
-    def poll(self, timeout: float) -> Outcome | None:
+    def poll(self, timeout: float) -> ActivityOutcome | None:
         """The next outcome; None when there is none within ``timeout`` seconds.
 
         Raises:
@@ -129,7 +129,7 @@ class OutcomeReader:
         self._read_to[position.topic, position.partition] = position.offset
         return None
 
-    def rest(self) -> Iterator[Outcome]:
+    def rest(self) -> Iterator[ActivityOutcome]:
         """Every outcome that is committed by now and was not read yet.
 
         Raises:
@@ -155,16 +155,16 @@ class OutcomeReader:
             for partition in self._partitions
         }
 
-    def _decode(self, message: Message) -> Outcome | None:
+    def _decode(self, message: Message) -> ActivityOutcome | None:
         timestamp = message.timestamp()[1]
         if message.topic() == self._topics.dead_letter_topic:
             _, error = split_headers(headers_of(message))
             source = source_of(error)
             # What no worker has written is nobody's outcome.
-            return None if source is None else Outcome(source, timestamp, None, error.get("code"))
+            return None if source is None else ActivityOutcome(source, timestamp, None, error.get("code"))
         value: Any = message.value()
         result = self._loop.run(self._results.decode(value))
-        return Outcome(result.source, timestamp, result)
+        return ActivityOutcome(result.source, timestamp, result)
 
 
 def _position(message: Message) -> SourcePosition:

@@ -15,7 +15,7 @@ from streamproc.contracts.generated.events import (
     Verdict,
     WordResult,
 )
-from streamproc.demo.exchange import Outcome
+from streamproc.demo.exchange import ActivityOutcome
 from streamproc.demo.readings import DemoPhrase, DemoReading
 from streamproc.training.corpus import Kind
 
@@ -61,7 +61,7 @@ class Row:
 
     reading: DemoReading
     published_at: int
-    outcomes: tuple[Outcome, ...]
+    outcomes: tuple[ActivityOutcome, ...]
     judgement: Judgement
 
     @property
@@ -71,7 +71,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class DemoFigures:
     """The figures of one run.
 
     ``seconds``: from the first activity's to the last outcome's Kafka timestamp. ``p50_ms``, ``p95_ms``: percentiles
@@ -154,7 +154,7 @@ def _extra_speech(words: Sequence[WordResult]) -> set[int]:
 
 
 def match(
-    readings: Sequence[DemoReading], activities: Mapping[SourcePosition, int], outcomes: Sequence[Outcome]
+    readings: Sequence[DemoReading], activities: Mapping[SourcePosition, int], outcomes: Sequence[ActivityOutcome]
 ) -> list[Row]:
     """Give every reading its outcomes, by the activity's position; outcomes of other activities are left out.
 
@@ -163,7 +163,7 @@ def match(
         activities: position and timestamp of each reading's activity, in the readings' order.
         outcomes: in the order in which they were read.
     """
-    by_source: dict[SourcePosition, list[Outcome]] = {position: [] for position in activities}
+    by_source: dict[SourcePosition, list[ActivityOutcome]] = {position: [] for position in activities}
     for outcome in outcomes:
         if outcome.source in by_source:
             by_source[outcome.source].append(outcome)
@@ -173,12 +173,12 @@ def match(
     ]
 
 
-def _row(reading: DemoReading, published_at: int, outcomes: Sequence[Outcome]) -> Row:
+def _row(reading: DemoReading, published_at: int, outcomes: Sequence[ActivityOutcome]) -> Row:
     judgement = judge(reading, outcomes[0].result if outcomes else None)
     return Row(reading, published_at, tuple(outcomes), judgement)
 
 
-def figures(rows: Sequence[Row]) -> Figures:
+def figures(rows: Sequence[Row]) -> DemoFigures:
     """Add up a run."""
     firsts = [row.outcomes[0] for row in rows if row.outcomes]
     latencies = [
@@ -189,7 +189,7 @@ def figures(rows: Sequence[Row]) -> Figures:
     began = min((row.published_at for row in rows), default=0)
     ended = max((outcome.timestamp for outcome in firsts), default=began)
     results = sum(outcome.result is not None for outcome in firsts)
-    return Figures(
+    return DemoFigures(
         activities=len(rows),
         results=results,
         dead_letters=len(firsts) - results,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from streamproc.contracts.generated.events import Codec
 from streamproc.training import corpus
-from streamproc.training.corpus import Change, Kind, Reading
+from streamproc.training.corpus import Kind, Misreading, SpokenReading
 from streamproc.training.sentences import DEMO_READINGS
 from streamproc.training.speech import Voice
 
@@ -51,11 +51,11 @@ class DemoPhrase:
     """A phrase: its text as printed, and how it is read. ``damaged``: its clip cannot be decoded."""
 
     text: str
-    reading: Reading
+    reading: SpokenReading
     damaged: bool = False
 
     @property
-    def changes(self) -> tuple[Change, ...]:
+    def changes(self) -> tuple[Misreading, ...]:
         """The seeded mistakes that can be found."""
         return () if self.damaged else self.reading.changes
 

@@ -14,11 +14,11 @@ from pathlib import Path
 from streamproc import settings as settings_module
 from streamproc.contracts.generated.events import SourcePosition
 from streamproc.demo.activities import make_activities
-from streamproc.demo.exchange import Outcome, OutcomeReader, publish
+from streamproc.demo.exchange import ActivityOutcome, OutcomeReader, publish
 from streamproc.demo.judging import Row, match, problems
 from streamproc.demo.progress import Display
 from streamproc.demo.readings import demo_readings
-from streamproc.demo.worker import Worker, environment_of
+from streamproc.demo.worker import WorkerProcess, environment_of
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka import topics
 from streamproc.localstack.errors import StackError
@@ -43,7 +43,7 @@ class Run:
     problems: list[str]
     environment: Mapping[str, str]
     left_up: bool
-    worker: Worker | None
+    worker: WorkerProcess | None
 
 
 def run(folder: Path, display: Display, *, keep: bool) -> Run:
@@ -61,7 +61,7 @@ def run(folder: Path, display: Display, *, keep: bool) -> Run:
     refuse_what_is_not_shown(settings_module.load())
     synthesiser = Synthesiser()
     stack = LocalStack(folder, tie=not keep, report=display.say)
-    worker = Worker(folder)
+    worker = WorkerProcess(folder)
     keep_worker = keep or worker.is_kept()
     was_up = worker.is_kept() or any(part.pid is not None for part in stack.status().values())
     readings = demo_readings()
@@ -153,11 +153,11 @@ def prepare(settings: Settings, display: Display) -> None:
 
 
 def _await_outcomes(
-    reader: OutcomeReader, published: Sequence[SourcePosition], worker: Worker, display: Display
-) -> list[Outcome]:
+    reader: OutcomeReader, published: Sequence[SourcePosition], worker: WorkerProcess, display: Display
+) -> list[ActivityOutcome]:
     """Every outcome until each activity has one, or the time is over."""
     waiting = set(published)
-    outcomes: list[Outcome] = []
+    outcomes: list[ActivityOutcome] = []
     deadline = time.monotonic() + OUTCOMES_TIMEOUT_S
     with display.counting("outcomes", len(published)) as count:
         while waiting and time.monotonic() < deadline:
@@ -172,6 +172,6 @@ def _await_outcomes(
     return outcomes
 
 
-def _check_alive(worker: Worker) -> None:
+def _check_alive(worker: WorkerProcess) -> None:
     if worker.process is not None and not worker.process.alive():
         raise StackError(f"the worker has ended.\n{log_tail(worker.log)}")

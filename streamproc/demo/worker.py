@@ -28,7 +28,7 @@ DRAIN_TIMEOUT_S = 20.0
 _PORT = 6166  # Not the settings' default: that belongs to a worker which somebody runs by hand.
 
 
-class Worker:
+class WorkerProcess:
     """A worker whose log and clips lie in ``folder``/worker, where ``folder`` is a local stack's."""
 
     def __init__(self, folder: Path) -> None:

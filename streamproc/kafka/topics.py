@@ -15,7 +15,7 @@ from confluent_kafka.cimpl import NewTopic
 from streamproc.contracts.majors import MAJORS
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka.refusals import PERMISSION, WORKER, Refusals, misconfigured
-from streamproc.settings import Kafka, Settings
+from streamproc.settings import KafkaSettings, Settings
 
 T = TypeVar("T")
 
@@ -96,12 +96,12 @@ def existing(settings: Settings) -> dict[str, int]:
     return {name: len(topic.partitions) for name, topic in metadata.topics.items()}
 
 
-def result_topics(kafka: Kafka) -> dict[int, str]:
+def result_topics(kafka: KafkaSettings) -> dict[int, str]:
     """Major version of results that is published -> its topic."""
     return {number: kafka.topic_of(MAJORS[number]) for number in kafka.result_majors}
 
 
-def configurations(kafka: Kafka, activity_bytes: int = ACTIVITY_MAX_BYTES) -> dict[str, dict[str, str]]:
+def configurations(kafka: KafkaSettings, activity_bytes: int = ACTIVITY_MAX_BYTES) -> dict[str, dict[str, str]]:
     """Every topic and its settings; ``activity_bytes`` is what the activity topic accepts."""
     letter = kafka.dead_letter_topic
     letter_size = _size(DEAD_LETTER_FACTOR * activity_bytes + DEAD_LETTER_ROOM)

@@ -31,11 +31,11 @@ from streamproc.health.exhaustion import exhausted
 from streamproc.inference.engine import Engine, Inference, Logits
 from streamproc.scoring import fluency
 from streamproc.scoring.ctc import log_softmax
-from streamproc.scoring.reference import PhonemeBudget, ReferenceWord, reference_words
+from streamproc.scoring.reference import ExpectedWord, PhonemeBudget, reference_words
 from streamproc.scoring.retry import Retry
 from streamproc.scoring.score import score_phrase
 from streamproc.scoring.variants import PhonemeAligner
-from streamproc.settings import Audio, Scoring
+from streamproc.settings import AudioSettings, ScoringSettings
 
 CLIPS_AT_ONCE = 4
 """Clips of one activity that are fetched and decoded at once: bounds the encoded bytes that one activity holds, by four
@@ -47,7 +47,7 @@ class _Work:
     """One phrase on its way: it gathers words and samples, or the error that ended it."""
 
     phrase: Phrase
-    words: list[ReferenceWord] = field(default_factory=list)
+    words: list[ExpectedWord] = field(default_factory=list)
     samples: Samples | None = None
     audio_ms: int = 0
     error: StreamprocError | None = None
@@ -68,8 +68,8 @@ class ActivityScorer:
         fetcher: ClipFetcher,
         engine: Engine,
         aligner: PhonemeAligner,
-        audio: Audio,
-        scoring: Scoring,
+        audio: AudioSettings,
+        scoring: ScoringSettings,
     ) -> None:
         self._fetcher = fetcher
         self._engine = engine

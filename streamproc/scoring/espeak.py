@@ -57,7 +57,7 @@ class EspeakError(RuntimeError):
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class SpeechEvent:
     """A word or a phoneme begins: ``mnemonic`` is None for a word, else espeak's name without stress marks."""
 
     sample: int
@@ -96,7 +96,7 @@ class Espeak:
             raise EspeakError("espeak-ng is not installed: pip install 'streamproc[speech]'") from error
         self._lock = threading.Lock()
         self._audio: list[bytes] = []
-        self._events: list[Event] = []
+        self._events: list[SpeechEvent] = []
         library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
         data = str(espeakng_loader.get_data_path()).encode()
         options = _PHONEME_EVENTS | _DONT_EXIT
@@ -114,7 +114,7 @@ class Espeak:
         self._library = library
         self._variants = {file.name for file in Path(str(espeakng_loader.get_data_path()), "voices", "!v").iterdir()}
 
-    def speak(self, text: str, *, voice: str, speed: int, pitch: int) -> tuple[bytes, list[Event]]:
+    def speak(self, text: str, *, voice: str, speed: int, pitch: int) -> tuple[bytes, list[SpeechEvent]]:
         """Speak ``text``, in which ``[[…]]`` holds mnemonics, with a voice such as ``en-us+f3``.
 
         ``speed`` is in words a minute (80 to 450), ``pitch`` 0 to 99. Returns 16-bit mono samples at `SAMPLE_RATE` and
@@ -159,10 +159,10 @@ class Espeak:
         while events[index].type != _LIST_END:
             event = events[index]
             if event.type == _WORD:
-                self._events.append(Event(event.sample, event.text_position, None))
+                self._events.append(SpeechEvent(event.sample, event.text_position, None))
             elif event.type == _PHONEME:
                 mnemonic = event.id.string.decode(errors="replace").lstrip(_STRESS)
-                self._events.append(Event(event.sample, event.text_position, mnemonic))
+                self._events.append(SpeechEvent(event.sample, event.text_position, mnemonic))
             index += 1
         return 0
 

@@ -13,7 +13,7 @@ from streamproc.scoring.spelling import split_words
 
 
 @dataclass(frozen=True, slots=True)
-class ReferenceWord:
+class ExpectedWord:
     """An expected word: as printed, and its pronunciations as phoneme codes, the most usual first.
 
     No pronunciation at all means that the word cannot be judged (REFERENCE_MISSING).
@@ -36,14 +36,14 @@ class PhonemeBudget:
     used: int = 0
 
 
-def reference_words(phrase: Phrase, budget: PhonemeBudget) -> list[ReferenceWord]:
+def reference_words(phrase: Phrase, budget: PhonemeBudget) -> list[ExpectedWord]:
     """The expected words of a phrase; nothing is read beyond the budget.
 
     Raises:
         StreamprocError: REFERENCE_EMPTY for a text without any word, REFERENCE_INVALID for a symbol that is no
             phoneme, REFERENCE_MISSING where no word at all has a pronunciation, REFERENCE_TOO_LONG.
     """
-    words: list[ReferenceWord] = []
+    words: list[ExpectedWord] = []
     phonemes = 0
     for word in _read(phrase):
         size = len(word.pronunciations[0]) if word.pronunciations else 1
@@ -68,20 +68,20 @@ def reference_words(phrase: Phrase, budget: PhonemeBudget) -> list[ReferenceWord
     return words
 
 
-def _read(phrase: Phrase) -> Iterator[ReferenceWord]:
+def _read(phrase: Phrase) -> Iterator[ExpectedWord]:
     if phrase.reference is None:
         for text in split_words(phrase.expected_text):
-            yield ReferenceWord(text, lexicon.pronunciations(text))
+            yield ExpectedWord(text, lexicon.pronunciations(text))
     else:
         for word in phrase.reference:
             yield _given(word.text, word.phonemes)
 
 
-def _given(text: str, phonemes: Sequence[str]) -> ReferenceWord:
+def _given(text: str, phonemes: Sequence[str]) -> ExpectedWord:
     if not phonemes:
-        return ReferenceWord(text, lexicon.pronunciations(text))
+        return ExpectedWord(text, lexicon.pronunciations(text))
     try:
-        return ReferenceWord(text, (lexicon.encode(tuple(phonemes)),))
+        return ExpectedWord(text, (lexicon.encode(tuple(phonemes)),))
     except KeyError:
         # The symbol itself is not quoted: fields that were mixed up could hold a learner's text.
         number = next(n for n, symbol in enumerate(phonemes, 1) if symbol not in PHONEME_CODES)

@@ -22,7 +22,7 @@ from streamproc.contracts.generated.events import Operation, Verdict, WordResult
 from streamproc.errors import ErrorCode
 from streamproc.scoring.ctc import FRAME_MS, Floats, Token, greedy_decode, log_likelihoods
 from streamproc.scoring.phonemes import BLANK, PHONEMES
-from streamproc.scoring.reference import ReferenceWord
+from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.variants import PhonemeAligner
 from streamproc.scoring.words import HeardWord, hear_words
 
@@ -63,7 +63,7 @@ _ACCEPTED = {ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT}
 
 
 def score_phrase(
-    log_probs: Floats, words: Sequence[ReferenceWord], aligner: PhonemeAligner, margin: float
+    log_probs: Floats, words: Sequence[ExpectedWord], aligner: PhonemeAligner, margin: float
 ) -> list[WordResult]:
     """Judge every expected word of a phrase, and the extra speech in it.
 

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from aligner_mypyc import ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, MATCH, SUBSTITUTE
 from streamproc.scoring.gaps import slide_to_words
-from streamproc.scoring.reference import ReferenceWord
+from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.variants import PhonemeAligner
 
 EXTRA_SPEECH_PHONEMES = 3
@@ -40,7 +40,7 @@ class HeardWord:
     tokens [start, end) of the phrase's greedy decode.
     """
 
-    expected: ReferenceWord | None
+    expected: ExpectedWord | None
     reference: bytes
     ops: bytes
     start: int
@@ -57,7 +57,7 @@ class HeardWord:
         return all(op == MATCH for op in self.ops)
 
 
-def hear_words(words: Sequence[ReferenceWord], heard: bytes, aligner: PhonemeAligner) -> list[HeardWord]:
+def hear_words(words: Sequence[ExpectedWord], heard: bytes, aligner: PhonemeAligner) -> list[HeardWord]:
     """Share out the heard phonemes among the expected words, in order, with extra speech where it was heard.
 
     The whole phrase is aligned twice at most; which pronunciation of a word was used is found out in a window around
@@ -80,7 +80,7 @@ def hear_words(words: Sequence[ReferenceWord], heard: bytes, aligner: PhonemeAli
 
 
 def _nearest(
-    words: Sequence[ReferenceWord],
+    words: Sequence[ExpectedWord],
     chosen: Sequence[bytes],
     places: Sequence[HeardWord],
     index: int,
@@ -130,7 +130,7 @@ def _errors(ops: bytes) -> int:
 
 
 def _share_out(
-    words: Sequence[ReferenceWord], chosen: Sequence[bytes], heard: bytes, aligner: PhonemeAligner
+    words: Sequence[ExpectedWord], chosen: Sequence[bytes], heard: bytes, aligner: PhonemeAligner
 ) -> list[HeardWord]:
     owner = [index for index, reference in enumerate(chosen) for _ in reference]
     ops = [bytearray() for _ in words]
@@ -160,7 +160,7 @@ def _share_out(
     result: list[HeardWord] = []
     position = 0
 
-    def add(expected: ReferenceWord | None, reference: bytes, word_ops: bytes) -> None:
+    def add(expected: ExpectedWord | None, reference: bytes, word_ops: bytes) -> None:
         nonlocal position
         end = position + sum(op not in _DELETIONS for op in word_ops)
         result.append(HeardWord(expected, reference, word_ops, position, end))

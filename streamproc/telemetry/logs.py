@@ -10,12 +10,12 @@ import sys
 
 import structlog
 
-from streamproc.settings import Log
+from streamproc.settings import LogSettings
 from streamproc.telemetry.repetition import Repetitions
 from streamproc.terminal import colour_refused
 
 
-def configure(settings: Log) -> None:
+def configure(settings: LogSettings) -> None:
     """Send structlog's and the standard library's records, Faust's among them, through one renderer."""
     as_json = settings.format == "json" or (settings.format == "auto" and not sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [

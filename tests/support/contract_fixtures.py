@@ -15,7 +15,7 @@ from streamproc.contracts import files
 from streamproc.contracts.majors import V2
 from streamproc.contracts.registry import Registry
 from streamproc.localstack.stack import Addresses
-from streamproc.settings import Registry as RegistrySettings
+from streamproc.settings import RegistrySettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from streamproc.settings import Registry as RegistrySettings
+from streamproc.settings import RegistrySettings
 
 
 @dataclass

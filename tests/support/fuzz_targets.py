@@ -13,7 +13,7 @@ from streamproc.contracts.codec import ActivityDecoder
 from streamproc.contracts.generated.events import Activity
 from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorClass, StreamprocError
-from streamproc.settings import Registry as RegistrySettings
+from streamproc.settings import RegistrySettings
 from support.activities import activity, behind, clip, inline, phrase, value
 
 MAX_SECONDS = 2.0

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from streamproc.contracts import files
 from streamproc.contracts.compatibility import Level, parse_schema, violations
-from streamproc.contracts.upkeep.lint import Problem, lint
+from streamproc.contracts.upkeep.lint import SchemaProblem, lint
 
 CHECKSUMS = "SHA256SUMS"
 """The released files, in the format of sha256sum(1)."""
 
 
-def check(folder: Path) -> list[Problem]:
+def check(folder: Path) -> list[SchemaProblem]:
     """Every reason why the schema files may not be released as they are; empty: they may."""
     found = lint(folder)
     if found:
@@ -32,19 +32,21 @@ def seal(folder: Path) -> list[str]:
     return [_name(path) for path in new]
 
 
-def _check_history(folder: Path) -> Iterator[Problem]:
+def _check_history(folder: Path) -> Iterator[SchemaProblem]:
     known = _checksums(folder)
     paths = {_name(path): path for path in _schema_paths(folder)}
     for name, digest in known.items():
         if name not in paths:
-            yield Problem(name, f"has been released, and is gone (its checksum is in {CHECKSUMS})")
+            yield SchemaProblem(name, f"has been released, and is gone (its checksum is in {CHECKSUMS})")
         elif _digest(paths[name]) != digest:
-            yield Problem(name, "has been released, and released files never change: restore it and add a new version")
+            yield SchemaProblem(
+                name, "has been released, and released files never change: restore it and add a new version"
+            )
     for name in paths.keys() - known.keys():
-        yield Problem(name, "is not released: seal it with 'streamproc schemas release'")
+        yield SchemaProblem(name, "is not released: seal it with 'streamproc schemas release'")
 
 
-def _check_compatibility(folder: Path) -> Iterator[Problem]:
+def _check_compatibility(folder: Path) -> Iterator[SchemaProblem]:
     for contract in files.contracts(folder):
         level = Level(contract.compatibility)
         released = files.versions(contract.name, folder)
@@ -55,10 +57,12 @@ def _check_compatibility(folder: Path) -> Iterator[Problem]:
                 where = f"{contract.name}/{file.path.name}"
                 if level.backward:
                     for violation in violations(parsed[file.version], parsed[version]):
-                        yield Problem(where, f"cannot read what version {version} wrote ({level}): {violation}")
+                        yield SchemaProblem(where, f"cannot read what version {version} wrote ({level}): {violation}")
                 if level.forward:
                     for violation in violations(parsed[version], parsed[file.version]):
-                        yield Problem(where, f"version {version} cannot read what it writes ({level}): {violation}")
+                        yield SchemaProblem(
+                            where, f"version {version} cannot read what it writes ({level}): {violation}"
+                        )
 
 
 def _schema_paths(folder: Path) -> list[Path]:

@@ -28,7 +28,7 @@ _TYPE_NAME = re.compile(r"[A-Z][A-Za-z0-9]*")
 
 
 @dataclass(frozen=True, slots=True)
-class Problem:
+class SchemaProblem:
     """What is wrong, and where."""
 
     where: str
@@ -39,77 +39,79 @@ class Problem:
         return f"{self.where}: {self.message}"
 
 
-def lint(folder: Path) -> list[Problem]:
+def lint(folder: Path) -> list[SchemaProblem]:
     """Every problem of the schema files in ``folder``; empty: they are sound."""
     tables = _read_tables(folder)
-    if isinstance(tables, Problem):
+    if isinstance(tables, SchemaProblem):
         return [tables]
     found = [problem for name, table in tables.items() for problem in _lint_table(name, table)]
     folders = {path.name for path in folder.iterdir() if path.is_dir()}
     for name in sorted(folders - tables.keys()):
-        found.append(Problem("compatibility.toml", f"there is a folder {name}, but no table [{name!r}] with its level"))
+        found.append(
+            SchemaProblem("compatibility.toml", f"there is a folder {name}, but no table [{name!r}] with its level")
+        )
     for name in sorted(tables.keys() - folders):
-        found.append(Problem("compatibility.toml", f"there is a table [{name!r}], but no folder {name}"))
+        found.append(SchemaProblem("compatibility.toml", f"there is a table [{name!r}], but no folder {name}"))
     for name in sorted(folders):
         found += _lint_contract(folder / name)
     return found
 
 
-def _read_tables(folder: Path) -> dict[str, Any] | Problem:
+def _read_tables(folder: Path) -> dict[str, Any] | SchemaProblem:
     try:
         return tomllib.loads((folder / "compatibility.toml").read_text("utf-8"))
     except FileNotFoundError:
-        return Problem("compatibility.toml", f"there is no such file in {folder}")
+        return SchemaProblem("compatibility.toml", f"there is no such file in {folder}")
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        return Problem("compatibility.toml", f"is not TOML: {error}")
+        return SchemaProblem("compatibility.toml", f"is not TOML: {error}")
 
 
-def _lint_table(name: str, table: Any) -> Iterator[Problem]:
+def _lint_table(name: str, table: Any) -> Iterator[SchemaProblem]:
     where = f"compatibility.toml: [{name!r}]"
     if not isinstance(table, dict):
-        yield Problem(where, "is not a table")
+        yield SchemaProblem(where, "is not a table")
         return
     expected = {field.name for field in fields(Contract)} - {"name"}
     for key in sorted(expected - table.keys()):
-        yield Problem(where, f"{key} is missing")
+        yield SchemaProblem(where, f"{key} is missing")
     for key in sorted(table.keys() - expected):
-        yield Problem(where, f"{key} is not one of {', '.join(sorted(expected))}")
+        yield SchemaProblem(where, f"{key} is not one of {', '.join(sorted(expected))}")
     level = table.get("compatibility")
     if level is not None and level not in list(Level):
-        yield Problem(where, f"compatibility {level!r} is not one of {', '.join(Level)}")
+        yield SchemaProblem(where, f"compatibility {level!r} is not one of {', '.join(Level)}")
 
 
-def _lint_contract(folder: Path) -> Iterator[Problem]:
+def _lint_contract(folder: Path) -> Iterator[SchemaProblem]:
     paths = sorted(folder.iterdir())
     numbered = {int(path.stem): path for path in paths if re.fullmatch(r"[1-9]\d*\.avsc", path.name)}
     for path in paths:
         if path not in numbered.values():
-            yield Problem(f"{folder.name}/{path.name}", "is not called <version>.avsc, for example 1.avsc")
+            yield SchemaProblem(f"{folder.name}/{path.name}", "is not called <version>.avsc, for example 1.avsc")
     if not numbered:
-        yield Problem(folder.name, "has no version: 1.avsc is missing")
+        yield SchemaProblem(folder.name, "has no version: 1.avsc is missing")
     for version in range(1, max(numbered, default=0)):
         if version not in numbered:
-            yield Problem(folder.name, f"{version}.avsc is missing: versions have no gaps")
+            yield SchemaProblem(folder.name, f"{version}.avsc is missing: versions have no gaps")
     for _, path in sorted(numbered.items()):
         yield from _lint_file(path, f"{folder.name}/{path.name}")
 
 
-def _lint_file(path: Path, where: str) -> Iterator[Problem]:
+def _lint_file(path: Path, where: str) -> Iterator[SchemaProblem]:
     try:
         schema = json.loads(path.read_text("utf-8"), object_pairs_hook=_without_duplicates)
     except json.JSONDecodeError as error:
-        yield Problem(f"{where}:{error.lineno}", f"is not JSON: {error.msg} (column {error.colno})")
+        yield SchemaProblem(f"{where}:{error.lineno}", f"is not JSON: {error.msg} (column {error.colno})")
         return
     except (UnicodeDecodeError, ValueError) as error:
-        yield Problem(where, str(error))
+        yield SchemaProblem(where, str(error))
         return
     try:
         parse_schema(schema)
     except ValueError as error:
-        yield Problem(where, f"is not a valid Avro schema: {error}")
+        yield SchemaProblem(where, f"is not a valid Avro schema: {error}")
         return
     if not isinstance(schema, dict) or schema.get("type") != "record":
-        yield Problem(where, "is not a record: an event is one")
+        yield SchemaProblem(where, "is not a record: an event is one")
         return
     found = list(_Walk(where).type(schema, ""))
     yield from found
@@ -117,7 +119,7 @@ def _lint_file(path: Path, where: str) -> Iterator[Problem]:
         try:
             writers.parse("a record with it", json.dumps(schema))
         except StreamprocError as error:
-            yield Problem(where, f"is not a schema that workers take: {error.message}")
+            yield SchemaProblem(where, f"is not a schema that workers take: {error.message}")
 
 
 def _without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -135,10 +137,10 @@ class _Walk:
         self._where = where
         self._open: list[str] = []
 
-    def _problem(self, path: str, message: str) -> Problem:
-        return Problem(f"{self._where}: {path or 'the event'}", message)
+    def _problem(self, path: str, message: str) -> SchemaProblem:
+        return SchemaProblem(f"{self._where}: {path or 'the event'}", message)
 
-    def type(self, schema: Any, path: str) -> Iterator[Problem]:
+    def type(self, schema: Any, path: str) -> Iterator[SchemaProblem]:
         match schema:
             case str() if schema.rpartition(".")[2] in self._open:
                 yield self._problem(path, f"{schema} holds itself: events are not recursive")
@@ -156,18 +158,18 @@ class _Walk:
                 known = ", ".join(f"{name} on {kind}" for name, kind in _LOGICAL_TYPES.items())
                 yield self._problem(path, f"unknown logical type {logical} on {base}: known is {known}")
 
-    def _union(self, branches: list[Any], path: str) -> Iterator[Problem]:
+    def _union(self, branches: list[Any], path: str) -> Iterator[SchemaProblem]:
         if len(branches) != 2 or branches[0] != "null":
             yield self._problem(path, 'a union is ["null", type] and nothing else')
         for branch in branches:
             yield from self.type(branch, path)
 
-    def _enum(self, schema: dict[str, Any], path: str) -> Iterator[Problem]:
+    def _enum(self, schema: dict[str, Any], path: str) -> Iterator[SchemaProblem]:
         yield from self._named(schema, path)
         if schema.get("default") != "UNKNOWN":
             yield self._problem(path, f"enum {schema['name']} has no default UNKNOWN: it could never grow")
 
-    def _record(self, schema: dict[str, Any], path: str) -> Iterator[Problem]:
+    def _record(self, schema: dict[str, Any], path: str) -> Iterator[SchemaProblem]:
         yield from self._named(schema, path)
         self._open.append(schema["name"])
         for field in schema["fields"]:
@@ -183,7 +185,7 @@ class _Walk:
                 yield self._problem(inner, f"default {json.dumps(field['default'])} does not fit the type")
         self._open.pop()
 
-    def _named(self, schema: dict[str, Any], path: str) -> Iterator[Problem]:
+    def _named(self, schema: dict[str, Any], path: str) -> Iterator[SchemaProblem]:
         if not _TYPE_NAME.fullmatch(schema["name"]):
             yield self._problem(path, f"the type's name {schema['name']} is not in CamelCase")
         if not schema.get("doc"):

@@ -256,7 +256,7 @@ async def test_a_publisher_learns_what_became_of_its_activities(
 
 def play_worker(url: str, connection: Connection, topics: Topics, good: list[Receipt], bad: Receipt) -> None:
     """Write what a worker writes, and before it an outcome whose transaction is aborted."""
-    from streamproc.settings import Registry as RegistrySettings
+    from streamproc.settings import RegistrySettings
 
     async def encoder() -> ResultEncoder:
         registry = Registry(RegistrySettings(url=url))
@@ -330,7 +330,7 @@ def test_a_subscriber_resumes_after_what_was_done(stack: Addresses, registered: 
 
 
 async def _publish(stack: Addresses, connection: Connection, topics: Topics, results: list[Result]) -> None:
-    from streamproc.settings import Registry as RegistrySettings
+    from streamproc.settings import RegistrySettings
 
     registry = Registry(RegistrySettings(url=stack.registry_url))
     await publish_results(registry, connection, topics, results)

@@ -18,7 +18,7 @@ from fastavro.utils import generate_many
 from streamproc.contracts.compatibility import compatible, parse_schema, violations
 from streamproc.contracts.registry import Registry
 from streamproc.localstack.stack import Addresses
-from streamproc.settings import Registry as RegistrySettings
+from streamproc.settings import RegistrySettings
 
 from .pairs import Pair, Schema, generate
 

@@ -202,4 +202,4 @@ async def register_first(settings: dict[str, str], subject: str, text: str) -> N
 
 
 def open_registry(settings: dict[str, str]) -> Registry:
-    return Registry(settings_module.Registry(url=settings[REGISTRY_URL]))
+    return Registry(settings_module.RegistrySettings(url=settings[REGISTRY_URL]))

@@ -25,7 +25,7 @@ from streamproc.contracts.schema_cache import SchemaCache
 from streamproc.contracts.upkeep.examples import ACTIVITY
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.localstack.stack import Addresses
-from streamproc.settings import Registry as RegistrySettings
+from streamproc.settings import RegistrySettings
 
 UNKNOWN_ID = 987_654_321
 READER = files.newest(files.ACTIVITY).schema

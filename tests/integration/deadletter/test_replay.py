@@ -15,9 +15,9 @@ import pytest
 from support.letter_topics import PARTITIONS, LetterTopics, Record, letter
 
 from streamproc.deadletter.envelope import ORIGINAL_TIMESTAMP, REPLAY_COUNT, Headers
-from streamproc.deadletter.ledger import State
+from streamproc.deadletter.ledger import LetterState
 from streamproc.deadletter.letters import Letter, Selection
-from streamproc.deadletter.operation import Fenced, Operation
+from streamproc.deadletter.operation import Fenced, LetterOperation
 from streamproc.deadletter.replay import replay_deed
 from streamproc.deadletter.scan import spans_of
 from streamproc.errors import ErrorCode
@@ -80,7 +80,7 @@ def test_filters_choose_what_is_replayed(there: LetterTopics) -> None:
 
 def test_a_dry_run_counts_and_writes_nothing(there: LetterTopics) -> None:
     there.write([letter(index, topic=there.activities) for index in range(4)])
-    with there.settings() as tree, TopicReader(tree) as reader, Operation(tree, reader) as running:
+    with there.settings() as tree, TopicReader(tree) as reader, LetterOperation(tree, reader) as running:
         assert there.run_json("dlq", "replay", "--dry-run")["replayed"] == 4
         assert there.run_json("dlq", "discard", "--since", "2026-01-01", "--reason", "x", "--dry-run") == {
             "discarded": 4,
@@ -178,7 +178,7 @@ def test_the_second_of_two_operators_fences_the_first(there: LetterTopics) -> No
         spans = spans_of(reader, there.letters, Selection())
         everything = [Letter(message) for batch in reader.read(there.letters, spans) for message in batch]
         deeds = [deed for one in everything if (deed := replay_deed(one, tree.kafka, 3, "first", no_stub)) is not None]
-        with Operation(tree, reader) as first:
+        with LetterOperation(tree, reader) as first:
             first.do(deeds[:4])
             assert there.run_json("dlq", "replay")["replayed"] == 6
             with pytest.raises(Fenced):
@@ -191,7 +191,7 @@ def test_an_open_transaction_of_a_dead_operator_is_ended_and_not_seen(there: Let
     with there.settings() as tree, TopicReader(tree) as reader:
         spans = spans_of(reader, there.letters, Selection())
         everything = [Letter(message) for batch in reader.read(there.letters, spans) for message in batch]
-        first = Operation(tree, reader)
+        first = LetterOperation(tree, reader)
         first.__enter__()
         first._producer.begin_transaction()
         for one in everything:
@@ -237,13 +237,13 @@ def test_an_operator_who_is_fenced_forgets_nothing(there: LetterTopics) -> None:
     with (
         there.settings() as tree,
         TopicReader(tree) as reader,
-        Operation(tree, reader) as first,
-        Operation(tree, reader) as second,
+        LetterOperation(tree, reader) as first,
+        LetterOperation(tree, reader) as second,
     ):
         with pytest.raises(Fenced):
             first.read_ledger()
         assert there.entries() == before
-        assert second.read_ledger().state(Position(0, 1)) is State.REPLAYED
+        assert second.read_ledger().state(Position(0, 1)) is LetterState.REPLAYED
     assert there.entries() == {position: state for position, state in before.items() if position != "0:0"}
 
 

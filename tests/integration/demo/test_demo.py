@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from streamproc.demo.judging import Figures
+from streamproc.demo.judging import DemoFigures
 from streamproc.demo.worker import NAME
 from streamproc.localstack import state, tied
 from streamproc.localstack.stack import Addresses, LocalStack
@@ -87,7 +87,7 @@ def test_every_reading_has_its_outcome_and_the_mistakes_are_found(environment: d
     run = demo(environment, folder, "--json")
     assert run.returncode == 0, run.stderr
     figures = figures_of(run)
-    assert list(figures) == [field.name for field in dataclasses.fields(Figures)]
+    assert list(figures) == [field.name for field in dataclasses.fields(DemoFigures)]
     assert {name: figures[name] for name in ("activities", "results", "dead_letters", "missing", "duplicated")} == {
         "activities": 30,
         "results": 29,

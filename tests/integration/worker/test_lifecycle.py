@@ -19,7 +19,7 @@ from streamproc.contracts.generated.events import SourcePosition
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.wire import HEADER, header
 from streamproc.localstack.triton import TritonPart
-from streamproc.settings import Registry as RegistrySettings
+from streamproc.settings import RegistrySettings
 
 Start = Callable[..., WorkerProcess]
 

@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException
 from support.holes import hole
 
 from streamproc.cli import dlq
-from streamproc.deadletter.operation import Operation
+from streamproc.deadletter.operation import LetterOperation
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.settings import Settings
 
@@ -28,11 +28,11 @@ def test_a_containers_user_without_a_name_is_known_by_number(monkeypatch: pytest
 
 @hole("F6")
 def test_kafka_that_goes_away_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    def gone(_: Operation) -> Operation:
+    def gone(_: LetterOperation) -> LetterOperation:
         raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "Failed to initialize Producer ID"))
 
-    monkeypatch.setattr(Operation, "__init__", lambda *_: None)
-    monkeypatch.setattr(Operation, "__enter__", gone)
+    monkeypatch.setattr(LetterOperation, "__init__", lambda *_: None)
+    monkeypatch.setattr(LetterOperation, "__enter__", gone)
     nobody: Any = None
     with pytest.raises(StreamprocError, match="run the command again") as failed, dlq._operating(Settings(), nobody):
         pass

@@ -12,7 +12,7 @@ from support.holes import hole
 from streamproc.cli.reconcile import runs
 from streamproc.cli.shown import described_lines, group_lines, letter_json, letter_lines
 from streamproc.deadletter.envelope import LENGTH, PREFIX, REPLAY_COUNT, Headers
-from streamproc.deadletter.ledger import Ledger
+from streamproc.deadletter.ledger import LetterLedger
 from streamproc.deadletter.letters import Letter
 from streamproc.deadletter.statistics import course, group_letters
 
@@ -40,7 +40,7 @@ def letter(headers: Headers | None = None, **changed: bytes) -> Letter:
 
 @hole("F6")
 def test_position_code_and_fingerprint_stand_whole_on_one_line_of_80_columns() -> None:
-    heading, *_ = letter_lines(letter(), Ledger())
+    heading, *_ = letter_lines(letter(), LetterLedger())
     assert unstyle(heading) == "63:123456789  REFERENCE_TOO_LONG  3f7d77cb933a  2026-03-01T09:30:00.123Z"
     groups = group_letters([letter()])
     heading, *_ = group_lines(groups[0], 1, *course(groups))
@@ -51,8 +51,8 @@ def test_position_code_and_fingerprint_stand_whole_on_one_line_of_80_columns() -
 @pytest.mark.parametrize(("attempts", "replays", "tries"), [(b"1", b"0", 1), (b"3", b"2", 5), (b"x", b"2", None)])
 def test_replays_count_as_tries(attempts: bytes, replays: bytes, tries: int | None) -> None:
     tried = letter([(REPLAY_COUNT, replays)], attempts=attempts)
-    assert letter_json(tried, Ledger())["tries"] == tries
-    text = " ".join(letter_lines(tried, Ledger()))
+    assert letter_json(tried, LetterLedger())["tries"] == tries
+    text = " ".join(letter_lines(tried, LetterLedger()))
     assert (f"{tries} tr" in text) is (tries is not None)
     assert ("1 try" in text) is (tries == 1)
 
@@ -76,9 +76,9 @@ def test_whatever_a_letter_holds_it_is_shown_as_text(parts: list[str]) -> None:
         "unreadable": None,
     }
     lines = [
-        *letter_lines(shown, Ledger()),
+        *letter_lines(shown, LetterLedger()),
         *group_lines(groups[0], 1, *course(groups)),
-        *described_lines(shown, Ledger(), described),
+        *described_lines(shown, LetterLedger(), described),
     ]
     for line in lines:
         # What is bold or red is so by us: nothing else that a terminal obeys is left.

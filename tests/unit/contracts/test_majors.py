@@ -27,7 +27,7 @@ def test_every_row_is_written_read_and_set(major: Major[object]) -> None:
     made = major.upcast(RESULT)
     assert major.from_avro(major.to_avro(made)) == made
     assert major.downcast(made) == RESULT
-    assert settings.Kafka().topic_of(major) == major.topic
+    assert settings.KafkaSettings().topic_of(major) == major.topic
 
 
 def test_any_version_is_cast_to_any() -> None:

@@ -16,7 +16,7 @@ from streamproc.answers import MAX_BYTES
 from streamproc.cli.schemas import _ask_workers
 from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.settings import Registry as RegistrySettings
+from streamproc.settings import RegistrySettings
 
 pytestmark = hole("C6")
 

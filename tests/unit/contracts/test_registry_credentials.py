@@ -9,7 +9,7 @@ from aiohttp import web
 from support.holes import hole
 
 from streamproc.contracts.registry import Registry
-from streamproc.settings import Registry as RegistrySettings
+from streamproc.settings import RegistrySettings
 
 
 @hole("F1")

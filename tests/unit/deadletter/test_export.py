@@ -15,7 +15,7 @@ from support.holes import hole
 
 from streamproc.cli import cli
 from streamproc.deadletter.export import NoRegularFile, export, is_there
-from streamproc.deadletter.ledger import Ledger
+from streamproc.deadletter.ledger import LetterLedger
 from streamproc.deadletter.letters import Letter
 
 pytestmark = hole("F3")
@@ -58,7 +58,7 @@ def test_what_is_no_regular_file_is_neither_followed_nor_replaced(
     with pytest.raises(NoRegularFile):
         is_there(path)
     with pytest.raises(NoRegularFile):
-        export(letters(), Ledger(), path)
+        export(letters(), LetterLedger(), path)
     assert theirs.read_text() == "theirs"
     assert (path.lstat().st_ino, path.lstat().st_mode) == (before.st_ino, before.st_mode)
     assert names(tmp_path) == ["letters.jsonl", "theirs"]
@@ -74,7 +74,7 @@ def test_what_waits_under_a_foreseeable_name_is_not_touched(tmp_path: Path) -> N
     theirs.write_text("theirs")
     waiting = tmp_path / ".letters.jsonl.part"
     waiting.symlink_to(theirs)
-    assert export(letters(), Ledger(), tmp_path / "letters.jsonl") == 2
+    assert export(letters(), LetterLedger(), tmp_path / "letters.jsonl") == 2
     assert theirs.read_text() == "theirs"
     assert waiting.is_symlink()
 
@@ -85,7 +85,7 @@ def test_a_file_is_replaced_by_one_of_its_owners_alone(tmp_path: Path) -> None:
     path.chmod(0o666)
     other = tmp_path / "other"
     other.hardlink_to(path)
-    assert export(letters(), Ledger(), path) == 2
+    assert export(letters(), LetterLedger(), path) == 2
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert other.read_text() == "older", "it was written through a second name"
     assert names(tmp_path) == ["letters.jsonl", "other"]
@@ -99,7 +99,7 @@ def test_what_fails_half_way_leaves_the_older_file_and_nothing_else(tmp_path: Pa
     path = tmp_path / "letters.jsonl"
     path.write_text("older")
     with pytest.raises(OSError, match="gone"):
-        export(failing(), Ledger(), path)
+        export(failing(), LetterLedger(), path)
     assert path.read_text() == "older"
     assert names(tmp_path) == ["letters.jsonl"]
 

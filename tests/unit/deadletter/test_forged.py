@@ -9,14 +9,14 @@ from support.holes import hole
 from streamproc.contracts.generated.events import SourcePosition
 from streamproc.deadletter.discard import discard_deed
 from streamproc.deadletter.envelope import LENGTH, PREFIX, REPLAY_COUNT, Headers, replays_of, source_of, split_headers
-from streamproc.deadletter.ledger import Ledger, State
+from streamproc.deadletter.ledger import LetterLedger, LetterState
 from streamproc.deadletter.letters import Letter
 from streamproc.deadletter.replay import rehearse, replay_deed
 from streamproc.kafka.places import OffsetRange, Position
-from streamproc.settings import Kafka
+from streamproc.settings import KafkaSettings
 
 DIGITS = b"9" * 5000
-KAFKA = Kafka(activity_topic="x", result_topic="x.result", dead_letter_topic="x.dlq")
+KAFKA = KafkaSettings(activity_topic="x", result_topic="x.result", dead_letter_topic="x.dlq")
 
 
 def letter(headers: Headers, offset: int = 0) -> Letter:
@@ -78,7 +78,7 @@ def test_a_letter_of_nowhere_is_passed_over_and_can_be_discarded(changed: dict[s
     forged = letter(block(**changed))
     assert source_of(forged.error) is None
     assert rehearsed(forged, letter(block(), 1)) == ({"replayed": 1}, ["0:0"])
-    assert discard_deed(forged, "x.dlq", "forged", "ada").entry.state is State.DISCARDED
+    assert discard_deed(forged, "x.dlq", "forged", "ada").entry.state is LetterState.DISCARDED
 
 
 @hole("F4")
@@ -87,7 +87,7 @@ def test_a_letter_of_nowhere_is_passed_over_and_can_be_discarded(changed: dict[s
 def test_a_letter_goes_nowhere_but_to_the_activity_topic_and_blocks_no_other(topic: bytes, stub: bytes) -> None:
     forged = letter(block(source_topic=topic, original_sha256=stub))
     outcome = rehearse([forged, letter(block(), 1)], lambda one: replay_deed(one, KAFKA, 3, "ada", no_original))
-    assert outcome.done == {State.REPLAYED: 1}
+    assert outcome.done == {LetterState.REPLAYED: 1}
     ((position, reason),) = outcome.refused
     assert position == Position(0, 0)
     assert "STREAMPROC_KAFKA__ACTIVITY_TOPIC" in reason
@@ -129,7 +129,7 @@ def test_a_position_beyond_kafkas_is_refused(text: str) -> None:
 )
 def test_a_foreign_record_in_the_ledger_opens_no_letter_and_stops_nothing(key: bytes | None, value: bytes) -> None:
     entry = b'{"state": "replayed", "by": "ada"}'
-    ledger = Ledger()
+    ledger = LetterLedger()
     ledger.add([Message(key=b"0:1", value=entry), Message(key=key, value=value), Message(key=b"0:2", value=entry)])
-    assert ledger.state_at(0, 1) is ledger.state_at(0, 2) is State.REPLAYED
+    assert ledger.state_at(0, 1) is ledger.state_at(0, 2) is LetterState.REPLAYED
     assert ledger.below({0: 2}) == [Position(0, 1)]

@@ -13,7 +13,7 @@ from support.holes import hole
 from streamproc.cli.shown import group_lines, letter_json, letter_lines
 from streamproc.contracts.generated.events import SourcePosition
 from streamproc.deadletter.envelope import Source, WorkerIdentity, error_headers, failure_of, split_headers
-from streamproc.deadletter.ledger import Ledger
+from streamproc.deadletter.ledger import LetterLedger
 from streamproc.deadletter.letters import Letter, Selection
 from streamproc.deadletter.statistics import course, group_letters
 from streamproc.deadletter.times import iso_of, timestamp_of
@@ -73,7 +73,7 @@ def test_an_event_with_any_timestamp_becomes_a_letter(timestamp_ms: int) -> None
 
 @given(st.lists(st.sampled_from([*NO_DATES, -1, 0, 1_772_357_400_123]), min_size=1))
 def test_letters_with_any_timestamp_are_listed_and_counted(timestamps: list[int]) -> None:
-    ledger = Ledger()
+    ledger = LetterLedger()
     letters = [Letter(record(time, offset)) for offset, time in enumerate(timestamps)]
     for letter, time in zip(letters, timestamps, strict=True):
         assert letter_json(letter, ledger)["time"] == (None if time == -1 else iso_of(time))

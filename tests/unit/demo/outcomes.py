@@ -17,7 +17,7 @@ from streamproc.contracts.generated.events import (
     Verdict,
     WordResult,
 )
-from streamproc.demo.exchange import Outcome
+from streamproc.demo.exchange import ActivityOutcome
 from streamproc.demo.readings import DemoPhrase, DemoReading
 
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
@@ -51,11 +51,11 @@ def flawless_words(phrase: DemoPhrase) -> Words:
     return tuple(words)
 
 
-def flawless(reading: DemoReading, spoil: Callable[[Words], Words] = lambda words: words) -> Outcome:
+def flawless(reading: DemoReading, spoil: Callable[[Words], Words] = lambda words: words) -> ActivityOutcome:
     """The right outcome of a reading; ``spoil`` changes the words of its first phrase."""
     timestamp = 1_000_000 + reading.number + LATENCY_MS
     if not reading.scorable:
-        return Outcome(position(reading.number), timestamp, None, "AUDIO_UNREADABLE")
+        return ActivityOutcome(position(reading.number), timestamp, None, "AUDIO_UNREADABLE")
     phrases = []
     for index, phrase in enumerate(reading.phrases):
         words = () if phrase.damaged else flawless_words(phrase)
@@ -90,4 +90,4 @@ def flawless(reading: DemoReading, spoil: Callable[[Words], Words] = lambda word
         aligner_version="1",
         timings=StageTimings(decode_ms=0, audio_ms=0, wait_ms=0, inference_ms=0, score_ms=0, total_ms=0),
     )
-    return Outcome(position(reading.number), timestamp, result)
+    return ActivityOutcome(position(reading.number), timestamp, result)

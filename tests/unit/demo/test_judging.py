@@ -9,10 +9,10 @@ import pytest
 
 from streamproc.contracts.generated.events import Verdict
 from streamproc.demo import judging
-from streamproc.demo.exchange import Outcome
+from streamproc.demo.exchange import ActivityOutcome
 from streamproc.demo.judging import Judgement
 from streamproc.demo.readings import DemoPhrase, DemoReading, demo_readings
-from streamproc.training.corpus import Change, Kind, Reading
+from streamproc.training.corpus import Kind, Misreading, SpokenReading
 from streamproc.training.speech import Voice
 
 from .outcomes import LATENCY_MS, Words, flawless, position, published, word
@@ -25,8 +25,8 @@ FLAWLESS = [flawless(reading) for reading in READINGS]
 def reading_with(kind: Kind | None, index: int = 1) -> DemoReading:
     """ "the cat sat" with one mistake, or none, at a word."""
     expected = ("the", "cat", "sat")
-    changes = (Change(kind, index),) if kind else ()
-    phrase = DemoPhrase("The cat sat.", Reading(expected, (), changes))
+    changes = (Misreading(kind, index),) if kind else ()
+    phrase = DemoPhrase("The cat sat.", SpokenReading(expected, (), changes))
     return DemoReading(1, (phrase,), Voice(), READINGS[0].codec, 16_000, claim_check=False)
 
 
@@ -82,7 +82,7 @@ def test_without_a_result_every_mistake_is_missed() -> None:
     assert (judgement.found, len(judgement.missed), judgement.well_read, judgement.as_damaged) == (0, 1, 0, False)
 
 
-def rows(outcomes: list[Outcome]) -> list[judging.Row]:
+def rows(outcomes: list[ActivityOutcome]) -> list[judging.Row]:
     return judging.match(READINGS, PUBLISHED, outcomes)
 
 
@@ -121,14 +121,14 @@ def test_a_missing_outcome_fails() -> None:
 
 
 def test_a_second_outcome_fails_be_it_a_result_or_a_dead_letter() -> None:
-    dead_letter = Outcome(position(1), 0, None, "UNEXPECTED")
+    dead_letter = ActivityOutcome(position(1), 0, None, "UNEXPECTED")
     run = rows([*FLAWLESS, FLAWLESS[1], dead_letter])
     assert judging.figures(run).duplicated == 2
     assert judging.problems(run) == ["2 outcomes are duplicates"]
 
 
 def test_a_dead_letter_for_a_sound_reading_fails() -> None:
-    run = rows([Outcome(position(1), 0, None, "UNEXPECTED"), *FLAWLESS[1:]])
+    run = rows([ActivityOutcome(position(1), 0, None, "UNEXPECTED"), *FLAWLESS[1:]])
     assert judging.problems(run) == ["reading 1: exactly the phrases with damaged clips must fail"]
 
 

@@ -16,7 +16,7 @@ from streamproc.demo.activities import make_activities
 from streamproc.demo.readings import DemoReading, demo_readings
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.scoring.spelling import split_words
-from streamproc.settings import Audio as AudioLimits
+from streamproc.settings import AudioSettings as AudioLimits
 from streamproc.training import corpus
 from streamproc.training.speech import Synthesiser
 

@@ -15,7 +15,7 @@ from streamproc.contracts.generated.events import Operation, Verdict, WordResult
 from streamproc.scoring import fluency, lexicon
 from streamproc.scoring.ctc import FRAME_MS, Floats, greedy_decode
 from streamproc.scoring.phonemes import BLANK, PHONEME_CODES, PHONEMES
-from streamproc.scoring.reference import ReferenceWord
+from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.score import score_phrase
 
 MARGIN = 3.0
@@ -57,8 +57,8 @@ def audio(*sounds: Sound | str) -> Floats:
     return log_probs
 
 
-def words(text: str) -> list[ReferenceWord]:
-    return [ReferenceWord(word, lexicon.pronunciations(word)) for word in text.split()]
+def words(text: str) -> list[ExpectedWord]:
+    return [ExpectedWord(word, lexicon.pronunciations(word)) for word in text.split()]
 
 
 def verdicts(results: list[WordResult]) -> list[tuple[str | None, Verdict]]:
@@ -140,8 +140,8 @@ def test_words_that_run_into_each_other_are_weighed_with_their_neighbours() -> N
     log_probs = np.concatenate([audio("S"), audio("IY")[:2], dip, audio("IY", "T")])
     assert [token.code for token in greedy_decode(log_probs)] == list(lexicon.encode(["S", "IY", "T"]))
     expected = [
-        ReferenceWord("see", (lexicon.encode(["S", "IY"]),)),
-        ReferenceWord("eat", (lexicon.encode(["IY", "T"]),)),
+        ExpectedWord("see", (lexicon.encode(["S", "IY"]),)),
+        ExpectedWord("eat", (lexicon.encode(["IY", "T"]),)),
     ]
     found = score_phrase(log_probs, expected, ALIGNER, MARGIN)
     assert verdicts(found) == [("see", CORRECT), ("eat", CORRECT)]
@@ -156,9 +156,7 @@ def test_a_word_that_nobody_can_say_is_not_judged() -> None:
 
 def test_an_accepted_variant_is_accepted() -> None:
     lenient = Aligner(CostModel(Inventory(PHONEMES), accepted=(Accepted("AO", "AA", 1, "cot and caught"),)))
-    (dog,) = score_phrase(
-        audio("D", "AA", "G"), [ReferenceWord("dog", (lexicon.encode(["D", "AO", "G"]),))], lenient, 3
-    )
+    (dog,) = score_phrase(audio("D", "AA", "G"), [ExpectedWord("dog", (lexicon.encode(["D", "AO", "G"]),))], lenient, 3)
     assert dog.verdict is Verdict.ACCEPTED
     assert Operation.ACCEPT in dog.operations
 

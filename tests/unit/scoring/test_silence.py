@@ -8,10 +8,10 @@ import pytest
 from streamproc.contracts.generated.events import Verdict
 from streamproc.scoring.ctc import Floats, log_softmax
 from streamproc.scoring.lexicon import pronunciations
-from streamproc.scoring.reference import ReferenceWord
+from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.score import score_phrase
 from streamproc.scoring.variants import VariantAligner
-from streamproc.settings import Scoring
+from streamproc.settings import ScoringSettings
 from streamproc.training.evaluate import MODEL, Recogniser
 
 SECONDS = 3
@@ -27,9 +27,9 @@ def recogniser() -> Recogniser:
 
 
 def verdicts_on(recogniser: Recogniser, audio: Floats) -> list[Verdict]:
-    words = [ReferenceWord(word, pronunciations(word)) for word in TEXT]
+    words = [ExpectedWord(word, pronunciations(word)) for word in TEXT]
     log_probs = log_softmax(recogniser.logits([audio])[0])
-    results = score_phrase(log_probs, words, VariantAligner(), Scoring().margin)
+    results = score_phrase(log_probs, words, VariantAligner(), ScoringSettings().margin)
     verdicts: list[Verdict] = [result.verdict for result in results if result.verdict is not Verdict.INSERTED]
     assert len(verdicts) == len(TEXT)
     return verdicts

@@ -13,7 +13,7 @@ from support.holes import hole
 from streamproc.contracts.generated.events import Verdict
 from streamproc.scoring import lexicon, spoken
 from streamproc.scoring.phonemes import PHONEMES
-from streamproc.scoring.reference import ReferenceWord
+from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.score import score_phrase
 from streamproc.scoring.spelling import folded, split_words
 from streamproc.scoring.variants import VariantAligner
@@ -25,8 +25,8 @@ PAGE = Path(__file__).parents[3] / "docs/reference/words.md"
 ALIGNER = VariantAligner()
 
 
-def expected(text: str) -> list[ReferenceWord]:
-    return [ReferenceWord(word, lexicon.pronunciations(word)) for word in split_words(text)]
+def expected(text: str) -> list[ExpectedWord]:
+    return [ExpectedWord(word, lexicon.pronunciations(word)) for word in split_words(text)]
 
 
 def verdicts(text: str, said: str) -> list[tuple[str | None, Verdict]]:

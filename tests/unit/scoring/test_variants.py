@@ -10,13 +10,13 @@ from aligner_mypyc import ACCEPTED, ACCEPTED_DELETE, DELETE, MATCH, SUBSTITUTE
 from streamproc.contracts.generated.events import Operation, Verdict
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.scoring.lexicon import encode
-from streamproc.scoring.reference import ReferenceWord
+from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.score import score_phrase
 from streamproc.scoring.variants import VariantAligner
 from unit.scoring.test_score import Sound, audio
 
 ALIGNER = VariantAligner()
-THINK = ReferenceWord("think", (encode(["TH", "IH", "NG", "K"]),))
+THINK = ExpectedWord("think", (encode(["TH", "IH", "NG", "K"]),))
 
 
 def ops(reference: str, heard: str) -> bytes:

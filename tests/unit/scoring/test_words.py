@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from aligner_mypyc import DELETE, INSERT, MATCH, SUBSTITUTE, Aligner, CostModel, Inventory, lengths
 from streamproc.scoring.lexicon import encode
 from streamproc.scoring.phonemes import PHONEMES
-from streamproc.scoring.reference import ReferenceWord
+from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.words import HeardWord, hear_words
 
 ALIGNER = Aligner(CostModel(Inventory(PHONEMES)))
@@ -19,8 +19,8 @@ def codes(phonemes: str) -> bytes:
     return encode(phonemes.split())
 
 
-def word(text: str, *pronunciations: str) -> ReferenceWord:
-    return ReferenceWord(text, tuple(codes(one) for one in pronunciations))
+def word(text: str, *pronunciations: str) -> ExpectedWord:
+    return ExpectedWord(text, tuple(codes(one) for one in pronunciations))
 
 
 CAT, SAT, DOG = word("cat", "K AE T"), word("sat", "S AE T"), word("dog", "D AO G")
@@ -28,7 +28,7 @@ READ = word("read", "R EH D", "R IY D")
 UNKNOWN = word("猫")
 
 
-def heard(words: list[ReferenceWord], phonemes: str) -> list[tuple[str | None, str, bytes]]:
+def heard(words: list[ExpectedWord], phonemes: str) -> list[tuple[str | None, str, bytes]]:
     """(text, phonemes heard, operations) of every word; text is None for extra speech."""
     said = codes(phonemes)
     return [
@@ -92,7 +92,7 @@ def test_speech_for_words_without_reference_is_theirs_and_no_extra_word() -> Non
 
 
 @pytest.mark.parametrize("words", [[UNKNOWN, CAT], [CAT, UNKNOWN]])
-def test_words_without_reference_at_either_end(words: list[ReferenceWord]) -> None:
+def test_words_without_reference_at_either_end(words: list[ExpectedWord]) -> None:
     said = "N EH K OW K AE T" if words[0] is UNKNOWN else "K AE T N EH K OW"
     assert {text: phonemes for text, phonemes, _ in heard(words, said)} == {"猫": "N EH K OW", "cat": "K AE T"}
 
@@ -115,7 +115,7 @@ phonemes = st.lists(st.integers(0, len(PHONEMES) - 1), max_size=20).map(bytes)
 
 
 @given(st.lists(vocabulary, min_size=1, max_size=6), phonemes)
-def test_nothing_is_lost_repeated_or_reordered(words: list[ReferenceWord], said: bytes) -> None:
+def test_nothing_is_lost_repeated_or_reordered(words: list[ExpectedWord], said: bytes) -> None:
     found = hear_words(words, said, ALIGNER)
     assert [one.expected for one in found if one.expected] == words
     position = 0
@@ -131,7 +131,7 @@ def test_nothing_is_lost_repeated_or_reordered(words: list[ReferenceWord], said:
 
 
 @given(st.lists(st.sampled_from([CAT, SAT, DOG, READ]), min_size=1, max_size=6))
-def test_what_is_read_well_is_no_suspect(words: list[ReferenceWord]) -> None:
+def test_what_is_read_well_is_no_suspect(words: list[ExpectedWord]) -> None:
     said = b"".join(one.pronunciations[-1] for one in words)
     assert not any(one.suspect for one in hear_words(words, said, ALIGNER))
 

@@ -19,7 +19,7 @@ from streamproc.scoring import fluency, lexicon, score, spelling
 from streamproc.scoring.ctc import Floats, greedy_decode, log_likelihoods, log_softmax
 from streamproc.scoring.gaps import slide_to_words
 from streamproc.scoring.phonemes import BLANK, PHONEMES
-from streamproc.scoring.reference import ReferenceWord
+from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.score import score_phrase
 from streamproc.scoring.spelling import MAX_CHARACTERS
 from streamproc.scoring.variants import VariantAligner
@@ -47,10 +47,10 @@ class Counting:
         return ALIGNER.align(ref, hyp)
 
 
-def words(text: str, count: int) -> list[ReferenceWord]:
+def words(text: str, count: int) -> list[ExpectedWord]:
     """The first ``count`` words of a text that goes on and on."""
     all_words = text.split() * count
-    return [ReferenceWord(word, lexicon.pronunciations(word)) for word in all_words[:count]]
+    return [ExpectedWord(word, lexicon.pronunciations(word)) for word in all_words[:count]]
 
 
 def babble(frames: int, silence: float) -> Floats:
@@ -125,7 +125,7 @@ def test_weighing_takes_work_in_proportion_to_the_reading(
 
 def test_a_text_of_which_nothing_was_heard_is_weighed_in_bounds(monkeypatch: pytest.MonkeyPatch) -> None:
     vocabulary = list(lexicon._dictionary())[::300]
-    expected = [ReferenceWord(word, lexicon.pronunciations(word)) for word in vocabulary]
+    expected = [ExpectedWord(word, lexicon.pronunciations(word)) for word in vocabulary]
     variants = sorted((len(word.pronunciations) for word in expected), reverse=True)
     longest = max(len(variant) for word in expected for variant in word.pronunciations)
     silence = log_softmax(np.eye(BLANK + 1, dtype=np.float32)[[BLANK] * 6000] * 9)

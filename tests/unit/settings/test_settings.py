@@ -228,7 +228,7 @@ def test_what_is_no_address_of_triton_is_refused(monkeypatch: pytest.MonkeyPatch
 @hole("D4")
 @pytest.mark.parametrize(("host", "expected"), [("::1", "[::1]:6066"), ("0.0.0.0", "0.0.0.0:6066")])
 def test_the_pages_have_an_address_that_a_browser_takes(host: str, expected: str) -> None:
-    assert settings.Web(host=host).address == expected
+    assert settings.WebSettings(host=host).address == expected
 
 
 def test_secrets_are_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:

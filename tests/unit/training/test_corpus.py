@@ -52,7 +52,7 @@ def test_voices_are_held_out() -> None:
 
 
 def test_the_same_seed_gives_the_same_readings_and_another_seed_others() -> None:
-    def some(seed: int) -> list[corpus.Reading]:
+    def some(seed: int) -> list[corpus.SpokenReading]:
         dictionary = corpus.pronunciations()
         return [clip.reading for clip in islice(corpus.training_clips(seed, dictionary, Synthesiser()), 20)]
 

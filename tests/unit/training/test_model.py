@@ -17,8 +17,8 @@ from safetensors.numpy import load_file
 from streamproc.scoring.ctc import greedy_decode, log_softmax
 from streamproc.scoring.phonemes import BLANK, PHONEMES
 from streamproc.training import evaluate
-from streamproc.training.corpus import Change, Clip, Split, split_clips, split_readings
-from streamproc.training.evaluate import MODEL, Figures, Judge, Recogniser
+from streamproc.training.corpus import Clip, Misreading, Split, split_clips, split_readings
+from streamproc.training.evaluate import MODEL, Judge, ModelFigures, Recogniser
 from streamproc.training.speech import Synthesiser, Voice
 
 FOLDER = MODEL.parent.parent
@@ -87,7 +87,7 @@ BOUNDS: dict[Split, float] = {
 
 
 @pytest.fixture(scope="module")
-def figures(recogniser: Recogniser) -> dict[Split, Figures]:
+def figures(recogniser: Recogniser) -> dict[Split, ModelFigures]:
     judge, synthesiser = Judge(recogniser), Synthesiser()
     return {
         split: judge.figures(islice(split_clips(split, split_readings(split), synthesiser), 120)) for split in BOUNDS
@@ -95,12 +95,12 @@ def figures(recogniser: Recogniser) -> dict[Split, Figures]:
 
 
 @pytest.mark.parametrize("split", BOUNDS)
-def test_phonemes_are_heard_within_the_bounds(figures: dict[Split, Figures], split: Split) -> None:
+def test_phonemes_are_heard_within_the_bounds(figures: dict[Split, ModelFigures], split: Split) -> None:
     assert figures[split].clips == 120
     assert figures[split].phoneme_error_rate <= BOUNDS[split]
 
 
-def test_misread_words_are_found(figures: dict[Split, Figures]) -> None:
+def test_misread_words_are_found(figures: dict[Split, ModelFigures]) -> None:
     misread = figures["misread"]
     assert misread.misread > 100
     assert misread.precision >= 0.75
@@ -108,13 +108,13 @@ def test_misread_words_are_found(figures: dict[Split, Figures]) -> None:
     assert misread.inserted_found >= 0.6 * misread.inserted
 
 
-def test_well_read_words_are_seldom_flagged(figures: dict[Split, Figures]) -> None:
+def test_well_read_words_are_seldom_flagged(figures: dict[Split, ModelFigures]) -> None:
     assert figures["held_out_sentences"].false_alarms <= 0.02
     assert figures["misread"].false_alarms <= 0.03
 
 
 def test_figures_count_every_kind_of_error() -> None:
-    figures = Figures(phonemes=200, errors=10, words=50, misread=10, flagged=12, found=9)
+    figures = ModelFigures(phonemes=200, errors=10, words=50, misread=10, flagged=12, found=9)
     assert figures.phoneme_error_rate == 0.05
     assert figures.precision == 0.75
     assert figures.recall == 0.9
@@ -125,7 +125,7 @@ def test_a_flagged_word_counts_as_found_only_where_it_was_misread(recogniser: Re
     misread = next(r for r in split_readings("misread") if [c.kind for c in r.changes] == ["mispronounced"])
     (place,) = (change.index for change in misread.changes)
     clip = Clip(misread, Voice(), Synthesiser().say(misread.said))
-    elsewhere = (Change("mispronounced", (place + 1) % len(misread.expected)),)
+    elsewhere = (Misreading("mispronounced", (place + 1) % len(misread.expected)),)
     truly, falsely = (
         Judge(recogniser).figures([replace(clip, reading=replace(misread, changes=changes))])
         for changes in (misread.changes, elsewhere)
