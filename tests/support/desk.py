@@ -41,6 +41,7 @@ class DeskTopic:
 class DeskMessage:
     """A record that Kafka delivered, as Faust's message."""
 
+    desk: Desk
     topic: str
     partition: int
     offset: int
@@ -48,10 +49,6 @@ class DeskMessage:
     value: bytes | None
     headers: Any = None
     record: Any = field(default_factory=lambda: SimpleNamespace(timestamp=lambda: (TIMESTAMP_CREATE_TIME, 1)))
-
-    def ack(self, consumer: Desk) -> None:
-        """The event is done."""
-        consumer.acked.append(self.offset)
 
 
 class Desk:
@@ -61,7 +58,6 @@ class Desk:
         self._topic = topic
         self._delivered: asyncio.Queue[Any] = asyncio.Queue()
         self._next = 0
-        self.app = SimpleNamespace(consumer=self)
         self.sent: list[Sent] = []
         self.acked: list[int] = []
         self.raised: list[tuple[int, BaseException]] = []
@@ -72,7 +68,7 @@ class Desk:
 
     def deliver(self, value: bytes | None, key: bytes | None = b"key", headers: Any = None) -> Any:
         """The next record of partition 0; its event."""
-        message = DeskMessage(self._topic, 0, self._next, key, value, headers)
+        message = DeskMessage(self, self._topic, 0, self._next, key, value, headers)
         self._next += 1
         event = DeskEvent(message)
         self._delivered.put_nowait(event)
@@ -92,9 +88,13 @@ class Desk:
         while True:
             yield await self._delivered.get()
 
-    def failed(self, message: DeskMessage, error: BaseException) -> None:
-        """Of the consumer: the agent raised, or gave the event up."""
-        self.raised.append((message.offset, error))
+    def ack(self, delivery: DeskMessage) -> None:
+        """The agent is done with it."""
+        self.acked.append(delivery.offset)
+
+    def fail(self, delivery: DeskMessage, error: BaseException) -> None:
+        """The agent raised on it, or gave it up."""
+        self.raised.append((delivery.offset, error))
 
 
 class DeskEvent:
@@ -105,7 +105,7 @@ class DeskEvent:
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Let the event loop go on until the condition holds, for ten seconds at most."""
-    async with asyncio.timeout(10):
+    """Let the event loop go on until the condition holds, for a minute at most."""
+    async with asyncio.timeout(60):
         while not condition():  # noqa: ASYNC110 - whatever changes it, it is seen
             await asyncio.sleep(0.001)

@@ -30,6 +30,7 @@ from streamproc.contracts.upkeep.examples import ACTIVITY
 from streamproc.deadletter.envelope import WorkerIdentity
 from streamproc.errors import ErrorCode, Stage, StreamprocError
 from streamproc.inference.engine import Inference, ModelIdentity, Samples
+from streamproc.scoring import lexicon
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.phonemes import BLANK
 from streamproc.scoring.variants import VariantAligner
@@ -124,6 +125,11 @@ async def working(settings: Settings = SETTINGS) -> AsyncIterator[Room]:
 def impatient() -> Settings:
     """Events have no time of their own: with the first failure the intake closes."""
     return SETTINGS.model_copy(update={"event": SETTINGS.event.model_copy(update={"deadline": 1e-6})})
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _lexicon() -> None:
+    lexicon.load()  # as the worker does before it consumes: it takes its time
 
 
 @pytest.fixture(autouse=True)
