@@ -6,8 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from streamproc.localstack.stack import PARTS, Addresses, LocalStack
+
+# How long an example takes says how busy the machine is.
+settings.register_profile("streamproc", deadline=None)
+settings.load_profile("streamproc")
 
 DEVELOPERS_STACK = Path(__file__).parent.parent / ".local"
 

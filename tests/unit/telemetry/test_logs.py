@@ -13,10 +13,10 @@ import pytest
 SCRIPT = """
 import logging, sys
 import structlog
-from streamproc.settings import Log
+from streamproc.settings import LogSettings
 from streamproc.telemetry import logs
 
-logs.configure(Log(level=sys.argv[1], format=sys.argv[2]))
+logs.configure(LogSettings(level=sys.argv[1], format=sys.argv[2]))
 log = structlog.get_logger("streamproc.test")
 log.debug("a detail")
 log.warning("dead letter", code="AUDIO_EMPTY", partition=3, text="two\\nlines ü")
