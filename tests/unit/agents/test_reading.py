@@ -24,6 +24,7 @@ from streamproc.audio.fetch import ClipFetcher
 from streamproc.contracts import files
 from streamproc.contracts.codec import ActivityDecoder, ActivityEncoder, ResultDecoder
 from streamproc.contracts.generated.events import Activity, Audio, Phrase, ResultStatus, SourcePosition
+from streamproc.contracts.majors import V1
 from streamproc.contracts.records import ResultEncoders
 from streamproc.contracts.registry import HeldSchema, Registry
 from streamproc.contracts.upkeep.examples import ACTIVITY
@@ -169,7 +170,7 @@ async def test_a_good_event_becomes_a_result() -> None:
         assert (sent.topic, sent.key) == (RESULTS, ACTIVITY.learner_id.encode())
         assert sent.headers["ce_id"] == b"reading.activity.v1/0/0"
         assert (sent.headers["traceparent"], "mine" in sent.headers) == (trace, False)
-        result = await ResultDecoder(room.registry, RESULTS).decode(sent.value)
+        result = await ResultDecoder(room.registry, RESULTS, V1).decode(sent.value)
         assert (result.activity_id, result.status) == (ACTIVITY.activity_id, ResultStatus.COMPLETE)
         assert result.source == SourcePosition(topic=ACTIVITIES, partition=0, offset=0)
         assert result.counts.omitted == 2
