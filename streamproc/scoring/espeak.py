@@ -167,7 +167,16 @@ class Espeak:
         return 0
 
 
-@functools.cache
+_starting = threading.Lock()
+
+
 def engine() -> Espeak:
     """The process's espeak-ng. Raises EspeakError where the extra ``speech`` is not installed."""
+    # The cache alone would let threads that ask at once start one each, over the same globals.
+    with _starting:
+        return _engine()
+
+
+@functools.cache
+def _engine() -> Espeak:
     return Espeak()
