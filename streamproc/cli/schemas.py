@@ -310,7 +310,7 @@ async def _register(
 async def _ask_workers(addresses: tuple[str, ...]) -> dict[str, dict[str, int]]:
     import aiohttp
 
-    from streamproc.answers import AnswerTooLongError, read_limited
+    from streamproc.contracts.answers import AnswerTooLongError, read_limited
 
     answers: dict[str, dict[str, int]] = {}
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5)) as session:

@@ -14,7 +14,7 @@ from streamproc import settings
 from streamproc.cli.failing import tell
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.health.exhaustion import exhausted, failure
-from streamproc.service_links import service_links
+from streamproc.settings import service_links
 from streamproc.terminal import example
 
 log = structlog.get_logger(__name__)

@@ -13,7 +13,7 @@ from confluent_kafka.schema_registry import AsyncSchemaRegistryClient
 # The HTTP library that the client itself has chosen.
 from confluent_kafka.schema_registry.common._httpx_compat import httpx
 
-from streamproc.answers import limited
+from streamproc.contracts.answers import limited
 
 
 class BoundedRegistryClient(AsyncSchemaRegistryClient):

@@ -12,8 +12,8 @@ from support.endless import FAST, SLOW, endless
 from support.fake_registry import serving
 from support.holes import hole
 
-from streamproc.answers import MAX_BYTES
 from streamproc.cli.schemas import _ask_workers
+from streamproc.contracts.answers import MAX_BYTES
 from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.settings import RegistrySettings

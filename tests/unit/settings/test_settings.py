@@ -13,7 +13,7 @@ from support.holes import hole
 from streamproc import settings
 from streamproc.cli.settings import command
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.service_links import service_links
+from streamproc.settings import service_links
 
 REFERENCE = Path(__file__).parents[3] / "docs/reference/settings.md"
 

@@ -1,48 +1,24 @@
-"""Every setting of streamproc: one typed tree, from the environment or a TOML file, checked before anything starts.
-
-A variable's name is ``STREAMPROC_`` + the section + ``__`` + the setting, for example
-``STREAMPROC_TRITON__MAX_IN_FLIGHT=8``. The file named by ``STREAMPROC_CONFIG`` holds the same tree; the
-environment wins over it.
-"""
+"""The sections: what can be set, with its type, its bounds and its default."""
 
 from __future__ import annotations
 
-import difflib
-import os
 import re
-import tomllib
-from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from annotated_types import Ge, Gt, Le
 from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
     SecretStr,
-    ValidationError,
     ValidationInfo,
     create_model,
     field_validator,
 )
-from pydantic.fields import FieldInfo
-from pydantic_core import ErrorDetails
-from pydantic_settings import (
-    BaseSettings,
-    EnvSettingsSource,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
 
 from streamproc.contracts.majors import MAJORS, V1, Major
 from streamproc.contracts.uris import problem_of
-from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.service_links import service_links
-from streamproc.transport.settings import TransportSettings, choice_in_any_case
-
-PREFIX = "STREAMPROC_"
-CONFIG_VARIABLE = "STREAMPROC_CONFIG"
+from streamproc.transport.settings import choice_in_any_case
 
 _HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:;/\[\]]+):[0-9]{1,5}")
 """An IPv6 address stands in brackets."""
@@ -284,188 +260,3 @@ class LogSettings(Section):
     """Least severe level that is written."""
     format: Literal["auto", "json", "console"] = "auto"
     """json for machines, console for people; auto chooses console on a terminal."""
-
-
-class Settings(BaseSettings):
-    """The tree."""
-
-    model_config = SettingsConfigDict(
-        env_prefix=PREFIX,
-        env_nested_delimiter="__",
-        extra="forbid",
-        frozen=True,
-        nested_model_default_partial_update=True,
-    )
-
-    kafka: KafkaSettings = KafkaSettings()
-    registry: RegistrySettings = RegistrySettings()
-    inference: InferenceSettings = InferenceSettings()
-    triton: TritonSettings = TritonSettings()
-    onnx: OnnxSettings = OnnxSettings()
-    audio: AudioSettings = AudioSettings()
-    scoring: ScoringSettings = ScoringSettings()
-    event: EventSettings = EventSettings()
-    quarantine: QuarantineSettings = QuarantineSettings()
-    worker: WorkerSettings = WorkerSettings()
-    # Of Kafka's ways of compressing this one makes the smallest: a letter is not to be larger than its activity was.
-    transport: TransportSettings = TransportSettings(compression="zstd")
-    web: WebSettings = WebSettings()
-    log: LogSettings = LogSettings()
-
-    @field_validator("transport")
-    @classmethod
-    def _every_event_has_an_outcome(cls, value: TransportSettings) -> TransportSettings:
-        if value.on_raise == "skip":
-            raise ValueError("on_raise: 'skip' would leave events without an outcome; the worker stops or retries")
-        return value
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """The environment wins over what `load` gives from the file; no .env file, no secrets folder is read."""
-        return (_Environment(settings_cls), init_settings)
-
-
-class _Environment(EnvSettingsSource):
-    """The environment; a list or table that is not JSON is left to the validation, which names its variable."""
-
-    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
-        try:
-            return super().decode_complex_value(field_name, field, value)
-        except ValueError:
-            return value
-
-
-def load() -> Settings:
-    """Read and check every setting.
-
-    Raises:
-        StreamprocError: SETTINGS_INVALID, with all problems in one message, a line each.
-    """
-    problems = list(_unknown_variables())
-    file: dict[str, Any] = {}
-    try:
-        file = _file()
-    except StreamprocError as error:
-        problems.append(error.message)
-    try:
-        settings = Settings(**file)
-    except ValidationError as error:
-        problems += [_describe(detail) for detail in error.errors(include_input=False)]
-    if problems:
-        # A misspelt variable is both unknown to us and, where its section is known, to the validation.
-        raise StreamprocError(ErrorCode.SETTINGS_INVALID, "\n".join(dict.fromkeys(problems)))
-    return settings
-
-
-def given(section: str, name: str) -> str:
-    """What the environment or the file says of a setting that is a text; empty where neither does.
-
-    Raises:
-        StreamprocError: SETTINGS_INVALID, the file cannot be read.
-    """
-    if value := os.environ.get(variable(section, name)):
-        return value
-    table = _file().get(section, {})
-    return str(table.get(name, "")) if isinstance(table, dict) else ""
-
-
-def _file() -> dict[str, Any]:
-    path = os.environ.get(CONFIG_VARIABLE)
-    if not path:
-        return {}
-    try:
-        return tomllib.loads(Path(path).read_text("utf-8"))
-    except OSError as error:
-        reason = f"cannot be read: {error.strerror}"
-    except ValueError as error:
-        reason = f"is not TOML: {error}"
-    raise StreamprocError(ErrorCode.SETTINGS_INVALID, f"{CONFIG_VARIABLE}: {path} {reason}")
-
-
-def documentation() -> Iterator[tuple[str, str, str, str]]:
-    """Yield (variable, type, default, meaning) of every setting, in the tree's order."""
-    for section, field in Settings.model_fields.items():
-        model = field.annotation
-        assert isinstance(model, type)
-        assert issubclass(model, BaseModel)
-        for name, setting in model.model_fields.items():
-            yield (
-                variable(section, name),
-                _type_name(setting),
-                _default(getattr(field.default, name)),
-                setting.description or "",
-            )
-
-
-def variable(section: str, name: str) -> str:
-    """The environment variable of a setting."""
-    return f"{PREFIX}{section}__{name}".upper()
-
-
-def _unknown_variables() -> Iterator[str]:
-    """Variables with our prefix that name no setting: a typing mistake must not be silence."""
-    known = {name for name, _, _, _ in documentation()} | {CONFIG_VARIABLE}
-    ours = known | {f"{PREFIX}{section}".upper() for section in Settings.model_fields} | set(service_links(PREFIX))
-    for name in sorted(os.environ):
-        if name.startswith(PREFIX) and name not in ours:
-            yield f"{name}: {_no_such_setting(name, known)}"
-
-
-def _no_such_setting(name: str, known: Iterable[str]) -> str:
-    nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
-    meant = f": did you mean {nearest[0]}?" if nearest else ""
-    return f"there is no such setting{meant} ('streamproc settings' lists them)"
-
-
-_WANTED = {
-    "tuple_type": 'must be a list; in the environment write JSON, for example ["a", "b"]',
-    "dict_type": 'must be a table; in the environment write JSON, for example {"a": 1}',
-    "model_type": "is a section: its settings have variables of their own ('streamproc settings' lists them)",
-}
-"""Words for what pydantic says in Python's terms, by its type of error."""
-
-
-def _describe(detail: ErrorDetails) -> str:
-    section, *rest = (str(part) for part in detail["loc"])
-    name = variable(section, rest[0]) if rest else f"{PREFIX}{section}".upper()
-    if detail["type"] == "extra_forbidden":
-        return f"{name}: {_no_such_setting(name, (known for known, _, _, _ in documentation()))}"
-    return f"{name}: {_WANTED.get(detail['type'], detail['msg'].removeprefix('Value error, '))}"
-
-
-def _type_name(field: FieldInfo) -> str:
-    """The type in words, with its bounds."""
-    annotation: Any = field.annotation
-    if get_origin(annotation) is Literal:
-        return "one of " + ", ".join(choice or "(empty)" for choice in get_args(annotation))
-    words = next((words for kind, words in _TYPE_NAMES if kind in (annotation, get_origin(annotation))), "path")
-    bounds = [f"{_BOUNDS[type(bound)]} {value:g}" for bound in field.metadata for value in _bound(bound)]
-    return " ".join([words, " and ".join(bounds)]).strip()
-
-
-_TYPE_NAMES = (
-    (str, "text"),
-    (int, "integer"),
-    (float, "number"),
-    (SecretStr, "secret"),
-    (tuple, "list"),
-    (dict, "table"),
-)
-_BOUNDS = {Ge: "from", Gt: "above", Le: "up to"}
-
-
-def _bound(bound: object) -> Iterator[float]:
-    match bound:
-        case Ge(ge=int() | float() as value) | Gt(gt=int() | float() as value) | Le(le=int() | float() as value):
-            yield value
-
-
-def _default(value: Any) -> str:
-    return "" if isinstance(value, SecretStr) or value in (None, (), {}) else str(value)

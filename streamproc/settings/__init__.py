@@ -1,0 +1,51 @@
+"""Every setting of streamproc: one typed tree, from the environment or a TOML file, checked before anything starts.
+
+A variable's name is ``STREAMPROC_`` + the section + ``__`` + the setting, for example
+``STREAMPROC_TRITON__MAX_IN_FLIGHT=8``. The file named by ``STREAMPROC_CONFIG`` holds the same tree; the
+environment wins over it.
+"""
+
+from __future__ import annotations
+
+from streamproc.settings.kubernetes import service_links
+from streamproc.settings.loading import given, load
+from streamproc.settings.reference import documentation
+from streamproc.settings.sections import (
+    AudioSettings,
+    EventSettings,
+    InferenceSettings,
+    KafkaSettings,
+    LogSettings,
+    OnnxSettings,
+    QuarantineSettings,
+    RegistrySettings,
+    ScoringSettings,
+    TritonSettings,
+    WebSettings,
+    WorkerSettings,
+)
+from streamproc.settings.tree import Settings
+from streamproc.settings.variables import CONFIG_VARIABLE, PREFIX, variable
+
+__all__ = [
+    "CONFIG_VARIABLE",
+    "PREFIX",
+    "AudioSettings",
+    "EventSettings",
+    "InferenceSettings",
+    "KafkaSettings",
+    "LogSettings",
+    "OnnxSettings",
+    "QuarantineSettings",
+    "RegistrySettings",
+    "ScoringSettings",
+    "Settings",
+    "TritonSettings",
+    "WebSettings",
+    "WorkerSettings",
+    "documentation",
+    "given",
+    "load",
+    "service_links",
+    "variable",
+]

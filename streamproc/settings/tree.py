@@ -1,0 +1,89 @@
+"""All sections as one tree, and where their values come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import (
+    field_validator,
+)
+from pydantic.fields import FieldInfo
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from streamproc.settings.sections import (
+    AudioSettings,
+    EventSettings,
+    InferenceSettings,
+    KafkaSettings,
+    LogSettings,
+    OnnxSettings,
+    QuarantineSettings,
+    RegistrySettings,
+    ScoringSettings,
+    TritonSettings,
+    WebSettings,
+    WorkerSettings,
+)
+from streamproc.settings.variables import PREFIX
+from streamproc.transport.settings import TransportSettings
+
+
+class Settings(BaseSettings):
+    """The tree."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_nested_delimiter="__",
+        extra="forbid",
+        frozen=True,
+        nested_model_default_partial_update=True,
+    )
+
+    kafka: KafkaSettings = KafkaSettings()
+    registry: RegistrySettings = RegistrySettings()
+    inference: InferenceSettings = InferenceSettings()
+    triton: TritonSettings = TritonSettings()
+    onnx: OnnxSettings = OnnxSettings()
+    audio: AudioSettings = AudioSettings()
+    scoring: ScoringSettings = ScoringSettings()
+    event: EventSettings = EventSettings()
+    quarantine: QuarantineSettings = QuarantineSettings()
+    worker: WorkerSettings = WorkerSettings()
+    # Of Kafka's ways of compressing this one makes the smallest: a letter is not to be larger than its activity was.
+    transport: TransportSettings = TransportSettings(compression="zstd")
+    web: WebSettings = WebSettings()
+    log: LogSettings = LogSettings()
+
+    @field_validator("transport")
+    @classmethod
+    def _every_event_has_an_outcome(cls, value: TransportSettings) -> TransportSettings:
+        if value.on_raise == "skip":
+            raise ValueError("on_raise: 'skip' would leave events without an outcome; the worker stops or retries")
+        return value
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """The environment wins over what `load` gives from the file; no .env file, no secrets folder is read."""
+        return (_Environment(settings_cls), init_settings)
+
+
+class _Environment(EnvSettingsSource):
+    """The environment; a list or table that is not JSON is left to the validation, which names its variable."""
+
+    def decode_complex_value(self, field_name: str, field: FieldInfo, value: Any) -> Any:
+        try:
+            return super().decode_complex_value(field_name, field, value)
+        except ValueError:
+            return value
