@@ -9,7 +9,7 @@ from streamproc.contracts.generated.events import Phrase
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.scoring import lexicon
 from streamproc.scoring.phonemes import PHONEME_CODES
-from streamproc.scoring.spelling import split_words
+from streamproc.scoring.spelling import MAX_CHARACTERS, split_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,20 @@ def _read(phrase: Phrase) -> Iterator[ExpectedWord]:
             yield _given(word.text, word.phonemes)
 
 
+def _looked_up(text: str) -> tuple[bytes, ...]:
+    """The pronunciations of a word that a publisher has cut out, perhaps with the punctuation around it ("box.").
+
+    Several words in the place of one ("ice cream") are said one after the other.
+    """
+    found = [lexicon.pronunciations(word) for word in split_words(text)] if len(text) <= MAX_CHARACTERS else []
+    if len(found) == 1:
+        return found[0]
+    return (b"".join(ways[0] for ways in found),) if found and all(found) else ()
+
+
 def _given(text: str, phonemes: Sequence[str]) -> ExpectedWord:
     if not phonemes:
-        return ExpectedWord(text, lexicon.pronunciations(text))
+        return ExpectedWord(text, _looked_up(text))
     try:
         return ExpectedWord(text, (lexicon.encode(tuple(phonemes)),))
     except KeyError:

@@ -7,6 +7,7 @@ import string
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.holes import hole
 
 from streamproc.contracts.generated.events import Audio, Phrase
 from streamproc.contracts.generated.events import ReferenceWord as GivenWord
@@ -105,6 +106,40 @@ def test_given_pronunciations_win_and_empty_ones_are_looked_up() -> None:
     assert [word.text for word in words] == ["Zog", "cat"]
     assert words[0].pronunciations == (lexicon.encode(["Z", "AO", "G"]),)
     assert words[1].pronunciations == lexicon.pronunciations("cat")
+
+
+@hole("E")
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("box.", ["box"]),
+        ("\N{LEFT DOUBLE QUOTATION MARK}Stop!\N{RIGHT DOUBLE QUOTATION MARK}", ["stop"]),
+        ("ice cream", ["ice", "cream"]),
+        ("$5,", ["$5"]),
+    ],
+)
+def test_a_given_word_is_looked_up_without_what_stands_around_it(given: str, said: list[str]) -> None:
+    (word,) = reference_words(phrase("ignored", GivenWord(text=given, phonemes=())), PhonemeBudget(100, 100))
+    assert word.text == given
+    ways = [lexicon.pronunciations(one) for one in said]
+    assert word.pronunciations == (ways[0] if len(ways) == 1 else (b"".join(way[0] for way in ways),))
+
+
+@hole("C1", "C3")
+@pytest.mark.parametrize("given", ["blark " * 100_000, "—", "猫 cat"])
+def test_a_given_text_that_is_no_word_has_no_pronunciation(given: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    known = lexicon.pronunciations
+
+    def pronunciations(word: str) -> tuple[bytes, ...]:
+        asked.append(word)
+        return known(word)
+
+    monkeypatch.setattr(lexicon, "pronunciations", pronunciations)
+    with pytest.raises(StreamprocError) as caught:
+        reference_words(phrase("ignored", GivenWord(text=given, phonemes=())), PhonemeBudget(100, 100))
+    assert caught.value.code is ErrorCode.REFERENCE_MISSING
+    assert len(asked) <= 2
 
 
 def test_a_word_without_pronunciation_is_kept_among_others() -> None:
