@@ -380,12 +380,15 @@ async def test_the_examples_run(
         return done.stdout
 
     assert (await run("publish_activities.py")).count("offset") == 3
+    told = (await run("publish_activities_async.py")).splitlines()
+    assert [line.split(":")[0] for line in told] == ["published", "published", "not published"]
     for script in ("read_results.py", "read_results_async.py"):
         printed = await run(script, "2")
         assert [line.split()[0] for line in printed.splitlines()] == ["activity-0", "activity-1"]
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         "follow_outcomes.py",
         "publish_activities.py",
+        "publish_activities_async.py",
         "read_results.py",
         "read_results_async.py",
     }
