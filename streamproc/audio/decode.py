@@ -8,12 +8,12 @@ import soxr
 from numpy.typing import NDArray
 
 from streamproc.audio.containers import recordings
+from streamproc.contracts.rules import SAMPLE_RATES
 from streamproc.errors import ErrorCode, StreamprocError
 
 SAMPLE_RATE = 16_000
 """Samples a second that the model hears."""
 
-MIN_RATE, MAX_RATE = 8_000, 96_000
 """Sample rates that are accepted, in Hz."""
 
 MIN_SECONDS = 0.1
@@ -85,9 +85,10 @@ def decode_clip(encoded: bytes, max_seconds: float) -> Samples:
 def _check(file: _Stream) -> None:
     if file.format not in FORMATS:
         raise StreamprocError(ErrorCode.AUDIO_UNREADABLE, f"the container is {file.format}, not WAV, FLAC or OGG")
-    if not MIN_RATE <= file.samplerate <= MAX_RATE:
+    if file.samplerate not in SAMPLE_RATES:
         raise StreamprocError(
-            ErrorCode.AUDIO_SAMPLE_RATE, f"{file.samplerate} Hz; accepted are {MIN_RATE} to {MAX_RATE} Hz"
+            ErrorCode.AUDIO_SAMPLE_RATE,
+            f"{file.samplerate} Hz; accepted are {SAMPLE_RATES[0]} to {SAMPLE_RATES[-1]} Hz",
         )
     if file.channels > MAX_CHANNELS:
         raise StreamprocError(

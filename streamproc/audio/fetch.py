@@ -11,6 +11,7 @@ from streamproc.audio.http import HttpClips
 from streamproc.audio.objects import ObjectClips
 from streamproc.audio.stores import ClipStore, TooLargeError, UnclearError
 from streamproc.contracts.generated.events import Audio
+from streamproc.contracts.rules import nowhere
 from streamproc.contracts.uris import problem_of
 from streamproc.errors import ErrorCode, StreamprocError
 
@@ -51,12 +52,11 @@ class ClipFetcher:
             StreamprocError: AUDIO_MISSING, AUDIO_AMBIGUOUS, AUDIO_URI_REFUSED, AUDIO_NOT_FOUND, AUDIO_FORBIDDEN,
                 AUDIO_TOO_LARGE, AUDIO_OBJECT_FAILED, AUDIO_OBJECT_BUSY, or AUDIO_STORE_UNAVAILABLE (transient).
         """
-        if audio.data is not None and audio.uri is not None:
-            raise StreamprocError(ErrorCode.AUDIO_AMBIGUOUS)
+        if (code := nowhere(audio)) is not None:
+            raise StreamprocError(code)
         if audio.data is not None:
             return audio.data
-        if audio.uri is None:
-            raise StreamprocError(ErrorCode.AUDIO_MISSING)
+        assert audio.uri is not None
         store = self._store_of(audio.uri)
         try:
             return await self._read(store, audio.uri, held)

@@ -9,12 +9,12 @@ import uuid
 from collections import OrderedDict
 from concurrent.futures import Future
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streamproc.client.arrivals import arrived
+from streamproc.client.closing import Closing
 from streamproc.client.connection import Connection, RegistryConnection, connection_argument, text_argument
 from streamproc.client.publisher import Receipt
 from streamproc.client.start import START_SECONDS, check_registry, check_topics, refuse_in_asynchronous_code
@@ -69,7 +69,7 @@ class Rejection:
 Outcome = Result | Rejection
 
 
-class OutcomeFollower:
+class OutcomeFollower(Closing):
     """Tells the outcome of each activity by its receipt. Enter it before the activities are sent.
 
     Use it as a context manager, ``with`` or ``async with``; one serves all threads of a process. It belongs to no
@@ -153,19 +153,9 @@ class OutcomeFollower:
         self._open()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self._open)
         return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await asyncio.to_thread(self.close)
 
     def _open(self) -> None:
         self._closing.clear()

@@ -8,11 +8,11 @@ import threading
 import time
 from concurrent.futures import Future
 from dataclasses import dataclass
-from types import TracebackType
 from typing import Any, Self
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from streamproc.client.closing import Closing
 from streamproc.client.connection import Connection, RegistryConnection, connection_argument, text_argument
 from streamproc.client.start import check_topics, refuse_in_asynchronous_code
 from streamproc.contracts.cloudevents import ACTIVITY_TYPE, Headers, event_headers
@@ -40,7 +40,7 @@ class Receipt:
     offset: int
 
 
-class ActivityPublisher:
+class ActivityPublisher(Closing):
     """Publishes activities in order of ``send``, each learner's to one partition.
 
     Use it as a context manager, ``with`` or ``async with``; one publisher serves all threads of a process. Records
@@ -122,11 +122,6 @@ class ActivityPublisher:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
     async def __aenter__(self) -> Self:
         await asyncio.to_thread(self._open)
         try:
@@ -135,11 +130,6 @@ class ActivityPublisher:
             await asyncio.to_thread(self.close)
             raise
         return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await asyncio.to_thread(self.close)
 
     async def _look_up_schema(self) -> None:
         try:

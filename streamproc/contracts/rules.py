@@ -144,11 +144,16 @@ def _may_be_word(character: str) -> bool:
     return character.isalnum() or unicodedata.category(character).startswith("S") or character in "&@%‰§"
 
 
+def nowhere(audio: Audio) -> ErrorCode | None:
+    """Why nobody can tell where a clip is: exactly one of ``data`` and ``uri`` is to be set."""
+    if audio.data is not None and audio.uri is not None:
+        return ErrorCode.AUDIO_AMBIGUOUS
+    return ErrorCode.AUDIO_MISSING if audio.data is None and audio.uri is None else None
+
+
 def _audio_problems(audio: Audio, where: str) -> Iterator[Problem]:
-    if audio.data is None and audio.uri is None:
-        yield Problem(ErrorCode.AUDIO_MISSING, where, "exactly one of data and uri is set")
-    elif audio.data is not None and audio.uri is not None:
-        yield Problem(ErrorCode.AUDIO_AMBIGUOUS, where, "exactly one of data and uri is set")
+    if (code := nowhere(audio)) is not None:
+        yield Problem(code, where, "exactly one of data and uri is set")
     elif audio.data == b"":
         yield Problem(ErrorCode.AUDIO_EMPTY, f"{where}.data", "is empty")
     elif audio.data is not None and not audio.data.startswith(_CONTAINERS):

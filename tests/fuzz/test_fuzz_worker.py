@@ -15,6 +15,7 @@ from support import faults
 from support.activities import result
 from support.mutations import mutated
 from support.object_store import serving
+from support.set_up import prepare
 from support.topics_of_test import PARTITIONS, TestTopics
 
 from streamproc.deadletter.envelope import split_headers
@@ -36,7 +37,7 @@ def test_every_mutated_event_has_one_outcome(kafka_bootstrap: str, registry_url:
         settings = faults.worker_settings(topics, registry_url, triton.address, store, tmp_path / "clips")
         settings |= {"STREAMPROC_QUARANTINE__PERCENT": "100", "STREAMPROC_AUDIO__NOT_FOUND_GRACE": "0"}
         settings |= {"STREAMPROC_TRITON__TIMEOUT": "60"}
-        schema_id = faults.prepare(settings, topics)
+        schema_id = prepare(settings, topics)
         published = publish(kafka_bootstrap, topics.activities, schema_id)
         with faults.running(settings, tmp_path / "worker.log") as worker:
             process = psutil.Process(worker.pid)

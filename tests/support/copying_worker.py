@@ -12,15 +12,16 @@ import random
 import signal
 import time
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import confluent_kafka
 import faust
 from faust.types import EventT
 
-from streamproc.transport import OutcomeRefused, Transport, TransportSettings, each
+from streamproc.transport import OutcomeRefused, each
 from streamproc.transport.kafka import committers, poller
 from support.plan import VARIABLE, Plan
+from support.plan_app import plan_app
 
 
 class HoldingProducer(confluent_kafka.Producer):
@@ -47,19 +48,7 @@ class DyingConsumer(confluent_kafka.Consumer):
 
 def make_app(plan: Plan) -> faust.App:
     """The app, one agent."""
-    app = faust.App(
-        plan.group,
-        broker=f"rdkafka://{plan.bootstrap}",
-        processing_guarantee=plan.guarantee,
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        web_enabled=False,
-        datadir=plan.folder,
-        key_serializer="raw",
-        value_serializer="raw",
-    )
-    transport = cast(Transport, app.transport)
-    transport.settings = TransportSettings(**plan.settings)
+    app, transport = plan_app(plan, topic_allow_declare=False, web_enabled=False)
     source = app.topic(plan.source, key_serializer="raw", value_serializer="raw")
     sink = app.topic(plan.sink, key_serializer="raw", value_serializer="raw")
     calls = os.open(Path(plan.folder, "calls"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)

@@ -10,14 +10,13 @@ from pathlib import Path
 
 import numpy as np
 
-from streamproc.contracts import files
 from streamproc.contracts.generated.events import Audio
 from streamproc.localstack.triton import TritonPart
 from support import worker_with_a_bug
 from support.activities import encode
 from support.object_store import ObjectStore
 from support.topics_of_test import TestTopics
-from support.worker_process import WorkerProcess, run
+from support.worker_process import WorkerProcess
 
 REFUSED, SLOW = 0.25, 0.75
 """First samples that failing_model.py knows."""
@@ -99,17 +98,6 @@ def worker_settings(
         "STREAMPROC_EVENT__DEADLINE": "2",
         "STREAMPROC_LOG__FORMAT": "json",
     }
-
-
-def prepare(settings: dict[str, str], topics: TestTopics) -> int:
-    """Create topics and schemas, as an operator does; the id of the newest activity schema."""
-    created = run(settings, "topics", "create")
-    assert created.returncode == 0, created.stderr
-    registered = run(settings, "schemas", "register", "--json")
-    assert registered.returncode == 0, registered.stderr
-    rows = json.loads(registered.stdout.splitlines()[-1])["schemas"]
-    subject = files.subject(topics.activities)
-    return max(int(row["id"]) for row in rows if row["subject"] == subject)
 
 
 @contextmanager

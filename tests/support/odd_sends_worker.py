@@ -4,30 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, cast
+from typing import Any
 
 import faust
 from faust.types import EventT
 
-from streamproc.transport import OutcomeRefused, Transport, TransportSettings, each
+from streamproc.transport import OutcomeRefused, each
 from support.plan import VARIABLE, Plan
+from support.plan_app import plan_app
 from support.whole_records import odd_send
 
 
 def make_app(plan: Plan) -> faust.App:
     """The app."""
-    app = faust.App(
-        plan.group,
-        broker=f"rdkafka://{plan.bootstrap}",
-        processing_guarantee=plan.guarantee,
-        topic_disable_leader=True,
-        topic_allow_declare=False,
-        datadir=plan.folder,
-        key_serializer="raw",
-        value_serializer="raw",
-    )
-    transport = cast(Transport, app.transport)
-    transport.settings = TransportSettings(**plan.settings)
+    app, transport = plan_app(plan, topic_allow_declare=False)
     source = app.topic(plan.source, key_serializer="raw", value_serializer="raw", allow_empty=True)
     sink = app.topic(plan.sink, key_serializer="raw", value_serializer="raw")
     notes = app.topic(plan.letters, key_serializer="raw", value_serializer="raw")

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from streamproc.contracts import files
 from streamproc.localstack.stack import Addresses
+from support.set_up import prepare
 from support.topics_of_test import TestTopics
-from support.worker_process import WorkerProcess, run
+from support.worker_process import WorkerProcess
 
 
 @pytest.fixture(scope="module")
@@ -44,13 +44,7 @@ def settings(stack: Addresses, topics: TestTopics, clips: Path) -> dict[str, str
 @pytest.fixture(scope="module")
 def schema_id(settings: dict[str, str], topics: TestTopics) -> int:
     """The id of the newest activity schema, after topics and schemas were set up as an operator does it."""
-    created = run(settings, "topics", "create")
-    assert created.returncode == 0, created.stderr
-    registered = run(settings, "schemas", "register", "--json")
-    assert registered.returncode == 0, registered.stderr
-    rows = json.loads(registered.stdout.splitlines()[-1])["schemas"]
-    subject = files.subject(topics.activities)
-    return max(int(row["id"]) for row in rows if row["subject"] == subject)
+    return prepare(settings, topics)
 
 
 @pytest.fixture(scope="module")

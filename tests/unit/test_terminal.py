@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import io
 import os
-import pty
 import subprocess
 import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import pseudo_terminal
 from support.holes import hole
 
 from streamproc.terminal import console, counted, safe
@@ -69,17 +69,8 @@ def written(on_terminal: bool, **environment: str) -> bytes:
     env = {**clean, "TERM": "xterm-256color", **environment}
     if not on_terminal:
         return subprocess.run([sys.executable, "-c", SCRIPT], env=env, capture_output=True, check=True).stdout
-    ours, theirs = pty.openpty()
-    with subprocess.Popen([sys.executable, "-c", SCRIPT], env=env, stdin=theirs, stdout=theirs, stderr=theirs) as run:
-        os.close(theirs)
-        found = b""
-        try:
-            while some := os.read(ours, 65536):
-                found += some
-        except OSError:
-            pass  # how Linux tells that the other end is closed
-        os.close(ours)
-    assert run.returncode == 0, found
+    code, found = pseudo_terminal.on_terminal([sys.executable, "-c", SCRIPT], env)
+    assert code == 0, found
     return found
 
 

@@ -22,6 +22,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from support import faults, worker_with_a_bug
 from support.activities import result, value
 from support.object_store import serving
+from support.set_up import prepare
 from support.topics_of_test import PARTITIONS, TestTopics
 from support.worker_process import WorkerProcess, environment, run, streamproc
 
@@ -164,7 +165,7 @@ def test_each_bad_event_is_one_letter_and_after_the_mending_one_result(
         wrong = {**right, **LIMITS}
         prefixes = json.loads(right["STREAMPROC_AUDIO__ALLOWED_PREFIXES"])
         right["STREAMPROC_AUDIO__ALLOWED_PREFIXES"] = json.dumps([*prefixes, f"{(tmp_path / 'new-clips').as_uri()}/"])
-        schema_id = faults.prepare(right, topics)
+        schema_id = prepare(right, topics)
         every = ways(tmp_path, store)
         names = list(every)
         bad = {f"bad-{number}": names[number % len(names)] for number in range(BAD)}

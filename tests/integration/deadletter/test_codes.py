@@ -21,6 +21,7 @@ from support import faults
 from support.activities import activity, behind, clip, phrase, result, value
 from support.holes import hole
 from support.object_store import ObjectStore, serving
+from support.set_up import prepare
 from support.topics_of_test import PARTITIONS, Letter, Record, TestTopics
 from support.worker_process import WorkerProcess, run
 
@@ -80,7 +81,7 @@ def world(kafka_bootstrap: str, registry_url: str, tmp_path_factory: pytest.Temp
     topics = TestTopics(kafka_bootstrap)
     with serving() as store, faults.failing_triton(folder) as triton:
         settings = faults.worker_settings(topics, registry_url, triton.address, store, clips)
-        schema_id = faults.prepare(settings, topics)
+        schema_id = prepare(settings, topics)
         with faults.running(settings, folder / "worker.log", bug=True) as worker:
             yield World(folder, topics, store, settings, schema_id, worker, triton.address)
 
@@ -239,7 +240,7 @@ def test_sigterm_does_not_wait_for_events_that_wait_for_a_store(
 ) -> None:
     topics = TestTopics(kafka_bootstrap)
     settings = {**world.settings, **topics.settings, "STREAMPROC_TRANSPORT__STOP_TIMEOUT": "120"}
-    schema_id = faults.prepare(settings, topics)
+    schema_id = prepare(settings, topics)
     path = "/clips/unlucky-too.wav"
     world.store.down = 503
     world.store.objects[path] = clip()
@@ -299,7 +300,7 @@ def test_a_dead_letter_topic_that_refuses_stops_the_worker_and_nothing_is_droppe
     small = NewTopic(topics.letters, PARTITIONS, config={"max.message.bytes": "100"})
     admin.create_topics([small])[topics.letters].result(10)
     settings = {**world.settings, **topics.settings}
-    faults.prepare(settings, topics)
+    prepare(settings, topics)
     (place,) = topics.publish([Record(b"x", b"\x00" + bytes(5000), [])])
     worker = WorkerProcess(settings, tmp_path / "worker.log")
     try:
@@ -317,7 +318,7 @@ def test_the_quarantine_stops_a_bad_deploy_from_draining_the_topic(
     topics = TestTopics(kafka_bootstrap)
     settings = {**world.settings, **topics.settings, "STREAMPROC_WORKER__MAX_IN_FLIGHT": "4"}
     settings |= {"STREAMPROC_QUARANTINE__EVENTS": "20"}
-    schema_id = faults.prepare(settings, topics)
+    schema_id = prepare(settings, topics)
     bad = value(activity(phrase(faults.breaking())), schema_id)
     fixed = tmp_path / "fixed"
     topics.publish(Record(b"learner-%d" % index, bad, []) for index in range(100))

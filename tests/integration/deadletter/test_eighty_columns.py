@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import pty
 import re
-import struct
 import subprocess
-import sys
-import termios
-from collections.abc import Mapping
 
 import pytest
 from confluent_kafka import Producer
 from support.holes import hole
 from support.letter_topics import LetterTopics, letter
+from support.pseudo_terminal import on_terminal
+from support.worker_process import environment, streamproc
 
 from streamproc.deadletter.envelope import REPLAY_COUNT
 from streamproc.errors import ErrorCode
-from streamproc.localstack import tied
 
 pytestmark = hole("F4", "F6")
 
@@ -48,24 +42,11 @@ def there(kafka_bootstrap: str) -> LetterTopics:
 
 def shown(there: LetterTopics, *arguments: str, terminal: bool) -> str:
     """What a command writes to its standard output, a terminal of 80 columns or a pipe."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("STREAMPROC_")}
-    environment: Mapping[str, str] = {**inherited, **there.environment, "TERM": "xterm-256color"}
-    tie = (sys.executable, "-I", "-S", tied.__file__, str(os.getpid()))
-    command = [*tie, sys.executable, "-m", "streamproc", *arguments]
+    told = {**environment(there.environment), "TERM": "xterm-256color"}
+    command = streamproc(*arguments)
     if not terminal:
-        return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False).stdout
-    ours, theirs = pty.openpty()
-    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, COLUMNS, 0, 0))
-    with subprocess.Popen(command, env=environment, stdin=theirs, stdout=theirs, stderr=subprocess.DEVNULL) as process:
-        os.close(theirs)
-        found = b""
-        try:
-            while some := os.read(ours, 65536):
-                found += some
-        except OSError:
-            pass  # how Linux tells that the other end is closed
-        os.close(ours)
-        process.wait(60)
+        return subprocess.run(command, env=told, capture_output=True, text=True, timeout=60, check=False).stdout
+    _, found = on_terminal(command, told, columns=COLUMNS, errors=False)
     return found.decode().replace("\r\n", "\n")
 
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 import time
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
@@ -17,9 +15,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from support.holes import hole
 from support.letter_topics import PARTITIONS, LetterTopics, letter
+from support.worker_process import environment, streamproc
 
 from streamproc.contracts.cloudevents import RESULT_TYPE, event_headers
-from streamproc.localstack import tied
 from streamproc.transport.flight.progress import Progress, encode
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
@@ -123,11 +121,9 @@ def test_a_running_one_serves_its_figures_as_metrics(there: LetterTopics, free_p
     publish(there, 4)
     result(there, 0, 0)
     commit(there, Progress.at(2), Progress.at(0))
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("STREAMPROC_")}
-    tie = (sys.executable, "-I", "-S", tied.__file__, str(os.getpid()))
     process = subprocess.Popen(
-        [*tie, sys.executable, "-m", "streamproc", "reconcile", "--since", "1h", "--every", "1", "--json"],
-        env={**inherited, **there.environment, "STREAMPROC_WEB__PORT": str(free_port)},
+        streamproc("reconcile", "--since", "1h", "--every", "1", "--json"),
+        env=environment({**there.environment, "STREAMPROC_WEB__PORT": str(free_port)}),
         stdout=subprocess.PIPE,
     )
     try:

@@ -6,13 +6,13 @@ import json
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections import Counter
 from dataclasses import replace
 
 import pytest
 from support.letter_topics import PARTITIONS, LetterTopics, Record, letter
+from support.worker_process import environment, streamproc
 
 from streamproc.deadletter.envelope import ORIGINAL_TIMESTAMP, REPLAY_COUNT, Headers
 from streamproc.deadletter.ledger import LetterState
@@ -24,7 +24,6 @@ from streamproc.errors import ErrorCode
 from streamproc.kafka import topics
 from streamproc.kafka.places import Position
 from streamproc.kafka.reading import TopicReader
-from streamproc.localstack import tied
 
 ORIGINAL_TIME = b"2026-02-25T06:13:20.000Z"
 REPLAYED_ONCE = [(REPLAY_COUNT, b"1"), (ORIGINAL_TIMESTAMP, ORIGINAL_TIME)]
@@ -261,11 +260,11 @@ def test_a_ledger_of_many_batches_and_an_empty_one(there: LetterTopics) -> None:
 
 def replaying(there: LetterTopics, *arguments: str) -> subprocess.Popen[bytes]:
     """A replay in a process of its own, which dies with this one."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("STREAMPROC_")}
-    tie = (sys.executable, "-I", "-S", tied.__file__, str(os.getpid()))
-    command = [*tie, sys.executable, "-m", "streamproc", "dlq", "replay", *arguments]
     return subprocess.Popen(
-        command, env={**inherited, **there.environment}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        streamproc("dlq", "replay", *arguments),
+        env=environment(there.environment),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
     )
 
 

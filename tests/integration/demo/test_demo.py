@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support import worker_process
 
 from streamproc.demo.judging import DemoFigures
 from streamproc.demo.worker import NAME
-from streamproc.localstack import state, tied
+from streamproc.localstack import state
 from streamproc.localstack.stack import Addresses, LocalStack
 
 TUTORIAL = Path(__file__).parents[3] / "docs" / "tutorial.md"
@@ -53,7 +54,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def streamproc(environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run a command to its end; it dies with this process."""
     return subprocess.run(
-        [sys.executable, "-I", "-S", tied.__file__, str(os.getpid()), sys.executable, "-m", "streamproc", *arguments],
+        worker_process.streamproc(*arguments),
         env=environment,
         capture_output=True,
         text=True,

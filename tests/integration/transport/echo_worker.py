@@ -5,27 +5,19 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from typing import Any, cast
+from typing import Any
 
 import faust
 from faust.types import EventT
 from support.plan import VARIABLE, Plan
+from support.plan_app import plan_app
 
-from streamproc.transport import SentAfterAck, Transport, TransportSettings, each
+from streamproc.transport import SentAfterAck, each
 
 
 def make_app(plan: Plan) -> faust.App:
     """The app."""
-    app = faust.App(
-        plan.group,
-        broker=f"rdkafka://{plan.bootstrap}",
-        processing_guarantee=plan.guarantee,
-        topic_disable_leader=True,
-        datadir=plan.folder,
-        key_serializer="raw",
-        value_serializer="raw",
-    )
-    cast(Transport, app.transport).settings = TransportSettings(**plan.settings)
+    app, _ = plan_app(plan)
     source = app.topic(plan.source, key_serializer="raw", value_serializer="raw")
     sink = app.topic(plan.sink, key_serializer="raw", value_serializer="raw")
     notes = app.topic(

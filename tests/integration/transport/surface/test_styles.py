@@ -2,43 +2,31 @@
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from collections.abc import Iterator
 
 import pytest
 from support.feeding import feed
 
-from .surface import App, Reader
+from .surface import HERE, App, Reader
 
 COUNT = 200
 KEYS = 20
-#: Imported from styles.py it would start that app here.
-STYLES = (
-    "values",
-    "events",
-    "items",
-    "take",
-    "take_events",
-    "noack",
-    "noack_take",
-    "concurrent",
-    "isolated",
-    "two_agents",
-    "other_agent",
-    "group_by",
-    "through",
-    "sinks",
-    "yielding",
-    "app_send",
-    "event_send",
-    "event_forward",
-    "cast",
-    "processor",
-    "filtered",
-    "send_soon",
-    "many_topics",
-    "stepwise",
-)
+
+
+def _styles() -> tuple[str, ...]:
+    """What styles.py says: imported from there it would start that app here."""
+    tree = ast.parse((HERE / "styles.py").read_text())
+    values = [
+        node.value
+        for node in tree.body
+        if isinstance(node, ast.Assign) and [ast.unparse(target) for target in node.targets] == ["STYLES"]
+    ]
+    return tuple(ast.literal_eval(values[0]))
+
+
+STYLES = _styles()
 #: Styles that do not pass the key on, or whose input lies on two topics: no order to keep.
 UNORDERED = {"take", "take_events", "noack_take", "sinks", "group_by", "many_topics"}
 SOURCES = [style for style in STYLES if style != "other_agent"]
