@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -24,8 +23,6 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import confluent_kafka
-import faust
 from confluent_kafka import Producer
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
@@ -34,6 +31,7 @@ from support.fleet import Fleet
 from support.judge import Judge
 from support.plan import new_plan
 
+from bench.machine import machine, versions
 from bench.transport_bench import kafka
 
 PARTITIONS = 3
@@ -137,14 +135,8 @@ def main() -> int:
     result = {f"{rate:g}": found[rate] for rate in rates}
     if arguments.save:
         described: dict[str, Any] = {
-            "machine": {"cpus": os.cpu_count(), "platform": platform.platform(), "load": load},
-            "versions": {
-                "python": platform.python_version(),
-                "confluent-kafka": confluent_kafka.__version__,
-                "librdkafka": confluent_kafka.libversion()[0],
-                "faust-streaming": faust.__version__,
-                "kafka": "4.1.0",
-            },
+            "machine": machine(load),
+            "versions": versions(),
             "partitions": PARTITIONS,
             "limit_p99_ms": LIMIT_MS,
             "by_events_per_s": result,

@@ -13,7 +13,6 @@ import asyncio
 import contextlib
 import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -22,7 +21,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import confluent_kafka
 import faust
 from confluent_kafka import Producer
 from faust.types.tuples import Message
@@ -34,6 +32,7 @@ from support.fleet import Fleet
 from support.judge import Judge
 from support.plan import new_plan
 
+from bench.machine import machine, versions
 from streamproc.localstack.kafka import KafkaPart
 from streamproc.localstack.processes import ProcessRef
 
@@ -168,14 +167,8 @@ def main() -> None:
     arguments = parser.parse_args()
     scale = 10 if arguments.quick else 1
     result: dict[str, Any] = {
-        "machine": {"cpus": os.cpu_count(), "platform": platform.platform(), "load": os.getloadavg()[0]},
-        "versions": {
-            "python": platform.python_version(),
-            "confluent-kafka": confluent_kafka.__version__,
-            "librdkafka": confluent_kafka.libversion()[0],
-            "faust-streaming": faust.__version__,
-            "kafka": "4.1.0",
-        },
+        "machine": machine(os.getloadavg()[0]),
+        "versions": versions(),
         "payload_bytes": PAYLOAD,
         "partitions": PARTITIONS,
     }

@@ -16,7 +16,6 @@ import argparse
 import contextlib
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -28,14 +27,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import confluent_kafka
-import faust
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from support.plan import create_topics
 
+from bench.machine import machine, versions
 from streamproc.localstack.kafka import KafkaPart
 from streamproc.localstack.processes import log_tail, spawn
 
@@ -227,15 +225,8 @@ def report(
     """A table for people, JSON for programs."""
     base = statistics.median(rates[taking_part[0].name])
     result: dict[str, Any] = {
-        "machine": {"cpus": os.cpu_count(), "platform": platform.platform(), "load": os.getloadavg()[0]},
-        "versions": {
-            "python": platform.python_version(),
-            "confluent-kafka": confluent_kafka.__version__,
-            "librdkafka": confluent_kafka.libversion()[0],
-            "faust-streaming": faust.__version__,
-            "kafka": "4.1.0",
-            **peers,
-        },
+        "machine": machine(os.getloadavg()[0]),
+        "versions": versions(**peers),
         "payload_bytes": PAYLOAD,
         "partitions": PARTITIONS,
         "commit_interval_s": 0.1,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from unittest.mock import Mock
 
 from faust.types import TP
@@ -13,21 +12,9 @@ from streamproc.transport.flight.loose import Loose
 from streamproc.transport.flight.progress import Progress
 from streamproc.transport.flight.sendable import Outcome
 
+from .records import Record
+
 GENERATION = b"CGMDv2:..."
-
-
-@dataclass
-class Record:
-    """What admission asks of librdkafka's message."""
-
-    at: int
-    name: bytes | None = None
-
-    def offset(self) -> int:
-        return self.at
-
-    def key(self) -> bytes | None:
-        return self.name
 
 
 def outcome(text: str) -> Outcome:

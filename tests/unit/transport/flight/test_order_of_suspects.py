@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import random
-from dataclasses import dataclass
 
 import pytest
 from faust.types import TP
@@ -16,22 +15,10 @@ from streamproc.transport.flight.entries import ONE_BY_ONE, Assignment, Entry, L
 from streamproc.transport.flight.progress import Progress
 from streamproc.transport.flight.sendable import Outcome
 
+from .records import Record
+
 pytestmark = hole("A")
 ORDERS = ["key", "partition"]
-
-
-@dataclass
-class Record:
-    """What admission asks of librdkafka's message."""
-
-    at: int
-    name: bytes | None = None
-
-    def offset(self) -> int:
-        return self.at
-
-    def key(self) -> bytes | None:
-        return self.name
 
 
 class Worker:

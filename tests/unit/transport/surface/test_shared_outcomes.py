@@ -81,6 +81,14 @@ class Worker:
         self.book(committed=True)
         return outcomes
 
+    def work_to_the_end(self) -> list[bytes | None]:
+        """Be done with whatever there is, a transaction at a time."""
+        outcomes = []
+        while given := self.start():
+            self.finish(*given)
+            outcomes += self.commit()
+        return outcomes
+
     def lose(self, tp: TP) -> None:
         self.assignments[tp].give_up()
         self.consumer._lose([self.assignments[tp]])
@@ -121,10 +129,7 @@ async def test_what_was_shared_with_a_lost_event_is_done_again_in_order(worker: 
         worker.finish(*begun)
     worker.lose(OTHER)
     assert worker.commit() == []
-    committed = []
-    while given := worker.start():
-        worker.finish(*given)
-        committed += worker.commit()
+    committed = worker.work_to_the_end()
     assert committed == [b"0:0", b"0:1", b"0:2"]
 
 
@@ -141,10 +146,7 @@ async def test_what_a_transaction_under_way_has_is_done_again_only_if_it_fails(w
     worker.lose(OTHER)
     assert worker.start() == []
     worker.book(committed=committed)
-    after = []
-    while given := worker.start():
-        worker.finish(*given)
-        after += worker.commit()
+    after = worker.work_to_the_end()
     assert after == ([b"0:2"] if committed else [b"0:0", b"0:1", b"0:2"])
 
 
@@ -162,10 +164,7 @@ async def test_what_depends_on_each_other_is_undone_to_the_end(worker: Worker) -
     worker.finish(*worker.start())
     worker.lose(OTHER)
     assert worker.commit() == []
-    committed = []
-    while given := worker.start():
-        worker.finish(*given)
-        committed += worker.commit()
+    committed = worker.work_to_the_end()
     assert sorted(committed, key=str) == [b"0:0", b"0:1", b"0:2", b"0:3"]
     assert committed.index(b"0:0") < committed.index(b"0:1")
     assert committed.index(b"0:2") < committed.index(b"0:3")
