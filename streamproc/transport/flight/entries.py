@@ -18,6 +18,7 @@ from streamproc.transport.flight.loose import Loose, LooseSends
 from streamproc.transport.flight.mark import Mark
 from streamproc.transport.flight.progress import Offer, Progress, Span
 from streamproc.transport.flight.sendable import Outcome, size_of_headers
+from streamproc.transport.flight.sequence import in_order
 
 #: Records of one transaction that belong to no event: more than the brokers take before it times out would never pass.
 LOOSE_LIMIT = 10_000
@@ -323,6 +324,8 @@ class Ledger:
                 entries[0].joint or [] for entries in chosen.values() if len(entries) < len(entries[0].joint or [])
             ]
             if not torn:
+                if chosen:
+                    self._put_in_order(batch)
                 return
             if any(not entry.assignment.alive for joint in torn for entry in joint):
                 # The event loop has yet to hear of a loss, and to undo what depended on it.
@@ -330,6 +333,23 @@ class Ledger:
                 batch.outcomes.clear()
                 return
             self._withhold((entry for joint in torn for entry in joint), withheld)
+
+    def _put_in_order(self, batch: Batch) -> None:
+        """What an agent has sent for a batch is held by one event of it, and must not overtake what the others follow.
+
+        Of a partition, or of a key, offsets tell who follows whom; between two that share outcomes with others, that
+        is so for all of them.
+        """
+        groups: defaultdict[int, list[Entry]] = defaultdict(list)
+        places: list[tuple[Any, int]] = []
+        for assignment, offer in batch.offers:
+            for entry in map(assignment.entries.__getitem__, offer.finished):
+                group = id(entry.joint or entry)
+                groups[group].append(entry)
+                line = assignment.tp if self._ordered else None if entry.key is None else (assignment.tp, entry.key)
+                places.append((line, group))
+        if (order := in_order(places)) is not None:
+            batch.outcomes = [(entry, made) for one in order for entry in groups[one] for made in entry.outcomes]
 
     def _withhold(self, entries: Iterable[Entry], withheld: defaultdict[TP, set[int]]) -> None:
         """These wait for a later transaction, and those of their keys that come after them."""

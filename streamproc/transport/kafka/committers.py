@@ -58,6 +58,8 @@ class Refused:
     topic: str
     entries: list[Entry] = field(default_factory=list)
     loose: list[Loose] = field(default_factory=list)
+    #: It is these, beyond doubt: the client itself refuses them.
+    certain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,11 +178,11 @@ class Committer(ABC):
                 except KafkaException as error:
                     if error.args[0].code() in REFUSED:
                         # Refused before it was sent: this record is the guilty one.
-                        raise _Refusal(_refused(error.args[0].name(), [source])) from error
+                        raise _Refusal(_refused(error.args[0].name(), [source], certain=True)) from error
                     raise
                 except (TypeError, ValueError, OverflowError) as error:
                     # The binding takes less than ``outcome_of`` believes: it must not cost the others.
-                    raise _Refusal(_refused(type(error).__name__, [source])) from error
+                    raise _Refusal(_refused(type(error).__name__, [source], certain=True)) from error
 
     def _flush(self, producer: Producer) -> None:
         while self._call(producer.flush, _CALL_S):
@@ -395,7 +397,7 @@ def _content(outcome: Outcome) -> _Content:
     return outcome.topic, outcome.key or None, outcome.value or None
 
 
-def _refused(reason: str, sources: list[_Source]) -> Refused:
+def _refused(reason: str, sources: list[_Source], *, certain: bool = False) -> Refused:
     entries = {id(source): source for source, _ in sources if isinstance(source, Entry)}
     loose = [source for source, _ in sources if isinstance(source, Loose)]
-    return Refused(reason, sources[0][1].topic, list(entries.values()), loose)
+    return Refused(reason, sources[0][1].topic, list(entries.values()), loose, certain)

@@ -186,11 +186,13 @@ class Cycle:
                 case InDoubt(committed):
                     self._ledger.adopt(committed)
                 case Refused():
-                    self._refuse(verdict, certain=batch.one_by_one)
+                    self._refuse(verdict, certain=batch.one_by_one or verdict.certain)
                 case Aborted():
                     logger.info("Transaction aborted: %s", verdict.reason)
             self._keep_loose(batch, verdict)
             self._observer.end(batch, verdict, state)
+            if batch.one_by_one:
+                self.soon()  # all others wait for the end of the search
             if isinstance(verdict, Aborted):
                 await self._before_the_next(generation if verdict.stale else None)
 

@@ -30,7 +30,13 @@ class RefusedOutcomes:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def refused(self, entry: Entry, error: OutcomeRefused) -> None:
-        """Kafka will never take what was sent for this event."""
+        """Kafka will never take what was sent for this event, nor so what was sent for its whole batch."""
+        batch = list(entry.joint or [entry])
+        self._ledger.part(entry)
+        for one in batch:
+            self._replace_outcome(one, error)
+
+    def _replace_outcome(self, entry: Entry, error: OutcomeRefused) -> None:
         if not entry.live or entry.state is not FINISHED:
             return  # lost, or to be done again, while the transaction was under way: what comes of that is judged anew
         handler = self._transport.on_refused

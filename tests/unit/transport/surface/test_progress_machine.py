@@ -270,7 +270,11 @@ class Machine(RuleBasedStateMachine):
             message.ack(self.consumer)
 
     def send(self, message: Delivery) -> None:
-        message.entry.hold(Outcome("out", message.key, message.record.value(), None, None, None))
+        # What an agent sends for a batch is held by the batch's last event. (In the order of partitions nothing keeps
+        # these batches from overtaking each other mutually, so that what each sends as a whole has no order.)
+        shared = message.entry.joint if self.ordering != "partition" else None
+        holder = shared[-1] if shared else message.entry
+        holder.hold(Outcome("out", message.key, message.record.value(), None, None, None))
 
     # -- transactions
 
@@ -285,8 +289,9 @@ class Machine(RuleBasedStateMachine):
         for _, outcome in batch.outcomes:
             self.outcomes[cast(bytes, outcome.value)] += 1
             self.committed.append(cast(bytes, outcome.value))
-        entries = {entry for entry, _ in batch.outcomes}
-        assert all(entries.issuperset(entry.joint) for entry in entries if entry.joint), "torn"
+        done = {(assignment, offset) for assignment, offer in batch.offers for offset in offer.finished}
+        shared = [one for entry, _ in batch.outcomes for one in entry.joint or ()]
+        assert all((entry.assignment, entry.offset) in done for entry in shared), "torn"
 
     def book(self, verdict: str, pick: int = 0) -> None:
         batch, self.batch, stale = cast(Batch, self.batch), None, self.stale
@@ -308,9 +313,12 @@ class Machine(RuleBasedStateMachine):
         self.due.clear()
 
     def refuse(self, entry: Entry) -> None:
-        if entry.live and entry.state is FINISHED:
-            self.ledger.refuse(entry)
-            self.refused.append(entry.message)
+        together = list(entry.joint or [entry])
+        self.ledger.part(entry)
+        for one in together:
+            if one.live and one.state is FINISHED:
+                self.ledger.refuse(one)
+                self.refused.append(one.message)
 
     # -- what must hold
 

@@ -12,7 +12,8 @@ import pytest
 from faust.types import TP
 from support.holes import hole
 
-from streamproc.transport.flight.entries import Assignment, Batch
+from streamproc.transport.errors import OutcomeRefused
+from streamproc.transport.flight.entries import FINISHED, Assignment, Batch
 from streamproc.transport.flight.progress import Progress
 from streamproc.transport.flight.sendable import Outcome
 from streamproc.transport.surface.consumer import Consumer
@@ -112,7 +113,7 @@ async def test_a_successor_waits_for_all_that_share_its_predecessors_outcomes(wo
     worker.finish(batch[1])
     [successor] = worker.start()
     worker.finish(successor)
-    assert worker.commit() == [b"0:0", b"0:1", b"1:0"]
+    assert worker.commit() == [b"0:0", b"1:0", b"0:1"]
 
 
 @pytest.mark.parametrize("successor_has", ["waited", "begun", "finished"])
@@ -142,7 +143,7 @@ async def test_what_a_transaction_under_way_has_is_done_again_only_if_it_fails(w
     worker.consumer.join(batch)
     worker.finish(*batch)
     worker.finish(*worker.start())
-    assert worker.form() == [b"0:0", b"0:1", b"1:0"]
+    assert worker.form() == [b"0:0", b"1:0", b"0:1"]
     worker.lose(OTHER)
     assert worker.start() == []
     worker.book(committed=committed)
@@ -192,3 +193,66 @@ async def test_one_that_fails_lets_the_successors_of_the_others_pass(worker: Wor
     worker.consumer.fail(batch[1], asyncio.CancelledError())
     given = worker.start()
     assert sorted(message.offset for message in given) == [1, 2]
+
+
+async def test_what_batches_send_keeps_the_order_of_keys_in_one_transaction(worker: Worker) -> None:
+    """A batch's outcomes are held by its last event, and the second batch's may be of a partition that comes first."""
+    await worker.take_in(ONE, 0, b"x")
+    await worker.take_in(OTHER, 0, b"a")
+    await worker.take_in(OTHER, 1, b"a")
+    await worker.take_in(OTHER, 2, b"b")
+    x, a, b = worker.start()
+    worker.consumer.join([a, b])
+    for value in (b"a 1", b"b"):
+        b.entry.hold(Outcome("out", None, value, None, None, None))
+    for message in (a, b):
+        message.ack(worker.consumer)
+    second = worker.start()
+    assert len(second) == 1
+    worker.consumer.join([*second, x])
+    for value in (b"a 2", b"x"):
+        x.entry.hold(Outcome("out", None, value, None, None, None))
+    for message in (*second, x):
+        message.ack(worker.consumer)
+    assert worker.form() == [b"a 1", b"b", b"a 2", b"x"]
+
+
+async def test_what_a_batch_sent_and_kafka_refuses_is_replaced_for_each_of_its_events(worker: Worker) -> None:
+    told: list[Any] = []
+
+    async def refused(event: Any, error: OutcomeRefused) -> None:
+        told.append(event.value)
+        await sink.send(key=None, value=b"letter of " + event.value)
+
+    transport = cast(Any, worker.consumer.transport)
+    transport.on_refused = refused
+    sink = cast(Any, worker.consumer.app).topic("letters", value_serializer="raw")
+    for tp in (ONE, OTHER):
+        await worker.take_in(tp, 0, b"k")
+    batch = worker.start()
+    for message in batch:
+        message.entry.events = (Mock(value=message.record.value()),)
+    worker.consumer.join(batch)
+    worker.finish(*batch)
+    worker.consumer._refused_outcomes.refused(batch[-1].entry, OutcomeRefused("MSG_SIZE_TOO_LARGE", "out", "here"))
+    await asyncio.gather(*worker.consumer._refused_outcomes._tasks)
+    assert all(message.entry.state is FINISHED for message in batch)
+    assert told == [b"0:0", b"1:0"]
+    assert worker.form() == [b"letter of 0:0", b"letter of 1:0"]
+
+
+@pytest.mark.parametrize("partition", ["lost", "ours"])
+async def test_a_refusal_of_what_is_given_up_or_done_again_changes_nothing(worker: Worker, partition: str) -> None:
+    """No handler is asked, and the worker goes on."""
+    crashed = worker.consumer._refused_outcomes._crash = Mock()
+    await worker.take_in(ONE, 0, b"k")
+    [message] = worker.start()
+    entry = message.entry
+    worker.finish(message)
+    if partition == "lost":
+        worker.lose(ONE)
+    else:
+        worker.ledger.reopen(entry)
+        entry.fence()
+    worker.consumer._refused_outcomes.refused(entry, OutcomeRefused("MSG_SIZE_TOO_LARGE", "out", "here"))
+    crashed.assert_not_called()
