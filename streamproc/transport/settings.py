@@ -197,9 +197,9 @@ class TransportSettings(BaseModel):
         """librdkafka settings of a producer; ``murmur2_random`` is the Java client's partitioner."""
         config = self.client(servers) | {"enable.idempotence": True, "partitioner": "murmur2_random"}
         config.setdefault("compression.type", self.compression)
-        if self.compression != "none":
-            # Brokers measure what is compressed, and librdkafka what is not: then they have the last word.
-            config.setdefault("message.max.bytes", LARGEST_BYTES)
+        # Brokers have the last word on sizes: each topic has its own limit, of what is compressed; librdkafka knows one
+        # limit, of what is not.
+        config.setdefault("message.max.bytes", LARGEST_BYTES)
         if transactional_id is not None:
             config["transactional.id"] = transactional_id
             config["transaction.timeout.ms"] = round(self.transaction_timeout * 1000)
