@@ -28,6 +28,8 @@ from streamproc.transport.headers import shown
 
 log = structlog.get_logger(__name__)
 
+_LOGGED_ID = 128
+
 
 @dataclass(slots=True)
 class Record:
@@ -36,6 +38,7 @@ class Record:
     event: EventT[bytes]
     source: Source
     retries: Retries
+    activity_id: str | None = None
     tenant: str | None = None
     """None: it is not decoded."""
 
@@ -43,6 +46,11 @@ class Record:
     def message(self) -> Any:
         """What Kafka delivered."""
         return self.event.message
+
+
+def logged_id(activity_id: str | None) -> str | None:
+    """An id as the log gets it: who publishes chooses its length."""
+    return None if activity_id is None else activity_id[:_LOGGED_ID]
 
 
 def record_of(event: EventT[bytes], retries: Retries) -> Record:
@@ -100,6 +108,7 @@ class DeadLetters:
         self._count(failure.code.name, failure.code.stage.value)
         log.warning(
             "dead letter",
+            activity_id=logged_id(record.activity_id),
             code=failure.code.name,
             stage=failure.code.stage.value,
             reason=failure.message,

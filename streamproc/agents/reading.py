@@ -17,7 +17,7 @@ import structlog
 from faust import EventT, Stream, TopicT
 
 from streamproc.agents.intake import Intake
-from streamproc.agents.outcome import DeadLetters, EventOutcome, OutcomeRecord, Record, record_of
+from streamproc.agents.outcome import DeadLetters, EventOutcome, OutcomeRecord, Record, logged_id, record_of
 from streamproc.agents.retrying import Retries
 from streamproc.contracts.cloudevents import event_headers, trace_context
 from streamproc.contracts.codec import ActivityDecoder
@@ -155,7 +155,7 @@ class ReadingAgent:
             activity = await retries.until_it_works(
                 Stage.DECODE, lambda: self._stages.decoder.decode(record.message.value)
             )
-            record.tenant = activity.tenant_id
+            record.activity_id, record.tenant = activity.activity_id, activity.tenant_id
             result = await self._stages.scorer.score(
                 activity, record.source.position, received, time.perf_counter(), retries
             )
@@ -175,7 +175,7 @@ class ReadingAgent:
         self._metrics.result(result)
         log.info(
             "scored",
-            activity_id=activity.activity_id,
+            activity_id=logged_id(activity.activity_id),
             partition=result.source.partition,
             offset=result.source.offset,
             status=result.status.value,

@@ -145,7 +145,7 @@ def stats(state: str, as_json: bool, **options: Any) -> None:
     if not groups:
         click.echo("no such letter")
     done = ", ".join(f"{count:,} {name.value}" for name, count in sorted(ledger.counts().items()))
-    click.echo(f"{counted(total, 'letter')}; the ledger holds {done or 'nothing'}")
+    click.echo(f"{counted(total, 'letter')}; done with: {done or 'none'}")
 
 
 @command.command(

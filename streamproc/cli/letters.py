@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 import re
 import sys
@@ -86,11 +87,27 @@ class SpanType(click.ParamType):
             self.fail(f"{error}: write 2:1500, or 2:1500-1999 for several.", param, ctx)
 
 
+class CodeType(click.ParamType):
+    """An error code, in any case."""
+
+    name = "code"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Read it; a usage error otherwise, with the code that is near: there are too many to list."""
+        names = [code.name for code in ErrorCode]
+        name = str(value).upper()
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            told = f": did you mean {near[0]}?" if near else " ('streamproc dlq stats' tells those of the letters)"
+            self.fail(f"{_short(value)} is no error code{told}", param, ctx)
+        return name
+
+
 _FILTERS = (
     click.option(
         "--code",
         "codes",
-        type=click.Choice([code.name for code in ErrorCode], case_sensitive=False),
+        type=CodeType(),
         metavar="CODE",
         multiple=True,
         help="Letters with this error code.",

@@ -100,7 +100,10 @@ def down(folder: Path) -> None:
 @folder_option
 @json_option
 def status(folder: Path, as_json: bool) -> None:
-    """Show each part's state, address, process and log; exit code 1 unless all are up."""
+    """Show each part's state, address, process and log.
+
+    Exit code 1 unless all are up.
+    """
     try:
         found = LocalStack(folder).status()
     except (StackError, OSError) as failure:

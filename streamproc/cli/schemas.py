@@ -41,7 +41,7 @@ def command() -> None:
     """The event schemas: the files under schemas/ are the truth, the registry holds a copy.
 
     A worker never registers a schema: somebody runs `streamproc schemas register`, in the order that `streamproc
-    schemas plan` shows. Exit code 1 means that something is wrong with a schema.
+    schemas plan` shows. Exit code 1 means that something is wrong with a schema, or that the registry does not answer.
     """
 
 
@@ -49,7 +49,10 @@ def command() -> None:
 @folder_option
 @json_option
 def lint(folder: Path | None, as_json: bool) -> None:
-    """Check every schema file by itself: JSON, Avro, names, docs, defaults, PII classes."""
+    """Check every schema file by itself.
+
+    What is checked: JSON, Avro, names, docs, defaults, PII classes.
+    """
     _report(lint_files(folder or files.schema_folder()), as_json, "every schema file is sound")
 
 
@@ -60,7 +63,10 @@ def lint(folder: Path | None, as_json: bool) -> None:
 )
 @json_option
 def check(folder: Path | None, url: str | None, as_json: bool) -> None:
-    """Check what `lint` checks, that released files are unchanged, and every version against all earlier ones."""
+    """Check every version against all earlier ones.
+
+    Also what `lint` checks, and that released files are unchanged.
+    """
     found = checks.check(folder or files.schema_folder())
     if url is not None and not found:
         settings = _settings(url)
@@ -82,7 +88,9 @@ def check(folder: Path | None, url: str | None, as_json: bool) -> None:
 @url_option
 @json_option
 def register(contracts: tuple[str, ...], folder: Path | None, url: str | None, as_json: bool) -> None:
-    """Register every version of the contracts (all, unless some are named), oldest first, and their level.
+    """Register every version of the contracts.
+
+    All of them, unless some are named; the oldest version first, and the level of compatibility.
 
     Versions that are there already keep their ids, so that it is safe to run again. Nothing is registered that
     `streamproc schemas check` finds fault with.
@@ -103,7 +111,10 @@ def register(contracts: tuple[str, ...], folder: Path | None, url: str | None, a
 @command.command(epilog=example("schemas release --folder schemas"))
 @folder_option
 def release(folder: Path | None) -> None:
-    """Seal new schema files: from then on `check` refuses any change to them."""
+    """Seal new schema files.
+
+    From then on `check` refuses any change to them.
+    """
     folder = folder or files.schema_folder()
     found = [problem for problem in checks.check(folder) if "is not released" not in problem.message]
     if found:
@@ -119,7 +130,10 @@ def release(folder: Path | None) -> None:
 @folder_option
 @json_option
 def diff(contract: str, old: int, new: int, folder: Path | None, as_json: bool) -> None:
-    """Show what changed from version OLD to version NEW of CONTRACT, field by field."""
+    """Show what changed between two versions of CONTRACT.
+
+    Field by field, from version OLD to version NEW.
+    """
     _refuse_unsound(folder, as_json)
     by_version = {file.version: file for file in files.versions(_contract(contract, folder).name, folder)}
     for version in (old, new):
@@ -176,7 +190,10 @@ def docs(only_check: bool, path: Path) -> None:
 @click.argument("target", type=click.Path(file_okay=False, path_type=Path))
 @folder_option
 def export(target: Path, folder: Path | None) -> None:
-    """Write every schema into TARGET under its subject's name, for teams that generate code from Avro."""
+    """Write every schema into TARGET.
+
+    Under its subject's name, for teams that generate code from Avro.
+    """
     _refuse_unsound(folder)
     topics = _topics(_settings(None))
     for contract in files.contracts(folder):
@@ -199,7 +216,10 @@ def export(target: Path, folder: Path | None) -> None:
 @url_option
 @json_option
 def plan_command(workers: tuple[str, ...], url: str | None, as_json: bool) -> None:
-    """Show the order of a roll-out, how far it has come, and whether a step was taken too early (exit code 1)."""
+    """Show the order of a roll-out, and how far it has come.
+
+    Exit code 1 when a step was taken too early.
+    """
     settings = _settings(url)
     answers = asyncio.run(_ask_workers(workers)) if workers else None
     steps = _with_registry(settings, lambda registry: plan.roll_out(registry, _topics(settings), answers))

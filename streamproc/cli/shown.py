@@ -23,6 +23,7 @@ from streamproc.terminal import counted, indented, safe
 BARS = " ▁▂▃▄▅▆▇█"
 BAR_WIDTH = 32
 _NO_TIME = "no time"
+_LONGEST_NAME = 40
 
 
 def letter_json(letter: Letter, ledger: LetterLedger) -> dict[str, Any]:
@@ -106,9 +107,10 @@ def described_lines(letter: Letter, ledger: LetterLedger, described: dict[str, A
 
 def _pairs(pairs: Any) -> Iterator[str]:
     rows = [(safe(name), safe(value)) for name, value in pairs]
-    width = max((len(name) for name, _ in rows), default=0)
+    # Ours are shorter; another team's long one stands out alone.
+    width = max((len(name) for name, _ in rows if len(name) <= _LONGEST_NAME), default=0)
     for name, value in rows:
-        yield f"    {name:<{min(width, 30)}}  {value}"
+        yield f"    {name:<{width}}  {value}"
 
 
 def _heading(first: str, *rest: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import click
 
 from streamproc import settings
@@ -15,12 +17,20 @@ def command() -> None:
 
 
 @command.command(epilog=example("topics create"))
-def create() -> None:
-    """Create the activity and result topics, the dead letter topic and its three helpers, where they are missing.
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of lines.")
+def create(as_json: bool) -> None:
+    """Create the topics that are missing.
+
+    They are those of activities, results and dead letters, and the dead letter topic's three helpers.
 
     Partitions and replicas come from STREAMPROC_KAFKA__PARTITIONS and STREAMPROC_KAFKA__REPLICATION_FACTOR.
     """
     tree = settings.load()
     created = topics.create(tree)
-    for name in topics.configurations(tree.kafka):
+    names = list(topics.configurations(tree.kafka))
+    if as_json:
+        there = [name for name in names if name not in created]
+        click.echo(json.dumps({"created": [name for name in names if name in created], "there": there}))
+        return
+    for name in names:
         click.echo(f"{safe(name)}: {'created' if name in created else 'is there already'}")

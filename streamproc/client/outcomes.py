@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from streamproc.client.arrivals import arrived
+from streamproc.client.arrivals import PASSED_OVER, arrived
 from streamproc.client.closing import Closing
 from streamproc.client.connection import Connection, RegistryConnection, connection_argument, text_argument
 from streamproc.client.publisher import Receipt
@@ -36,14 +36,8 @@ _POLL_SECONDS = 0.2
 _NEW_PARTITIONS_SECONDS = 30.0
 _MOST_KEPT = 10_000
 _MOST_KEPT_BYTES = 64 << 20
-_PASSED_OVER = frozenset(
-    {
-        KafkaError._TRANSPORT,
-        KafkaError._ALL_BROKERS_DOWN,
-        # librdkafka looks for the group's coordinator; who belongs to no group needs none.
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-    }
-)
+# librdkafka looks for the group's coordinator; who belongs to no group needs none.
+_PASSED_OVER = PASSED_OVER | {KafkaError.GROUP_AUTHORIZATION_FAILED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,7 +106,7 @@ class OutcomeFollower(Closing):
         """The outcome of the activity that Kafka confirmed with ``receipt``, as a future that may never be done.
 
         The future raises what ended the follower: KAFKA_REFUSED, KAFKA_UNAVAILABLE; or SCHEMA_UNREADABLE where this
-        release is too old for the result. It is cancelled when the follower is closed.
+        release is too old for the result; RuntimeError when the follower is closed before.
         """
         if not isinstance(receipt, Receipt):
             raise TypeError(f"a Receipt tells the activity, not a {type(receipt).__name__}")
@@ -138,7 +132,7 @@ class OutcomeFollower(Closing):
         return await asyncio.shield(asyncio.wrap_future(self.outcome(receipt)))
 
     def close(self) -> None:
-        """Stop, and cancel what has not come."""
+        """Stop, and tell those who still wait."""
         self._closing.set()
         if self._thread is not None:
             self._thread.join()
@@ -146,7 +140,9 @@ class OutcomeFollower(Closing):
         with self._lock:
             asked, self._asked = self._asked, {}
         for future in asked.values():
-            future.cancel()
+            # To cancel it would look, in asynchronous code, as if the task that waits were cancelled.
+            if future.set_running_or_notify_cancel():
+                future.set_exception(RuntimeError("the follower was closed before the outcome came"))
 
     def __enter__(self) -> Self:
         refuse_in_asynchronous_code("async with")

@@ -183,6 +183,8 @@ class ActivityPublisher(Closing):
         validate(activity)
         if traceparent is not None:
             text_argument("traceparent", traceparent)
+        if self._producer is None:
+            raise RuntimeError("the publisher is closed: use it inside 'with'")
         headers = event_headers(
             ACTIVITY_TYPE, activity.activity_id, self._source, activity.activity_id, activity.submitted_at
         )

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Generic, TypeVar
+from weakref import WeakSet
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
-from streamproc.client.arrivals import arrived
+from streamproc.client.arrivals import Pending
 from streamproc.client.connection import Connection, RegistryConnection, connection_argument, text_argument
 from streamproc.client.start import check_registry, check_topics, refuse_in_asynchronous_code
 from streamproc.contracts.codec import ResultDecoder
@@ -27,11 +29,19 @@ T = TypeVar("T")
 
 log = logging.getLogger("streamproc.client")
 
-_BATCH = 500
-_POLL_SECONDS = 0.2
 _REGISTRY_SECONDS = 60.0
 """How long a new schema is waited for; well below max.poll.interval.ms."""
 _ASK_AGAIN_SECONDS = 5.0
+
+_open: WeakSet[Generator[Any]] = WeakSet()
+
+
+@atexit.register
+def _close_what_is_open() -> None:
+    """End iterations that were left in the middle. At the interpreter's end it would be too late: it hangs then."""
+    for results in list(_open):
+        with suppress(ValueError):  # a thread is in it
+            results.close()
 
 
 class _Subscriber(Generic[T]):
@@ -73,19 +83,25 @@ class _Subscriber(Generic[T]):
         self._closed = True
 
     def __iter__(self) -> Iterator[T]:
+        results = self._results()
+        _open.add(results)
+        return results
+
+    def _results(self) -> Generator[T]:
         refuse_in_asynchronous_code("async for")
         with self._consumer() as consumer, asyncio.Runner() as runner:
-            self._subscribe(consumer)
+            pending = Pending(consumer)
+            self._subscribe(consumer, pending)
             registry = Registry(RegistryConnection.of(self._connection))
             decode = ResultDecoder(registry, self._topic, self._written).decode
             try:
                 runner.run(check_registry(registry, self._topic))
                 while not self._closed:
-                    for message in arrived(consumer, _BATCH, _POLL_SECONDS):
+                    if pending.due:
+                        pending.poll()
+                    if (message := pending.pop()) is not None:
                         yield runner.run(self._result_of(decode, message))
                         _store(consumer, message)
-                        if self._closed:
-                            break
             finally:
                 runner.run(registry.close())
 
@@ -93,17 +109,18 @@ class _Subscriber(Generic[T]):
         # Leaving the executor waits for a poll that is under way: a consumer must not be closed during one.
         with self._consumer() as consumer, ThreadPoolExecutor(1, "result-subscriber") as executor:
             loop = asyncio.get_running_loop()
-            await loop.run_in_executor(executor, self._subscribe, consumer)
+            pending = Pending(consumer)
+            await loop.run_in_executor(executor, self._subscribe, consumer, pending)
             registry = Registry(RegistryConnection.of(self._connection))
             decode = ResultDecoder(registry, self._topic, self._written).decode
             try:
                 await check_registry(registry, self._topic)
                 while not self._closed:
-                    for message in await loop.run_in_executor(executor, arrived, consumer, _BATCH, _POLL_SECONDS):
+                    if pending.due:
+                        await loop.run_in_executor(executor, pending.poll)
+                    if (message := pending.pop()) is not None:
                         yield await self._result_of(decode, message)
                         _store(consumer, message)
-                        if self._closed:
-                            break
             finally:
                 await registry.close()
 
@@ -132,9 +149,9 @@ class _Subscriber(Generic[T]):
             # Commits what is done, and leaves the group.
             consumer.close()
 
-    def _subscribe(self, consumer: Consumer) -> None:
+    def _subscribe(self, consumer: Consumer, pending: Pending) -> None:
         check_topics(consumer, [self._topic], self._refusals, self._connection.bootstrap_servers)
-        consumer.subscribe([self._topic])
+        consumer.subscribe([self._topic], on_revoke=pending.forget, on_lost=pending.forget)
 
     async def _result_of(self, decode: Callable[[bytes | None], Any], message: Message) -> T:
         error = message.error()

@@ -22,8 +22,10 @@ SAMPLE_RATES = range(8_000, 96_001)
 
 _SYMBOLS = frozenset(PHONEMES)
 _ENGLISH = re.compile(r"en(?:[-_][a-z0-9]{1,8})*", re.IGNORECASE)
-_CONTAINERS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3")
-"""How a WAV, FLAC or Ogg file begins; a FLAC may have an ID3 tag before it."""
+_CONTAINERS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS")
+"""How a WAV, FLAC or Ogg file begins."""
+_ID3_HEADER = 10
+"""Bytes of the header of an ID3 tag, whose last four are the length of the rest, seven bits in each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,10 +158,20 @@ def _audio_problems(audio: Audio, where: str) -> Iterator[Problem]:
         yield Problem(code, where, "exactly one of data and uri is set")
     elif audio.data == b"":
         yield Problem(ErrorCode.AUDIO_EMPTY, f"{where}.data", "is empty")
-    elif audio.data is not None and not audio.data.startswith(_CONTAINERS):
+    elif audio.data is not None and not audio.data.startswith(_CONTAINERS, _after_tag(audio.data)):
         yield Problem(ErrorCode.AUDIO_UNREADABLE, f"{where}.data", "is not WAV, FLAC or Ogg")
     if audio.uri is not None and (problem := problem_of(audio.uri)) is not None:
         yield Problem(ErrorCode.AUDIO_URI_REFUSED, f"{where}.uri", problem)
+
+
+def _after_tag(data: bytes) -> int:
+    """Where a clip begins: behind an ID3 tag, which a FLAC may have, and an MP3 mostly has."""
+    if not data.startswith(b"ID3"):
+        return 0
+    length = 0
+    for byte in data[_ID3_HEADER - 4 : _ID3_HEADER]:
+        length = length << 7 | byte & 0x7F
+    return _ID3_HEADER + length
 
 
 def _publisher_problems(activity: Activity) -> Iterator[Problem]:

@@ -84,6 +84,8 @@ def _no_such_setting(name: str, known: Iterable[str]) -> str:
 
 
 _WANTED = {
+    "string_too_short": "must not be empty",
+    "too_short": "must not be empty",
     "tuple_type": 'must be a list; in the environment write JSON, for example ["a", "b"]',
     "dict_type": 'must be a table; in the environment write JSON, for example {"a": 1}',
     "model_type": "is a section: its settings have variables of their own ('streamproc settings' lists them)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any, Literal, get_args, get_origin
 
@@ -59,4 +60,6 @@ def _bound(bound: object) -> Iterator[float]:
 
 
 def _default(value: Any) -> str:
-    return "" if isinstance(value, SecretStr) or value in (None, (), {}) else str(value)
+    if isinstance(value, tuple | dict):
+        return json.dumps(value) if value else ""
+    return "" if isinstance(value, SecretStr) or value is None else str(value)

@@ -22,6 +22,7 @@ from streamproc.transport.settings import choice_in_any_case
 
 _HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:;/\[\]]+):[0-9]{1,5}")
 """An IPv6 address stands in brackets."""
+_HTTP = re.compile(r"https?://\S+")
 
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -38,6 +39,13 @@ class Section(BaseModel):
         return choice_in_any_case(cls, info.field_name, value)
 
 
+def _host_and_port(value: str) -> str:
+    if not _HOST_AND_PORT.fullmatch(value):
+        login, at, rest = value.rpartition("@")
+        raise ValueError(f"{'…' + at + rest if login else value!r} is not host:port")
+    return value
+
+
 class _Topics(Section):
     bootstrap_servers: str = Field(default="127.0.0.1:9092", min_length=1)
     """Brokers to start from, host:port, separated by commas."""
@@ -50,10 +58,9 @@ class _Topics(Section):
 
     @field_validator("bootstrap_servers")
     @classmethod
-    def _host_and_port(cls, value: str) -> str:
+    def _hosts_and_ports(cls, value: str) -> str:
         for server in value.split(","):
-            if not _HOST_AND_PORT.fullmatch(server.strip()):
-                raise ValueError(f"{server.strip()!r} is not host:port")
+            _host_and_port(server.strip())
         return value
 
 
@@ -109,7 +116,7 @@ class KafkaSettings(_TopicsOfMajors):
 class RegistrySettings(Section):
     """The schema registry (Confluent's API)."""
 
-    url: str = Field(default="http://127.0.0.1:8081", pattern=r"^https?://[^\s]+$")
+    url: str = "http://127.0.0.1:8081"
     """Base URL of the registry's API."""
     username: str = ""
     """User for basic authentication; empty: none."""
@@ -122,6 +129,13 @@ class RegistrySettings(Section):
     timeout: Seconds = 5.0
     """Seconds to wait for an answer."""
 
+    @field_validator("url")
+    @classmethod
+    def _of_http(cls, value: str) -> str:
+        if not _HTTP.fullmatch(value):
+            raise ValueError("does not begin with http:// or https://, or holds a space")
+        return value
+
 
 class InferenceSettings(Section):
     """What turns audio into phonemes."""
@@ -133,7 +147,7 @@ class InferenceSettings(Section):
 class TritonSettings(Section):
     """The Triton inference server."""
 
-    url: str = Field(default="127.0.0.1:8001", pattern=rf"^{_HOST_AND_PORT.pattern}$")
+    url: str = "127.0.0.1:8001"
     """Address of its gRPC service, host:port."""
     model: str = Field(default="phonemes", min_length=1)
     """Model in its repository."""
@@ -143,6 +157,11 @@ class TritonSettings(Section):
     """Seconds that one inference call may take."""
     max_in_flight: Count = 8
     """Calls that this worker has open at once."""
+
+    @field_validator("url")
+    @classmethod
+    def _one_host_and_port(cls, value: str) -> str:
+        return _host_and_port(value)
 
 
 class OnnxSettings(Section):

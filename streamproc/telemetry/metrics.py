@@ -13,6 +13,7 @@ from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import CallbackOptions, Meter, Observation, get_meter_provider, set_meter_provider
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
+from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from streamproc.contracts.generated.events import Result, ResultStatus
@@ -129,7 +130,15 @@ def configure() -> None:
     )
     # Scope labels would stand on every series and tell nothing apart.
     reader = PrometheusMetricReader(scope_info_enabled=False)
-    set_meter_provider(MeterProvider(metric_readers=[reader], views=[durations]))
+    set_meter_provider(MeterProvider(metric_readers=[reader], resource=_resource(), views=[durations]))
+
+
+def _resource() -> Resource:
+    """What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say of this service; without them its name is streamproc."""
+    found = Resource.create()
+    if str(found.attributes[SERVICE_NAME]).startswith("unknown_service"):
+        found = found.merge(Resource({SERVICE_NAME: "streamproc"}))
+    return found
 
 
 def exposition() -> tuple[bytes, str]:

@@ -7,6 +7,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import islice
@@ -249,7 +250,8 @@ async def test_a_publisher_learns_what_became_of_its_activities(
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(outcomes.of(never), 0.3)
         assert not waits.done()
-    assert waits.cancelled()
+    with pytest.raises(RuntimeError, match="closed before the outcome"):
+        waits.result()
     with pytest.raises(RuntimeError, match="closed"):
         outcomes.outcome(good)
 
@@ -327,6 +329,44 @@ def test_a_subscriber_resumes_after_what_was_done(stack: Addresses, registered: 
     second = [result.activity_id for result in islice(ResultSubscriber(connection, group, registered.result), 7)]
     assert first == [result.activity_id for result in results[:4]]
     assert second == [result.activity_id for result in results[3:]]
+
+
+@hole("D6")
+@pytest.mark.usefixtures("kafka_topics")
+def test_a_result_that_takes_too_long_does_not_end_the_subscriber(
+    stack: Addresses, registered: Topics, connection: Connection
+) -> None:
+    asyncio.run(_publish(stack, connection, registered, numbered(5)))
+    hasty = dataclasses.replace(connection, kafka={"max.poll.interval.ms": "6000", "session.timeout.ms": "6000"})
+    seen: list[str] = []
+    for result in ResultSubscriber(hasty, registered.result, registered.result):
+        seen.append(result.activity_id)
+        if seen[-1] == "activity-4":
+            break
+        if len(seen) == 2:
+            time.sleep(8)
+    assert sorted(set(seen)) == [f"activity-{number}" for number in range(5)]
+
+
+@hole("D6")
+@pytest.mark.usefixtures("kafka_topics")
+def test_a_process_ends_though_an_iteration_is_open(
+    stack: Addresses, registered: Topics, connection: Connection
+) -> None:
+    asyncio.run(_publish(stack, connection, registered, numbered(2)))
+    script = (
+        "import sys\n"
+        "from streamproc.client import Connection, ResultSubscriber\n"
+        "connection = Connection(bootstrap_servers=sys.argv[1], registry_url=sys.argv[2])\n"
+        "results = iter(ResultSubscriber(connection, sys.argv[3], sys.argv[3]))\n"
+        "print([next(results).activity_id for _ in range(2)])"
+    )
+    command = [sys.executable, "-c", script, stack.kafka_bootstrap, stack.registry_url, registered.result]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert printed.stdout == "['activity-0', 'activity-1']\n"
+    assert printed.stderr == ""
+    # What was done is committed: the second was under way.
+    assert next(iter(ResultSubscriber(connection, registered.result, registered.result))).activity_id == "activity-1"
 
 
 async def _publish(stack: Addresses, connection: Connection, topics: Topics, results: list[Result]) -> None:

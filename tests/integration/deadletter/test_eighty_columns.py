@@ -72,7 +72,7 @@ def test_a_list_holds_every_position_code_and_fingerprint_whole(there: LetterTop
 def test_statistics_hold_every_code_and_fingerprint_whole(there: LetterTopics, terminal: bool) -> None:
     text = harmless(shown(there, "dlq", "stats", terminal=terminal))
     assert "REFERENCE_TOO_LONG  reference_to  1 letter (33%)" in text
-    assert "3 letters; the ledger holds nothing" in text
+    assert "3 letters; done with: none" in text
     assert not terminal or max(map(len, text.split("\n"))) <= COLUMNS
 
 

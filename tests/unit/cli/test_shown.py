@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from click import unstyle
 from confluent_kafka import Message
@@ -57,6 +59,26 @@ def test_replays_count_as_tries(attempts: bytes, replays: bytes, tries: int | No
     assert ("1 try" in text) is (tries == 1)
 
 
+@hole("F6")
+def test_headers_stand_in_two_columns() -> None:
+    described: dict[str, Any] = {
+        "headers": [
+            {"name": name, "value": "1"}
+            for name in ("a", "streamproc.replay.original.timestamp", "of-another-team-and-much-too-long-for-a-column")
+        ],
+        "key": "k",
+        "event": {},
+        "unreadable": None,
+    }
+    lines = [unstyle(line) for line in described_lines(letter(), LetterLedger(), described)]
+    first = lines.index("original headers") + 1
+    assert lines[first : first + 3] == [
+        f"    a{' ' * 35}  1",
+        "    streamproc.replay.original.timestamp  1",
+        "    of-another-team-and-much-too-long-for-a-column  1",
+    ]
+
+
 hostile = st.sampled_from(
     ["[/red]", "\x1b[2J", "\x1b]0;x\x07", "\u202e", "\r\n", "\x9b1m", "[link=x]", "\udcff", "\x00"]
 )
@@ -69,7 +91,7 @@ def test_whatever_a_letter_holds_it_is_shown_as_text(parts: list[str]) -> None:
     names = ("code", "fingerprint", "message", "source.topic", "tenant", "attempts")
     shown = letter([(parts[0].encode(errors="replace").decode(), some[1])], **dict(zip(names, some[2:8], strict=True)))
     groups = group_letters([shown])
-    described = {
+    described: dict[str, Any] = {
         "key": parts[8],
         "headers": [{"name": parts[0], "value": parts[1]}],
         "event": {"text": parts[9]},

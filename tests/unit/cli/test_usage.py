@@ -45,6 +45,26 @@ def test_help_teaches_by_an_example_that_can_be_typed(path: tuple[str, ...]) -> 
 
 
 @hole("F6")
+@pytest.mark.parametrize("path", sorted({path[:-1] for path in COMMANDS}), ids=" ".join)
+def test_no_line_of_a_list_of_commands_is_cut(path: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert "..." not in run(*path, "--help").stdout.partition("Commands:")[2]
+
+
+@hole("F6")
+@pytest.mark.parametrize(
+    ("value", "told"),
+    [
+        ("audio_not_fund", "'audio_not_fund' is no error code: did you mean AUDIO_NOT_FOUND?"),
+        ("X" * 9, "'XXXXXXXXX' is no error code ('streamproc dlq stats' tells those of the letters)"),
+    ],
+)
+def test_what_is_no_error_code_is_told_shortly(value: str, told: str) -> None:
+    found = run("dlq", "list", "--json", "--code", value)
+    assert json.loads(found.stdout)["error"]["message"] == f"Invalid value for '--code': {told}"
+
+
+@hole("F6")
 @pytest.mark.parametrize("path", JSON, ids=" ".join)
 def test_an_error_is_json_where_json_is_asked_for(path: tuple[str, ...]) -> None:
     found = run(*path, "--no-such-option", "--json")

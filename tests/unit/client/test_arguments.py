@@ -69,6 +69,8 @@ async def test_with_in_asynchronous_code_is_refused() -> None:
 
 
 def test_a_closed_client_says_so() -> None:
+    with pytest.raises(RuntimeError, match="use it inside 'with'"):
+        ActivityPublisher(NOWHERE, source="/x").send(ACTIVITY)
     with pytest.raises(TypeError, match="Activity"):
         ActivityPublisher(NOWHERE, source="/x").send("an activity")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="Receipt"):

@@ -43,6 +43,7 @@ SCORED_IN_PART = {
     "AUDIO_AMBIGUOUS": with_audio(uri="s3://readings/1.wav"),
     "AUDIO_EMPTY": with_audio(data=b""),
     "AUDIO_UNREADABLE": with_audio(data=b"\xff\xfb\x90\x00" * 10),
+    "AUDIO_UNREADABLE tagged MP3": with_audio(data=b"ID3\x04\0\0\0\0\x01\x02" + bytes(130) + b"\xff\xfb\x90\x00"),
     "AUDIO_URI_REFUSED": with_audio(data=None, uri="http://["),
     "AUDIO_URI_REFUSED port": with_audio(data=None, uri="https://clips.example:99999/a.wav"),
     "AUDIO_URI_REFUSED surrogate": with_audio(data=None, uri="s3://clips/\udcff.wav"),
@@ -59,6 +60,10 @@ REFUSED_BY_PUBLISHERS = {
     "phrases[0].expected_text": with_phrase(expected_text=" ", reference=(ReferenceWord(text="fox", phonemes=()),)),
     "phrases[0].audio.sample_rate": with_audio(sample_rate=7_999),
 }
+
+
+def test_a_flac_may_have_a_tag() -> None:
+    rules.validate(with_audio(data=b"ID3\x04\0\0\0\0\x01\x02" + bytes(130) + b"fLaC"))
 
 
 def test_the_example_follows_the_rules() -> None:

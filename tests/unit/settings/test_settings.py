@@ -221,8 +221,32 @@ def test_triton_may_have_an_ipv6_address(monkeypatch: pytest.MonkeyPatch, addres
 @pytest.mark.parametrize("address", ["::1:8001", "http://triton:8001", "triton", "[::1]"])
 def test_what_is_no_address_of_triton_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     monkeypatch.setenv("STREAMPROC_TRITON__URL", address)
-    (only,) = problems()
-    assert only.startswith("STREAMPROC_TRITON__URL: ")
+    assert problems() == [f"STREAMPROC_TRITON__URL: {address!r} is not host:port"]
+
+
+@hole("F6")
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("REGISTRY__URL", "registry:8081", "does not begin with http:// or https://, or holds a space"),
+        ("REGISTRY__URL", "http://a b", "does not begin with http:// or https://, or holds a space"),
+        ("KAFKA__GROUP_ID", "", "must not be empty"),
+        ("KAFKA__BOOTSTRAP_SERVERS", "kafka://me:secret@kafka:9092", "'…@kafka:9092' is not host:port"),
+    ],
+)
+def test_what_is_wrong_is_told_in_words(monkeypatch: pytest.MonkeyPatch, name: str, value: str, told: str) -> None:
+    monkeypatch.setenv(f"STREAMPROC_{name}", value)
+    assert problems() == [f"STREAMPROC_{name}: {told}"]
+
+
+@hole("F6")
+def test_a_default_is_written_as_it_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    defaults = {name: default for name, _, default, _ in settings.documentation()}
+    assert defaults["STREAMPROC_KAFKA__RESULT_MAJORS"] == "[1]"
+    for name, default in defaults.items():
+        if default:
+            monkeypatch.setenv(name, default)
+    assert settings.load() == settings.Settings()
 
 
 @hole("D4")

@@ -101,6 +101,13 @@ def test_the_drivers_numbers(scrapes: list[str]) -> None:
 
 
 @hole("F6")
+def test_the_service_has_a_name(scrapes: list[str]) -> None:
+    assert 'service_name="streamproc"' in next(
+        line for line in scrapes[0].splitlines() if line.startswith("target_info")
+    )
+
+
+@hole("F6")
 def test_what_can_be_known_beforehand_is_there_as_0(scrapes: list[str]) -> None:
     found = samples(scrapes[0])
     assert value(found, "streamproc_in_flight") == 0
