@@ -11,13 +11,11 @@ from pathlib import Path
 import pytest
 from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient
-from support.feeding import feed
+from support.feeding import feed, feed_in_transactions
 from support.fleet import PROTOCOLS, Fleet
 from support.judge import PERFECT, Judge
 from support.plan import Plan, new_plan
 from support.waiting import wait_for
-
-from chaos.test_input import feed_in_transactions
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.parametrize("protocol", PROTOCOLS)]
 

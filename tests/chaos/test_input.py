@@ -3,39 +3,19 @@
 from __future__ import annotations
 
 import time
-import uuid
 from collections import Counter
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 from support.broker import Broker
-from support.feeding import KEYS, feed
+from support.feeding import KEYS, feed, feed_in_transactions
 from support.fleet import PROTOCOLS, Fleet
 from support.judge import PERFECT, Judge
 from support.plan import create_topics, new_plan
 from support.waiting import wait_for
 
 pytestmark = pytest.mark.timeout(600)
-
-
-def feed_in_transactions(bootstrap: str, topic: str, count: int, size: int = 20) -> list[int]:
-    """Publish values in transactions of which every third aborts; returns the committed values."""
-    producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": str(uuid.uuid4())})
-    producer.init_transactions(30)
-    committed: list[int] = []
-    for number, start in enumerate(range(0, count, size)):
-        values = range(start, start + size)
-        producer.begin_transaction()
-        for value in values:
-            producer.produce(topic, key=b"key-%d" % (value % KEYS), value=b"%d" % value)
-        producer.flush(30)
-        if number % 3 == 2:
-            producer.abort_transaction(30)
-        else:
-            producer.commit_transaction(30)
-            committed += values
-    return committed
 
 
 def read_all(bootstrap: str, topic: str, partitions: int = 6) -> list[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterable, Sequence
 
 from confluent_kafka import Producer
@@ -26,6 +27,25 @@ def feed(bootstrap: str, topic: str, values: Iterable[int], *, keys: int = KEYS,
                 producer.poll(0.1)
         producer.poll(0)
     assert producer.flush(60) == 0
+
+
+def feed_in_transactions(bootstrap: str, topic: str, count: int, size: int = 20) -> list[int]:
+    """Publish values in transactions of which every third aborts; returns the committed values."""
+    producer = Producer({"bootstrap.servers": bootstrap, "transactional.id": str(uuid.uuid4())})
+    producer.init_transactions(30)
+    committed: list[int] = []
+    for number, start in enumerate(range(0, count, size)):
+        values = range(start, start + size)
+        producer.begin_transaction()
+        for value in values:
+            producer.produce(topic, key=b"key-%d" % (value % KEYS), value=b"%d" % value)
+        producer.flush(30)
+        if number % 3 == 2:
+            producer.abort_transaction(30)
+        else:
+            producer.commit_transaction(30)
+            committed += values
+    return committed
 
 
 class LiveFeed:

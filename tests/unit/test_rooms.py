@@ -11,6 +11,7 @@ TESTS = Path(__file__).parents[1]
 UNIT = TESTS / "unit"
 CODE = TESTS.parent / "streamproc"
 
+SUITES = sorted(path.name for path in TESTS.iterdir() if (path / "__init__.py").exists() and path.name != "support")
 ROOMS = sorted(path for path in UNIT.rglob("*") if path.is_dir() and path.name != "__pycache__")
 FILES = sorted(path for path in UNIT.rglob("test_*.py") if path.parent != UNIT)
 
@@ -37,6 +38,13 @@ def test_every_test_is_of_its_room(file: Path) -> None:
     room = ".".join(file.parent.relative_to(UNIT).parts)
     wanted = (f"streamproc.{room}", room)
     assert any(name == one or name.startswith(f"{one}.") for name in imports(file) for one in wanted)
+
+
+@pytest.mark.parametrize("suite", SUITES)
+def test_suites_share_what_lies_in_support(suite: str) -> None:
+    others = {other for other in SUITES if other != suite}
+    found = [(file.name, name) for file in (TESTS / suite).rglob("*.py") for name in imports(file)]
+    assert not [(file, name) for file, name in found if name.split(".")[0] in others]
 
 
 def test_no_folder_is_empty() -> None:

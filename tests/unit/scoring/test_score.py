@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import pytest
@@ -13,10 +12,12 @@ from hypothesis import strategies as st
 from aligner_mypyc import Accepted, Aligner, CostModel, Inventory
 from streamproc.contracts.generated.events import Operation, Verdict, WordResult
 from streamproc.scoring import fluency, lexicon
-from streamproc.scoring.ctc import FRAME_MS, Floats, greedy_decode
-from streamproc.scoring.phonemes import BLANK, PHONEME_CODES, PHONEMES
+from streamproc.scoring.ctc import FRAME_MS, greedy_decode
+from streamproc.scoring.phonemes import BLANK, PHONEMES
 from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.score import score_phrase
+
+from .sounds import Sound, audio
 
 MARGIN = 3.0
 ALIGNER = Aligner(CostModel(Inventory(PHONEMES)))
@@ -27,34 +28,6 @@ CORRECT, MISPRONOUNCED, OMITTED, INSERTED = (
     Verdict.OMITTED,
     Verdict.INSERTED,
 )
-
-
-@dataclass(frozen=True)
-class Sound:
-    """A phoneme of two frames and a blank one, with what the model else thinks that it may be."""
-
-    phoneme: str
-    doubt: str = ""
-    doubts: float = 0.0
-    """Probability of the doubt."""
-
-
-def audio(*sounds: Sound | str) -> Floats:
-    """Log-probabilities of a model that is nearly sure of these sounds."""
-    rows = []
-    for sound in sounds:
-        heard = Sound(sound) if isinstance(sound, str) else sound
-        spoken = np.full(BLANK + 1, 1e-6)
-        spoken[PHONEME_CODES[heard.phoneme]] = 1 - heard.doubts
-        if heard.doubt:
-            spoken[BLANK if heard.doubt == "-" else PHONEME_CODES[heard.doubt]] = heard.doubts
-        blank = np.full(BLANK + 1, 1e-6)
-        blank[BLANK] = 1
-        rows += [spoken, spoken, blank]
-    frames = np.array(rows).reshape(-1, BLANK + 1)
-    probabilities = frames / frames.sum(axis=1, keepdims=True)
-    log_probs: Floats = np.log(probabilities).astype(np.float32)
-    return log_probs
 
 
 def words(text: str) -> list[ExpectedWord]:

@@ -17,7 +17,7 @@ from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.score import score_phrase
 from streamproc.scoring.spelling import folded, split_words
 from streamproc.scoring.variants import VariantAligner
-from unit.scoring.test_score import audio
+from unit.scoring.sounds import audio
 
 pytestmark = hole("E")
 

@@ -13,7 +13,7 @@ from streamproc.scoring.lexicon import encode
 from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.score import score_phrase
 from streamproc.scoring.variants import VariantAligner
-from unit.scoring.test_score import Sound, audio
+from unit.scoring.sounds import Sound, audio
 
 ALIGNER = VariantAligner()
 THINK = ExpectedWord("think", (encode(["TH", "IH", "NG", "K"]),))
