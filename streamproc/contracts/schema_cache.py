@@ -5,8 +5,8 @@
 * A schema is known when it is a record of the event's name, the topic's subject holds its id, and this release can
   read it. The subject matters: anybody can register a schema of that name under a subject of their own.
 * An id that the registry, or the subject, does not hold may be on its way (a replica that lags): it is asked for again
-  during a grace period, and only then given up; that answer holds for a while, so that a flood of bad records does not
-  become a flood of requests.
+  during a grace period, and only then given up; so is an id that the registry fails on, where the subject does not
+  hold it. That answer holds for a while, so that a flood of bad records does not become a flood of requests.
 """
 
 from __future__ import annotations
@@ -66,8 +66,8 @@ class SchemaCache:
         Raises:
             StreamprocError: SCHEMA_UNKNOWN or, where the subject does not hold it, SCHEMA_FOREIGN, after the grace
                 period; SCHEMA_FOREIGN at once for what is no record of this event's name; SCHEMA_INVALID;
-                REGISTRY_UNAVAILABLE at once, and nothing is remembered; SCHEMA_UNREADABLE when it is of this event
-                and the reader cannot read what it writes.
+                REGISTRY_UNAVAILABLE, where the subject holds the id or nobody says so, and nothing is remembered;
+                SCHEMA_UNREADABLE when it is of this event and the reader cannot read what it writes.
         """
         if schema_id in self._known:
             return self._known[schema_id]
@@ -93,8 +93,15 @@ class SchemaCache:
 
     async def _fetch(self, schema_id: int) -> Writer:
         deadline = time.monotonic() + self._grace
-        held = await self._until(deadline, ErrorCode.SCHEMA_UNKNOWN, lambda: self._registry.schema(schema_id))
         what = f"schema id {schema_id}"
+        try:
+            held = await self._until(deadline, ErrorCode.SCHEMA_UNKNOWN, lambda: self._registry.schema(schema_id))
+        except StreamprocError as error:
+            if error.code is ErrorCode.REGISTRY_UNAVAILABLE:
+                # A registry that fails on this id, and says that it is none of the topic's, would be waited for in
+                # vain: some know no answer to ids of more than 31 bits, and anybody may write one into a record.
+                await self._until(deadline, ErrorCode.SCHEMA_FOREIGN, lambda: self._check_subject(schema_id, what))
+            raise
         name = record_name(held.text) if held.kind == "AVRO" else None
         if name != self._name:
             # The publisher's mistake, where a schema of this event would be this worker's: it is too old.

@@ -136,8 +136,9 @@ NONSENSE: dict[str, tuple[str, Callable[[], web.StreamResponse]]] = {
 
 @pytest.mark.parametrize("case", NONSENSE)
 async def test_a_lagging_or_senseless_registry_costs_no_event(fake: FakeRegistry, case: str) -> None:
-    fake.hold(None, NEW, NEWEST.text)
-    fake.faults.append(NONSENSE[case])
+    end, answer = NONSENSE[case]
+    fake.hold(SUBJECT if end == "ids/7" else None, NEW, NEWEST.text)
+    fake.faults.append((end, answer))
     registry = Registry(fake.settings())
     registry._configuration["max.retries"] = 0
     cache = cache_of(registry)
@@ -145,6 +146,22 @@ async def test_a_lagging_or_senseless_registry_costs_no_event(fake: FakeRegistry
     fake.faults.clear()
     fake.subjects[SUBJECT][2] = NEW
     await cache.get(NEW)
+    await registry.close()
+
+
+@hole("C4", "C6")
+@pytest.mark.parametrize("case", [case for case, (end, _) in NONSENSE.items() if end == "ids/7"])
+async def test_an_id_that_the_registry_fails_on_is_awaited_only_where_it_is_the_topics(
+    fake: FakeRegistry, case: str
+) -> None:
+    """Confluent's registry answers ids of more than 31 bits as paths that it does not know."""
+    fake.faults.append(NONSENSE[case])
+    registry = Registry(fake.settings())
+    registry._configuration["max.retries"] = 0
+    assert await code_of(cache_of(registry), NEW) is ErrorCode.SCHEMA_FOREIGN
+    # Where the list is not to be had either, the registry is to blame.
+    fake.faults.append(("/versions", lambda: web.json_response({"error_code": 50001}, status=500)))
+    assert await code_of(cache_of(registry), NEW) is ErrorCode.REGISTRY_UNAVAILABLE
     await registry.close()
 
 
