@@ -116,7 +116,7 @@ def test_the_worker_runs_with_its_compiled_aligner(environment: Callable[[str], 
 @pytest.mark.parametrize(
     ("extra", "statement"),
     [
-        ("worker,onnx", "import onnxruntime"),
+        ("worker,onnx", "import onnxruntime, streamproc.inference.onnx"),
         ("worker,speech", "from streamproc.scoring import espeak, g2p"),
         ("parquet", "import pyarrow, streamproc.deadletter.export"),
     ],
