@@ -106,7 +106,10 @@ class ErrorCode(Enum):
     REFERENCE_MISSING = _poison(Stage.REFERENCE, "No pronunciation is known for a word.")
     REFERENCE_INVALID = _poison(Stage.REFERENCE, "A reference phoneme is not one of the documented symbols.")
 
-    INFERENCE_UNAVAILABLE = _transient(Stage.INFERENCE, "The inference server does not answer or is overloaded.")
+    INFERENCE_UNAVAILABLE = _transient(Stage.INFERENCE, "The inference server does not answer.")
+    INFERENCE_BUSY = _transient(
+        Stage.INFERENCE, "The inference server's queue is full: it works, and takes no more for now."
+    )
     INFERENCE_TIMEOUT = _transient(Stage.INFERENCE, "The inference call ran out of time.")
     INFERENCE_REFUSED = _poison(Stage.INFERENCE, "The inference server refuses this input.")
     INFERENCE_UNUSABLE = _transient(

@@ -4,6 +4,9 @@ A failing dependency never makes a dead letter. An event has a time budget, ``ev
 which all its steps share. While it lasts, only this event waits. When it is spent, or the step has used its attempts,
 the worker stops to begin new events, and the event goes on trying, slowly, until the dependency is back, or until the
 worker is stopped: then the event is cancelled, without an outcome.
+
+A dependency that works and takes no more for now does not fail: who is not let in waits alone, for as long as it takes,
+and the worker goes on. What the worker may have in flight bounds how many wait so.
 """
 
 from __future__ import annotations
@@ -11,8 +14,10 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TypeVar
 
 import stamina
@@ -56,6 +61,9 @@ LATE = {ErrorCode.AUDIO_NOT_FOUND, ErrorCode.AUDIO_FORBIDDEN, ErrorCode.AUDIO_OB
 S3 forbids to read what is not there to whoever may not list the bucket.
 """
 
+FULL = {ErrorCode.INFERENCE_BUSY}
+"""The dependency works, and takes no more for now."""
+
 PUT_OFF = {ErrorCode.AUDIO_OBJECT_BUSY}
 """Poison once the event's time is over: the store asks for patience with this object while it serves others."""
 
@@ -95,26 +103,38 @@ class Retries:
         try:
             if left <= 0:
                 return await attempt()
-            return await self._repeat(attempt, policy.attempts, left, policy.first_wait, policy.longest_wait)
+            return await self._repeat(
+                self._again, attempt, policy.attempts, left, policy.first_wait, policy.longest_wait
+            )
         except StreamprocError as error:
-            if error.code.error_class is not ErrorClass.TRANSIENT or exhausted(error) is not None:
-                raise
-            reason = error.code.name
-        with self._intake.closed(reason):
-            return await self._repeat(attempt, None, None, PAUSED_FIRST_WAIT, PAUSED_LONGEST_WAIT)
+            reason = _transient(error)
+        while True:
+            alone = reason in FULL
+            with nullcontext() if alone else self._intake.closed(reason.name):
+                try:
+                    again = partial(self._again_while, alone)
+                    return await self._repeat(again, attempt, None, None, PAUSED_FIRST_WAIT, PAUSED_LONGEST_WAIT)
+                except StreamprocError as error:
+                    reason = _transient(error)
+            await asyncio.sleep(PAUSED_FIRST_WAIT)
 
     async def _repeat(
         self,
+        again: Callable[[Exception], bool],
         attempt: Callable[[], Awaitable[T]],
         attempts: int | None,
         seconds: float | None,
         first_wait: float,
         longest_wait: float,
     ) -> T:
-        async for trial in stamina.retry_context(self._again, attempts, seconds, first_wait, longest_wait):
+        async for trial in stamina.retry_context(again, attempts, seconds, first_wait, longest_wait):
             with trial:
                 return await attempt()
         raise AssertionError("unreachable: the last trial returns or raises")
+
+    def _again_while(self, alone: bool, error: Exception) -> bool:
+        """Whether to try again, and for a reason for which the intake stays as it is."""
+        return self._again(error) and isinstance(error, StreamprocError) and (error.code in FULL) is alone
 
     def _again(self, error: Exception) -> bool:
         if not isinstance(error, StreamprocError) or exhausted(error) is not None:
@@ -136,3 +156,10 @@ class Retries:
             attempt=self.attempts,
         )
         return True
+
+
+def _transient(error: StreamprocError) -> ErrorCode:
+    """The code of a transient failure; others are raised."""
+    if error.code.error_class is not ErrorClass.TRANSIENT or exhausted(error) is not None:
+        raise error
+    return error.code

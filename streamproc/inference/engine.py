@@ -72,8 +72,9 @@ class Engine(Protocol):
         A clip's logits do not depend on the clips beside it. A clip may be empty, and so may ``clips``.
 
         Raises:
-            StreamprocError: INFERENCE_UNAVAILABLE, INFERENCE_TIMEOUT or INFERENCE_UNUSABLE (transient), or
-                INFERENCE_REFUSED (poison) where the model answers other input and not this.
+            StreamprocError: INFERENCE_UNAVAILABLE, INFERENCE_TIMEOUT or INFERENCE_UNUSABLE (transient);
+                INFERENCE_BUSY (transient) where a server works and takes no more for now; INFERENCE_REFUSED (poison)
+                where the model answers other input and not this.
         """
 
     async def close(self) -> None:

@@ -25,6 +25,9 @@ MAX_CALL_SAMPLES = 8_000_000
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Largest answer that is received; that to MAX_CALL_SAMPLES has 4 MB."""
 
+FULL = ("Exceeds maximum queue size", "Request timeout expired")
+"""What Triton says where the bounds of the model's queue are met: its length, or a request's time in it."""
+
 MOST_CHANGES = 5
 """So often a call is made anew because the model changed beneath it, before the server counts as unavailable."""
 
@@ -91,7 +94,12 @@ class TritonEngine:
             await self._look()
         except DoubtfulError as error:
             raise unsuitable(error) from None
-        await probe(self._infer)
+        try:
+            await probe(self._infer)
+        except StreamprocError as error:
+            # A worker may start because the queue is full. It works, then; and each later answer is checked as well.
+            if error.code is not ErrorCode.INFERENCE_BUSY:
+                raise
         return self.model
 
     async def infer(self, clips: Sequence[Samples]) -> Inference:
@@ -204,6 +212,8 @@ class TritonEngine:
         status = str(error.status() or "") if isinstance(error, InferenceServerException) else str(error)
         if "DEADLINE_EXCEEDED" in status:
             return StreamprocError(ErrorCode.INFERENCE_TIMEOUT, f"no answer within {self._timeout:g} s")
+        if "UNAVAILABLE" in status and any(said in str(error) for said in FULL):
+            return StreamprocError(ErrorCode.INFERENCE_BUSY, f"the queue of Triton at {self._url} is full")
         if "INVALID_ARGUMENT" in status:
             return self._unusable("refuses the input")
         kind = DoubtfulError if "INTERNAL" in status else StreamprocError

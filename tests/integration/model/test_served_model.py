@@ -11,6 +11,7 @@ from tritonclient.grpc import InferenceServerClient, InferInput
 from tritonclient.utils import InferenceServerException
 
 from streamproc.inference.triton import TritonEngine
+from streamproc.settings import TritonSettings
 from streamproc.training.evaluate import MODEL, Recogniser
 
 
@@ -57,6 +58,14 @@ async def test_requests_share_a_batch(triton_url: str) -> None:
     inferences, runs = (after - earlier for after, earlier in zip(executions(), before, strict=True))
     assert inferences == 128
     assert runs < inferences
+
+
+def test_its_queue_is_bounded_in_length_and_in_time(triton_url: str) -> None:
+    with InferenceServerClient(triton_url) as client:
+        policy = client.get_model_config("phonemes").config.dynamic_batching.default_queue_policy
+    assert 0 < policy.max_queue_size <= 1024
+    assert 0 < policy.default_timeout_microseconds / 1e6 < TritonSettings().timeout
+    assert policy.timeout_action == policy.REJECT
 
 
 @pytest.mark.parametrize("length", [-1, 801])

@@ -236,6 +236,37 @@ async def test_what_fails_on_everything_is_waited_for_and_what_fails_on_one_is_a
         assert caught.value.code is code
 
 
+BOUNDED = """dynamic_batching {
+  default_queue_policy { max_queue_size: 2 timeout_action: REJECT default_timeout_microseconds: MICROSECONDS }
+}
+instance_group"""
+
+
+@pytest.mark.parametrize(("microseconds", "heard"), [("20000000", 3), ("300000", 1)], ids=["full", "waited in vain"])
+async def test_a_full_queue_is_no_failure_of_the_server(
+    odd_triton: OddTriton, own_model: str, microseconds: str, heard: int
+) -> None:
+    bounded = ("instance_group", BOUNDED.replace("MICROSECONDS", microseconds))
+    odd_triton.write(own_model, bounded, ("max_batch_size: 4", "max_batch_size: 1"))
+    odd_triton.load(own_model)
+    async with started(odd_triton, own_model) as engine:
+        odd_triton.mood(own_model, "slow")
+        first = asyncio.create_task(engine.infer(clips(320)))
+        await asyncio.sleep(0.3)  # it is being worked on, and the queue empty
+        ends = await asyncio.gather(first, *(engine.infer(clips(320)) for _ in range(7)), return_exceptions=True)
+        codes = [end.code for end in ends if isinstance(end, StreamprocError)]
+        assert codes == [ErrorCode.INFERENCE_BUSY] * (8 - heard)
+        assert ErrorCode.INFERENCE_BUSY.error_class is ErrorClass.TRANSIENT
+        others = [asyncio.create_task(engine.infer(clips(320))) for _ in range(5)]
+        await asyncio.sleep(0.2)
+        # A worker that starts meanwhile does start.
+        async with started(odd_triton, own_model):
+            pass
+        await asyncio.gather(*others, return_exceptions=True)
+        odd_triton.mood(own_model, "")
+        assert len((await engine.infer(clips(320))).logits) == 1
+
+
 @hole("C7")
 async def test_a_model_that_goes_is_waited_for(odd_triton: OddTriton, own_model: str) -> None:
     async with started(odd_triton, own_model) as engine:

@@ -13,6 +13,7 @@ from streamproc.agents.retrying import Retries, RetryPolicy
 from streamproc.errors import ErrorCode, Stage, StreamprocError
 
 DOWN = StreamprocError(ErrorCode.AUDIO_STORE_UNAVAILABLE)
+BUSY = StreamprocError(ErrorCode.INFERENCE_BUSY)
 NOT_FOUND = StreamprocError(ErrorCode.AUDIO_NOT_FOUND)
 
 
@@ -83,6 +84,22 @@ async def test_poison_ends_the_pause(journal: Journal) -> None:
         await retries.until_it_works(
             Stage.AUDIO, attempts(iter([DOWN] * 10 + [StreamprocError(ErrorCode.AUDIO_EMPTY)]))
         )
+    assert journal.intake.reasons == []
+
+
+async def test_a_server_that_is_full_holds_up_the_event_alone(journal: Journal) -> None:
+    retries = Retries(60, 0, journal.intake)
+    assert await retries.until_it_works(Stage.INFERENCE, attempts(iter([BUSY] * 20 + ["logits"]))) == "logits"
+    assert retries.attempts == 21
+    assert journal.changes == []
+
+
+async def test_a_server_that_is_full_and_then_fails_closes_the_intake_until_it_is_full_again(journal: Journal) -> None:
+    retries = Retries(60, 0, journal.intake)
+    outcomes: list[Exception | str] = [*[BUSY] * 10, *[DOWN] * 3, *[BUSY] * 3, DOWN, "logits"]
+    assert await retries.until_it_works(Stage.INFERENCE, attempts(iter(outcomes))) == "logits"
+    assert retries.attempts == len(outcomes)
+    assert [closed for _, closed in journal.changes] == [True, False, True, False]
     assert journal.intake.reasons == []
 
 
