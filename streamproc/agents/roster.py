@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import chain
@@ -25,12 +26,14 @@ class Roster:
         ValueError: two consume the same topic.
     """
 
-    def __init__(self, agents: Sequence[TopicAgent], stalled_after: float) -> None:
+    def __init__(
+        self, agents: Sequence[TopicAgent], stalled_after: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._agents = {agent.topic: agent for agent in agents}
         if len(self._agents) < len(agents):
             raise ValueError("two agents consume the same topic")
         # Each topic its own: progress on one must not hide that another hangs.
-        self._stalls = {topic: Stall(stalled_after) for topic in self._agents}
+        self._stalls = {topic: Stall(stalled_after, clock) for topic in self._agents}
 
     def wire(self, app: App, topic: Callable[[str], TopicT]) -> None:
         """Have Faust run each agent on its topic, and the driver tell it what is refused of its events' outcomes."""

@@ -51,11 +51,12 @@ class Two:
     """An app with two agents."""
 
     def __init__(self, *, stalled_after: float = 60.0) -> None:
+        self.now = 0.0
         self.desks = {name: Desk(name) for name in ("first", "second")}
         self.first = Copying("first", "results", self.desks["first"])
         self.second = Copying("second", "results", self.desks["second"])
         agents: list[TopicAgent] = [self.first, self.second]
-        self.roster = Roster(agents, stalled_after)
+        self.roster = Roster(agents, stalled_after, lambda: self.now)
         self.app = faust.App("two", broker="rdkafka://127.0.0.1:1", processing_guarantee="exactly_once")
         self.roster.wire(self.app, lambda name: self.app.topic(name, key_type=bytes, value_type=bytes))
 
@@ -110,15 +111,17 @@ def test_stop_and_the_end_of_the_drain_reach_all() -> None:
 
 
 def test_progress_on_one_topic_does_not_hide_that_another_stalls() -> None:
-    two = Two(stalled_after=0.0)
+    two = Two(stalled_after=10.0)
     two.roster.look([("first", 1, 0), ("second", 2, 0), ("unknown", 5, 0)])
-    two.roster.look([("first", 1, 1), ("second", 2, 0)])
-    assert two.roster.stalled is not None
+    two.now = 11.0
+    two.roster.look([("first", 1, 1), ("second", 1, 0), ("second", 1, 0)])
+    assert two.roster.stalled == 11.0
     two.second.waits = True  # it says so in other words
-    two.roster.look([("first", 0, 2), ("second", 2, 0)])
-    two.second.waits = False
-    two.roster.look([("first", 0, 2), ("second", 0, 0)])
+    two.roster.look([("first", 1, 1), ("second", 2, 0)])
     assert two.roster.stalled is None
+    two.now = 22.0
+    two.roster.look([("first", 1, 1), ("second", 2, 0)])
+    assert two.roster.stalled == 11.0  # the first's
 
 
 def test_what_was_written_counts_over_all_agents_and_a_shared_topic_once() -> None:
