@@ -97,7 +97,10 @@ class Offsets:
             if then is not None and then.is_other_topic(now):
                 reason = f"{tp.topic!r} was deleted and made anew since the group {self._group!r} committed {committed}"
             elif first <= committed <= end:
-                yield tp, Start(decode(committed, metadata).below(end), mark=now.since(then.born if then else 0))
+                # Offsets of another cluster, copied by a mirror, are not those of the same records here.
+                here = then is None or then.cluster == now.cluster
+                progress = decode(committed, metadata).below(end) if here else Progress.at(committed)
+                yield tp, Start(progress, mark=now.since(then.born if then else 0))
                 continue
             else:
                 reason = f"the group {self._group!r} stands at offset {committed}, but the log holds {first} to {end}"

@@ -54,9 +54,9 @@ class Group:
         asked = [TP(self.name, partition) for partition in partitions]
         return {tp.partition: start for tp, start in self.offsets.starts(asked, lambda _: True)}
 
-    def commit(self, partition: int, offset: int, mark: Mark | None) -> None:
+    def commit(self, partition: int, offset: int, mark: Mark | None, progress: Progress | None = None) -> None:
         """As a worker, or (no mark) as somebody else."""
-        metadata = encode(Progress.at(offset), mark.encode() if mark else b"")
+        metadata = encode(progress or Progress.at(offset), mark.encode() if mark else b"")
         consumer = Consumer({"bootstrap.servers": self.bootstrap, "group.id": self.name, "log_level": 0})
         place = TopicPartition(self.name, partition, offset, metadata or "")
         consumer.commit(offsets=[place], asynchronous=False)
@@ -116,6 +116,23 @@ def test_an_offset_of_a_topic_that_was_made_anew_leads_nowhere(kafka_bootstrap: 
     group.policy("stop")
     group.commit(0, 4, Mark(now.cluster ^ 1, before.topic_id))
     assert group.starts([0])[0].progress == Progress.at(4)
+
+
+@hole("A")
+def test_what_is_done_in_another_cluster_is_not_passed_over_here(kafka_bootstrap: str) -> None:
+    """A mirror copies an offset with its metadata; the offset may be the same, what is behind it is not."""
+    group = Group(kafka_bootstrap)
+    (start,) = group.starts([0]).values()
+    here = start.mark
+    assert here is not None
+    progress = Progress.of([4], 8)
+    for mark, expected in (
+        (here, progress),
+        (Mark(here.cluster ^ 1, here.topic_id), Progress.at(4)),
+        (Mark(here.cluster ^ 1, (4711, 4712)), Progress.at(4)),
+    ):
+        group.commit(0, 4, mark, progress)
+        assert group.starts([0])[0].progress == expected
 
 
 @hole("D2")
