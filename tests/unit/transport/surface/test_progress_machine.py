@@ -33,7 +33,7 @@ PARTITIONS = (TP("in", 0), TP("in", 1))
 KEYS = (None, b"a", b"b")
 #: How far a record gets on its way to an agent.
 STAGES = ("arrived", "taken in", "handed over", "started")
-VERDICTS = ("committed", "aborted", "in doubt, committed", "in doubt, aborted", "refused")
+VERDICTS = ("committed", "aborted", "in doubt, committed", "in doubt, aborted", "refused", "refused")
 partitions = st.sampled_from(PARTITIONS)
 #: Which of several, modulo how many there are.
 picks = st.integers(0, 7)

@@ -256,3 +256,34 @@ async def test_a_refusal_of_what_is_given_up_or_done_again_changes_nothing(worke
         entry.fence()
     worker.consumer._refused_outcomes.refused(entry, OutcomeRefused("MSG_SIZE_TOO_LARGE", "out", "here"))
     crashed.assert_not_called()
+
+
+async def test_another_outcome_that_comes_too_late_counts_for_nothing(worker: Worker) -> None:
+    """0:1 was refused; before on_refused has answered, the event before it is torn: both are done again, in order."""
+    answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def on_refused(event: Any, error: Exception) -> None:
+        await answer
+
+    cast(Any, worker.consumer.transport).on_refused = on_refused
+    for offset in (0, 1):
+        await worker.take_in(ONE, offset, b"a")
+    await worker.take_in(OTHER, 0, b"b")
+    batch = worker.start()
+    worker.consumer.join(batch)
+    worker.finish(*batch)
+    [successor] = worker.start()
+    event = Mock()
+    successor.entry.events = (event,)
+    worker.finish(successor)
+    refused = worker.consumer._refused_outcomes
+    refused.refused(successor.entry, OutcomeRefused("INVALID_RECORD", "out", "in[0]@1"))
+    worker.lose(OTHER)
+    answer.set_result(None)
+    await asyncio.gather(*refused._tasks)
+    committed = []
+    while given := worker.start():
+        assert len(given) == 1
+        worker.finish(*given)
+        committed += worker.commit()
+    assert committed == [b"0:0", b"0:1"]
