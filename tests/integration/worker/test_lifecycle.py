@@ -18,7 +18,7 @@ from streamproc.contracts import files
 from streamproc.contracts.generated.events import SourcePosition
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.wire import HEADER, header
-from streamproc.localstack.triton import TritonPart
+from streamproc.localstack.triton import MODELS, TritonPart
 from streamproc.settings import RegistrySettings
 
 Start = Callable[..., WorkerProcess]
@@ -74,6 +74,34 @@ def test_sigterm_drains_and_the_next_worker_goes_on_where_it_ended(
     start()
     assert results_of(topics, published) == Counter(published)
     assert topics.read(topics.letters, 1, seconds=1) == []
+
+
+def test_a_full_queue_pauses_nothing_and_makes_no_letter(
+    start: Start, topics: TestTopics, schema_id: int, tmp_path: Path
+) -> None:
+    """The model takes 1.5 s a request, and two may wait: most requests of eight activities are turned away at first."""
+    folder = tmp_path / "models/phonemes"
+    (folder / "1").mkdir(parents=True)
+    (folder / "1/model.py").write_text((Path(__file__).parent / "odd_models/model.py").read_text())
+    (folder / "mood").write_text("slow")
+    configuration = (MODELS / "phonemes/config.pbtxt").read_text()
+    for before, after in ("max_batch_size: 32", "max_batch_size: 1"), ("max_queue_size: 256", "max_queue_size: 2"):
+        assert before in configuration
+        configuration = configuration.replace(before, after)
+    (folder / "config.pbtxt").write_text(configuration)
+    triton = TritonPart(tmp_path / "triton", models=tmp_path / "models")
+    try:
+        triton.start()
+        worker = start(STREAMPROC_TRITON__URL=triton.address, STREAMPROC_EVENT__DEADLINE="1")
+        published = topics.publish(readings(8, schema_id))
+        assert results_of(topics, published, seconds=90) == Counter(published)
+        records = worker.log_records()
+        assert "INFERENCE_BUSY" in {record.get("code") for record in records if record["event"] == "trying again"}
+        assert "consumption is paused" not in {record["event"] for record in records}
+        assert topics.read(topics.letters, 1, seconds=1) == []
+        worker.terminate()
+    finally:
+        triton.stop()
 
 
 def test_without_triton_the_worker_waits_and_goes_on_when_it_is_back(
