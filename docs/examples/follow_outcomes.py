@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 import uuid
 from datetime import UTC, datetime
 
@@ -39,8 +40,11 @@ async def main() -> None:
     # The follower first: it tells what comes after it has been entered.
     async with followed as outcomes, ActivityPublisher(connection, source="/examples/follow", topic=topic) as publisher:
         receipt = await publisher.publish(reading("https://clips.example/no-such-clip.wav"))
-        async with asyncio.timeout(60):
-            outcome = await outcomes.of(receipt)
+        try:
+            async with asyncio.timeout(60):
+                outcome = await outcomes.of(receipt)
+        except TimeoutError:
+            sys.exit("no outcome within a minute: does a worker run?")
         match outcome:
             case Rejection():
                 print(f"not scored: {outcome.code}: {outcome.message}")

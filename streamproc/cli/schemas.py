@@ -299,6 +299,8 @@ def _with_registry(settings: Settings, work: Callable[[Registry], Awaitable[T]])
     except StreamprocError as error:
         if error.code is ErrorCode.SCHEMA_REFUSED:
             raise click.ClickException(error.message) from error
+        if error.code is ErrorCode.REGISTRY_UNAVAILABLE:
+            raise StreamprocError(error.code, f"{error.message} (STREAMPROC_REGISTRY__URL)") from error
         raise
 
 

@@ -14,7 +14,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streamproc.client.closing import Closing
 from streamproc.client.connection import Connection, RegistryConnection, connection_argument, text_argument
-from streamproc.client.start import check_topics, refuse_in_asynchronous_code
+from streamproc.client.start import check_topics, naming_the_registry, refuse_in_asynchronous_code
 from streamproc.contracts.cloudevents import ACTIVITY_TYPE, Headers, event_headers
 from streamproc.contracts.codec import ActivityEncoder
 from streamproc.contracts.generated.events import Activity
@@ -133,7 +133,8 @@ class ActivityPublisher(Closing):
 
     async def _look_up_schema(self) -> None:
         try:
-            await self._encoder.start()
+            with naming_the_registry():
+                await self._encoder.start()
         finally:
             await self._registry.close()
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import difflib
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 
 from streamproc.contracts import files
-from streamproc.contracts.registry import Registry
+from streamproc.contracts.registry import HeldSchema, Registry
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka.refusals import PERMISSION, Refusals
 
@@ -78,6 +79,17 @@ def _nearest(client: Producer | Consumer, topic: str) -> str:
     return f" (is {near[0]} meant?)" if near else ""
 
 
+@contextmanager
+def naming_the_registry() -> Iterator[None]:
+    """Say with REGISTRY_UNAVAILABLE where the registry's address was given."""
+    try:
+        yield
+    except StreamprocError as error:
+        if error.code is not ErrorCode.REGISTRY_UNAVAILABLE:
+            raise
+        raise StreamprocError(error.code, f"{error.message} (Connection.registry_url)") from error
+
+
 async def check_registry(registry: Registry, topic: str) -> None:
     """Make sure that the registry answers and has schemas for a topic's values. It may wait ``START_SECONDS``.
 
@@ -85,18 +97,22 @@ async def check_registry(registry: Registry, topic: str) -> None:
         StreamprocError: REGISTRY_UNAVAILABLE; RESULT_SCHEMA_MISSING where it is another environment's.
     """
     subject = files.subject(topic)
-    deadline = time.monotonic() + START_SECONDS
-    while True:
-        try:
-            versions = await registry.versions(subject)
-            break
-        except StreamprocError as error:
-            if error.code is not ErrorCode.REGISTRY_UNAVAILABLE or time.monotonic() > deadline:
-                raise
-        await asyncio.sleep(_ATTEMPT_SECONDS)
+    with naming_the_registry():
+        versions = await _versions(registry, subject)
     if not versions:
         raise StreamprocError(
             ErrorCode.RESULT_SCHEMA_MISSING,
             f"the schema registry at {registry.url} holds nothing under {subject}: is it this environment's registry "
             "(Connection.registry_url), and the topic's name right?",
         )
+
+
+async def _versions(registry: Registry, subject: str) -> dict[int, HeldSchema]:
+    deadline = time.monotonic() + START_SECONDS
+    while True:
+        try:
+            return await registry.versions(subject)
+        except StreamprocError as error:
+            if error.code is not ErrorCode.REGISTRY_UNAVAILABLE or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(_ATTEMPT_SECONDS)

@@ -65,6 +65,14 @@ def test_what_is_no_error_code_is_told_shortly(value: str, told: str) -> None:
 
 
 @hole("F6")
+def test_a_registry_that_does_not_answer_is_told_by_the_setting() -> None:
+    found = run("schemas", "plan", "--json", "--url", "http://127.0.0.1:9")
+    told = json.loads(found.stdout)["error"]
+    assert told["code"] == "REGISTRY_UNAVAILABLE"
+    assert told["message"].endswith("(STREAMPROC_REGISTRY__URL)")
+
+
+@hole("F6")
 @pytest.mark.parametrize("path", JSON, ids=" ".join)
 def test_an_error_is_json_where_json_is_asked_for(path: tuple[str, ...]) -> None:
     found = run(*path, "--no-such-option", "--json")

@@ -17,7 +17,10 @@ from streamproc.client import (
     ResultSubscriberV2,
     StreamprocError,
 )
+from streamproc.client.connection import RegistryConnection
+from streamproc.client.start import check_registry
 from streamproc.contracts import rules
+from streamproc.contracts.registry import Registry
 from streamproc.contracts.upkeep.examples import ACTIVITY
 from streamproc.errors import ErrorCode
 
@@ -108,3 +111,12 @@ def test_a_field_of_the_wrong_type_is_named(case: str) -> None:
 
 def test_a_list_of_phrases_will_do() -> None:
     rules.validate(replace(ACTIVITY, phrases=list(ACTIVITY.phrases)))  # type: ignore[arg-type]
+
+
+async def test_a_registry_that_does_not_answer_is_told_by_the_argument(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamproc.client.start.START_SECONDS", 0.0)
+    registry = Registry(RegistryConnection.of(NOWHERE))
+    with pytest.raises(StreamprocError, match=r"\(Connection\.registry_url\)$") as caught:
+        await check_registry(registry, "results")
+    assert caught.value.code is ErrorCode.REGISTRY_UNAVAILABLE
+    await registry.close()
