@@ -370,7 +370,10 @@ class Consumer(FaustConsumer):
             return
         for other in self.ledger.part(entry):
             if other.state is FINISHED:
-                self._let_successor_pass(other)
+                # What was sent for it may be held, and is discarded, with this one.
+                self.ledger.reopen(other)
+                other.fence()
+                self._again(other)
         self.ledger.reopen(entry)
         entry.fence()
         if self._crashed_with:

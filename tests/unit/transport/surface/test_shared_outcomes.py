@@ -192,7 +192,9 @@ async def test_one_that_fails_lets_the_successors_of_the_others_pass(worker: Wor
     worker.finish(batch[0])
     worker.consumer.fail(batch[1], asyncio.CancelledError())
     given = worker.start()
-    assert sorted(message.offset for message in given) == [1, 2]
+    assert sorted(message.offset for message in given) == [0, 2]
+    worker.finish(*given)
+    assert [message.offset for message in worker.start()] == [1]
 
 
 async def test_what_batches_send_keeps_the_order_of_keys_in_one_transaction(worker: Worker) -> None:
@@ -287,3 +289,21 @@ async def test_another_outcome_that_comes_too_late_counts_for_nothing(worker: Wo
         worker.finish(*given)
         committed += worker.commit()
     assert committed == [b"0:0", b"0:1"]
+
+
+async def test_of_a_batch_that_fails_what_is_acknowledged_already_is_done_again(worker: Worker) -> None:
+    """An agent that acknowledges by itself has done so for the first; what it sent for it is held by the last."""
+    await worker.take_in(ONE, 0, b"a")
+    await worker.take_in(ONE, 1, b"a")
+    await worker.take_in(OTHER, 0, b"b")
+    first, last = worker.start()
+    worker.consumer.join([first, last])
+    last.entry.hold(Outcome("out", None, b"0:0", None, None, None))
+    first.ack(worker.consumer)
+    worker.consumer.fail(last, asyncio.CancelledError())
+    assert worker.commit() == []
+    again = worker.start()
+    assert {message.record.value() for message in again} == {b"0:0", b"1:0"}
+    worker.finish(*again)
+    worker.finish(*worker.start())
+    assert worker.commit() == [b"0:0", b"0:1", b"1:0"]
