@@ -28,7 +28,7 @@ from mode import Service
 
 from streamproc.transport.errors import HandlerFailed, TransportError
 from streamproc.transport.flight.admission import Admission
-from streamproc.transport.flight.entries import FINISHED, QUEUED, Assignment, Entry
+from streamproc.transport.flight.entries import FINISHED, QUEUED, STARTED, Assignment, Entry
 from streamproc.transport.flight.portion import Portion
 from streamproc.transport.flight.undo import undo
 from streamproc.transport.kafka.committers import Committer, PlainCommitter, TransactionalCommitter
@@ -363,14 +363,17 @@ class Consumer(FaustConsumer):
         """An agent works on these as a batch: what it sends belongs to all of them."""
         self.ledger.join([delivery.entry for delivery in deliveries])
 
-    def fail(self, delivery: Delivery, error: BaseException) -> None:
-        """An agent raised on this event: its outcomes are discarded, and the policy decides what becomes of it."""
+    def fail(self, delivery: Delivery, error: BaseException, together: Sequence[Delivery] = ()) -> None:
+        """An agent raised on this event: its outcomes are discarded, and the policy decides what becomes of it.
+
+        ``together``: others that it has raised on. Any of one batch may hold what was sent for the rest of it, which
+        is discarded with it: so all of them are done again.
+        """
         entry = delivery.entry
         if not delivery.current or entry.state is FINISHED:
             return
         for other in self.ledger.part(entry):
-            if other.state is FINISHED:
-                # What was sent for it may be held, and is discarded, with this one.
+            if other.state in (STARTED, FINISHED) and other.message not in together:
                 self.ledger.reopen(other)
                 other.fence()
                 self._again(other)

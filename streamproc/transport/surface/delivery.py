@@ -29,7 +29,7 @@ class Desk(Protocol):
         On another thread than the event loop's this hands the acknowledgement over to it, and returns False.
         """
 
-    def fail(self, delivery: Delivery, error: BaseException) -> None:
+    def fail(self, delivery: Delivery, error: BaseException, together: Sequence[Delivery] = ()) -> None:
         """An agent raised on it, or was cancelled: its outcomes are discarded, and it may be delivered anew."""
 
     def join(self, deliveries: Sequence[Delivery]) -> None:

@@ -210,9 +210,9 @@ class Stream(faust.Stream[Any]):
         return bool(in_hand)
 
     def _fail(self, events: Sequence[EventT[Any]], error: BaseException) -> None:
-        for event in events:
-            if isinstance(delivery := event.message, Delivery):
-                delivery.desk.fail(delivery, error)
+        deliveries = [event.message for event in events if isinstance(event.message, Delivery)]
+        for delivery in deliveries:
+            delivery.desk.fail(delivery, error, deliveries)
 
     # Outside agents an iteration that was left with `break` has these two ends: its block, or else its task.
 
