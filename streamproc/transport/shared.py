@@ -11,7 +11,7 @@ from faust.types import EventT
 from pydantic import ValidationError
 
 from streamproc.transport.errors import OutcomeRefused, TransportError
-from streamproc.transport.flight.entries import Ledger
+from streamproc.transport.flight.ledger import Ledger
 from streamproc.transport.flight.loose import LooseSends
 from streamproc.transport.kafka.topics import Topics
 from streamproc.transport.settings import TransportSettings
@@ -26,8 +26,8 @@ class Shared(base.Transport):
     default_port = 9092
     #: What to do with an event whose outcome is refused; None: stop the worker.
     on_refused: RefusedHandler | None = None
-    #: Stops the worker with a reason; None while there is no consumer of a group.
-    crash_soon: Callable[[BaseException], None] | None = None
+    #: The group's consumer's way of stopping the worker.
+    on_crash: Callable[[BaseException], None] | None = None
 
     _settings: TransportSettings | None = None
     _in_force = False
@@ -58,6 +58,11 @@ class Shared(base.Transport):
         settings = self.settings
         self._in_force = True
         return settings
+
+    def crash(self, error: BaseException) -> None:
+        """Stop the worker with this reason. On the event loop."""
+        if self.on_crash is not None:
+            self.on_crash(error)
 
     def _settings_of_url(self) -> TransportSettings:
         query = {name: value for url in self.url for name, value in url.query.items()}

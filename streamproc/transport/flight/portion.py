@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from streamproc.transport.flight.entries import Batch
+from streamproc.transport.flight.ledger import Batch
 
 
 class Portion:

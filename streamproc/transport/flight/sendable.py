@@ -75,10 +75,15 @@ def size_of_headers(headers: Headers) -> int:
     return sum(len(name) + len(value or b"") for name, value in headers)
 
 
-def record_metadata(outcome: Outcome, offset: int) -> RecordMetadata:
+def metadata_of(topic: str, partition: int | None, offset: int) -> RecordMetadata:
     """Faust's answer to a send; offset -1: the record goes with a later transaction."""
-    partition = -1 if outcome.partition is None else outcome.partition
-    return RecordMetadata(outcome.topic, partition, TP(outcome.topic, partition), offset, time.time(), 0)
+    partition = -1 if partition is None else partition
+    return RecordMetadata(topic, partition, TP(topic, partition), offset, time.time(), 0)
+
+
+def record_metadata(outcome: Outcome, offset: int) -> RecordMetadata:
+    """The answer to this one."""
+    return metadata_of(outcome.topic, outcome.partition, offset)
 
 
 @lru_cache(1024)

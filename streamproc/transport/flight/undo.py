@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from streamproc.transport.flight.admission import Admission
-from streamproc.transport.flight.entries import Entry, Ledger
+from streamproc.transport.flight.entries import Entry
+from streamproc.transport.flight.ledger import Ledger
 
 
 def undo(torn: Iterable[Entry], ledger: Ledger, admission: Admission) -> tuple[list[Entry], set[Entry]]:

@@ -12,10 +12,12 @@ from concurrent.futures import Future
 from typing import Any, Protocol
 
 from streamproc.transport.errors import OutcomeRefused, TransportError
-from streamproc.transport.flight.entries import Batch, Entry, Ledger
+from streamproc.transport.flight.entries import Entry
+from streamproc.transport.flight.ledger import Batch, Ledger
 from streamproc.transport.flight.portion import Portion
 from streamproc.transport.flight.sendable import record_metadata
-from streamproc.transport.kafka.committers import Aborted, Committed, Committer, InDoubt, Refused, Stopped, Verdict
+from streamproc.transport.kafka.producing import Committer
+from streamproc.transport.kafka.verdicts import Aborted, Committed, InDoubt, Refused, Stopped, Verdict
 
 logger = logging.getLogger(__name__)
 

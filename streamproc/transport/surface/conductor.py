@@ -12,6 +12,7 @@ from faust.types import TP, EventT
 from streamproc.transport.surface.checks import check_topic
 from streamproc.transport.surface.decoding import Decode, decoder
 from streamproc.transport.surface.delivery import Delivery
+from streamproc.transport.surface.seams import put
 
 
 class Conductor(base.Conductor):
@@ -78,11 +79,7 @@ class _Handler:
                 message.desk.fail(message, error)
                 return
             message.entry.events = (event,)
-            queue = self._queue
-            # The queue's own methods count unfinished tasks, which nobody waits for.
-            queue._queue.append(event)
-            if queue._getters:
-                queue._wakeup_next(queue._getters)
+            put(self._queue, event)
             return
         message.refcount = len(self._channels)
         if not self._channels:
@@ -103,10 +100,7 @@ class _Handler:
         message.entry.events = events
         for event, queues in zip(events, self._queues, strict=True):
             for queue in queues:
-                # The queue's own methods count unfinished tasks, which nobody waits for.
-                queue._queue.append(event)
-                if queue._getters:
-                    queue._wakeup_next(queue._getters)
+                put(queue, event)
 
     async def _decode_slowly(self, message: Delivery) -> None:
         try:

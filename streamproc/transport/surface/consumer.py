@@ -1,7 +1,8 @@
-"""Faust's consumer: delivers records, takes acknowledgements, and forms transactions.
+"""Faust's consumer: a member of the group, from its start to its stop.
 
 Everything here runs on the event loop. The poll thread brings records and rebalances, the commit thread carries
-transactions out; between them go plain data.
+transactions out; between them go plain data. An event goes down through ``inbox`` to the conductor, and what becomes
+of it comes back up at the ``desk``.
 """
 
 from __future__ import annotations
@@ -9,48 +10,40 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-import random
 import time
 import uuid
-from asyncio import _get_running_loop as _running_loop  # cheaper than what raises where there is none
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, cast
 
 from confluent_kafka import TopicPartition
 from faust.app.base import App
 from faust.streams import current_event
-from faust.tables.manager import TableManager
 from faust.transport.consumer import Fetcher as FaustFetcher
 from faust.types import TP
 from mode import Service
 
-from streamproc.transport.errors import HandlerFailed, TransportError
+from streamproc.transport.errors import TransportError
 from streamproc.transport.flight.admission import Admission
-from streamproc.transport.flight.entries import FINISHED, QUEUED, STARTED, Assignment, Entry
+from streamproc.transport.flight.entries import Assignment
 from streamproc.transport.flight.portion import Portion
-from streamproc.transport.flight.undo import undo
-from streamproc.transport.kafka.committers import Committer, PlainCommitter, TransactionalCommitter
+from streamproc.transport.kafka.committers import PlainCommitter, TransactionalCommitter
 from streamproc.transport.kafka.cycle import Cycle
+from streamproc.transport.kafka.listener import Records
 from streamproc.transport.kafka.offsets import Offsets
-from streamproc.transport.kafka.poller import Poller, Records
+from streamproc.transport.kafka.poller import Poller
+from streamproc.transport.kafka.producing import Committer
 from streamproc.transport.shared import Shared
 from streamproc.transport.surface.checks import check
-from streamproc.transport.surface.conductor import Conductor
 from streamproc.transport.surface.delivery import Delivery
+from streamproc.transport.surface.desk import LedgerDesk
+from streamproc.transport.surface.inbox import Inbox
+from streamproc.transport.surface.rebalance import LAST_TRY_S, Rebalance
 from streamproc.transport.surface.refused import RefusedOutcomes
 from streamproc.transport.surface.report import Report
 from streamproc.transport.surface.unanswered import FaustConsumer
 
 logger = logging.getLogger(__name__)
-
-#: The last part of a drain's deadline is for committing what is finished, even if something else never finishes.
-_COMMIT_RESERVE_S = 1.0
-#: A transaction gets this long when the deadline is over already.
-_LAST_TRY_S = 1.0
-#: Records handed over before the agents get a turn.
-_TURN = 100
 
 
 def _collect_less() -> None:
@@ -84,17 +77,17 @@ class Consumer(FaustConsumer):
         super().__init__(*args, **kwargs)
         self.settings = self.transport.settings_in_force()
         self.ledger = self.transport.ledger
+        admission = Admission(by_key=self.settings.ordering == "key")
         self._report = Report(cast(App, self.app), self.ledger)
-        self._admission = Admission(by_key=self.settings.ordering == "key")
-        self._inbox: deque[Callable[[], Awaitable[None]]] = deque()
-        self._ready: deque[Entry] = deque()
-        self._arrived = asyncio.Event()
-        self.transport.crash_soon = self.crash_soon
+        self.inbox = Inbox(admission)
+        self.desk = LedgerDesk(self.app, self.transport, admission, self.inbox, lambda: self._cycle.soon())
+        self.rebalance = Rebalance(
+            self, self.ledger, admission, self.inbox, self.desk, self._report, lambda: self._cycle
+        )
+        self.transport.on_crash = self.crash_soon
         self._refused_outcomes = RefusedOutcomes(self.transport, self.ledger, self.crash_soon)
-        self._drained = False
         self._crashed_with: BaseException | None = None
         self._closing = False
-        self._first_assignment = True
         self._poller: Poller
         self._cycle: Cycle
         self._begun = False
@@ -109,7 +102,7 @@ class Consumer(FaustConsumer):
             TransportError: the brokers refuse.
         """
         check(cast(App, self.app))
-        self.its_loop = asyncio.get_running_loop()
+        self.desk.loop = asyncio.get_running_loop()
         settings, servers, group = self.settings, self.transport.servers, self.app.conf.id
         offsets = Offsets(
             settings.client(servers), group, settings.offset_reset, settings.out_of_range, lambda: self._closing
@@ -143,14 +136,14 @@ class Consumer(FaustConsumer):
 
     async def drain(self) -> None:
         """Before the agents stop: let them finish what they have, commit it, and give the rest up."""
-        if self._drained:
+        if self.rebalance.over:
             return
-        self._drained = True
+        self.rebalance.over = True
         assignments = list(self.ledger.assignments.values())
         deadline = time.monotonic() + (0.0 if self._crashed_with else self.settings.stop_timeout)
         await self.revoked(assignments, deadline)
         while self.ledger.loose:
-            await self._cycle.once(timeout=max(_LAST_TRY_S, deadline - time.monotonic()))
+            await self._cycle.once(timeout=max(LAST_TRY_S, deadline - time.monotonic()))
             if time.monotonic() >= deadline:
                 break
         for assignment in assignments:
@@ -171,6 +164,7 @@ class Consumer(FaustConsumer):
         """Stop the worker with this reason; what is finished is committed on the way down."""
         if self._crashed_with is None and not self._closing:
             self._crashed_with = error
+            self.desk.closing = True
             logger.error("The worker stops: %s", error)
             self.ledger.loose.end(TransportError(f"The worker stops, nothing more is sent: {error}"))
             self._background = asyncio.ensure_future(self.crash(error))
@@ -179,15 +173,15 @@ class Consumer(FaustConsumer):
 
     def on_records(self, records: Records) -> None:
         """Records arrived."""
-        self.loop.call_soon_threadsafe(self._receive, partial(self._admit, records))
+        self.loop.call_soon_threadsafe(self.inbox.receive, partial(self.inbox.admit, records))
 
     def on_assigned(self, assignments: list[Assignment]) -> None:
         """Partitions are ours."""
-        self.loop.call_soon_threadsafe(self._receive, partial(self._assign, assignments))
+        self.loop.call_soon_threadsafe(self.inbox.receive, partial(self.rebalance.assigned, assignments))
 
     def on_lost(self, assignments: list[Assignment]) -> None:
         """Partitions are no longer ours."""
-        self.loop.call_soon_threadsafe(self._lose, assignments)
+        self.loop.call_soon_threadsafe(self.rebalance.lost, assignments)
 
     def on_crash(self, error: BaseException) -> None:
         """The poll thread cannot go on."""
@@ -195,222 +189,25 @@ class Consumer(FaustConsumer):
 
     async def revoked(self, assignments: list[Assignment], deadline: float) -> None:
         """Let started events finish and commit them, until the deadline; what is not started is given up."""
-        for assignment in assignments:
-            assignment.drain()
-        work_until = deadline - min(_COMMIT_RESERVE_S, (deadline - time.monotonic()) / 4)
-        # Looked at a few times in a rebalance, rather than signalled by every acknowledgement.
-        while any(a.in_progress() for a in assignments) and time.monotonic() < work_until:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
-        # One transaction may be under way that was formed before the last event finished, and one may be refused for
-        # its generation: so until nothing finished is left.
-        while any(self._has_finished(assignment) for assignment in assignments):
-            await self._cycle.once(timeout=max(_LAST_TRY_S, deadline - time.monotonic()))
-            if time.monotonic() >= deadline:
-                return
-            await asyncio.sleep(0.01)
-
-    def _has_finished(self, assignment: Assignment) -> bool:
-        return assignment.alive and any(e.state is FINISHED for e in assignment.entries.values())
-
-    def _receive(self, step: Callable[[], Awaitable[None]]) -> None:
-        self._inbox.append(step)
-        self._arrived.set()
-
-    def _lose(self, assignments: list[Assignment]) -> None:
-        if assignments:
-            self._report.given_up(len(assignments))
-        torn = [entry for assignment in assignments for entry in self.ledger.drop(assignment)]
-        anew, waiting = undo(torn, self.ledger, self._admission)
-        if waiting:
-            self._ready = deque(entry for entry in self._ready if entry not in waiting)
-        if anew:
-            # A transaction that is under way may have them: then its verdict tells whether they are done.
-            self._cycle.after_this(partial(self._redo, anew))
-        if assignments and not self._drained:
-            self._receive(partial(self._assign, []))
+        await self.rebalance.revoked(assignments, deadline)
 
     # -- delivery
 
     @Service.task
     async def _deliver(self) -> None:
-        turn = 0
-        while not self.should_stop:
-            await self._arrived.wait()
-            self._arrived.clear()
-            conductor, flow = cast(Conductor, self.app.topics), self.app.flow_control
-            while self._ready or self._inbox:
-                if self._ready:
-                    if not flow.is_active():
-                        await flow.acquire()
-                    turn += self._hand_over(conductor)
-                else:
-                    await self._inbox.popleft()()
-                if turn >= _TURN:
-                    turn = 0
-                    await asyncio.sleep(0)
-
-    async def _admit(self, records: Records) -> None:
-        for assignment, record, size in records:
-            # Only the span may pass a record over: it lets nothing behind that record move it.
-            if record.error() is not None:
-                assignment.span.reach(record.offset() or 0)
-            else:
-                entry = self._admission.admit(assignment, record, size)
-                if entry is not None:
-                    self._ready.append(entry)
-
-    def _hand_over(self, conductor: Conductor) -> int:
-        """Give Faust what is ready, _TURN at most. Returns how many that were."""
-        ready, deliver = self._ready, conductor.deliver
-        count = min(len(ready), _TURN)
-        for _ in range(count):
-            entry = ready.popleft()
-            if entry.live and not entry.assignment.draining:
-                entry.state = QUEUED
-                message = entry.message = Delivery(self, entry)
-                deliver(message)
-        return count
-
-    async def _assign(self, begun: list[Assignment]) -> None:
-        """Tell Faust what is ours now.
-
-        Faust's own handling of a rebalance clears the streams' queues, which drops what is still ours; so it runs
-        once, before anything is delivered, and later only the parts that keep the queues.
-        """
-        for assignment in begun:
-            if self._drained:
-                assignment.give_up()  # too late for this worker to begin anything
-            elif assignment.alive:
-                self.ledger.add(assignment)
-        tps = self.assignment()
-        self.app.on_rebalance_start()
-        if self._first_assignment:
-            self._first_assignment = False
-            await self.on_partitions_assigned(tps, self.app.consumer_generation_id)
-            return
-        self._set_active_tps(tps)
-        app = cast(App, self.app)
-        app.unassigned = not tps
-        revoked, added = app._update_assignment(tps)
-        await self.app.agents.on_rebalance(revoked, added)
-        await self.app.topics.on_partitions_assigned(tps)
-        if revoked:
-            await self.app.on_partitions_revoked.send(revoked)
-        await self.app.on_partitions_assigned.send(tps)
-        tables = cast(TableManager, app.tables)
-        tables.on_actives_ready()
-        tables.on_standbys_ready()
-        await app.on_rebalance_complete.send()
-        self.app.on_rebalance_return()
-        self.app.on_rebalance_end()
-
-    # -- acknowledgement
-
-    @property
-    def faust_generation(self) -> int:
-        """The generation that Faust's own streams take messages of."""
-        generation: int = self.app.consumer_generation_id
-        return generation
-
-    def ack(self, delivery: Delivery, n: int = 1) -> bool:  # type: ignore[override]  # Faust's takes one of its own
-        """``n`` streams are done with the event; after the last one its outcomes may be committed."""
-        if _running_loop() is not self.its_loop:
-            self.loop.call_soon_threadsafe(self.ack, delivery, n)
-            return False
-        delivery.refcount -= n
-        if delivery.refcount > 0:
-            return False
-        delivery.acked = True
-        entry = delivery.entry
-        # One that is released has no message.
-        if entry.message is not delivery or not entry.assignment.alive or entry.state is FINISHED:
-            return False
-        if self.transport.on_refused is None:
-            # Nobody asks for them again. Dropped now, they are still in the processor's caches; thousands that wait for
-            # their transaction would push everything else out of them, which cost a fifth of the event loop's time.
-            entry.events, entry.message = (), None
-        self._finish(entry)
-        return True
-
-    def _finish(self, entry: Entry) -> None:
-        self.ledger.finish(entry)
-        joint = entry.joint
-        if joint is None:
-            self._let_successor_pass(entry)
-        else:
-            # None of them is committed before all are finished: what came before would be overtaken.
-            joint.unfinished -= 1
-            if not joint.unfinished:
-                for one in joint:
-                    self._let_successor_pass(one)
-        if self.ledger.finished >= self.settings.commit_every:
-            self._cycle.soon()
-
-    def _let_successor_pass(self, entry: Entry) -> None:
-        successor = self._admission.successor(entry)
-        if successor is not None:
-            self._ready.append(successor)
-            self._arrived.set()
-
-    def _redo(self, entries: list[Entry]) -> None:
-        for entry in entries:
-            if entry.live:
-                self._again(entry)
-            else:
-                self._let_successor_pass(entry)
-
-    def join(self, deliveries: Sequence[Delivery]) -> None:
-        """An agent works on these as a batch: what it sends belongs to all of them."""
-        self.ledger.join([delivery.entry for delivery in deliveries])
-
-    def fail(self, delivery: Delivery, error: BaseException, together: Sequence[Delivery] = ()) -> None:
-        """An agent raised on this event: its outcomes are discarded, and the policy decides what becomes of it.
-
-        ``together``: others that it has raised on. Any of one batch may hold what was sent for the rest of it, which
-        is discarded with it: so all of them are done again.
-        """
-        entry = delivery.entry
-        if not delivery.current or entry.state is FINISHED:
-            return
-        for other in self.ledger.part(entry):
-            if other.state in (STARTED, FINISHED) and other.message not in together:
-                self.ledger.reopen(other)
-                other.fence()
-                self._again(other)
-        self.ledger.reopen(entry)
-        entry.fence()
-        if self._crashed_with:
-            return
-        where = f"{entry.assignment.tp.topic}[{entry.assignment.tp.partition}]@{entry.offset}"
-        if isinstance(error, asyncio.CancelledError):
-            self._again(entry)
-        elif self.settings.on_raise == "skip":
-            logger.error("Skipped %s: the agent raised", where, exc_info=error)
-            self._finish(entry)
-        elif self.settings.on_raise == "retry":
-            delay = self.settings.retry_delay(entry.attempts) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
-            logger.warning("%s: the agent raised; again in %.1f s", where, delay, exc_info=error)
-            self.loop.call_later(delay, self._again, entry)
-        else:
-            logger.error("%s: the agent raised", where, exc_info=error)
-            self.crash_soon(HandlerFailed(f"{where}: the agent raised {type(error).__name__}, and on_raise is 'stop'"))
-
-    def _again(self, entry: Entry) -> None:
-        entry.events = ()
-        self._ready.append(entry)
-        self._arrived.set()
+        await self.inbox.run(self.app, self.desk, lambda: self.should_stop)
 
     async def on_task_error(self, exc: BaseException) -> None:
         """Faust: an agent's own coroutine raised."""
         event = current_event()
         if event is not None and isinstance(event.message, Delivery):
-            self.fail(event.message, exc)
+            self.desk.fail(event.message, exc)
 
     # -- transactions
 
     @Service.task
     async def _commit_handler(self) -> None:
-        await self._cycle.run(lambda: self.should_stop or self._drained)
+        await self._cycle.run(lambda: self.should_stop or self.rebalance.over)
 
     @Service.task
     async def _watch_commits(self) -> None:

@@ -8,7 +8,9 @@ from typing import Any, Protocol
 
 from faust.types.tuples import ConsumerMessage
 
+from streamproc.transport.errors import SentAfterAck
 from streamproc.transport.flight.entries import QUEUED, STARTED, Entry
+from streamproc.transport.flight.sendable import Outcome
 from streamproc.transport.headers import headers_of
 
 #: No app's generation: Faust's streams skip such a message.
@@ -91,6 +93,22 @@ class Delivery(ConsumerMessage):
                 return False
             entry.state = STARTED
         return True
+
+    def hold(self, outcome: Outcome) -> None:
+        """Keep what is sent for the event until its transaction.
+
+        Raises:
+            SentAfterAck: the event is finished.
+        """
+        if self.acked:
+            raise SentAfterAck(
+                f"A send to {outcome.topic!r} came after its event ({self.topic}[{self.partition}]@{self.offset}) was "
+                "acknowledged: await sends before the ack, or send with force=True."
+            )
+        entry = self.entry
+        # An event that was given up, or delivered anew, belongs to somebody else now, and so do its outcomes.
+        if entry.message is self and entry.assignment.alive:
+            entry.hold(outcome)
 
     def ack(self, consumer: Any, n: int = 1) -> bool:
         """As Faust's; see ``Desk.ack``, which knows the consumer."""

@@ -11,7 +11,7 @@ import faust
 from faust.types import TP
 
 if TYPE_CHECKING:
-    from streamproc.transport.flight.entries import Batch, Ledger
+    from streamproc.transport.flight.ledger import Batch, Ledger
 
 
 @dataclass(slots=True)

@@ -17,19 +17,28 @@ from faust.transport.consumer import TransactionManager as FaustTransactionManag
 from faust.types import TP, RecordMetadata
 from mode.utils.times import want_seconds
 
-from streamproc.transport.errors import SentAfterAck, TransportError, Unsendable
+from streamproc.transport.errors import TransportError, Unsendable
 from streamproc.transport.flight.loose import Loose
-from streamproc.transport.flight.sendable import Outcome, outcome_of, record_metadata
+from streamproc.transport.flight.sendable import Outcome, metadata_of, outcome_of, record_metadata
 from streamproc.transport.kafka.partitioner import partition_for
 from streamproc.transport.shared import Shared
 from streamproc.transport.surface.buffer import Buffer
-from streamproc.transport.surface.delivery import Delivery, current_delivery
+from streamproc.transport.surface.delivery import current_delivery
 from streamproc.transport.surface.monitor import Monitor
 
 logger = logging.getLogger(__name__)
 
 _FLUSH_S = 0.5
 _FULL_S = 0.01
+
+
+class Answers(dict[tuple[str, int | None], asyncio.Future[RecordMetadata]]):
+    """The answers to sends that are held, there already: one for each topic and partition, they say nothing else."""
+
+    def __missing__(self, place: tuple[str, int | None]) -> asyncio.Future[RecordMetadata]:
+        answer = self[place] = asyncio.get_running_loop().create_future()
+        answer.set_result(metadata_of(*place, -1))
+        return answer
 
 
 class Producer(base.Producer):
@@ -52,8 +61,7 @@ class Producer(base.Producer):
         self._unconfirmed: set[asyncio.Future[RecordMetadata]] = set()
         #: Why no more of them are taken.
         self._failed: TransportError | None = None
-        #: The answers to sends that are held, one for each place: they say nothing else.
-        self._held: dict[tuple[str, int | None], asyncio.Future[RecordMetadata]] = {}
+        self.answers = Answers()
 
     async def on_start(self) -> None:
         """Make a producer for sends that no transaction carries."""
@@ -93,8 +101,8 @@ class Producer(base.Producer):
             if not sent.done():
                 sent.set_exception(error)
         self._unconfirmed.clear()
-        if self.app.in_worker and self.transport.crash_soon is not None:
-            self.transport.crash_soon(error)
+        if self.app.in_worker:
+            self.transport.crash(error)
 
     async def send(
         self,
@@ -120,10 +128,11 @@ class Producer(base.Producer):
         outcome = outcome_of(topic, key, value, partition, timestamp, headers)
         if outcome.partition:
             await self.find_partition(outcome)
+        delivery = current_delivery.get()
+        if delivery is not None:
+            delivery.hold(outcome)
+            return self.answers[outcome.topic, outcome.partition]
         sent: asyncio.Future[RecordMetadata] = asyncio.get_running_loop().create_future()
-        message = current_delivery.get()
-        if message is not None:
-            return self.hold(message, outcome)
         if self.app.in_transaction:
             await self.transport.ledger.loose.room()
             self.transport.ledger.loose.add(Loose(outcome, sent))
@@ -146,27 +155,6 @@ class Producer(base.Producer):
                 return  # nobody answers; the transaction will tell
         if count is not None and partition >= count:
             raise Unsendable(topic, f"it has {count} partitions, and partition {partition} is none of them")
-
-    def hold(self, message: Delivery, outcome: Outcome) -> asyncio.Future[RecordMetadata]:
-        """Keep a record until its event is finished. Returns an answer that is there already.
-
-        Raises:
-            SentAfterAck: the event is finished.
-        """
-        if message.acked:
-            raise SentAfterAck(
-                f"A send to {outcome.topic!r} came after its event ({message.topic}[{message.partition}]"
-                f"@{message.offset}) was acknowledged: await sends before the ack, or send with force=True."
-            )
-        # An event that was given up, or delivered anew, belongs to somebody else now, and so do its outcomes.
-        if message.current:
-            message.entry.hold(outcome)
-        where = outcome.topic, outcome.partition
-        sent = self._held.get(where)
-        if sent is None:
-            sent = self._held[where] = asyncio.get_running_loop().create_future()
-            sent.set_result(record_metadata(outcome, -1))
-        return sent
 
     async def send_and_wait(
         self,

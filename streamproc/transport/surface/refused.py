@@ -8,13 +8,14 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-from faust.streams import _current_event
 from faust.types import EventT
 
 from streamproc.transport.errors import HandlerFailed, OutcomeRefused
-from streamproc.transport.flight.entries import FINISHED, WAITING, Entry, Ledger
+from streamproc.transport.flight.entries import FINISHED, WAITING, Entry
+from streamproc.transport.flight.ledger import Ledger
 from streamproc.transport.shared import Shared
 from streamproc.transport.surface.delivery import Delivery, current_delivery
+from streamproc.transport.surface.seams import current_event_ref
 
 #: A handler that has smaller and smaller things to say comes to an end before these are used up.
 _REPLACEMENTS = 3
@@ -49,7 +50,7 @@ class RefusedOutcomes:
         event, message = entry.events[0], entry.message
         message.acked = False
         context = contextvars.copy_context()
-        context.run(_current_event.set, weakref.ref(event))
+        context.run(current_event_ref.set, weakref.ref(event))
         context.run(current_delivery.set, message)
         task = asyncio.get_running_loop().create_task(self._replace(handler, event, message, error), context=context)
         self._tasks.add(task)

@@ -11,7 +11,6 @@ from typing import Any, cast
 
 import confluent_kafka
 from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
-from faust.agents.replies import BarrierState
 from faust.app.base import App
 from faust.transport import base
 from faust.types import TP
@@ -21,6 +20,7 @@ from mode import Service
 from streamproc.transport.errors import TransportError, Unsupported
 from streamproc.transport.headers import headers_of
 from streamproc.transport.shared import Shared
+from streamproc.transport.surface.seams import fail_replies, until_stopped
 
 logger = logging.getLogger(__name__)
 
@@ -99,20 +99,7 @@ class ClientConsumer(base.Consumer):
         """No reply will come any more: tell those who wait for one, and those who ask later."""
         error = TransportError(f"Replies cannot be read any more, start the client again: {reason}")
         logger.error("%s", error)
-        replies = cast(App, self.app)._reply_consumer
-
-        async def refuse(*_: Any) -> None:
-            raise error
-
-        # Faust's own table of those who wait; it has no door for an error.
-        replies.add = refuse  # type: ignore[assignment]
-        for promise in [promise for promises in list(replies._waiting.values()) for promise in promises]:
-            if not promise.done():
-                promise.set_exception(error)
-            if isinstance(promise, BarrierState):
-                for getter in list(promise._results._getters):  # type: ignore[attr-defined]
-                    if not getter.done():
-                        getter.set_exception(error)
+        fail_replies(cast(App, self.app), error)
 
     @Service.task
     async def _deliver(self) -> None:
@@ -166,7 +153,7 @@ class ClientConsumer(base.Consumer):
         """Nothing to commit."""
 
     async def _drain_messages(self, fetcher: Any) -> None:
-        await fetcher._stopped.wait()
+        await until_stopped(fetcher)
 
     def topic_partitions(self, topic: str) -> int | None:
         """How many partitions a topic has."""

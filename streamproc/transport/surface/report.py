@@ -6,8 +6,8 @@ from typing import Any
 
 import faust
 
-from streamproc.transport.flight.entries import Batch, Ledger
-from streamproc.transport.kafka.committers import Aborted, Committed, InDoubt, Refused, Verdict
+from streamproc.transport.flight.ledger import Batch, Ledger
+from streamproc.transport.kafka.verdicts import Aborted, Committed, InDoubt, Refused, Verdict
 from streamproc.transport.surface.monitor import Monitor
 
 _NAMES: dict[type[Verdict], str] = {

@@ -16,18 +16,17 @@ from typing import Any
 
 import faust
 from faust.exceptions import Skip
-from faust.streams import _current_event
-from faust.types import ChannelT, EventT
+from faust.types import EventT
 from mode.utils.futures import maybe_async
 from mode.utils.times import want_seconds
 
 from streamproc.transport.surface.delivery import Delivery, current_delivery
 from streamproc.transport.surface.monitor import Monitor
+from streamproc.transport.surface.seams import NOTHING, Source, current_event_ref
 
 #: Events taken from the queue before other tasks get a turn: agents that never wait must not hold up the loop.
 _TURN = 64
 _EVENT_TYPE = faust.Event
-_NOTHING = object()
 _VALUE, _EVENT, _ITEM = object(), object(), object()
 _SKIPPED = object()
 
@@ -64,7 +63,7 @@ class Stream(faust.Stream[Any]):
 
     async def _iterate(self, wanted: object) -> AsyncGenerator[Any, None]:
         iteration = await self._begin()
-        source = _Source(self.channel)
+        source = Source(self.channel)
         turn = 0
         try:
             while not self.should_stop:
@@ -74,7 +73,7 @@ class Stream(faust.Stream[Any]):
                     await asyncio.sleep(0)
                 try:
                     item = source.take()
-                    if item is _NOTHING:
+                    if item is NOTHING:
                         item = await source.wait()
                 except StopAsyncIteration:
                     return
@@ -149,11 +148,11 @@ class Stream(faust.Stream[Any]):
         self.current_event = event
         if event is None:
             current_delivery.set(None)
-            _current_event.set(None)
+            current_event_ref.set(None)
             return
         message = event.message
         current_delivery.set(message if isinstance(message, Delivery) else None)
-        _current_event.set(weakref.ref(event))
+        current_event_ref.set(weakref.ref(event))
 
     async def _process(self, event: EventT[Any] | None, value: Any) -> Any:
         try:
@@ -278,7 +277,7 @@ class Stream(faust.Stream[Any]):
         self, max_: int, within: float | None, item: Callable[[EventT[Any], Any], Any], *, acks: bool
     ) -> AsyncGenerator[list[Any], None]:
         iteration = await self._begin()
-        source = _Source(self.channel)
+        source = Source(self.channel)
         try:
             while not self.should_stop:
                 try:
@@ -297,7 +296,7 @@ class Stream(faust.Stream[Any]):
         finally:
             await self._end(*iteration)
 
-    async def _gather(self, source: _Source, max_: int, within: float | None) -> list[tuple[EventT[Any], Any]]:
+    async def _gather(self, source: Source, max_: int, within: float | None) -> list[tuple[EventT[Any], Any]]:
         """The next batch: ``max_`` events, or those that came within so many seconds of the first."""
         while True:
             batch: list[tuple[EventT[Any], Any]] = []
@@ -311,13 +310,13 @@ class Stream(faust.Stream[Any]):
                 return batch
 
     async def _fill(
-        self, batch: list[tuple[EventT[Any], Any]], source: _Source, max_: int, within: float | None
+        self, batch: list[tuple[EventT[Any], Any]], source: Source, max_: int, within: float | None
     ) -> None:
         deadline: float | None = None
         await asyncio.sleep(0)
         while len(batch) < max_:
             found = source.take()
-            if found is _NOTHING:
+            if found is NOTHING:
                 try:
                     # Only the wait is bounded: what has been taken is not dropped.
                     async with asyncio.timeout_at(deadline):
@@ -349,39 +348,3 @@ class Stream(faust.Stream[Any]):
 
 def _starts(event: EventT[Any]) -> bool:
     return not isinstance(event.message, Delivery) or event.message.start()
-
-
-class _Source:
-    """Where items come from: a channel's queue, looked into without waiting, or any asynchronous iterator."""
-
-    def __init__(self, channel: Any) -> None:
-        self._next = channel.__anext__
-        self._queue: Any = channel.queue if isinstance(channel, ChannelT) else None
-
-    def take(self) -> Any:
-        """The next item if it is there already, else _NOTHING.
-
-        Raises:
-            StopAsyncIteration: the stream is told to end.
-        """
-        queue = self._queue
-        if queue is None:
-            return _NOTHING
-        if queue._errors:
-            raise queue._errors.popleft()
-        if not queue._queue:
-            return _NOTHING
-        # The queue's own get_nowait, without four calls that nothing here depends on.
-        item = queue._queue.popleft()
-        if queue._putters:
-            queue._wakeup_next(queue._putters)
-        return item
-
-    async def wait(self) -> Any:
-        """The next item."""
-        return await self._next()
-
-    def put_back(self, items: Sequence[Any]) -> None:
-        """These were taken too early."""
-        if self._queue is not None:
-            self._queue._queue.extendleft(reversed(items))

@@ -11,10 +11,13 @@ from faust.types import RecordMetadata
 
 from streamproc.transport.flight.sendable import Outcome, outcome_of
 from streamproc.transport.surface.delivery import current_delivery
+from streamproc.transport.surface.producer import Producer
 
 
 class Topic(faust.Topic):
     """A topic of an app with this transport."""
+
+    app: Any  # Faust's type does not know our producer
 
     async def send(
         self,
@@ -31,12 +34,17 @@ class Topic(faust.Topic):
         force: bool = False,
     ) -> Awaitable[RecordMetadata]:
         """As Faust's. ``force``: not tied to the event that is worked on; the record joins the next transaction."""
-        message = None if force or callback is not None else current_delivery.get()
-        if message is not None and not self.app.producer.observed:  # type: ignore[attr-defined]
-            outcome = self._outcome(key, value, partition, timestamp, headers, schema, key_serializer, value_serializer)
-            if outcome.partition:
-                await self.app.producer.find_partition(outcome)  # type: ignore[attr-defined]
-            return self.app.producer.hold(message, outcome)  # type: ignore[attr-defined, no-any-return]
+        delivery = None if force or callback is not None else current_delivery.get()
+        if delivery is not None:
+            producer: Producer = self.app.producer
+            if not producer.observed:
+                outcome = self._outcome(
+                    key, value, partition, timestamp, headers, schema, key_serializer, value_serializer
+                )
+                if outcome.partition:
+                    await producer.find_partition(outcome)
+                delivery.hold(outcome)
+                return producer.answers[outcome.topic, outcome.partition]
         # Hidden from the producer while the record passes on to it.
         hidden = current_delivery.set(None) if force else None
         try:
@@ -58,12 +66,14 @@ class Topic(faust.Topic):
 
     def send_soon(self, *, force: bool = False, eager_partitioning: bool = False, **options: Any) -> Any:
         """As Faust's; bound to the event that is worked on, like ``send``."""
-        message = None if force or eager_partitioning or options.get("callback") else current_delivery.get()
-        if message is None:
+        delivery = None if force or eager_partitioning or options.get("callback") else current_delivery.get()
+        if delivery is None:
             return super().send_soon(force=force, eager_partitioning=eager_partitioning, **options)
         names = ("key", "value", "partition", "timestamp", "headers", "schema", "key_serializer", "value_serializer")
         outcome = self._outcome(*map(options.get, names))
-        return self.app.producer.hold(message, outcome)  # type: ignore[attr-defined]
+        delivery.hold(outcome)
+        producer: Producer = self.app.producer
+        return producer.answers[outcome.topic, outcome.partition]
 
     def _outcome(
         self,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from typing import Any
 
@@ -11,8 +10,9 @@ from faust.types import TP
 from mode import Service
 
 from streamproc.transport.errors import Unsupported
-from streamproc.transport.flight.entries import Ledger
+from streamproc.transport.flight.ledger import Ledger
 from streamproc.transport.shared import Shared
+from streamproc.transport.surface.seams import until_stopped
 
 
 class FaustConsumer(base.Consumer):
@@ -20,15 +20,13 @@ class FaustConsumer(base.Consumer):
 
     transport: Shared
     ledger: Ledger
-    #: The loop that all of this runs on, from the start on.
-    its_loop: asyncio.AbstractEventLoop | None = None
 
     async def wait_empty(self) -> None:
         """Draining does this."""
 
     async def _drain_messages(self, fetcher: Any) -> None:
         """Delivery does not wait for the fetcher; flow control holds records back until Faust is ready."""
-        await fetcher._stopped.wait()
+        await until_stopped(fetcher)
 
     @Service.task
     async def _commit_livelock_detector(self) -> None:

@@ -19,8 +19,9 @@ from streamproc.client.connection import Connection
 from streamproc.client.publisher import ActivityPublisher
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.transport import TransportError
-from streamproc.transport.flight.entries import Batch
-from streamproc.transport.kafka.committers import Committed, TransactionalCommitter
+from streamproc.transport.flight.ledger import Batch
+from streamproc.transport.kafka.committers import TransactionalCommitter
+from streamproc.transport.kafka.verdicts import Committed
 from streamproc.transport.surface.replies import ClientConsumer
 
 pytestmark = hole("D7")
@@ -85,11 +86,11 @@ async def test_sends_that_wait_fail_and_so_do_later_ones(error: Exception, monke
 
 async def test_it_stops_the_worker_whose_producer_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     producer = await serving(FATAL, monkeypatch)
-    producer.app.in_worker, producer.transport.crash_soon = True, Mock()
+    producer.app.in_worker, producer.transport.on_crash = True, Mock()
     sent = await producer.send("out", None, b"value", None, None, None)
     with pytest.raises(TransportError):
         await asyncio.wait_for(sent, 5)
-    ((error,), _) = producer.transport.crash_soon.call_args
+    ((error,), _) = producer.transport.on_crash.call_args
     assert "fenced" in str(error)
     await asyncio.wait_for(producer.stop(), 5)
 

@@ -7,7 +7,8 @@ from unittest.mock import Mock
 from faust.types import TP
 
 from streamproc.transport.flight.admission import Admission
-from streamproc.transport.flight.entries import LOOSE_LIMIT, STARTED, Assignment, Entry, Ledger
+from streamproc.transport.flight.entries import STARTED, Assignment, Entry
+from streamproc.transport.flight.ledger import LOOSE_LIMIT, Ledger
 from streamproc.transport.flight.loose import Loose
 from streamproc.transport.flight.progress import Progress
 from streamproc.transport.flight.sendable import Outcome

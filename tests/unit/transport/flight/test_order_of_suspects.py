@@ -11,7 +11,8 @@ from support.holes import hole
 
 from streamproc.transport.flight import progress
 from streamproc.transport.flight.admission import Admission
-from streamproc.transport.flight.entries import ONE_BY_ONE, Assignment, Entry, Ledger
+from streamproc.transport.flight.entries import Assignment, Entry
+from streamproc.transport.flight.ledger import ONE_BY_ONE, Ledger
 from streamproc.transport.flight.progress import Progress
 from streamproc.transport.flight.sendable import Outcome
 

@@ -10,13 +10,14 @@ import pytest
 from faust.types import TP
 from support.holes import hole
 
-from streamproc.transport.flight.entries import Assignment, Batch, Entry, Ledger
+from streamproc.transport.flight.entries import Assignment, Entry
+from streamproc.transport.flight.ledger import Batch, Ledger
 from streamproc.transport.flight.loose import Loose
 from streamproc.transport.flight.portion import Portion
 from streamproc.transport.flight.progress import Progress
 from streamproc.transport.flight.sendable import Outcome
-from streamproc.transport.kafka.committers import Aborted, Committed, Verdict
 from streamproc.transport.kafka.cycle import Cycle
+from streamproc.transport.kafka.verdicts import Aborted, Committed, Verdict
 
 pytestmark = hole("B7")
 

@@ -11,11 +11,13 @@ from confluent_kafka import KafkaException
 from faust.types import TP
 from support.holes import hole
 
-from streamproc.transport.flight.entries import Assignment, Batch
+from streamproc.transport.flight.entries import Assignment
+from streamproc.transport.flight.ledger import Batch
 from streamproc.transport.flight.progress import Offer, Progress
 from streamproc.transport.kafka import committers as transaction
 from streamproc.transport.kafka.bounded import bounded
-from streamproc.transport.kafka.committers import Aborted, TransactionalCommitter
+from streamproc.transport.kafka.committers import TransactionalCommitter
+from streamproc.transport.kafka.verdicts import Aborted
 
 
 class Producer:
@@ -51,7 +53,7 @@ def test_offsets_that_hang_are_given_up_with_their_producer(
     monkeypatch: pytest.MonkeyPatch, mended: threading.Event
 ) -> None:
     """A new producer looks for the coordinator at once; the transaction took no effect, and is formed anew."""
-    monkeypatch.setattr(transaction, "_CALL_S", -0.99)
+    monkeypatch.setattr(transaction, "CALL_S", -0.99)
     committer = TransactionalCommitter({}, cast(Any, None), lambda: False)
     hanging = Producer(mended)
     committer._producer = cast(Any, hanging)

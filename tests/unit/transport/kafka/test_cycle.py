@@ -11,13 +11,14 @@ from faust.types import TP
 from support.holes import hole
 
 from streamproc.transport.errors import OutcomeRefused
-from streamproc.transport.flight.entries import ONE_BY_ONE, Assignment, Batch, Entry, Ledger
+from streamproc.transport.flight.entries import Assignment, Entry
+from streamproc.transport.flight.ledger import ONE_BY_ONE, Batch, Ledger
 from streamproc.transport.flight.loose import Loose
 from streamproc.transport.flight.portion import Portion
 from streamproc.transport.flight.progress import Progress
 from streamproc.transport.flight.sendable import Outcome
-from streamproc.transport.kafka.committers import Aborted, Committed, InDoubt, Refused, Verdict
 from streamproc.transport.kafka.cycle import Cycle
+from streamproc.transport.kafka.verdicts import Aborted, Committed, InDoubt, Refused, Verdict
 
 
 class Committer:

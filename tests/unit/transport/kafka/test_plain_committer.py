@@ -13,11 +13,13 @@ from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from faust.types import TP
 from support.holes import hole
 
-from streamproc.transport.flight.entries import Assignment, Batch, Entry
+from streamproc.transport.flight.entries import Assignment, Entry
+from streamproc.transport.flight.ledger import Batch
 from streamproc.transport.flight.loose import Loose
 from streamproc.transport.flight.progress import Offer, Progress
 from streamproc.transport.flight.sendable import Outcome
-from streamproc.transport.kafka.committers import Aborted, Committed, PlainCommitter, Refused, Verdict
+from streamproc.transport.kafka.committers import PlainCommitter
+from streamproc.transport.kafka.verdicts import Aborted, Committed, Refused, Verdict
 
 ASSIGNMENT = Assignment(TP("in", 0), Progress.at(0))
 

@@ -15,7 +15,8 @@ from faust.exceptions import ProducerSendError
 
 from streamproc.transport import Transport, TransportSettings
 from streamproc.transport.errors import TransportError
-from streamproc.transport.kafka.poller import Listener, Poller
+from streamproc.transport.kafka.listener import Listener
+from streamproc.transport.kafka.poller import Poller
 
 
 @pytest.fixture

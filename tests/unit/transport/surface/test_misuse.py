@@ -14,7 +14,7 @@ from faust.types import TP
 from support.holes import hole
 
 from streamproc.transport import Transport, TransportError, TransportSettings
-from streamproc.transport.flight.entries import Assignment
+from streamproc.transport.flight.entries import Assignment, Entry
 from streamproc.transport.flight.loose import Loose
 from streamproc.transport.flight.progress import Progress
 from streamproc.transport.flight.sendable import Outcome
@@ -73,17 +73,24 @@ def test_sends_outside_events_are_bounded_by_the_settings() -> None:
 
 async def test_an_acknowledgement_on_another_thread_is_handed_over_to_the_event_loop() -> None:
     consumer = cast(Consumer, new_app().consumer)
-    consumer.its_loop = asyncio.get_running_loop()
+    consumer.desk.loop = asyncio.get_running_loop()
     consumer._cycle = Mock()
     assignment = Assignment(TP("in", 0), Progress.at(0))
     threads: list[int] = []
+
+    def finished(_: Entry) -> tuple[Entry, ...]:
+        threads.append(threading.get_ident())
+        return ()
+
     calls: list[Callable[[Delivery], bool]] = [acknowledge, acknowledge_on_another_loop, acknowledge]
     for offset, call in enumerate(calls):
-        await consumer._admit([(assignment, Mock(offset=Mock(return_value=offset), error=Mock(return_value=None)), 0)])
+        await consumer.inbox.admit(
+            [(assignment, Mock(offset=Mock(return_value=offset), error=Mock(return_value=None)), 0)]
+        )
         entry = assignment.entries[offset]
-        message = entry.message = Delivery(consumer, entry)
+        message = entry.message = Delivery(consumer.desk, entry)
         message.refcount = 1
-        finish = Mock(side_effect=lambda _: threads.append(threading.get_ident()))
+        finish = Mock(side_effect=finished)
         consumer.ledger.finish = finish  # type: ignore[method-assign]
         if offset < 2:
             assert await asyncio.to_thread(call, message) is False

@@ -18,10 +18,12 @@ from support.holes import hole
 from streamproc.transport import TransportSettings
 from streamproc.transport.errors import TransportError
 from streamproc.transport.flight.admission import Admission
-from streamproc.transport.flight.entries import FINISHED, Assignment, Ledger
+from streamproc.transport.flight.entries import FINISHED, Assignment
+from streamproc.transport.flight.ledger import Ledger
 from streamproc.transport.flight.progress import Progress, Span
+from streamproc.transport.kafka.listener import Listener
 from streamproc.transport.kafka.offsets import Start
-from streamproc.transport.kafka.poller import Listener, Poller
+from streamproc.transport.kafka.poller import Poller
 from streamproc.transport.surface.consumer import Consumer
 
 pytestmark = hole("A")
@@ -63,7 +65,7 @@ def consumer() -> Consumer:
 
 
 async def admit(consumer: Consumer, assignment: Assignment, *records: Record) -> None:
-    await consumer._admit([(assignment, cast(Any, record), 0 if record.is_end else 10) for record in records])
+    await consumer.inbox.admit([(assignment, cast(Any, record), 0 if record.is_end else 10) for record in records])
 
 
 def finish_all(consumer: Consumer, assignment: Assignment) -> None:
@@ -115,17 +117,17 @@ async def test_what_waits_in_a_drain_is_not_finished(consumer: Consumer) -> None
     consumer.ledger.finish(assignment.entries[2])
     assignment.drain()
     conductor = Mock()
-    consumer._hand_over(conductor)
+    consumer.inbox.hand_over(conductor.deliver, consumer.desk)
     conductor.deliver.assert_not_called()
     assert progress(consumer) == Progress(0, 3, (0, 1))
 
 
 async def test_what_a_stopping_worker_is_given_is_not_begun(consumer: Consumer) -> None:
     """A rebalance while it drains: the partitions are somebody else's to begin."""
-    consumer._first_assignment = False
+    consumer.rebalance._first_assignment = False
     await consumer.drain()
     assignment = Assignment(IN, Progress.at(0), commit_base=True)
-    await consumer._assign([assignment])
+    await consumer.rebalance.assigned([assignment])
     await admit(consumer, assignment, Record(0), Record(1, is_end=True))
     assert not assignment.entries
     assert consumer.ledger.form(b"generation") is None
@@ -220,29 +222,31 @@ async def test_no_record_of_an_earlier_fetch_reaches_a_later_assignment() -> Non
     listener = Mock(spec=Listener)
     listener.revoked = lambda *_: asyncio.sleep(0.02)
     poller = Poller({}, TransportSettings(), Mock(), listener, asyncio.get_running_loop())
-    poller._reader = Mock()
+    poller._assigning._reader = Mock()
     log: Any = Log()
 
     def assign(tp: TP, base: int) -> None:
-        poller._on_assign(log, [Mock(topic=tp.topic, partition=tp.partition)])
-        poller._known.put((tp, poller._pending[tp], Start(Progress.at(base))))
+        poller._assigning._on_assign(log, [Mock(topic=tp.topic, partition=tp.partition)])
+        poller._assigning._known.put((tp, poller._assigning._pending[tp], Start(Progress.at(base))))
 
     for tp in (IN, other):
         assign(tp, 0)
-    poller._begin_known(log)
+    poller._assigning.begin_known(log)
     poller._room = 10
 
     def rebalances() -> list[Record]:
-        poller._on_revoke(log, [Mock(topic=IN.topic, partition=IN.partition)])
+        poller._assigning._on_revoke(log, [Mock(topic=IN.topic, partition=IN.partition)])
         assign(IN, 3)
-        poller._on_revoke(log, [Mock(topic=other.topic, partition=other.partition)])  # takes commands meanwhile
+        poller._assigning._on_revoke(
+            log, [Mock(topic=other.topic, partition=other.partition)]
+        )  # takes commands meanwhile
         return []
 
     log.polls.put(lambda: [Record(5)])
     log.polls.put(rebalances)
     await asyncio.to_thread(poller._poll, log)
     listener.on_records.assert_not_called()
-    poller._begin_known(log)
+    poller._assigning.begin_known(log)
     log.polls.put(lambda: [Record(3)])
     log.polls.put(lambda: [Record(4)])
     poller._poll(log)

@@ -23,7 +23,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from support.holes import hole
 
 from streamproc.transport import TransportSettings
-from streamproc.transport.flight.entries import FINISHED, Assignment, Batch, Entry
+from streamproc.transport.flight.entries import FINISHED, Assignment, Entry
+from streamproc.transport.flight.ledger import Batch
 from streamproc.transport.flight.progress import Progress, decode
 from streamproc.transport.flight.sendable import Outcome
 from streamproc.transport.surface.consumer import Consumer
@@ -187,13 +188,13 @@ class Machine(RuleBasedStateMachine):
     @rule(pick=picks)
     def fail(self, pick: int) -> None:
         """The agent gives an event up: it is delivered again."""
-        self.consumer.fail(self.started.pop(pick % len(self.started)), asyncio.CancelledError())
+        self.consumer.desk.fail(self.started.pop(pick % len(self.started)), asyncio.CancelledError())
 
     @rule(size=st.integers(2, 4))
     def take_as_a_batch(self, size: int) -> None:
         """An agent's `take`: what it sends belongs to all of these."""
         alone = [message for message in self.started if message.current and message.entry.joint is None]
-        self.consumer.join(alone[-size:])
+        self.consumer.desk.join(alone[-size:])
 
     @precondition(lambda self: self.refused)
     @rule(pick=picks)
@@ -226,8 +227,8 @@ class Machine(RuleBasedStateMachine):
         assignment = self.readers.pop(tp).assignment
         assignment.give_up()
         self.generation += 1
-        self.consumer._lose([assignment])
-        self.consumer._inbox.clear()  # news for Faust
+        self.consumer.rebalance.lost([assignment])
+        self.consumer.inbox._steps.clear()  # news for Faust
 
     # -- from librdkafka to the agents
 
@@ -251,9 +252,9 @@ class Machine(RuleBasedStateMachine):
         stage = STAGES.index(then)
         if stage >= 1:
             taken, self.arriving = self.arriving[:count], self.arriving[count:]
-            run(self.consumer._admit(cast(Any, taken)))
+            run(self.consumer.inbox.admit(cast(Any, taken)))
         if stage >= 2:
-            self.consumer._hand_over(Mock(deliver=self.deliver))
+            self.consumer.inbox.hand_over(self.deliver, self.consumer.desk)
         if stage >= 3:
             self.started += [message for message in self.queue[:count] if message.start()]
             self.queue = self.queue[count:]
@@ -367,7 +368,7 @@ class Machine(RuleBasedStateMachine):
             self.pass_on("started", 1000)
             self.finish(1000, 0)
             self.batch = self.ledger.form(b"%d" % self.generation)
-            busy = self.batch is not None or bool(self.consumer._ready)
+            busy = self.batch is not None or bool(self.consumer.inbox._ready)
             if self.batch is not None:
                 self.book("committed")
         self.what_is_done_has_exactly_one_outcome()

@@ -13,7 +13,8 @@ from faust.types import TP
 from support.holes import hole
 
 from streamproc.transport.errors import OutcomeRefused
-from streamproc.transport.flight.entries import FINISHED, Assignment, Batch
+from streamproc.transport.flight.entries import FINISHED, Assignment
+from streamproc.transport.flight.ledger import Batch
 from streamproc.transport.flight.progress import Progress
 from streamproc.transport.flight.sendable import Outcome
 from streamproc.transport.surface.consumer import Consumer
@@ -32,7 +33,7 @@ class Worker:
         self.under_way: Batch | None = None
         self.due: list[Callable[[], None]] = []
         self.consumer._cycle = Mock(after_this=lambda call: self.due.append(call) if self.under_way else call())
-        self.consumer.its_loop = asyncio.get_running_loop()
+        self.consumer.desk.loop = asyncio.get_running_loop()
         self.ledger = self.consumer.ledger
         self.assignments = {tp: Assignment(tp, Progress.at(0)) for tp in (ONE, OTHER)}
         for assignment in self.assignments.values():
@@ -42,7 +43,7 @@ class Worker:
     async def take_in(self, tp: TP, offset: int, key: bytes | None) -> None:
         record = Mock(**{"offset.return_value": offset, "key.return_value": key, "error.return_value": None})
         record.value.return_value = b"%d:%d" % (tp.partition, offset)
-        await self.consumer._admit([(self.assignments[tp], record, 10)])
+        await self.consumer.inbox.admit([(self.assignments[tp], record, 10)])
 
     def start(self) -> list[Delivery]:
         """What the agent is given next."""
@@ -53,7 +54,7 @@ class Worker:
             if message.start():
                 given.append(message)
 
-        self.consumer._hand_over(Mock(deliver=deliver))
+        self.consumer.inbox.hand_over(deliver, self.consumer.desk)
         return given
 
     def finish(self, *messages: Delivery) -> None:
@@ -92,7 +93,7 @@ class Worker:
 
     def lose(self, tp: TP) -> None:
         self.assignments[tp].give_up()
-        self.consumer._lose([self.assignments[tp]])
+        self.consumer.rebalance.lost([self.assignments[tp]])
 
 
 @pytest.fixture
@@ -106,7 +107,7 @@ async def test_a_successor_waits_for_all_that_share_its_predecessors_outcomes(wo
     await worker.take_in(OTHER, 0, b"b")
     batch = worker.start()
     assert len(batch) == 2
-    worker.consumer.join(batch)
+    worker.consumer.desk.join(batch)
     worker.finish(batch[0])
     assert worker.start() == []
     assert worker.commit() == []
@@ -123,7 +124,7 @@ async def test_what_was_shared_with_a_lost_event_is_done_again_in_order(worker: 
         await worker.take_in(ONE, offset, b"a")
     await worker.take_in(OTHER, 0, b"b")
     batch = worker.start()
-    worker.consumer.join(batch)
+    worker.consumer.desk.join(batch)
     worker.finish(*batch)
     begun = worker.start() if successor_has != "waited" else []
     if successor_has == "finished":
@@ -140,7 +141,7 @@ async def test_what_a_transaction_under_way_has_is_done_again_only_if_it_fails(w
         await worker.take_in(ONE, offset, b"a")
     await worker.take_in(OTHER, 0, b"b")
     batch = worker.start()
-    worker.consumer.join(batch)
+    worker.consumer.desk.join(batch)
     worker.finish(*batch)
     worker.finish(*worker.start())
     assert worker.form() == [b"0:0", b"1:0", b"0:1"]
@@ -157,10 +158,10 @@ async def test_what_depends_on_each_other_is_undone_to_the_end(worker: Worker) -
         await worker.take_in(ONE, offset, key)
     await worker.take_in(OTHER, 0, b"b")
     first, other, lost = worker.start()
-    worker.consumer.join([first, lost])
+    worker.consumer.desk.join([first, lost])
     worker.finish(first, lost)
     [behind] = worker.start()
-    worker.consumer.join([behind, other])
+    worker.consumer.desk.join([behind, other])
     worker.finish(behind, other)
     worker.finish(*worker.start())
     worker.lose(OTHER)
@@ -176,8 +177,8 @@ async def test_an_event_in_two_batches_ties_them_together(worker: Worker) -> Non
     for offset in (0, 1, 2):
         await worker.take_in(ONE, offset, None)
     one, two, three = worker.start()
-    worker.consumer.join([one, two])
-    worker.consumer.join([two, three])
+    worker.consumer.desk.join([one, two])
+    worker.consumer.desk.join([two, three])
     worker.finish(one, two)
     assert worker.commit() == []
     worker.finish(three)
@@ -188,9 +189,9 @@ async def test_one_that_fails_lets_the_successors_of_the_others_pass(worker: Wor
     for offset, key in enumerate((b"a", b"a", b"b")):
         await worker.take_in(ONE, offset, key)
     batch = worker.start()
-    worker.consumer.join(batch)
+    worker.consumer.desk.join(batch)
     worker.finish(batch[0])
-    worker.consumer.fail(batch[1], asyncio.CancelledError())
+    worker.consumer.desk.fail(batch[1], asyncio.CancelledError())
     given = worker.start()
     assert sorted(message.offset for message in given) == [0, 2]
     worker.finish(*given)
@@ -204,18 +205,18 @@ async def test_what_batches_send_keeps_the_order_of_keys_in_one_transaction(work
     await worker.take_in(OTHER, 1, b"a")
     await worker.take_in(OTHER, 2, b"b")
     x, a, b = worker.start()
-    worker.consumer.join([a, b])
+    worker.consumer.desk.join([a, b])
     for value in (b"a 1", b"b"):
         b.entry.hold(Outcome("out", None, value, None, None, None))
     for message in (a, b):
-        message.ack(worker.consumer)
+        worker.consumer.desk.ack(message)
     second = worker.start()
     assert len(second) == 1
-    worker.consumer.join([*second, x])
+    worker.consumer.desk.join([*second, x])
     for value in (b"a 2", b"x"):
         x.entry.hold(Outcome("out", None, value, None, None, None))
     for message in (*second, x):
-        message.ack(worker.consumer)
+        worker.consumer.desk.ack(message)
     assert worker.form() == [b"a 1", b"b", b"a 2", b"x"]
 
 
@@ -234,7 +235,7 @@ async def test_what_a_batch_sent_and_kafka_refuses_is_replaced_for_each_of_its_e
     batch = worker.start()
     for message in batch:
         message.entry.events = (Mock(value=message.record.value()),)
-    worker.consumer.join(batch)
+    worker.consumer.desk.join(batch)
     worker.finish(*batch)
     worker.consumer._refused_outcomes.refused(batch[-1].entry, OutcomeRefused("MSG_SIZE_TOO_LARGE", "out", "here"))
     await asyncio.gather(*worker.consumer._refused_outcomes._tasks)
@@ -272,7 +273,7 @@ async def test_another_outcome_that_comes_too_late_counts_for_nothing(worker: Wo
         await worker.take_in(ONE, offset, b"a")
     await worker.take_in(OTHER, 0, b"b")
     batch = worker.start()
-    worker.consumer.join(batch)
+    worker.consumer.desk.join(batch)
     worker.finish(*batch)
     [successor] = worker.start()
     event = Mock()
@@ -297,10 +298,10 @@ async def test_of_a_batch_that_fails_what_is_acknowledged_already_is_done_again(
     await worker.take_in(ONE, 1, b"a")
     await worker.take_in(OTHER, 0, b"b")
     first, last = worker.start()
-    worker.consumer.join([first, last])
+    worker.consumer.desk.join([first, last])
     last.entry.hold(Outcome("out", None, b"0:0", None, None, None))
     first.ack(worker.consumer)
-    worker.consumer.fail(last, asyncio.CancelledError())
+    worker.consumer.desk.fail(last, asyncio.CancelledError())
     assert worker.commit() == []
     again = worker.start()
     assert {message.record.value() for message in again} == {b"0:0", b"1:0"}

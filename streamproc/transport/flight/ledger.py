@@ -1,0 +1,270 @@
+"""All that a worker has in flight, and the transactions that are formed from what is finished.
+
+Everything here belongs to the event loop.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from faust.types import TP
+
+from streamproc.transport.flight.entries import FINISHED, STARTED, Assignment, Entry, Joint
+from streamproc.transport.flight.loose import Loose, LooseSends
+from streamproc.transport.flight.progress import Offer, Progress
+from streamproc.transport.flight.sendable import Outcome
+from streamproc.transport.flight.sequence import in_order
+
+#: Records of one transaction that belong to no event: more than the brokers take before it times out would never pass.
+LOOSE_LIMIT = 10_000
+LOOSE_BYTES = 64 << 20
+#: Records of one transaction in which each is sent by itself. A guilty one costs its innocent fellows another round.
+ONE_BY_ONE = 16
+
+
+@dataclass(slots=True)
+class Batch:
+    """One transaction to be, as plain data: formed on the event loop, carried out on the commit thread.
+
+    The generation (``metadata``) and the spans (``offers``) are captured together and never refreshed: brokers check
+    the generation but not who owns a partition, so a newer generation could carry offsets of a partition given up.
+    """
+
+    metadata: bytes | None
+    offers: list[tuple[Assignment, Offer]]
+    outcomes: list[tuple[Entry, Outcome]]
+    loose: list[Loose] = field(default_factory=list)
+    #: There are suspects among the events: each record is sent by itself, and what is refused is guilty.
+    one_by_one: bool = False
+
+
+class Ledger:
+    """Everything this worker has in flight."""
+
+    def __init__(self, *, ordered: bool, loose: LooseSends | None = None) -> None:
+        """``ordered``: outcomes of a partition are released in offset order."""
+        self._ordered = ordered
+        self.assignments: dict[TP, Assignment] = {}
+        self.loose = LooseSends(LOOSE_LIMIT, LOOSE_BYTES) if loose is None else loose
+        self.finished = 0
+        self._first = 0
+        #: Events of a refused transaction, until they are committed or the guilty one is known.
+        self.suspects: set[Entry] = set()
+        #: Those whose outcome was refused and is not replaced yet. Others of their keys have been let pass already.
+        self._refused: set[Entry] = set()
+
+    def add(self, assignment: Assignment) -> None:
+        """A partition is ours from now on."""
+        self.assignments[assignment.tp] = assignment
+
+    def drop(self, assignment: Assignment) -> list[Entry]:
+        """A partition is no longer ours: forget its events and their outcomes.
+
+        Returns those of other partitions that shared outcomes with them: their work must be done again.
+        """
+        assignment.give_up()
+        if self.assignments.get(assignment.tp) is assignment:
+            del self.assignments[assignment.tp]
+        torn = [other for entry in assignment.entries.values() for other in self.part(entry)]
+        assignment.release(list(assignment.entries))
+        assignment.gate.clear()
+        return [entry for entry in torn if entry.live]
+
+    def join(self, entries: list[Entry]) -> None:
+        """What is sent for one of these is sent for all of them, and for those that they share outcomes with."""
+        joint = Joint(dict.fromkeys(one for entry in entries for one in entry.joint or (entry,)))
+        for entry in joint:
+            entry.joint = joint
+
+    def part(self, entry: Entry) -> list[Entry]:
+        """It shares its outcomes with no one any more. Returns those that it shared them with."""
+        joint, entry.joint = entry.joint, None
+        others = [other for other in joint or () if other is not entry]
+        for other in others:
+            other.joint = None
+        return others
+
+    def finish(self, entry: Entry) -> Sequence[Entry]:
+        """The work on an event is finished, its outcomes may be committed. Returns those that may be overtaken now.
+
+        Of events that share outcomes none is committed before all are finished: what came before would be overtaken.
+        """
+        entry.state = FINISHED
+        entry.assignment.span.finish(entry.offset)
+        self.finished += 1
+        joint = entry.joint
+        if joint is None:
+            return (entry,)
+        joint.unfinished -= 1
+        return () if joint.unfinished else joint
+
+    def reopen(self, entry: Entry) -> None:
+        """Discard an event's outcomes: its work will be done again."""
+        if entry.joint is not None and entry.state is FINISHED:
+            entry.joint.unfinished += 1
+        entry.discard()
+        entry.assignment.span.reopen(entry.offset)
+        entry.attempts += 1
+
+    def refuse(self, entry: Entry) -> None:
+        """Brokers never take the outcome of this finished event: until it has another, none of its key passes it."""
+        self.reopen(entry)
+        entry.state = STARTED
+        self._refused.add(entry)
+
+    def form(self, metadata: bytes | None, records: float = math.inf, size: float = math.inf) -> Batch | None:
+        """The next transaction; None when there is nothing to commit.
+
+        ``metadata``: the group's generation, read *before* this call; None: no offset can be committed now.
+        ``records``, ``size``: about so many records and bytes of events, and half as many of sends outside them; but
+        whatever one event has sent goes together.
+        """
+        batch = Batch(metadata, [], [])
+        self.finished = 0
+        if metadata is not None:
+            self._select(batch, records, size)
+        if not batch.one_by_one:
+            batch.loose = self.loose.take(int(min(LOOSE_LIMIT, records / 2)) or 1, size / 2)
+        return batch if batch.offers or batch.loose else None
+
+    def _select(self, batch: Batch, records: float, size: float) -> None:
+        """Fill a batch with what is finished, or with a part of it.
+
+        Invariant: a batch is closed. With an event come those it shares outcomes with, and what is before it in the
+        order of its partition or its key, or else it waits too.
+        """
+        self.suspects = {entry for entry in self.suspects if entry.live and entry.state is FINISHED}
+        self._refused = {entry for entry in self._refused if entry.live and entry.state is not FINISHED}
+        if self.suspects:
+            records = min(records, ONE_BY_ONE)
+        withheld: defaultdict[TP, set[int]] = defaultdict(set)
+        self._withhold(self._refused, withheld)
+        self._fill(batch, withheld, {})
+        if batch.offers and (records < math.inf or size < math.inf):
+            self._fill(batch, withheld, self._portion(batch, records, size))
+        batch.one_by_one = any(entry in self.suspects for entry, _ in batch.outcomes)
+
+    def _fill(self, batch: Batch, withheld: defaultdict[TP, set[int]], below: dict[TP, int]) -> None:
+        """Fill a batch with what is finished and not withheld; with ``below``, to these offsets of its partitions."""
+        while True:
+            batch.offers.clear()
+            batch.outcomes.clear()
+            chosen: defaultdict[int, list[Entry]] = defaultdict(list)
+            for tp, assignment in self.assignments.items():
+                # The poll thread clears `alive` before it publishes a newer generation, and the generation was read
+                # before: a span of a partition given up can only meet a generation that brokers refuse.
+                if not assignment.alive or (below and tp not in below):
+                    continue
+                offer = assignment.span.offer(
+                    ordered=self._ordered, without=withheld[tp], below=below.get(tp, math.inf)
+                )
+                if offer is None:
+                    continue
+                batch.offers.append((assignment, offer))
+                for offset in offer.finished:
+                    entry = assignment.entries[offset]
+                    for outcome in entry.outcomes:
+                        batch.outcomes.append((entry, outcome))
+                    if entry.joint is not None:
+                        chosen[id(entry.joint)].append(entry)
+            torn: list[list[Entry]] = [
+                entries[0].joint or [] for entries in chosen.values() if len(entries) < len(entries[0].joint or [])
+            ]
+            if not torn:
+                if chosen:
+                    self._put_in_order(batch)
+                return
+            if any(not entry.assignment.alive for joint in torn for entry in joint):
+                # The event loop has yet to hear of a loss, and to undo what depended on it.
+                batch.offers.clear()
+                batch.outcomes.clear()
+                return
+            self._withhold((entry for joint in torn for entry in joint), withheld)
+
+    def _put_in_order(self, batch: Batch) -> None:
+        """What an agent has sent for a batch is held by one event of it, and must not overtake what the others follow.
+
+        Of a partition, or of a key, offsets tell who follows whom; between two that share outcomes with others, that
+        is so for all of them.
+        """
+        groups: defaultdict[int, list[Entry]] = defaultdict(list)
+        places: list[tuple[Any, int]] = []
+        for assignment, offer in batch.offers:
+            for entry in map(assignment.entries.__getitem__, offer.finished):
+                group = id(entry.joint or entry)
+                groups[group].append(entry)
+                line = assignment.tp if self._ordered else None if entry.key is None else (assignment.tp, entry.key)
+                places.append((line, group))
+        if (order := in_order(places)) is not None:
+            batch.outcomes = [(entry, made) for one in order for entry in groups[one] for made in entry.outcomes]
+
+    def _withhold(self, entries: Iterable[Entry], withheld: defaultdict[TP, set[int]]) -> None:
+        """These wait for a later transaction, and those of their keys that come after them."""
+        first: defaultdict[Assignment, dict[bytes, int]] = defaultdict(dict)
+        for entry in entries:
+            withheld[entry.assignment.tp].add(entry.offset)
+            if entry.key is not None:
+                keys = first[entry.assignment]
+                keys[entry.key] = min(keys.get(entry.key, entry.offset), entry.offset)
+        for assignment, keys in first.items():
+            withheld[assignment.tp].update(
+                one.offset
+                for one in assignment.entries.values()
+                if one.key is not None and one.offset > keys.get(one.key, math.inf)
+            )
+
+    def _portion(self, batch: Batch, records: float, size: float) -> dict[TP, int]:
+        """Of a closed batch a closed part of so many records and bytes, one event at least: below which offsets."""
+        below = {assignment.tp: 0 for assignment, _ in batch.offers}
+        entries = {assignment.tp: assignment.entries for assignment, _ in batch.offers}
+        left = {assignment.tp: deque(offer.finished) for assignment, offer in batch.offers}
+        turns = deque(left)
+        # The partitions in turn, each first for once: none waits for another to have nothing left, or to fit at all.
+        self._first += 1
+        turns.rotate(-self._first)
+        begun = False
+        while turns and records > 0 and size > 0:
+            tp = turns.popleft()
+            if not left[tp]:
+                continue
+            turns.append(tp)
+            taken: list[Entry] = []
+            wanted = [entries[tp][left[tp][0]]]
+            while wanted:
+                entry = wanted.pop()
+                offsets = left[entry.assignment.tp]
+                while offsets and offsets[0] <= entry.offset:
+                    one = entries[entry.assignment.tp][offsets.popleft()]
+                    taken.append(one)
+                    wanted += one.joint or ()
+            sizes = [outcome.size for one in taken for outcome in one.outcomes]
+            if begun and (len(sizes) > records or sum(sizes) > size):
+                break
+            begun = True
+            records, size = records - len(sizes), size - sum(sizes)
+            for one in taken:
+                below[one.assignment.tp] = max(below[one.assignment.tp], one.offset + 1)
+        return below
+
+    def settle(self, batch: Batch) -> None:
+        """The transaction is committed."""
+        self.loose.settle(batch.loose)
+        for assignment, offer in batch.offers:
+            if assignment.alive:
+                assignment.span.settle(offer)
+                assignment.release(offer.finished)
+
+    def suspect(self, entries: list[Entry]) -> None:
+        """A transaction was refused because of one of these."""
+        self.suspects.update(entries)
+
+    def adopt(self, positions: dict[TP, Progress]) -> None:
+        """A transaction is in doubt: the group's committed progress was read again and tells what took effect."""
+        for tp, progress in positions.items():
+            assignment = self.assignments.get(tp)
+            if assignment is not None and assignment.alive:
+                assignment.release(assignment.span.adopt(progress))

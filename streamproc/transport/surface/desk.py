@@ -1,0 +1,126 @@
+"""What becomes of an event: done, failed, or one of a batch. On the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from streamproc.transport.errors import HandlerFailed
+from streamproc.transport.flight.admission import Admission
+from streamproc.transport.flight.entries import FINISHED, STARTED, Entry
+from streamproc.transport.shared import Shared
+from streamproc.transport.surface.delivery import Delivery
+from streamproc.transport.surface.inbox import Inbox
+from streamproc.transport.surface.seams import running_loop
+
+logger = logging.getLogger(__name__)
+
+
+class LedgerDesk:
+    """A Desk that books in the ledger, and puts into the inbox what may start now or once more."""
+
+    def __init__(
+        self, app: Any, shared: Shared, admission: Admission, inbox: Inbox, commit_soon: Callable[[], None]
+    ) -> None:
+        self._app = app
+        self._shared = shared
+        self._settings = shared.settings_in_force()
+        self._ledger = shared.ledger
+        self._admission = admission
+        self._inbox = inbox
+        self._commit_soon = commit_soon
+        #: The loop that all of this runs on, from the start on.
+        self.loop: asyncio.AbstractEventLoop | None = None
+        #: Whether the worker goes down: what fails now is left for the next one.
+        self.closing = False
+
+    @property
+    def faust_generation(self) -> int:
+        """The generation that Faust's own streams take messages of."""
+        generation: int = self._app.consumer_generation_id
+        return generation
+
+    def ack(self, delivery: Delivery, n: int = 1) -> bool:
+        """``n`` streams are done with the event; after the last one its outcomes may be committed."""
+        if running_loop() is not self.loop:
+            assert self.loop is not None, "nothing is delivered before the start"
+            self.loop.call_soon_threadsafe(self.ack, delivery, n)
+            return False
+        delivery.refcount -= n
+        if delivery.refcount > 0:
+            return False
+        delivery.acked = True
+        entry = delivery.entry
+        # One that is released has no message.
+        if entry.message is not delivery or not entry.assignment.alive or entry.state is FINISHED:
+            return False
+        if self._shared.on_refused is None:
+            # Nobody asks for them again. Dropped now, they are still in the processor's caches; thousands that wait for
+            # their transaction would push everything else out of them, which cost a fifth of the event loop's time.
+            entry.events, entry.message = (), None
+        self._finish(entry)
+        return True
+
+    def fail(self, delivery: Delivery, error: BaseException, together: Sequence[Delivery] = ()) -> None:
+        """An agent raised on this event: its outcomes are discarded, and the policy decides what becomes of it.
+
+        ``together``: others that it has raised on. Any of one batch may hold what was sent for the rest of it, which
+        is discarded with it: so all of them are done again.
+        """
+        entry = delivery.entry
+        if not delivery.current or entry.state is FINISHED:
+            return
+        for other in self._ledger.part(entry):
+            if other.state in (STARTED, FINISHED) and other.message not in together:
+                self._ledger.reopen(other)
+                other.fence()
+                self._again(other)
+        self._ledger.reopen(entry)
+        entry.fence()
+        if self.closing:
+            return
+        where = f"{entry.assignment.tp.topic}[{entry.assignment.tp.partition}]@{entry.offset}"
+        if isinstance(error, asyncio.CancelledError):
+            self._again(entry)
+        elif self._settings.on_raise == "skip":
+            logger.error("Skipped %s: the agent raised", where, exc_info=error)
+            self._finish(entry)
+        elif self._settings.on_raise == "retry":
+            delay = self._settings.retry_delay(entry.attempts) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
+            logger.warning("%s: the agent raised; again in %.1f s", where, delay, exc_info=error)
+            asyncio.get_running_loop().call_later(delay, self._again, entry)
+        else:
+            logger.error("%s: the agent raised", where, exc_info=error)
+            self._shared.crash(
+                HandlerFailed(f"{where}: the agent raised {type(error).__name__}, and on_raise is 'stop'")
+            )
+
+    def join(self, deliveries: Sequence[Delivery]) -> None:
+        """An agent works on these as a batch: what it sends belongs to all of them."""
+        self._ledger.join([delivery.entry for delivery in deliveries])
+
+    def redo(self, entries: Iterable[Entry]) -> None:
+        """What these were done for is gone: they begin anew, unless they are committed after all."""
+        for entry in entries:
+            if entry.live:
+                self._again(entry)
+            else:
+                self._let_successor_pass(entry)
+
+    def _finish(self, entry: Entry) -> None:
+        for one in self._ledger.finish(entry):
+            self._let_successor_pass(one)
+        if self._ledger.finished >= self._settings.commit_every:
+            self._commit_soon()
+
+    def _let_successor_pass(self, entry: Entry) -> None:
+        successor = self._admission.successor(entry)
+        if successor is not None:
+            self._inbox.put(successor)
+
+    def _again(self, entry: Entry) -> None:
+        entry.events = ()
+        self._inbox.put(entry)
