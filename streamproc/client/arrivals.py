@@ -9,10 +9,9 @@ from collections.abc import Iterable
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-log = logging.getLogger("streamproc.client")
+from streamproc.transport.codes import LINK_LOST
 
-PASSED_OVER = frozenset({KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN})
-"""What librdkafka says instead of a record, and goes on by itself."""
+log = logging.getLogger("streamproc.client")
 
 _BATCH = 500
 _POLL_SECONDS = 0.2
@@ -60,7 +59,7 @@ class Pending:
             error = message.error()
             if error is not None and error.code() == KafkaError._MAX_POLL_EXCEEDED:
                 log.warning("one result took too long: %s; its partitions are asked for again", error.str())
-            elif error is None or error.code() not in PASSED_OVER:
+            elif error is None or error.code() not in LINK_LOST:
                 return message
         return None
 

@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from streamproc.client.arrivals import PASSED_OVER, arrived
+from streamproc.client.arrivals import arrived
 from streamproc.client.closing import Closing
 from streamproc.client.connection import Connection, RegistryConnection, connection_argument, text_argument
 from streamproc.client.publisher import Receipt
@@ -26,6 +26,7 @@ from streamproc.deadletter.envelope import source_of, split_headers
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka.places import read_place
 from streamproc.kafka.refusals import CLIENT, Refusals, misconfigured
+from streamproc.transport.codes import LINK_LOST
 from streamproc.transport.headers import headers_of
 
 RESULT_TOPIC = "reading.result.v1"
@@ -37,7 +38,7 @@ _NEW_PARTITIONS_SECONDS = 30.0
 _MOST_KEPT = 10_000
 _MOST_KEPT_BYTES = 64 << 20
 # librdkafka looks for the group's coordinator; who belongs to no group needs none.
-_PASSED_OVER = PASSED_OVER | {KafkaError.GROUP_AUTHORIZATION_FAILED}
+_PASSED_OVER = LINK_LOST | {KafkaError.GROUP_AUTHORIZATION_FAILED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,13 +16,13 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
 from streamproc.contracts import files
 from streamproc.contracts.registry import HeldSchema, Registry
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.kafka.refusals import PERMISSION, Refusals
+from streamproc.kafka.refusals import Refusals
+from streamproc.transport.codes import NO_TOPIC, PERMISSION
 
 START_SECONDS = 10.0
 """How long an answer is waited for at the start."""
 _ATTEMPT_SECONDS = 1.0
 """After which it is asked whether the brokers refuse to answer."""
-_NO_TOPIC = frozenset({KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError.TOPIC_EXCEPTION})
 
 
 def refuse_in_asynchronous_code(instead: str) -> None:
@@ -51,7 +51,7 @@ def check_topics(client: Producer | Consumer, topics: Iterable[str], refusals: R
         while (refused := _refused(client, topic, refusals, servers, deadline)) is not None:
             if refused.code() in PERMISSION:
                 raise refusals.failure(refused, topic)
-            if refused.code() in _NO_TOPIC or time.monotonic() > deadline:
+            if refused.code() in NO_TOPIC or time.monotonic() > deadline:
                 raise StreamprocError(ErrorCode.TOPIC_MISSING, f"{topic}: {refused.str()}{_nearest(client, topic)}")
             time.sleep(_ATTEMPT_SECONDS / 10)
 

@@ -22,8 +22,9 @@ from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka import topics
 from streamproc.kafka.places import Position
 from streamproc.kafka.reading import TopicReader
-from streamproc.kafka.refusals import PERMISSION, WORKER, Refusals
+from streamproc.kafka.refusals import WORKER, Refusals
 from streamproc.settings import Settings
+from streamproc.transport.codes import FENCED_PRODUCER, NO_TOPIC, PERMISSION, REFUSED_RECORD
 from streamproc.transport.settings import LARGEST_BYTES
 
 INIT_TIMEOUT = 60.0
@@ -37,15 +38,7 @@ _TOMBSTONES = 10_000
 """Of one transaction."""
 
 _BY_KEY = -1
-_FENCED = {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED}
-_REFUSALS = {
-    KafkaError.MSG_SIZE_TOO_LARGE,
-    KafkaError.INVALID_RECORD,
-    KafkaError._UNKNOWN_PARTITION,
-    KafkaError._UNKNOWN_TOPIC,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError.TOPIC_AUTHORIZATION_FAILED,
-}
+_REFUSALS = REFUSED_RECORD | NO_TOPIC | {KafkaError.TOPIC_AUTHORIZATION_FAILED}
 """Trying again does not help: the record's own, or its source topic's."""
 
 
@@ -193,7 +186,7 @@ class LetterOperation:
             except BufferError:
                 self._producer.poll(0.1)
             except KafkaException as error:
-                if error.args[0].code() in _FENCED:
+                if error.args[0].code() in FENCED_PRODUCER:
                     raise Fenced from None
                 delivered(error.args[0], None)
                 raise
@@ -214,7 +207,7 @@ class LetterOperation:
             call()
         except KafkaException as error:
             found = error.args[0]
-            if found.code() in _FENCED:
+            if found.code() in FENCED_PRODUCER:
                 raise Fenced from None
             if found.txn_requires_abort() or found.retriable():
                 raise

@@ -12,8 +12,9 @@ from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Me
 
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka.places import OffsetRange
-from streamproc.kafka.refusals import PERMISSION, WAITED_IN_VAIN, WORKER, Refusals, misconfigured
+from streamproc.kafka.refusals import WORKER, Refusals, misconfigured
 from streamproc.settings import Settings
+from streamproc.transport.codes import LEADERLESS, PERMISSION, WAITED_IN_VAIN
 
 TIMEOUT = 10.0
 """Seconds to wait for an answer of the brokers."""
@@ -24,12 +25,6 @@ STALL = 60.0
 _BATCH = 1000
 _ATTEMPT = 1.0
 """Seconds after which it is asked whether the brokers refuse to answer."""
-_LEADERLESS = {
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._UNKNOWN_PARTITION,
-}
 
 
 # Standard output belongs to the command, and a log that nobody has configured would go there.
@@ -175,7 +170,7 @@ class TopicReader:
     def _is_worth_another_try(self, error: Exception) -> bool:
         """A partition's leader has just been chosen, or is another now; or the brokers have not answered yet."""
         self._consumer.poll(0)  # serves the callback
-        again = _LEADERLESS | WAITED_IN_VAIN
+        again = LEADERLESS | WAITED_IN_VAIN
         return isinstance(error, KafkaException) and error.args[0].code() in again and not self._refusals.shut_out
 
 

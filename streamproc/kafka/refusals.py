@@ -11,21 +11,7 @@ from dataclasses import dataclass
 from confluent_kafka import KafkaError
 
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.transport.errors import LOGIN, concerns_certificate, shuts_out
-
-PERMISSION = frozenset(
-    {
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
-    }
-)
-
-WAITED_IN_VAIN = frozenset(
-    {KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._TIMED_OUT_QUEUE, KafkaError._MSG_TIMED_OUT}
-)
-"""What a call says whose reason only the callback hears."""
+from streamproc.transport.codes import LOGIN, PERMISSION, WAITED_IN_VAIN, concerns_certificate, shuts_out
 
 
 @dataclass(frozen=True, slots=True)

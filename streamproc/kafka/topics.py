@@ -14,8 +14,9 @@ from confluent_kafka.cimpl import NewTopic
 
 from streamproc.contracts.majors import MAJORS
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.kafka.refusals import PERMISSION, WORKER, Refusals, misconfigured
+from streamproc.kafka.refusals import WORKER, Refusals, misconfigured
 from streamproc.settings import KafkaSettings, Settings
+from streamproc.transport.codes import PERMISSION
 
 T = TypeVar("T")
 

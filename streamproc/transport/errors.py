@@ -2,25 +2,6 @@
 
 from __future__ import annotations
 
-from confluent_kafka import KafkaError
-
-#: A wrong login.
-LOGIN = frozenset({KafkaError._AUTHENTICATION, KafkaError.SASL_AUTHENTICATION_FAILED})
-
-
-def shuts_out(error: KafkaError) -> bool:
-    """A wrong login, or a certificate that is not trusted: on either side, and until somebody changes something."""
-    return error.code() in LOGIN or concerns_certificate(error)
-
-
-def concerns_certificate(error: KafkaError) -> bool:
-    """Whether brokers and client do not agree on TLS.
-
-    In TLS 1.3 a broker judges the client's certificate when the client takes the connection for established (RFC 8446,
-    section 2): librdkafka 2.16 then tells of a lost connection, and of the broker's alert in its text alone.
-    """
-    return error.code() == KafkaError._SSL or (error.code() == KafkaError._TRANSPORT and "SSL alert" in error.str())
-
 
 class TransportError(Exception):
     """The worker cannot go on: a configuration, permission or log problem that trying again does not mend."""

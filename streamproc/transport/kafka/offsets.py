@@ -18,6 +18,7 @@ from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.admin._topic import TopicDescription
 from faust.types import TP
 
+from streamproc.transport.codes import HOPELESS
 from streamproc.transport.errors import OffsetOutOfRange, TransportError
 from streamproc.transport.flight.mark import Mark
 from streamproc.transport.flight.progress import Progress, decode, mark_of
@@ -29,16 +30,6 @@ _LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
 _RETRY_S = 0.1
 _REQUEST_S = 5.0
 _UNSTABLE_S = 0.5
-_REFUSALS = frozenset(
-    {
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-        KafkaError.SASL_AUTHENTICATION_FAILED,
-        KafkaError._AUTHENTICATION,
-        KafkaError.UNSUPPORTED_VERSION,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +196,7 @@ class Offsets:
             # Who may not see the group gets no answer; the reason comes like a record.
             told = reader.poll(0)
             reason = told.error() if told is not None else None
-            if reason is not None and reason.code() in _REFUSALS:
+            if reason is not None and reason.code() in HOPELESS:
                 self._wait(reason, what)
             if error.args[0].code() != KafkaError._TIMED_OUT:
                 self._wait(error.args[0], what)
@@ -237,7 +228,7 @@ class Offsets:
         self._admin = AdminClient(self._config)
 
     def _wait(self, error: KafkaError, what: str) -> None:
-        if error.code() in _REFUSALS:
+        if error.code() in HOPELESS:
             raise TransportError(f"Kafka does not let the group {self._group!r} read {what}: {error.str()}")
         logger.warning("Reading %s: %s; trying again", what, error.name())
         time.sleep(_RETRY_S)

@@ -16,7 +16,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from streamproc.transport.errors import ShutOut, shuts_out
+from streamproc.transport.codes import shuts_out
+from streamproc.transport.errors import ShutOut
 from streamproc.transport.flight.backpressure import Backpressure
 from streamproc.transport.kafka.assigning import Assigning
 from streamproc.transport.kafka.commands import Commands

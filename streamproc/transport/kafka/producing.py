@@ -10,8 +10,8 @@ from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from streamproc.transport.codes import FATAL, LINK, REFUSED
-from streamproc.transport.errors import TransportError, shuts_out
+from streamproc.transport.codes import FATAL, LINK, REFUSED, shuts_out
+from streamproc.transport.errors import TransportError
 from streamproc.transport.flight.entries import Entry
 from streamproc.transport.flight.ledger import Batch
 from streamproc.transport.flight.loose import Loose

@@ -10,13 +10,14 @@ from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 import confluent_kafka
-from confluent_kafka import OFFSET_BEGINNING, KafkaError, TopicPartition
+from confluent_kafka import OFFSET_BEGINNING, TopicPartition
 from faust.app.base import App
 from faust.transport import base
 from faust.types import TP
 from faust.types.tuples import Message
 from mode import Service
 
+from streamproc.transport.codes import READER_ENDS
 from streamproc.transport.errors import TransportError, Unsupported
 from streamproc.transport.headers import headers_of
 from streamproc.transport.shared import Shared
@@ -25,18 +26,6 @@ from streamproc.transport.surface.seams import fail_replies, until_stopped
 logger = logging.getLogger(__name__)
 
 _POLL_S = 0.1
-#: A person must change something.
-_FATAL = frozenset(
-    {
-        KafkaError._FATAL,
-        KafkaError.TOPIC_AUTHORIZATION_FAILED,
-        KafkaError.GROUP_AUTHORIZATION_FAILED,
-        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
-        KafkaError.UNSUPPORTED_VERSION,
-        KafkaError._AUTHENTICATION,
-        KafkaError.SASL_AUTHENTICATION_FAILED,
-    }
-)
 
 
 class ClientConsumer(base.Consumer):
@@ -86,7 +75,7 @@ class ClientConsumer(base.Consumer):
                 if record is None:
                     continue
                 if (error := record.error()) is not None:
-                    if error.fatal() or error.code() in _FATAL:
+                    if error.fatal() or error.code() in READER_ENDS:
                         raise confluent_kafka.KafkaException(error)
                     if not error.retriable():
                         logger.warning("A reply cannot be read: %s", error.str())
