@@ -8,7 +8,6 @@ of it comes back up at the ``desk``.
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import time
 import uuid
@@ -38,23 +37,13 @@ from streamproc.transport.surface.checks import check
 from streamproc.transport.surface.delivery import Delivery
 from streamproc.transport.surface.desk import LedgerDesk
 from streamproc.transport.surface.inbox import Inbox
+from streamproc.transport.surface.process import collect_less
 from streamproc.transport.surface.rebalance import LAST_TRY_S, Rebalance
 from streamproc.transport.surface.refused import RefusedOutcomes
 from streamproc.transport.surface.report import Report
 from streamproc.transport.surface.unanswered import FaustConsumer
 
 logger = logging.getLogger(__name__)
-
-
-def _collect_less() -> None:
-    """Let Python's collector of cycles look less often at what is in flight.
-
-    Tens of thousands of events are alive at a time and none of them in a cycle; with the collector's usual thresholds
-    a worker spent a fifth of its time looking at them, and at what its imports left behind.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(max(gc.get_threshold()[0], 50_000), 20, 100)
 
 
 class Fetcher(FaustFetcher):
@@ -129,7 +118,8 @@ class Consumer(FaustConsumer):
             Portion(settings.transaction_timeout),
         )
         self.ledger.loose.on_full = self._cycle.soon
-        _collect_less()
+        if settings.tune_gc:
+            collect_less()
         self._begun = True
         await self._cycle.open()
         self._poller.start()
