@@ -24,8 +24,8 @@ from faust.types import TP, ChannelT
 __all__ = [
     "INHERITED",
     "NOTHING",
+    "ChannelSource",
     "Inherited",
-    "Source",
     "current_event_ref",
     "fail_replies",
     "put",
@@ -139,7 +139,7 @@ def put(queue: Any, event: Any) -> None:
         queue._wakeup_next(queue._getters)
 
 
-class Source:
+class ChannelSource:
     """Where items come from: a channel's queue, looked into without waiting, or any asynchronous iterator."""
 
     def __init__(self, channel: Any) -> None:

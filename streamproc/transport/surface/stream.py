@@ -22,7 +22,7 @@ from mode.utils.times import want_seconds
 
 from streamproc.transport.surface.delivery import Delivery, current_delivery
 from streamproc.transport.surface.monitor import Monitor
-from streamproc.transport.surface.seams import NOTHING, Source, current_event_ref
+from streamproc.transport.surface.seams import NOTHING, ChannelSource, current_event_ref
 
 #: Events taken from the queue before other tasks get a turn: agents that never wait must not hold up the loop.
 _TURN = 64
@@ -63,7 +63,7 @@ class Stream(faust.Stream[Any]):
 
     async def _iterate(self, wanted: object) -> AsyncGenerator[Any, None]:
         iteration = await self._begin()
-        source = Source(self.channel)
+        source = ChannelSource(self.channel)
         turn = 0
         try:
             while not self.should_stop:
@@ -277,7 +277,7 @@ class Stream(faust.Stream[Any]):
         self, max_: int, within: float | None, item: Callable[[EventT[Any], Any], Any], *, acks: bool
     ) -> AsyncGenerator[list[Any], None]:
         iteration = await self._begin()
-        source = Source(self.channel)
+        source = ChannelSource(self.channel)
         try:
             while not self.should_stop:
                 try:
@@ -296,7 +296,7 @@ class Stream(faust.Stream[Any]):
         finally:
             await self._end(*iteration)
 
-    async def _gather(self, source: Source, max_: int, within: float | None) -> list[tuple[EventT[Any], Any]]:
+    async def _gather(self, source: ChannelSource, max_: int, within: float | None) -> list[tuple[EventT[Any], Any]]:
         """The next batch: ``max_`` events, or those that came within so many seconds of the first."""
         while True:
             batch: list[tuple[EventT[Any], Any]] = []
@@ -310,7 +310,7 @@ class Stream(faust.Stream[Any]):
                 return batch
 
     async def _fill(
-        self, batch: list[tuple[EventT[Any], Any]], source: Source, max_: int, within: float | None
+        self, batch: list[tuple[EventT[Any], Any]], source: ChannelSource, max_: int, within: float | None
     ) -> None:
         deadline: float | None = None
         await asyncio.sleep(0)

@@ -127,7 +127,7 @@ def new_channel() -> Any:
 
 async def test_a_source_takes_what_was_put() -> None:
     channel = new_channel()
-    source = seams.Source(channel)
+    source = seams.ChannelSource(channel)
     assert isinstance(channel.queue, ThrowableQueue)
     assert source.take() is seams.NOTHING
     seams.put(channel.queue, 1)
@@ -139,7 +139,7 @@ async def test_a_source_takes_what_was_put() -> None:
 
 async def test_a_source_that_waits_wakes_up() -> None:
     channel = new_channel()
-    waiting = asyncio.create_task(seams.Source(channel).wait())
+    waiting = asyncio.create_task(seams.ChannelSource(channel).wait())
     await asyncio.sleep(0)
     seams.put(channel.queue, 1)
     assert await asyncio.wait_for(waiting, 5) == 1
@@ -149,7 +149,7 @@ async def test_a_source_ends_when_its_stream_is_told_to() -> None:
     channel = new_channel()
     await channel.throw(StopAsyncIteration())
     with pytest.raises(StopAsyncIteration):
-        seams.Source(channel).take()
+        seams.ChannelSource(channel).take()
 
 
 async def test_a_source_lets_those_in_that_wait_for_room() -> None:
@@ -161,7 +161,7 @@ async def test_a_source_lets_those_in_that_wait_for_room() -> None:
     await queue.put(1)
     putting = asyncio.create_task(queue.put(2))
     await asyncio.sleep(0)
-    source = seams.Source(channel)
+    source = seams.ChannelSource(channel)
     assert source.take() == 1
     await asyncio.wait_for(putting, 5)
     assert source.take() == 2
