@@ -14,7 +14,7 @@ from typing import Any, cast
 import faust
 from faust.types import TP
 
-from streamproc.transport.flight.entries import FINISHED, QUEUED, Assignment, Entry
+from streamproc.transport.flight.entries import FINISHED, QUEUED, STARTED, Assignment, Entry
 from streamproc.transport.flight.progress import Progress
 from streamproc.transport.surface.conductor import Conductor
 from streamproc.transport.surface.delivery import Delivery
@@ -81,12 +81,16 @@ class MemoryDesk:
         self._finish(delivery.entry)
         return True
 
-    def fail(self, delivery: Delivery, error: BaseException) -> None:
+    def fail(self, delivery: Delivery, error: BaseException, together: Sequence[Delivery] = ()) -> None:
         entry = delivery.entry
         if not delivery.current or entry.state is FINISHED:
             return
         for one in self._batches.pop(entry, []):
             self._batches.pop(one, None)
+            if one is not entry and one.state in (STARTED, FINISHED) and one.message not in together:
+                one.discard()
+                one.fence()
+                asyncio.get_running_loop().call_soon(self._again, one)
         entry.discard()
         entry.fence()
         if isinstance(error, asyncio.CancelledError) or self._on_raise == "retry":
