@@ -13,6 +13,9 @@ from streamproc.transport.codes import LINK_LOST
 
 log = logging.getLogger("streamproc.client")
 
+PASSED_OVER = LINK_LOST
+"""What librdkafka says instead of a record, and goes on by itself."""
+
 _BATCH = 500
 _POLL_SECONDS = 0.2
 _SLOW_SECONDS = 1.0
@@ -59,7 +62,7 @@ class Pending:
             error = message.error()
             if error is not None and error.code() == KafkaError._MAX_POLL_EXCEEDED:
                 log.warning("one result took too long: %s; its partitions are asked for again", error.str())
-            elif error is None or error.code() not in LINK_LOST:
+            elif error is None or error.code() not in PASSED_OVER:
                 return message
         return None
 
