@@ -15,7 +15,7 @@ BOUNDED := timeout -s KILL
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST) | expand -t 26
 
-install: $(VENV)/.installed  ## Create .venv with everything but torch.
+install: $(VENV)/.installed  ## Create .venv with everything but torch (1 minute).
 
 $(VENV)/.installed: requirements/dev.txt pyproject.toml $(ALIGNER)
 	@echo "Installing into $(VENV) (about a minute)"
@@ -27,10 +27,10 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml $(ALIGNER)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: install  ## Publish known readings to a local stack, show their results. KEEP=1 leaves the stack up.
+demo: install  ## Publish known readings to a local stack, show their results (1 minute). KEEP=1 leaves the stack up.
 	@$(BIN)/streamproc demo $(if $(KEEP),--keep)
 
-test: test-unit test-integration  ## Unit tests, then integration tests against a real Kafka, registry and Triton.
+test: test-unit test-integration  ## Unit tests, then integration tests against a real Kafka, registry and Triton (15 minutes).
 
 test-unit: install
 	$(BOUNDED) 300 $(BIN)/python -m pytest -q tests/unit tests/contract
@@ -46,21 +46,21 @@ test-integration-transport:
 test-integration-rest:
 	$(BOUNDED) 1200 $(BIN)/python -m pytest -q --durations=5 tests/integration --ignore tests/integration/transport
 
-test-holes: install  ## The tests of the holes found from outside; ends with a line of JSON, a verdict for each.
+test-holes: install  ## The tests of the holes found from outside; ends with a line of JSON, a verdict for each (15 minutes).
 	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m support.holes
 
-test-faults: install  ## Faults that take gigabytes or minutes: floods, registries that never end, memory used up.
+test-faults: install  ## Faults that take gigabytes or minutes: floods, registries that never end, memory used up (10 minutes).
 	$(BOUNDED) 3600 $(BIN)/python -m pytest -v --durations=10 tests/faults
 
 test-packages: install  ## Wheels and each extra, tried in empty environments (3 minutes).
 	$(BOUNDED) 1800 $(BIN)/python -m pytest -q --durations=5 tests/extras
 
-lint: install  ## ruff: lint and format; import-linter: the order of the rooms.
+lint: install  ## ruff: lint and format; import-linter: the order of the rooms (10 s).
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/lint-imports --no-logo
 
-types: install  ## mypy --strict.
+types: install  ## mypy --strict (10 s; a minute the first time).
 	$(BIN)/mypy
 	cd aligner_mypyc && ../$(BIN)/mypy
 
@@ -84,19 +84,19 @@ faust-suites: install  ## Faust's own functional and stress tests under rdkafka:
 	@cd tests && $(BOUNDED) 1200 ../$(BIN)/python -m faust_suites.run --python ../.venv-faust/bin/python \
 		$(if $(FAUST),--faust $(abspath $(FAUST))) --save ../docs/benchmarks/faust_suites.json
 
-bench-transport: install  ## How fast rdkafka:// is in streamproc's style: throughput, added latency, memory.
+bench-transport: install  ## How fast rdkafka:// is in streamproc's style: throughput, added latency, memory (20 minutes).
 	$(BOUNDED) 3600 $(BIN)/python tests/bench/transport_bench.py --save docs/benchmarks/transport.json
 
 bench-latency: install  ## From send to a read_committed reader's hands at 0.2 to 100 events/s; fails at 300 ms (p99). Five minutes.
 	$(BOUNDED) 900 $(BIN)/python tests/bench/latency.py --save docs/benchmarks/latency.json
 
-bench-rdkafka: install  ## One unmodified Faust app under three URLs, beside quixstreams and a bare loop. FULL=1 takes longer.
+bench-rdkafka: install  ## One unmodified Faust app under three URLs, beside quixstreams and a bare loop. 10 minutes, FULL=1 an hour.
 	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
 	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench-transport.txt
 	$(BOUNDED) 7200 $(BIN)/python tests/bench/transport_surface.py $(if $(FULL),--full) --peer-python .venv-peers/bin/python \
 		--save docs/benchmarks/transport_surface.json
 
-bench-aligner: .venv-bench/.installed  ## The aligner against the C++ and Rust libraries (needs cargo).
+bench-aligner: .venv-bench/.installed  ## The aligner against the C++ and Rust libraries (needs cargo; 5 minutes).
 	$(BOUNDED) 1800 .venv-bench/bin/python tests/bench/aligner.py --output docs/benchmarks/aligner.json
 
 .venv-bench/.installed: requirements/bench-aligner.txt $(ALIGNER)
@@ -116,7 +116,7 @@ model: ## Train and export the phoneme model (needs torch: its own environment, 
 	@.venv-training/bin/python -m pip install --quiet --require-hashes -r requirements/training.txt
 	.venv-training/bin/python -m streamproc.training
 
-lock:  ## Lock the dependencies anew, with hashes.
+lock:  ## Lock the dependencies anew, with hashes (1 minute).
 	@test -x .venv-lock/bin/python || $(PYTHON) -m venv .venv-lock
 	@.venv-lock/bin/python -m pip install --quiet pip-tools
 	.venv-lock/bin/python requirements/lock.py

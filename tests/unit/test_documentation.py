@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
-    [ROOT / "README.md", *ROOT.glob("docs/**/*.md"), *ROOT.glob("models/**/*.md"), *ROOT.glob("aligner_mypyc/*.md")]
+    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("models/**/*.md"), *ROOT.glob("aligner_mypyc/*.md")]
 )
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 
@@ -32,3 +32,9 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
             reached.update(new)
             waiting += new
     assert not sorted(str(page.relative_to(ROOT)) for page in set(PAGES) - reached)
+
+
+def test_the_files_that_contributors_are_sent_to_are_there() -> None:
+    named = re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8"))
+    assert len(named) > 20
+    assert not [name for name in named if not ((ROOT / name).exists() or (ROOT / "streamproc" / name).exists())]
