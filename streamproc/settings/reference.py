@@ -43,6 +43,7 @@ def _type_name(field: FieldInfo) -> str:
 
 
 _TYPE_NAMES = (
+    (bool, "true or false"),
     (str, "text"),
     (int, "integer"),
     (float, "number"),
@@ -62,4 +63,6 @@ def _bound(bound: object) -> Iterator[float]:
 def _default(value: Any) -> str:
     if isinstance(value, tuple | dict):
         return json.dumps(value) if value else ""
+    if isinstance(value, bool):
+        return str(value).lower()
     return "" if isinstance(value, SecretStr) or value is None else str(value)
