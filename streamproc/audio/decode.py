@@ -14,8 +14,6 @@ from streamproc.errors import ErrorCode, StreamprocError
 SAMPLE_RATE = 16_000
 """Samples a second that the model hears."""
 
-"""Sample rates that are accepted, in Hz."""
-
 MIN_SECONDS = 0.1
 """Shorter than any word: such a clip is a slip of the recorder."""
 

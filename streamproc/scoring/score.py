@@ -110,9 +110,11 @@ def _is_weighed(word: HeardWord) -> bool:
 
 
 def _judge(word: HeardWord, heard: Sequence[Token], excess: float, benefit: bool) -> WordResult | None:
-    """The verdict on one heard word, of a suspect by what its margin exceeds the limit (a word with accepted
-    variants alone is ACCEPTED rather than wrong); None for extra speech that
-    the audio does not bear out. ``benefit``: the margin may make a suspect word correct.
+    """The verdict on one heard word, of a suspect by what its margin exceeds the limit; None for extra speech that the
+    audio does not bear out.
+
+    A word with accepted variants alone is ACCEPTED rather than wrong. ``benefit``: the margin may make a suspect word
+    correct.
     """
     if word.expected is not None and not word.reference:
         return _result(word, heard, Verdict.UNKNOWN, 0.0, ErrorCode.REFERENCE_MISSING.name)

@@ -42,9 +42,10 @@ class Answers(dict[tuple[str, int | None], asyncio.Future[RecordMetadata]]):
 
 
 class Producer(base.Producer):
-    """Sends of an agent are held until its event is finished; other sends go with the next transaction.
+    """Sends that a topic passes on: those of an event, with a callback for example, and those outside events.
 
-    Without transactions (a client, or at_least_once) other sends are produced at once.
+    Those of an event are held with it, others go with the next transaction; without transactions (a client, or
+    at_least_once) they are produced at once.
     """
 
     transport: Shared

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import click
 import pytest
@@ -11,6 +12,7 @@ from click.testing import CliRunner, Result
 from support.holes import hole
 
 from streamproc.cli import cli
+from streamproc.cli.local import DEFAULT_FOLDER
 from streamproc.localstack.errors import StackError
 from streamproc.localstack.stack import LocalStack, Status
 
@@ -74,13 +76,19 @@ def test_a_registry_that_does_not_answer_is_told_by_the_setting() -> None:
 
 @hole("F6")
 @pytest.mark.parametrize("path", JSON, ids=" ".join)
-def test_an_error_is_json_where_json_is_asked_for(path: tuple[str, ...]) -> None:
+def test_an_error_is_json_where_json_is_asked_for(
+    path: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # No command gets anywhere: the settings are wrong, and the local stack's folder is a file.
+    monkeypatch.chdir(tmp_path)
+    DEFAULT_FOLDER.touch()
     found = run(*path, "--no-such-option", "--json")
     assert found.exit_code == 2
     assert json.loads(found.stdout)["error"]["code"] == "USAGE"
     wrong = CliRunner().invoke(cli, [*path, "--json"], env={"STREAMPROC_KAFKA__PARTITIONS": "none"})
     if wrong.exit_code and wrong.stdout:
         json.loads(wrong.stdout)
+    assert DEFAULT_FOLDER.is_file(), "nothing was started there"
 
 
 NUMBERS = [
