@@ -41,7 +41,7 @@ output [ { name: "CLASS" data_type: TYPE_FP32 dims: [ -1 ] } ]
 }
 """Name -> what of its configuration is its own."""
 
-GRACE_SECONDS = 1.0
+GRACE_SECONDS = 5.0
 
 
 @contextmanager
