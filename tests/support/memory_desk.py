@@ -14,7 +14,7 @@ from typing import Any, cast
 import faust
 from faust.types import TP
 
-from streamproc.transport.flight.entries import FINISHED, QUEUED, STARTED, Assignment, Entry
+from streamproc.transport.flight.entries import FINISHED, STARTED, Assignment, Entry
 from streamproc.transport.flight.progress import Progress
 from streamproc.transport.surface.conductor import Conductor
 from streamproc.transport.surface.delivery import Delivery
@@ -62,8 +62,8 @@ class MemoryDesk:
         self._again(Entry(self._assignment, offset, key, Record(offset, key, value), 0))
 
     def _again(self, entry: Entry) -> None:
-        entry.state = QUEUED
-        delivery = entry.message = Delivery(self, entry)
+        delivery = Delivery(self, entry)
+        entry.hand_over(delivery)
         cast(Conductor, self._app.topics).deliver(delivery)
 
     @property

@@ -21,10 +21,7 @@ class Admission:
         """Take a record in. Returns its entry if it may start now."""
         offset = record.offset()
         if not assignment.span.deliver(offset):
-            # What is passed over in a drain stays counted: the poll thread then soon takes no more of it.
-            if not assignment.draining:
-                assignment.released_events += 1
-                assignment.released_bytes += size
+            assignment.pass_over(size)
             return None
         key = record.key()
         entry = assignment.entries[offset] = Entry(assignment, offset, key, record, size)

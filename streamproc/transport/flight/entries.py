@@ -35,7 +35,11 @@ WAITING, QUEUED, STARTED, FINISHED = State
 
 
 class Entry:
-    """One event in flight."""
+    """One event in flight.
+
+    ``message`` is the one delivery whose word counts: what another one of the event sends, starts or acknowledges is
+    void. Its fields change in here, in the ledger and in the assignment; others call the methods.
+    """
 
     __slots__ = (
         "assignment",
@@ -71,6 +75,35 @@ class Entry:
         #: Those that share its outcomes: all are committed in one transaction, or none of them.
         self.joint: Joint | None = None
 
+    @property
+    def ready(self) -> bool:
+        """Whether it may be handed to Faust: it is ours, and nothing of its partition is given up yet."""
+        assignment = self.assignment
+        return self.record is not None and assignment.alive and not assignment.span.closed
+
+    def hand_over(self, delivery: Any) -> None:
+        """Faust is given it, by this delivery alone from now on."""
+        self.message = delivery
+        self.state = QUEUED
+
+    def keep(self, events: Sequence[Any]) -> None:
+        """What Faust has made of it lives as long as the outcomes are open."""
+        self.events = events
+
+    def start(self, delivery: Any) -> bool:
+        """An agent takes it. False: it must be skipped, another worker or another delivery has it.
+
+        In a drain nothing starts any more, but what was started may be taken by a further agent.
+        """
+        assignment = self.assignment
+        if self.message is not delivery or not assignment.alive:
+            return False
+        if self.state is QUEUED:
+            if assignment.span.closed:
+                return False
+            self.state = STARTED
+        return True
+
     def hold(self, outcome: Outcome) -> None:
         """Keep what an agent sends for it; that counts to the bytes in flight."""
         self.outcomes.append(outcome)
@@ -86,6 +119,14 @@ class Entry:
         """Ignore what is still sent or acknowledged by those who have the event now."""
         self.message = None
         self.state = WAITING
+
+    def forget(self) -> None:
+        """Nobody asks for its delivery and its events any more.
+
+        They, the entry and each other are a ring: cut, it needs no collector.
+        """
+        self.events = ()
+        self.message = None
 
     def discard(self) -> None:
         """Forget what was sent for it."""
@@ -164,6 +205,15 @@ class Assignment:
         """Whether something finished waits for a transaction."""
         return self.alive and any(entry.state is FINISHED for entry in self.entries.values())
 
+    def pass_over(self, size: int) -> None:
+        """A record that was taken in needs no work; ``size``: its bytes.
+
+        What is passed over in a drain stays counted: the poll thread then soon takes no more of it.
+        """
+        if not self.span.closed:
+            self.released_events += 1
+            self.released_bytes += size
+
     def release(self, offsets: Iterable[int]) -> None:
         """These events are committed, or need no work."""
         entries, size, count = self.entries, 0, 0
@@ -172,7 +222,7 @@ class Assignment:
             if entry is not None:
                 count += 1
                 size += entry.size
-                # The entry, its message and its events refer to each other: cut the ring, and no collector is needed.
+                # As in forget(), without its call.
                 entry.events = ()
                 entry.message = entry.record = None
         self.released_events += count

@@ -13,7 +13,7 @@ from typing import Any
 
 from faust.types import TP
 
-from streamproc.transport.flight.entries import FINISHED, STARTED, Assignment, Entry, Joint
+from streamproc.transport.flight.entries import FINISHED, STARTED, WAITING, Assignment, Entry, Joint
 from streamproc.transport.flight.loose import Loose, LooseSends
 from streamproc.transport.flight.progress import Offer, Progress
 from streamproc.transport.flight.sendable import Outcome
@@ -88,12 +88,18 @@ class Ledger:
             other.joint = None
         return others
 
-    def finish(self, entry: Entry) -> Sequence[Entry]:
+    def finish(self, entry: Entry, *, forget: bool = False) -> Sequence[Entry]:
         """The work on an event is finished, its outcomes may be committed. Returns those that may be overtaken now.
 
         Of events that share outcomes none is committed before all are finished: what came before would be overtaken.
+
+        ``forget``: nobody asks for its delivery and its events again. Dropped now, they are still in the processor's
+        caches; thousands that wait for their transaction would push everything else out of them, which cost a fifth
+        of the event loop's time.
         """
         entry.state = FINISHED
+        if forget:
+            entry.events, entry.message = (), None  # forget(), without its call: this is done for every event
         entry.assignment.span.finish(entry.offset)
         self.finished += 1
         joint = entry.joint
@@ -110,10 +116,18 @@ class Ledger:
         entry.assignment.span.reopen(entry.offset)
         entry.attempts += 1
 
-    def refuse(self, entry: Entry) -> None:
-        """Brokers never take the outcome of this finished event: until it has another, none of its key passes it."""
+    def refuse(self, entry: Entry, *, replacing: bool) -> None:
+        """Brokers never take the outcome of this finished event: until it has another, none of its key passes it.
+
+        ``replacing``: its delivery works on another one, and a drain waits for it. Else it stays unfinished, and holds
+        nothing back that is committed on the way down.
+        """
         self.reopen(entry)
-        entry.state = STARTED
+        if replacing:
+            entry.state = STARTED
+            entry.replaced += 1
+        else:
+            entry.state = WAITING
         self._refused.add(entry)
 
     def form(self, metadata: bytes | None, records: float = math.inf, size: float = math.inf) -> Batch | None:

@@ -78,7 +78,7 @@ class _Handler:
             except (KeyDecodeError, ValueDecodeError) as error:
                 message.desk.fail(message, error)
                 return
-            message.entry.events = (event,)
+            message.entry.keep((event,))
             put(self._queue, event)
             return
         message.refcount = len(self._channels)
@@ -97,7 +97,7 @@ class _Handler:
                 self._put(message, events)
 
     def _put(self, message: Delivery, events: list[EventT[Any]]) -> None:
-        message.entry.events = events
+        message.entry.keep(events)
         for event, queues in zip(events, self._queues, strict=True):
             for queue in queues:
                 put(queue, event)

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from faust.types.tuples import ConsumerMessage
 
 from streamproc.transport.errors import SentAfterAck
-from streamproc.transport.flight.entries import QUEUED, STARTED, Entry
+from streamproc.transport.flight.entries import Entry
 from streamproc.transport.flight.sendable import Outcome
 from streamproc.transport.headers import headers_of
 
@@ -82,17 +82,6 @@ class Delivery(ConsumerMessage):
         """Whether the event is still ours, and not delivered anew since."""
         entry = self.entry
         return entry.message is self and entry.assignment.alive  # one that is released has no message
-
-    def start(self) -> bool:
-        """A stream takes the event. False: it must be skipped, another worker or another delivery has it."""
-        entry = self.entry
-        if entry.message is not self or not entry.assignment.alive:
-            return False
-        if entry.state is QUEUED:
-            if entry.assignment.draining:
-                return False
-            entry.state = STARTED
-        return True
 
     def hold(self, outcome: Outcome) -> None:
         """Keep what is sent for the event until its transaction.

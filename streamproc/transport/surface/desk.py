@@ -57,11 +57,8 @@ class LedgerDesk:
         # One that is released has no message.
         if entry.message is not delivery or not entry.assignment.alive or entry.state is FINISHED:
             return False
-        if self._shared.on_refused is None:
-            # Nobody asks for them again. Dropped now, they are still in the processor's caches; thousands that wait for
-            # their transaction would push everything else out of them, which cost a fifth of the event loop's time.
-            entry.events, entry.message = (), None
-        self._finish(entry)
+        # A handler of refusals is given the event and the delivery.
+        self._finish(entry, forget=self._shared.on_refused is None)
         return True
 
     def fail(self, delivery: Delivery, error: BaseException, together: Sequence[Delivery] = ()) -> None:
@@ -110,9 +107,12 @@ class LedgerDesk:
             else:
                 self._let_successor_pass(entry)
 
-    def _finish(self, entry: Entry) -> None:
-        for one in self._ledger.finish(entry):
-            self._let_successor_pass(one)
+    def _finish(self, entry: Entry, *, forget: bool = False) -> None:
+        for one in self._ledger.finish(entry, forget=forget):
+            # As in _let_successor_pass, without its call: this is done for every event.
+            successor = self._admission.successor(one)
+            if successor is not None:
+                self._inbox.put(successor)
         if self._ledger.finished >= self._settings.commit_every:
             self._commit_soon()
 
@@ -122,5 +122,5 @@ class LedgerDesk:
             self._inbox.put(successor)
 
     def _again(self, entry: Entry) -> None:
-        entry.events = ()
+        entry.forget()
         self._inbox.put(entry)

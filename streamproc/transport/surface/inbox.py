@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
 from streamproc.transport.flight.admission import Admission
-from streamproc.transport.flight.entries import QUEUED, Entry
+from streamproc.transport.flight.entries import Entry
 from streamproc.transport.kafka.listener import Records
 from streamproc.transport.surface.conductor import Conductor
 from streamproc.transport.surface.delivery import Delivery, Desk
@@ -75,8 +75,8 @@ class Inbox:
         count = min(len(ready), _TURN)
         for _ in range(count):
             entry = ready.popleft()
-            if entry.live and not entry.assignment.draining:
-                entry.state = QUEUED
-                delivery = entry.message = Delivery(desk, entry)
+            if entry.ready:
+                delivery = Delivery(desk, entry)
+                entry.hand_over(delivery)
                 deliver(delivery)
         return count

@@ -11,7 +11,7 @@ from typing import Any
 from faust.types import EventT
 
 from streamproc.transport.errors import HandlerFailed, OutcomeRefused
-from streamproc.transport.flight.entries import FINISHED, WAITING, Entry
+from streamproc.transport.flight.entries import FINISHED, Entry
 from streamproc.transport.flight.ledger import Ledger
 from streamproc.transport.shared import Shared
 from streamproc.transport.surface.delivery import Delivery, current_delivery
@@ -41,12 +41,11 @@ class RefusedOutcomes:
         if not entry.live or entry.state is not FINISHED:
             return  # lost, or to be done again, while the transaction was under way: what comes of that is judged anew
         handler = self._transport.on_refused
-        self._ledger.refuse(entry)
         if handler is None or entry.replaced >= _REPLACEMENTS or not entry.events:
-            entry.state = WAITING  # unfinished, so that it does not hold back what is committed on the way down
+            self._ledger.refuse(entry, replacing=False)
             self._crash(error)
             return
-        entry.replaced += 1
+        self._ledger.refuse(entry, replacing=True)
         event, message = entry.events[0], entry.message
         message.acked = False
         context = contextvars.copy_context()

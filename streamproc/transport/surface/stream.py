@@ -139,7 +139,7 @@ class Stream(faust.Stream[Any]):
             self._set_current_event(None)
             return None
         message = item.message
-        if isinstance(message, Delivery) and not (message.start() if start else message.current):
+        if isinstance(message, Delivery) and not (message.entry.start(message) if start else message.current):
             return _SKIPPED
         self._set_current_event(item)
         return item
@@ -347,4 +347,5 @@ class Stream(faust.Stream[Any]):
 
 
 def _starts(event: EventT[Any]) -> bool:
-    return not isinstance(event.message, Delivery) or event.message.start()
+    message = event.message
+    return not isinstance(message, Delivery) or message.entry.start(message)

@@ -147,7 +147,7 @@ def test_none_of_its_key_passes_a_refused_event() -> None:
     entries = worker.take_in(0, "aab")
     worker.finish(*entries)
     worker.refuse_all()
-    worker.ledger.refuse(entries[0])
+    worker.ledger.refuse(entries[0], replacing=True)
     assert worker.commit_all() == [["0:2"]]
     worker.send(entries[0])
     worker.ledger.finish(entries[0])

@@ -78,7 +78,8 @@ async def test_an_acknowledgement_on_another_thread_is_handed_over_to_the_event_
     assignment = Assignment(TP("in", 0), Progress.at(0))
     threads: list[int] = []
 
-    def finished(_: Entry) -> tuple[Entry, ...]:
+    def finished(_: Entry, *, forget: bool) -> tuple[Entry, ...]:
+        assert forget
         threads.append(threading.get_ident())
         return ()
 
@@ -88,7 +89,8 @@ async def test_an_acknowledgement_on_another_thread_is_handed_over_to_the_event_
             [(assignment, Mock(offset=Mock(return_value=offset), error=Mock(return_value=None)), 0)]
         )
         entry = assignment.entries[offset]
-        message = entry.message = Delivery(consumer.desk, entry)
+        message = Delivery(consumer.desk, entry)
+        entry.hand_over(message)
         message.refcount = 1
         finish = Mock(side_effect=finished)
         consumer.ledger.finish = finish  # type: ignore[method-assign]
@@ -97,7 +99,7 @@ async def test_an_acknowledgement_on_another_thread_is_handed_over_to_the_event_
             await asyncio.sleep(0)
         else:
             assert call(message) is True
-        finish.assert_called_once_with(entry)
+        finish.assert_called_once_with(entry, forget=True)
     assert threads == [threading.get_ident()] * 3
 
 

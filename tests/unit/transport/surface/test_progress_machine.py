@@ -256,7 +256,7 @@ class Machine(RuleBasedStateMachine):
         if stage >= 2:
             self.consumer.inbox.hand_over(self.deliver, self.consumer.desk)
         if stage >= 3:
-            self.started += [message for message in self.queue[:count] if message.start()]
+            self.started += [message for message in self.queue[:count] if message.entry.start(message)]
             self.queue = self.queue[count:]
 
     def deliver(self, message: Delivery) -> None:
@@ -318,7 +318,7 @@ class Machine(RuleBasedStateMachine):
         self.ledger.part(entry)
         for one in together:
             if one.live and one.state is FINISHED:
-                self.ledger.refuse(one)
+                self.ledger.refuse(one, replacing=True)
                 self.refused.append(one.message)
 
     # -- what must hold

@@ -51,7 +51,7 @@ class Worker:
 
         def deliver(message: Delivery) -> None:
             message.refcount = 1
-            if message.start():
+            if message.entry.start(message):
                 given.append(message)
 
         self.consumer.inbox.hand_over(deliver, self.consumer.desk)
@@ -234,7 +234,7 @@ async def test_what_a_batch_sent_and_kafka_refuses_is_replaced_for_each_of_its_e
         await worker.take_in(tp, 0, b"k")
     batch = worker.start()
     for message in batch:
-        message.entry.events = (Mock(value=message.record.value()),)
+        message.entry.keep((Mock(value=message.record.value()),))
     worker.consumer.desk.join(batch)
     worker.finish(*batch)
     worker.consumer._refused_outcomes.refused(batch[-1].entry, OutcomeRefused("MSG_SIZE_TOO_LARGE", "out", "here"))
@@ -277,7 +277,7 @@ async def test_another_outcome_that_comes_too_late_counts_for_nothing(worker: Wo
     worker.finish(*batch)
     [successor] = worker.start()
     event = Mock()
-    successor.entry.events = (event,)
+    successor.entry.keep((event,))
     worker.finish(successor)
     refused = worker.consumer._refused_outcomes
     refused.refused(successor.entry, OutcomeRefused("INVALID_RECORD", "out", "in[0]@1"))
