@@ -23,10 +23,11 @@ from streamproc.contracts.cloudevents import event_headers, trace_context
 from streamproc.contracts.codec import ActivityDecoder
 from streamproc.contracts.generated.events import Activity, Result
 from streamproc.contracts.records import EncodedResult, ResultEncoders
-from streamproc.deadletter.envelope import header_list
+from streamproc.deadletter.envelope import header_list, replays_of
 from streamproc.deadletter.quarantine import Quarantine
 from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
 from streamproc.health.exhaustion import exhausted, failure
+from streamproc.inference.engine import Priority
 from streamproc.kafka.places import write_place
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.settings import Settings
@@ -85,7 +86,15 @@ class ReadingAgent:
 
     async def run(self, stream: Stream[bytes]) -> None:
         """Consume until cancelled."""
-        await each(stream, self._work, concurrency=self._settings.worker.max_in_flight, opened=self._intake.opened)
+        await each(stream, self._work, concurrency=self._settings.worker.max_in_flight, opened=self._opened)
+
+    async def _opened(self) -> None:
+        """Wait until a new event may be begun: what the engine has no room for waits in Kafka, not in memory."""
+        while True:
+            await self._intake.opened()
+            await self._stages.scorer.room()
+            if not self._intake.reasons:
+                return
 
     def stop(self) -> None:
         """The worker is about to stop: only events that can finish by themselves are waited for."""
@@ -156,8 +165,9 @@ class ReadingAgent:
                 Stage.DECODE, lambda: self._stages.decoder.decode(record.message.value)
             )
             record.activity_id, record.tenant = activity.activity_id, activity.tenant_id
+            priority = Priority.REPLAY if replays_of(record.source.headers) else Priority.LIVE
             result = await self._stages.scorer.score(
-                activity, record.source.position, received, time.perf_counter(), retries
+                activity, record.source.position, received, time.perf_counter(), retries, priority
             )
             encoded = self._stages.encoders.encode(result)
         except Exception as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Protocol
 
 import numpy as np
@@ -11,6 +12,15 @@ from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
 Logits = NDArray[np.float32]
+
+
+class Priority(IntEnum):
+    """Who goes first where not all can: the numbers are Triton's levels of priority."""
+
+    LIVE = 1
+    """A child has just read this."""
+    REPLAY = 2
+    """What has waited already: replayed dead letters, backfills."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,12 +37,14 @@ class ModelIdentity:
 
 @dataclass(frozen=True, slots=True)
 class Inference:
-    """What one call gave: logits of each clip (frames × 41, the blank last), the model that gave them, and seconds
-    waited and worked.
+    """What one call gave: logits of each clip (frames × 41, the blank last), the model and the engine that gave them,
+    and seconds waited and worked.
     """
 
     logits: list[Logits]
     model: ModelIdentity
+    engine: str
+    """What results call the engine that really answered, for example "triton" or "onnx"."""
     waited: float
     worked: float
 
@@ -45,15 +57,18 @@ class Engine(Protocol):
 
     *Blocking.* Nothing here blocks the event loop: what takes a core or a socket is awaited. An engine bounds its own
     calls in flight: ``infer`` waits for a free place, for as long as it takes, and never fails for lack of one. From
-    then on it has a deadline of the engine's own. Whoever cancels ``infer`` gets the control back at once; the work
-    begun may end a little later and holds nobody up.
+    then on it has a deadline of the engine's own. Live calls get a place before replays, the oldest of a kind first.
+    Whoever cancels ``infer`` gets the control back at once; the work begun may end a little later and holds nobody up.
+
+    *Room.* Calls that wait for a place are the engine's queue. Whoever has more work asks ``room`` first: beyond two
+    batches that wait, more would only wait here instead of in Kafka.
 
     *Raising.* A StreamprocError and nothing else, whose code says whose fault it is; but for what an exhausted
     process raises (streamproc.health.exhaustion): the worker stops.
     """
 
     name: str
-    """What results call this engine, for example "triton"."""
+    """What this engine is called, for example "triton"."""
 
     model: ModelIdentity
     """The model that was found at the start, or answered since."""
@@ -66,7 +81,14 @@ class Engine(Protocol):
                 not ours; SETTINGS_INVALID (fatal) where this engine is not installed.
         """
 
-    async def infer(self, clips: Sequence[Samples]) -> Inference:
+    @property
+    def has_room(self) -> bool:
+        """Whether less waits than two batches."""
+
+    async def room(self) -> None:
+        """Wait until it has room; of an engine that is closed, not at all."""
+
+    async def infer(self, clips: Sequence[Samples], priority: Priority = Priority.LIVE) -> Inference:
         """Logits of each clip (16 kHz mono float32), in order, finite, as many frames as its length promises.
 
         A clip's logits do not depend on the clips beside it. A clip may be empty, and so may ``clips``.

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.answers import SYMBOLS, DoubtfulError, clips_of, or_blame, probe
-from streamproc.inference.engine import Inference, Logits, ModelIdentity, Samples
+from streamproc.inference.engine import Inference, Logits, ModelIdentity, Priority, Samples
+from streamproc.inference.places import Places
 
 FILE = "model.onnx"
 
@@ -48,7 +49,7 @@ class OnnxEngine:
     def __init__(self, repository: Path, model: str, version: str, timeout: float, threads: int) -> None:
         self._repository = repository
         self._timeout = timeout
-        self._places = asyncio.Semaphore(threads)
+        self._places = Places(threads)
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="onnx")
         self._session: Any = None
         self._running: set[Any] = set()
@@ -65,17 +66,27 @@ class OnnxEngine:
             raise StreamprocError(ErrorCode.MODEL_UNSUITABLE, error.message) from None
         return self.model
 
-    async def infer(self, clips: Sequence[Samples]) -> Inference:
+    @property
+    def has_room(self) -> bool:
+        """See Engine."""
+        return self._places.has_room
+
+    async def room(self) -> None:
+        """See Engine."""
+        await self._places.room()
+
+    async def infer(self, clips: Sequence[Samples], priority: Priority = Priority.LIVE) -> Inference:
         """See Engine."""
         asked = time.perf_counter()
-        async with self._places:
+        async with self._places.one(priority):
             began = time.perf_counter()
             logits = await or_blame(self._infer, clips)
-            return Inference(logits, self.model, began - asked, time.perf_counter() - began)
+            return Inference(logits, self.model, self.name, began - asked, time.perf_counter() - began)
 
     async def close(self) -> None:
         """See Engine."""
         self._session = None
+        self._places.close()
         for options in self._running:
             options.terminate = True
         self._threads.shutdown(wait=False)

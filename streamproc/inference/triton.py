@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
@@ -17,7 +18,8 @@ from tritonclient.utils import InferenceServerException
 
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.answers import DoubtfulError, clips_of, or_blame, probe, unsuitable, unusable
-from streamproc.inference.engine import Inference, Logits, ModelIdentity, Samples
+from streamproc.inference.engine import Inference, Logits, ModelIdentity, Priority, Samples
+from streamproc.inference.places import Places
 
 MAX_CALL_SAMPLES = 8_000_000
 """Padded samples in one call (32 MB): an activity beyond that is sent in several."""
@@ -73,7 +75,7 @@ class TritonEngine:
         self._model = model
         self._version = version
         self._timeout = timeout
-        self._places = asyncio.Semaphore(max_in_flight)
+        self._places = Places(max_in_flight)
         self._served = _Served("", 1)
         self._looking = asyncio.Lock()
         self.looks = self._fresh = 0
@@ -102,28 +104,40 @@ class TritonEngine:
                 raise
         return self.model
 
-    async def infer(self, clips: Sequence[Samples]) -> Inference:
+    @property
+    def has_room(self) -> bool:
+        """See Engine."""
+        return self._places.has_room
+
+    async def room(self) -> None:
+        """See Engine."""
+        await self._places.room()
+
+    async def infer(self, clips: Sequence[Samples], priority: Priority = Priority.LIVE) -> Inference:
         """See Engine."""
         asked = time.perf_counter()
-        async with self._places:
+        async with self._places.one(priority):
             began = time.perf_counter()
-            logits, model = await or_blame(self._infer, clips, self._look)
-            return Inference(logits, model, began - asked, time.perf_counter() - began)
+            logits, model = await or_blame(partial(self._infer, priority=priority), clips, self._look)
+            return Inference(logits, model, self.name, began - asked, time.perf_counter() - began)
 
     async def close(self) -> None:
         """See Engine."""
+        self._places.close()
         client, self._client = self._client, None
         if client is not None:
             await client.close()
 
-    async def _infer(self, clips: Sequence[Samples]) -> tuple[list[Logits], ModelIdentity]:
+    async def _infer(
+        self, clips: Sequence[Samples], priority: Priority = Priority.LIVE
+    ) -> tuple[list[Logits], ModelIdentity]:
         """The logits of all clips, all by one model, and which."""
         for _ in range(MOST_CHANGES):
             served = self._served
             logits: list[Logits] = []
             versions: set[str] = set()
             for batch in _batches(clips, served.max_batch):
-                found, version = await self._call(batch)
+                found, version = await self._call(batch, priority)
                 logits += found
                 versions.add(version)
             if await self._look() == served and len(versions) <= 1:
@@ -154,7 +168,7 @@ class TritonEngine:
             raise self._unusable(f"takes {inputs} and gives {outputs}; needed are {_INPUTS} and {_OUTPUTS} in batches")
         return _Served(config.parameters["sha256"].string_value, config.max_batch_size)
 
-    async def _call(self, clips: Sequence[Samples]) -> tuple[list[Logits], str]:
+    async def _call(self, clips: Sequence[Samples], priority: Priority) -> tuple[list[Logits], str]:
         """The logits of each clip, and the version of the model that answered."""
         padded = np.zeros((len(clips), max(map(len, clips))), dtype=np.float32)
         for row, clip in enumerate(clips):
@@ -166,7 +180,9 @@ class TritonEngine:
         ]
         outputs = [triton.InferRequestedOutput(name) for name in _OUTPUTS]
         answer = await self._ask(
-            self._server.infer(self._model, inputs, self._version, outputs, client_timeout=self._timeout)
+            self._server.infer(
+                self._model, inputs, self._version, outputs, priority=priority, client_timeout=self._timeout
+            )
         )
         logits, frames = self._tensor(answer, "LOGITS"), self._tensor(answer, "FRAMES")
         found = list(clips_of(self._model, logits, frames, lengths[:, 0].tolist()))

@@ -28,7 +28,7 @@ from streamproc.contracts.generated.events import (
 )
 from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
 from streamproc.health.exhaustion import exhausted
-from streamproc.inference.engine import Engine, Inference, Logits
+from streamproc.inference.engine import Engine, Inference, Logits, Priority
 from streamproc.scoring import fluency
 from streamproc.scoring.ctc import log_softmax
 from streamproc.scoring.reference import ExpectedWord, PhonemeBudget, reference_words
@@ -79,8 +79,18 @@ class ActivityScorer:
         self._memory = ClipMemory(audio.memory_bytes * 3 // 4)
         self._limits = rules.Limits(scoring.max_phrases, audio.max_inline_bytes)
 
+    async def room(self) -> None:
+        """Wait until the engine's queue has room for more."""
+        await self._engine.room()
+
     async def score(
-        self, activity: Activity, source: SourcePosition, received: float, decoded: float, retry: Retry
+        self,
+        activity: Activity,
+        source: SourcePosition,
+        received: float,
+        decoded: float,
+        retry: Retry,
+        priority: Priority = Priority.LIVE,
     ) -> Result:
         """Score every phrase; phrases that cannot be scored are marked FAILED.
 
@@ -89,6 +99,7 @@ class ActivityScorer:
             source: its place in Kafka.
             received, decoded: ``time.perf_counter()`` when the record arrived and when it was decoded.
             retry: the event's own, for transient failures.
+            priority: whether it goes first where not all can.
 
         Raises:
             StreamprocError: poison, where the activity is invalid or not one phrase could be scored (the first
@@ -107,7 +118,7 @@ class ActivityScorer:
                 raise StreamprocError(
                     first.code, f"none of {len(works)} phrases can be scored; the first: {first.message}"
                 )
-            inference = await self._infer(ready, retry)
+            inference = await self._infer(ready, retry, priority)
         inferred, model = time.perf_counter(), inference.model
         words = await asyncio.to_thread(self._judge, ready, inference.logits)
         judged = dict(zip((work.phrase.index for work in ready), words, strict=True))
@@ -136,7 +147,7 @@ class ActivityScorer:
             counts=counts,
             phrases=phrases,
             model=Model(name=model.name, version=model.version, sha256=model.sha256),
-            engine=self._engine.name,
+            engine=inference.engine,
             aligner_version=aligner_mypyc.__version__,
             timings=StageTimings(
                 decode_ms=_ms(decoded - received),
@@ -190,10 +201,10 @@ class ActivityScorer:
                     group.create_task(load(work))
         return works
 
-    async def _infer(self, works: Sequence[_Work], retry: Retry) -> Inference:
+    async def _infer(self, works: Sequence[_Work], retry: Retry, priority: Priority) -> Inference:
         """The logits of each phrase; its samples are let go."""
         clips = [work.samples for work in works if work.samples is not None]
-        inference: Inference = await retry.until_it_works(Stage.INFERENCE, lambda: self._engine.infer(clips))
+        inference: Inference = await retry.until_it_works(Stage.INFERENCE, lambda: self._engine.infer(clips, priority))
         for work in works:
             work.samples = None
         return inference

@@ -15,7 +15,8 @@ import pytest
 import soundfile
 
 from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
-from streamproc.inference.engine import Engine, ModelIdentity, Samples
+from streamproc.inference.engine import Engine, ModelIdentity, Priority, Samples
+from support.desk import until
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests/golden/phonemes"
@@ -47,6 +48,9 @@ def frames_of(length: int) -> int:
 
 class EngineSuite:
     """Inherit it, call the class Test…, and make the engine."""
+
+    engine = ""
+    """What results call it."""
 
     def make(self, timeout: float = 60.0) -> Engine:
         """An engine that serves the model of this tree with IN_FLIGHT calls at once, not started."""
@@ -99,7 +103,9 @@ class EngineSuite:
         engine = self.make()
         try:
             assert await engine.start() == engine.model == found
-            assert (await engine.infer(noise(320))).model == found
+            answer = await engine.infer(noise(320))
+            assert answer.model == found
+            assert answer.engine == engine.name == self.engine
         finally:
             await engine.close()
 
@@ -110,6 +116,51 @@ class EngineSuite:
         waited = sorted(answer.waited for answer in answers)
         assert waited[0] < waited[-1]
         assert all(answer.worked > 0 for answer in answers)
+
+    async def test_live_calls_are_answered_before_replays(self) -> None:
+        ends: list[Priority] = []
+        clips = noise(10 * 16_000)
+
+        async def call(priority: Priority) -> None:
+            await engine.infer(clips, priority)
+            ends.append(priority)
+
+        async with self.started() as engine, asyncio.TaskGroup() as calls:
+            for _ in range(10 * IN_FLIGHT):
+                calls.create_task(call(Priority.REPLAY))
+            await asyncio.sleep(0)
+            for _ in range(IN_FLIGHT):
+                calls.create_task(call(Priority.LIVE))
+        # Replays in flight when the live ones came are not put off.
+        last = max(index for index, priority in enumerate(ends) if priority is Priority.LIVE)
+        assert last < len(ends) / 2
+
+    async def test_room_is_told_and_waited_for(self) -> None:
+        clips = noise(10 * 16_000)
+        async with self.started() as engine:
+            assert engine.has_room
+            await engine.room()
+            calls = [asyncio.create_task(engine.infer(clips)) for _ in range(200)]
+            await until(lambda: not engine.has_room)
+            waiting = asyncio.create_task(engine.room())
+            await asyncio.sleep(0.05)
+            assert not waiting.done()
+            for call in calls[1:]:
+                call.cancel()
+            await asyncio.wait_for(waiting, 20)
+            assert engine.has_room
+            await asyncio.gather(*calls, return_exceptions=True)
+            assert calls[0].exception() is None
+
+    async def test_nobody_waits_for_the_room_of_an_engine_that_is_closed(self) -> None:
+        async with self.started() as engine:
+            calls = [asyncio.create_task(engine.infer(noise(10 * 16_000))) for _ in range(200)]
+            await until(lambda: not engine.has_room)
+            waiting = asyncio.create_task(engine.room())
+            await asyncio.sleep(0)
+            await engine.close()
+            await asyncio.wait_for(waiting, 20)
+            await asyncio.gather(*calls, return_exceptions=True)
 
     async def test_a_clip_without_numbers_is_the_poison_and_the_next_is_heard(self) -> None:
         bad = noise(16_000)[0]

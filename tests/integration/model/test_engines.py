@@ -16,6 +16,8 @@ from streamproc.inference.triton import TritonEngine
 class TestTriton(EngineSuite):
     """Held to the suite."""
 
+    engine = "triton"
+
     @pytest.fixture(autouse=True)
     def _server(self, triton_url: str) -> None:
         self._url = triton_url

@@ -10,6 +10,7 @@ import pytest
 from tritonclient.grpc import InferenceServerClient, InferInput
 from tritonclient.utils import InferenceServerException
 
+from streamproc.inference.engine import Priority
 from streamproc.inference.triton import TritonEngine
 from streamproc.settings import TritonSettings
 from streamproc.training.evaluate import MODEL, Recogniser
@@ -60,12 +61,14 @@ async def test_requests_share_a_batch(triton_url: str) -> None:
     assert runs < inferences
 
 
-def test_its_queue_is_bounded_in_length_and_in_time(triton_url: str) -> None:
+def test_its_queue_of_each_priority_is_bounded_in_length_and_in_time(triton_url: str) -> None:
     with InferenceServerClient(triton_url) as client:
-        policy = client.get_model_config("phonemes").config.dynamic_batching.default_queue_policy
-    assert 0 < policy.max_queue_size <= 1024
-    assert 0 < policy.default_timeout_microseconds / 1e6 < TritonSettings().timeout
-    assert policy.timeout_action == policy.REJECT
+        batching = client.get_model_config("phonemes").config.dynamic_batching
+    assert (batching.priority_levels, batching.default_priority_level) == (len(Priority), Priority.LIVE)
+    for policy in (batching.default_queue_policy, batching.priority_queue_policy[Priority.REPLAY]):
+        assert 0 < policy.max_queue_size <= 1024
+        assert 0 < policy.default_timeout_microseconds / 1e6 < TritonSettings().timeout
+        assert policy.timeout_action == policy.REJECT
 
 
 @pytest.mark.parametrize("length", [-1, 801])

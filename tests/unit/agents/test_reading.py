@@ -28,9 +28,9 @@ from streamproc.contracts.majors import V1
 from streamproc.contracts.records import ResultEncoders
 from streamproc.contracts.registry import HeldSchema, Registry
 from streamproc.contracts.upkeep.examples import ACTIVITY
-from streamproc.deadletter.envelope import WorkerIdentity
+from streamproc.deadletter.envelope import REPLAY_COUNT, WorkerIdentity
 from streamproc.errors import ErrorCode, Stage, StreamprocError
-from streamproc.inference.engine import Inference, ModelIdentity, Samples
+from streamproc.inference.engine import Inference, ModelIdentity, Priority, Samples
 from streamproc.scoring import lexicon
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.phonemes import BLANK
@@ -70,18 +70,31 @@ class SilentEngine:
     def __init__(self) -> None:
         self.faults: list[StreamprocError] = []
         self.called = 0
+        self.priorities: list[Priority] = []
+        self.vacant = asyncio.Event()
+        self.vacant.set()
 
     async def start(self) -> ModelIdentity:
         """The model."""
         return self.model
 
-    async def infer(self, clips: Sequence[Samples]) -> Inference:
+    @property
+    def has_room(self) -> bool:
+        """As it is told."""
+        return self.vacant.is_set()
+
+    async def room(self) -> None:
+        """As it is told."""
+        await self.vacant.wait()
+
+    async def infer(self, clips: Sequence[Samples], priority: Priority = Priority.LIVE) -> Inference:
         """Blanks alone."""
         self.called += 1
+        self.priorities.append(priority)
         if self.faults:
             raise self.faults.pop(0)
         silence = np.eye(BLANK + 1, dtype=np.float32)[BLANK] * 9
-        return Inference([np.tile(silence, (len(clip) // 320, 1)) for clip in clips], self.model, 0.0, 0.0)
+        return Inference([np.tile(silence, (len(clip) // 320, 1)) for clip in clips], self.model, "silent", 0.0, 0.0)
 
     async def close(self) -> None:
         """Nothing to release."""
@@ -240,6 +253,38 @@ async def test_beyond_its_time_it_pauses_the_worker_until_the_world_is_back() ->
         assert room.agent.paused == []
 
 
+async def test_what_the_engine_has_no_room_for_is_not_begun() -> None:
+    async with working() as room:
+        room.engine.vacant.clear()
+        for _ in range(3):
+            room.desk.deliver(await value_of(reading()))
+        await asyncio.sleep(0.05)
+        assert room.engine.called == 0
+        assert room.agent.paused == []
+        room.engine.vacant.set()
+        await until(lambda: sorted(room.desk.acked) == [0, 1, 2])
+
+
+async def test_an_intake_that_closes_while_the_engine_has_no_room_stays_closed() -> None:
+    async with working() as room:
+        room.engine.vacant.clear()
+        room.desk.deliver(await value_of(reading()))
+        await asyncio.sleep(0.05)
+        room.agent.stop()
+        room.engine.vacant.set()
+        await asyncio.sleep(0.05)
+        assert room.engine.called == 0
+
+
+async def test_what_is_replayed_gives_precedence_to_what_is_live() -> None:
+    async with working() as room:
+        room.desk.deliver(await value_of(reading()))
+        await until(lambda: room.desk.acked == [0])
+        room.desk.deliver(await value_of(reading()), headers=[(REPLAY_COUNT, b"1")])
+        await until(lambda: room.desk.acked == [0, 1])
+        assert room.engine.priorities == [Priority.LIVE, Priority.REPLAY]
+
+
 async def test_a_fatal_failure_stops_the_worker_and_leaves_the_event_without_an_outcome() -> None:
     async with working() as room:
         room.engine.faults = [StreamprocError(ErrorCode.MODEL_UNSUITABLE)]
@@ -294,8 +339,8 @@ async def test_an_event_that_can_finish_is_waited_for_until_the_drain_is_over(mo
         gate = asyncio.Event()
         infer = room.engine.infer
 
-        async def slow(clips: Sequence[Samples]) -> Inference:
-            answer = await infer(clips)
+        async def slow(clips: Sequence[Samples], priority: Priority) -> Inference:
+            answer = await infer(clips, priority)
             await gate.wait()
             return answer
 

@@ -11,6 +11,7 @@ from tritonclient.grpc import InferResult
 from tritonclient.grpc.service_pb2 import ModelInferResponse
 
 from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
+from streamproc.inference.engine import Priority
 from streamproc.inference.triton import TritonEngine
 
 LENGTHS = [16_000]
@@ -35,7 +36,7 @@ class Answering:
 async def answer_to(*tensors: tuple[str, str, list[int], bytes]) -> list[Any]:
     engine = TritonEngine("127.0.0.1:1", "m", "", 1, 1)
     engine._client = Answering(*tensors)
-    logits, version = await engine._call([np.zeros(length, np.float32) for length in LENGTHS])
+    logits, version = await engine._call([np.zeros(length, np.float32) for length in LENGTHS], Priority.LIVE)
     assert version == "1"
     return logits
 

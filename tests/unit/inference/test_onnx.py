@@ -22,6 +22,8 @@ from streamproc.inference.onnx import OnnxEngine
 class TestOnnx(EngineSuite):
     """Held to the suite."""
 
+    engine = "onnx"
+
     def make(self, timeout: float = 60.0) -> Engine:
         """See EngineSuite."""
         return OnnxEngine(REPOSITORY, "phonemes", "", timeout, IN_FLIGHT)

@@ -21,7 +21,7 @@ from streamproc.audio.fetch import ClipFetcher
 from streamproc.contracts.generated.events import Activity, Audio, Phrase, Result, ResultStatus, SourcePosition, Verdict
 from streamproc.contracts.upkeep.examples import ACTIVITY
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.inference.engine import Inference, ModelIdentity, Samples
+from streamproc.inference.engine import Inference, ModelIdentity, Priority, Samples
 from streamproc.scoring import activity, lexicon, reference
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.phonemes import BLANK
@@ -41,10 +41,15 @@ class SilentEngine:
         """The model."""
         return self.model
 
-    async def infer(self, clips: Sequence[Samples]) -> Inference:
+    has_room = True
+
+    async def room(self) -> None:
+        """Always."""
+
+    async def infer(self, clips: Sequence[Samples], priority: Priority = Priority.LIVE) -> Inference:
         """Blanks alone."""
         silence = np.eye(BLANK + 1, dtype=np.float32)[BLANK] * 9
-        return Inference([np.tile(silence, (len(clip) // 320, 1)) for clip in clips], self.model, 0.0, 0.0)
+        return Inference([np.tile(silence, (len(clip) // 320, 1)) for clip in clips], self.model, "fallback", 0.0, 0.0)
 
     async def close(self) -> None:
         """Nothing to release."""
@@ -130,6 +135,7 @@ async def test_each_result_names_the_model_that_answered(monkeypatch: pytest.Mon
         monkeypatch.setattr(SilentEngine, "model", answered)
         result = await score(reading("a fox"))
         assert (result.model.name, result.model.version, result.model.sha256) == ("silent", version, f"{version}fe3")
+        assert result.engine == "fallback"
 
 
 @hole("E")
