@@ -24,14 +24,16 @@ from streamproc.deadletter.envelope import WorkerIdentity
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.health.exhaustion import Sentry, raise_descriptor_limit
 from streamproc.health.stalling import LOOK_S
+from streamproc.inference.channel import Certificates
 from streamproc.inference.engine import Engine
 from streamproc.inference.onnx import OnnxEngine
+from streamproc.inference.tls import TlsFiles
 from streamproc.inference.triton import TritonEngine
 from streamproc.kafka import topics
 from streamproc.scoring import lexicon
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.variants import VariantAligner
-from streamproc.settings import Settings
+from streamproc.settings import PREFIX, Settings
 from streamproc.telemetry.lifecycle import Lifecycle
 from streamproc.telemetry.metrics import Metrics
 from streamproc.transport import Transport
@@ -41,13 +43,26 @@ from streamproc.web.pages import add_pages
 log = structlog.get_logger(__name__)
 
 
-def create_engine(settings: Settings) -> Engine:
+def certificates_of(settings: Settings) -> Certificates:
+    """How the inference servers are spoken to."""
+    triton = settings.triton
+    return Certificates(TlsFiles(triton.ca_file, triton.certificate_file, triton.key_file), triton.allow_plaintext)
+
+
+def create_engine(settings: Settings, certificates: Certificates | None = None) -> Engine:
     """The inference engine that the settings name, not started."""
     if settings.inference.engine == "onnx":
         onnx = settings.onnx
         return OnnxEngine(onnx.repository, onnx.model, onnx.model_version, onnx.timeout, onnx.threads)
     triton = settings.triton
-    return TritonEngine(triton.url, triton.model, triton.model_version, triton.timeout, triton.max_in_flight)
+    return TritonEngine(
+        triton.url,
+        triton.model,
+        triton.model_version,
+        triton.timeout,
+        triton.max_in_flight,
+        certificates or certificates_of(settings),
+    )
 
 
 async def check_dependencies(settings: Settings) -> None:
@@ -65,7 +80,7 @@ async def check_dependencies(settings: Settings) -> None:
         await engine.start()
     except StreamprocError as error:
         setting = {**_SETTING_OF, **_SETTING_OF_ENGINE[settings.inference.engine]}.get(error.code)
-        if setting is None:
+        if setting is None or PREFIX in error.message:
             raise
         raise StreamprocError(error.code, f"{error.message} ({setting})") from None
     finally:
@@ -103,7 +118,8 @@ class WorkerApp(faust.App):
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._registry = Registry(settings.registry)
-        self._engine = create_engine(settings)
+        self._certificates = certificates_of(settings)
+        self._engine = create_engine(settings, self._certificates)
         self._clips = ClipFetcher(
             settings.audio.allowed_prefixes, settings.audio.max_bytes, settings.audio.memory_bytes // 4
         )
@@ -127,7 +143,7 @@ class WorkerApp(faust.App):
         assert isinstance(transport, Transport)
         transport.settings = settings.transport
         self._driver = transport
-        self._metrics = Metrics(lambda: transport.state)
+        self._metrics = Metrics(lambda: transport.state, self._certificates.expiries)
         assigned: Any = self._assigned  # Faust's types of signals fit no method.
         rebalanced: Any = self._rebalanced
         self.on_partitions_assigned.connect(assigned)

@@ -18,14 +18,13 @@ from tritonclient.utils import InferenceServerException
 
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.answers import DoubtfulError, clips_of, or_blame, probe, unsuitable, unusable
+from streamproc.inference.channel import Certificates, Channel
 from streamproc.inference.engine import Inference, Logits, ModelIdentity, Priority, Samples
+from streamproc.inference.handshake import distrust
 from streamproc.inference.places import Places
 
 MAX_CALL_SAMPLES = 8_000_000
 """Padded samples in one call (32 MB): an activity beyond that is sent in several."""
-
-MAX_ANSWER_BYTES = 64 * 1024 * 1024
-"""Largest answer that is received; that to MAX_CALL_SAMPLES has 4 MB."""
 
 FULL = ("Exceeds maximum queue size", "Request timeout expired")
 """What Triton says where the bounds of the model's queue are met: its length, or a request's time in it."""
@@ -35,11 +34,6 @@ MOST_CHANGES = 5
 
 _INPUTS = {"AUDIO": "TYPE_FP32", "LENGTHS": "TYPE_INT32"}
 _OUTPUTS = {"LOGITS": "TYPE_FP32", "FRAMES": "TYPE_INT32"}
-
-_CHANNEL = [
-    ("grpc.max_send_message_length", -1),
-    ("grpc.max_receive_message_length", MAX_ANSWER_BYTES),
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +60,20 @@ class TritonEngine:
         version: version of the model; "" for the newest served.
         timeout: seconds that one call may take.
         max_in_flight: calls open at once.
+        certificates: how the server is spoken to.
     """
 
     name = "triton"
 
-    def __init__(self, url: str, model: str, version: str, timeout: float, max_in_flight: int) -> None:
+    def __init__(
+        self,
+        url: str,
+        model: str,
+        version: str,
+        timeout: float,
+        max_in_flight: int,
+        certificates: Certificates | None = None,
+    ) -> None:
         self._url = url
         self._model = model
         self._version = version
@@ -80,14 +83,20 @@ class TritonEngine:
         self._looking = asyncio.Lock()
         self.looks = self._fresh = 0
         """Readings of the model's configuration: how many were begun, and which was the last to succeed."""
-        self._client: Any = None
+        self._channel = Channel(url, certificates or Certificates(), drain=timeout + 1)
         self.model = ModelIdentity(model, version, "")
 
     async def start(self) -> ModelIdentity:
         """See Engine."""
-        # Created here and not in __init__: gRPC's aio channel belongs to the running event loop.
-        self._client = triton.InferenceServerClient(self._url, channel_args=_CHANNEL)
-        ready = await self._ask(self._server.is_model_ready(self._model, self._version, client_timeout=self._timeout))
+        await self._channel.open()
+        try:
+            ready = await self._ask(
+                self._server.is_model_ready(self._model, self._version, client_timeout=self._timeout)
+            )
+        except StreamprocError as error:
+            if error.code is ErrorCode.INFERENCE_UNAVAILABLE:
+                await self._channel.examine()  # It may know why, and raises then.
+            raise
         if not ready:
             raise StreamprocError(
                 ErrorCode.INFERENCE_UNAVAILABLE, f"Triton at {self._url} does not serve the model {self._model!r}"
@@ -124,9 +133,7 @@ class TritonEngine:
     async def close(self) -> None:
         """See Engine."""
         self._places.close()
-        client, self._client = self._client, None
-        if client is not None:
-            await client.close()
+        await self._channel.close()
 
     async def _infer(
         self, clips: Sequence[Samples], priority: Priority = Priority.LIVE
@@ -205,9 +212,9 @@ class TritonEngine:
     @property
     def _server(self) -> Any:
         """The client of it."""
-        if self._client is None:
+        if self._channel.client is None:
             raise self._closed()
-        return self._client
+        return self._channel.client
 
     def _closed(self) -> StreamprocError:
         return StreamprocError(ErrorCode.INFERENCE_UNAVAILABLE, "the engine is not started, or closed")
@@ -217,7 +224,7 @@ class TritonEngine:
             return await question
         except asyncio.CancelledError:
             task = asyncio.current_task()
-            if self._client is not None or (task is not None and task.cancelling()):
+            if self._channel.client is not None or (task is not None and task.cancelling()):
                 raise
             # gRPC cancels the calls of a channel that is closed: nobody has cancelled the task that waits.
             raise self._closed() from None
@@ -233,7 +240,8 @@ class TritonEngine:
         if "INVALID_ARGUMENT" in status:
             return self._unusable("refuses the input")
         kind = DoubtfulError if "INTERNAL" in status else StreamprocError
-        return kind(ErrorCode.INFERENCE_UNAVAILABLE, f"Triton at {self._url}: {status or type(error).__name__}")
+        reason = distrust(str(error)) or status or type(error).__name__
+        return kind(ErrorCode.INFERENCE_UNAVAILABLE, f"Triton at {self._url}: {reason}")
 
 
 def _batches(clips: Sequence[Samples], most: int) -> Iterator[Sequence[Samples]]:

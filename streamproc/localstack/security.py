@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -94,13 +94,22 @@ def _certified_key(folder: Path) -> Path:
 
 
 def make_certified_key(
-    file: Path, common_name: str, authority: x509.Certificate, authority_key: ec.EllipticCurvePrivateKey
+    file: Path,
+    common_name: str,
+    authority: x509.Certificate,
+    authority_key: ec.EllipticCurvePrivateKey,
+    *,
+    valid: timedelta = _VALID,
+    names: Sequence[x509.GeneralName] = _HOST_NAMES,
 ) -> None:
-    """Write a key and its certificate, in PEM, for a server on HOST or for a client."""
+    """Write a key and its certificate, in PEM, for a server on HOST (or of these ``names``) or for a client.
+
+    ``valid``: for so long from now; negative: it has expired since so long.
+    """
     key = ec.generate_private_key(ec.SECP256R1())
     certificate = (
-        _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)]), authority.subject, key)
-        .add_extension(x509.SubjectAlternativeName(_HOST_NAMES), critical=False)
+        _builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)]), authority.subject, key, valid)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     file.touch(mode=0o600)
@@ -109,7 +118,9 @@ def make_certified_key(
     )
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
+def _builder(
+    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, valid: timedelta = _VALID
+) -> x509.CertificateBuilder:
     now = datetime.now(UTC)
     return (
         x509.CertificateBuilder()
@@ -117,6 +128,6 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivate
         .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - timedelta(hours=1))
-        .not_valid_after(now + _VALID)
+        .not_valid_before(min(now, now + valid) - timedelta(hours=1))
+        .not_valid_after(now + valid)
     )

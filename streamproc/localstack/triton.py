@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import sysconfig
+import urllib.request
 import venv
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -100,7 +101,13 @@ class TritonPart:
         clean(self.folder)
 
     def _serves(self) -> bool:
-        return answers(self.address) and all(accepts(port) for port in self._ports)
+        """By HTTP: who may ask by gRPC is for ``arguments`` to say."""
+        url = f"http://{HOST}:{self._ports[1]}/v2/health/ready"
+        try:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=2.0):
+                return all(accepts(port) for port in self._ports)
+        except OSError:
+            return False
 
     def _backends(self, server: Path) -> Path:
         """The Python backend, with the stub that runs models in this interpreter's version of Python."""

@@ -157,6 +157,30 @@ class TritonSettings(Section):
     """Seconds that one inference call may take."""
     max_in_flight: Count = 8
     """Calls that this worker has open at once."""
+    ca_file: Path | None = None
+    """Certificates to trust, in PEM; with them every server is spoken to by TLS. Empty: those of the system, for every
+    server that is not on this machine. Read again when it changes, as the next two are."""
+    certificate_file: Path | None = None
+    """This worker's own certificate, in PEM, its chain below it, for servers that ask for one."""
+    key_file: Path | None = Field(default=None, validate_default=True)
+    """The key of that certificate, in PEM, without a passphrase."""
+    allow_plaintext: bool = False
+    """Speak plaintext to servers on other machines too: recordings can then be heard on the way."""
+
+    @field_validator("key_file")
+    @classmethod
+    def _with_its_certificate(cls, value: Path | None, info: ValidationInfo) -> Path | None:
+        if (value is None) != (info.data.get("certificate_file") is None):
+            missing = "key" if value is None else "certificate"
+            raise ValueError(f"a certificate and its key go together; the {missing} is missing")
+        return value
+
+    @field_validator("allow_plaintext")
+    @classmethod
+    def _or_tls(cls, value: bool, info: ValidationInfo) -> bool:
+        if value and (info.data.get("ca_file") or info.data.get("certificate_file")):
+            raise ValueError("plaintext needs no certificates: leave it out, or CA_FILE and CERTIFICATE_FILE")
+        return value
 
     @field_validator("url")
     @classmethod

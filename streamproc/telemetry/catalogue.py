@@ -33,6 +33,13 @@ METRICS = {
     "streamproc_stage_duration": Metric(
         "histogram", "s", ("stage",), "Time that an activity which became a result has spent in each stage."
     ),
+    "streamproc_certificate_expiry": Metric(
+        "gauge",
+        "d",
+        ("certificate", "endpoint"),
+        "Time until a certificate expires, below 0 once it has: client, the worker's own for Triton, or server, that "
+        "of an endpoint, as it was seen in the last minute.",
+    ),
     "streamproc_transport_partitions": Metric("gauge", "", (), "Partitions that this worker reads."),
     "streamproc_transport_paused_partitions": Metric(
         "gauge", "", (), "Those of them that it fetches nothing from, until less of theirs is in flight."
@@ -59,7 +66,7 @@ METRICS = {
 def exposed(name: str) -> str:
     """The name under /metrics: Prometheus' has the unit and, of a counter, its kind."""
     metric = METRICS[name]
-    return name + {"s": "_seconds"}.get(metric.unit, "") + ("_total" if metric.kind == "counter" else "")
+    return name + {"s": "_seconds", "d": "_days"}.get(metric.unit, "") + ("_total" if metric.kind == "counter" else "")
 
 
 def table() -> Iterator[str]:
@@ -68,7 +75,7 @@ def table() -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- |"
     for name, metric in METRICS.items():
         labels = ", ".join(f"`{label}`" for label in metric.labels)
-        unit = {"s": "seconds"}.get(metric.unit, "")
+        unit = {"s": "seconds", "d": "days"}.get(metric.unit, "")
         yield f"| `{exposed(name)}` | {metric.kind} | {unit} | {labels} | {metric.meaning} |"
 
 

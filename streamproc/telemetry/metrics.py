@@ -31,11 +31,17 @@ class Metrics:
 
     Args:
         driver: the driver's numbers as of now; asked at every scrape.
+        certificates: of each: "client" or "server", the endpoint, days until it expires; asked at every scrape.
     """
 
-    def __init__(self, driver: Callable[[], TransportState]) -> None:
+    def __init__(
+        self,
+        driver: Callable[[], TransportState],
+        certificates: Callable[[], Iterable[tuple[str, str, float]]] = tuple,
+    ) -> None:
         meter = get_meter_provider().get_meter("streamproc")
         self._driver = driver
+        self._certificates = certificates
         self._results = meter.create_counter(*_named("streamproc_results"))
         self._letters = meter.create_counter(*_named("streamproc_dead_letters"))
         self._failures = meter.create_counter(*_named("streamproc_transient_failures"))
@@ -74,8 +80,14 @@ class Metrics:
         for name, rows in gauges.items():
             name, unit, meaning = _named(name)
             meter.create_observable_gauge(name, [observed(rows)], unit, meaning)
+        name, unit, meaning = _named("streamproc_certificate_expiry")
+        meter.create_observable_gauge(name, [self._observe_certificates], unit, meaning)
         name, unit, meaning = _named("streamproc_transport_transactions")
         meter.create_observable_counter(name, [observed(_transactions)], unit, meaning)
+
+    def _observe_certificates(self, _: CallbackOptions) -> Iterable[Observation]:
+        for certificate, endpoint, days in self._certificates():
+            yield Observation(days, {"certificate": certificate, "endpoint": endpoint})
 
     def started(self) -> None:
         """An activity is being worked on."""

@@ -35,7 +35,7 @@ class Answering:
 
 async def answer_to(*tensors: tuple[str, str, list[int], bytes]) -> list[Any]:
     engine = TritonEngine("127.0.0.1:1", "m", "", 1, 1)
-    engine._client = Answering(*tensors)
+    engine._channel.client = Answering(*tensors)
     logits, version = await engine._call([np.zeros(length, np.float32) for length in LENGTHS], Priority.LIVE)
     assert version == "1"
     return logits

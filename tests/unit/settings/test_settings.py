@@ -315,3 +315,20 @@ def test_the_reference_is_up_to_date() -> None:
     assert REFERENCE.read_text("utf-8") == shown.output, (
         "run: streamproc settings --markdown > docs/reference/settings.md"
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({"CERTIFICATE_FILE": "a.pem"}, "STREAMPROC_TRITON__KEY_FILE: a certificate and its key go together"),
+        ({"KEY_FILE": "a.key"}, "STREAMPROC_TRITON__KEY_FILE: a certificate and its key go together"),
+        ({"CA_FILE": "ca.pem", "ALLOW_PLAINTEXT": "true"}, "STREAMPROC_TRITON__ALLOW_PLAINTEXT: plaintext needs no"),
+    ],
+)
+def test_certificates_of_triton_that_do_not_go_together(
+    monkeypatch: pytest.MonkeyPatch, given: dict[str, str], told: str
+) -> None:
+    for name, value in given.items():
+        monkeypatch.setenv(f"STREAMPROC_TRITON__{name}", value)
+    (only,) = problems()
+    assert only.startswith(told)

@@ -29,7 +29,7 @@ one, other = TP("a", 0), TP("a", 1)
 state = TransportState(in_flight={one: 3, other: 0}, lag={one: 7, other: 0}, paused={one})
 state.transactions.update(committed=5, aborted=2)
 state.aborted.update(ILLEGAL_GENERATION=2)
-ours = metrics.Metrics(lambda: state)
+ours = metrics.Metrics(lambda: state, lambda: [("client", "", 12.5), ("server", "triton:8001", -1.0)])
 print(metrics.exposition()[0].decode(), "SCRAPED AGAIN")
 timings = StageTimings(decode_ms=1, audio_ms=20, wait_ms=0, inference_ms=300, score_ms=4, total_ms=325)
 for status in (ResultStatus.COMPLETE, ResultStatus.COMPLETE, ResultStatus.PARTIAL):
@@ -77,6 +77,8 @@ def test_names_labels_and_values(scrapes: list[str]) -> None:
     assert value(found, "streamproc_transient_failures_total", code="REGISTRY_UNAVAILABLE", stage="decode") == 1
     assert value(found, "streamproc_in_flight") == 1
     assert value(found, "streamproc_intake_paused", reason="breaker") == 1
+    assert value(found, "streamproc_certificate_expiry_days", certificate="client", endpoint="") == 12.5
+    assert value(found, "streamproc_certificate_expiry_days", certificate="server", endpoint="triton:8001") == -1
     # Durations are in seconds, with buckets from 5 ms to a minute.
     assert value(found, "streamproc_stage_duration_seconds_sum", stage="inference") == pytest.approx(0.9)
     assert value(found, "streamproc_stage_duration_seconds_count", stage="total") == 3
