@@ -37,7 +37,6 @@ from streamproc.settings import PREFIX, Settings
 from streamproc.telemetry.lifecycle import Lifecycle
 from streamproc.telemetry.metrics import Metrics
 from streamproc.transport import Transport
-from streamproc.transport.surface.consumer import Consumer
 from streamproc.web.pages import add_pages
 
 log = structlog.get_logger(__name__)
@@ -222,7 +221,4 @@ class WorkerApp(faust.App):
 
     def _stop_because(self, error: StreamprocError) -> None:
         log.critical("the worker stops", code=error.code.name, stage=error.code.stage.value, reason=error.message)
-        if isinstance(self.consumer, Consumer):
-            self.consumer.crash_soon(error)
-        else:
-            self._crashing = asyncio.ensure_future(self.crash(error))
+        self._driver.crash(error)

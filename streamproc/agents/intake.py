@@ -6,6 +6,7 @@ And whether it goes on with those that wait for a dependency: until it stops.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,10 +18,13 @@ class Intake:
 
     Args:
         changed: called with a reason and whether it is there now, when the reason comes and when it goes.
+        clock: seconds, of any beginning.
     """
 
-    def __init__(self, changed: Callable[[str, bool], None]) -> None:
+    def __init__(self, changed: Callable[[str, bool], None], clock: Callable[[], float] = time.monotonic) -> None:
         self._changed = changed
+        self._clock = clock
+        self._closed_at = 0.0
         self._reasons: Counter[str] = Counter()
         self._open = asyncio.Event()
         self._open.set()
@@ -33,6 +37,11 @@ class Intake:
         return sorted(self._reasons)
 
     @property
+    def closed_for(self) -> float:
+        """Seconds since it was closed; asked for while it is, or by ``changed`` when the last reason goes."""
+        return self._clock() - self._closed_at
+
+    @property
     def waiting(self) -> bool:
         """Whether an event waits for a dependency, tries again, that is."""
         return bool(self._waiting)
@@ -43,6 +52,8 @@ class Intake:
 
     def close(self, reason: str) -> None:
         """Close it for ``reason``; several may have the same one."""
+        if not self._reasons:
+            self._closed_at = self._clock()
         self._reasons[reason] += 1
         self._open.clear()
         if self._reasons[reason] == 1:

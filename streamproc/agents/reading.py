@@ -223,7 +223,7 @@ class ReadingAgent:
             level = logging.INFO if reason == "stopping" else logging.WARNING
             log.log(level, "consumption is paused", reason=reason)
         elif not self._intake.reasons:
-            log.warning("consumption goes on", reason=reason)
+            log.warning("consumption goes on", reason=reason, paused_s=round(self._intake.closed_for, 1))
 
 
 def _log_stop(error: StreamprocError) -> None:

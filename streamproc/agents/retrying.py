@@ -31,9 +31,6 @@ T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
 
-# What stamina would log of each retry says less than the line below.
-stamina.instrumentation.set_on_retry_hooks(())
-
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:

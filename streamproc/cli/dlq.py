@@ -35,6 +35,7 @@ from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka.places import OffsetRange, Position
 from streamproc.kafka.reading import TopicReader
 from streamproc.settings import Settings
+from streamproc.telemetry.logs import leave_retries_to_us
 from streamproc.terminal import counted, example, safe
 
 MOST_LISTED = 100_000
@@ -55,6 +56,7 @@ def command() -> None:
 @contextmanager
 def _opened() -> Iterator[tuple[Settings, str, TopicReader]]:
     tree = settings_module.load()
+    leave_retries_to_us()
     # A scan makes millions of tuples and no cycles: the collector would take two fifths of its time for nothing.
     gc.freeze()
     gc.set_threshold(200_000)
@@ -187,11 +189,11 @@ def replay(dry_run: bool, rate: float | None, max_replays: int, as_json: bool, *
 
 @command.command(epilog=example('dlq discard --code VALUE_UNREADABLE --reason "a load test"'))
 @filters
-@click.option("--reason", required=True, help="Why nobody will need them; it is kept.")
+@click.option("--reason", help="Why nobody will need them; it is kept.  [required but with --dry-run]")
 @click.option("--by", default=None, help="Who decides. [default: user@host]")
 @click.option("--dry-run", is_flag=True, help="Say how many would be discarded, and do nothing.")
 @json_option
-def discard(reason: str, by: str | None, dry_run: bool, as_json: bool, **options: Any) -> None:
+def discard(reason: str | None, by: str | None, dry_run: bool, as_json: bool, **options: Any) -> None:
     """Give open letters up.
 
     They are never replayed; who, when and why goes to the audit topic.
@@ -199,12 +201,14 @@ def discard(reason: str, by: str | None, dry_run: bool, as_json: bool, **options
     chosen = selection(options)
     if not (chosen.fields or chosen.spans or chosen.since_ms or chosen.until_ms):
         raise click.UsageError("Say which letters: discarding every open letter takes at least --since.")
+    if reason is None and not dry_run:
+        raise click.UsageError("Say why, with --reason: it is kept. (--dry-run takes none.)")
     who = by or _who()
     with _opened() as (tree, topic, reader):
         outcome = _do(
             (tree, topic, reader),
             chosen,
-            lambda letter: discard_deed(letter, topic, reason, who),
+            lambda letter: discard_deed(letter, topic, reason or "", who),
             rate=None,
             dry_run=dry_run,
         )

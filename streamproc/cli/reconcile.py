@@ -16,6 +16,7 @@ from streamproc import settings as settings_module
 from streamproc.cli.letters import Number, Time, progress
 from streamproc.deadletter.reconcile import Account, reconcile
 from streamproc.settings import Settings
+from streamproc.telemetry.logs import leave_retries_to_us
 from streamproc.terminal import example
 
 SHOWN = 10
@@ -47,6 +48,7 @@ def command(since: int | None, every: float | None, as_json: bool) -> None:
     read, with their recordings: mind the window. With --every the metrics are under STREAMPROC_WEB__PORT.
     """
     tree = settings_module.load()
+    leave_retries_to_us()
     if every is None:
         accounts = _round(tree, since)
         _show(accounts, as_json)

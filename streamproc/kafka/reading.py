@@ -27,10 +27,6 @@ _ATTEMPT = 1.0
 """Seconds after which it is asked whether the brokers refuse to answer."""
 
 
-# Standard output belongs to the command, and a log that nobody has configured would go there.
-stamina.instrumentation.set_on_retry_hooks(())
-
-
 class TopicReader:
     """Reads committed records alone. It belongs to no consumer group: it commits nothing and disturbs nobody.
 

@@ -55,7 +55,8 @@ class Settings(BaseSettings):
     quarantine: QuarantineSettings = QuarantineSettings()
     worker: WorkerSettings = WorkerSettings()
     # Of Kafka's ways of compressing this one makes the smallest: a letter is not to be larger than its activity was.
-    transport: TransportSettings = TransportSettings(compression="zstd")
+    # The process is the worker's own: it may tune all of it.
+    transport: TransportSettings = TransportSettings(compression="zstd", tune_gc=True)
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
 

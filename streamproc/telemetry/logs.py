@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 
+import stamina
 import structlog
 
 from streamproc.settings import LogSettings
@@ -50,5 +51,13 @@ def configure(settings: LogSettings) -> None:
     root.setLevel(settings.level)
     for name in ("faust", "mode", "aiokafka", "aiohttp", "httpx", "httpx2", "httpcore2"):
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
-    # Each attempt is logged by streamproc.agents.retrying, with its code.
-    logging.getLogger("stamina").setLevel(logging.ERROR)
+    leave_retries_to_us()
+
+
+def leave_retries_to_us() -> None:
+    """Have stamina tell nobody that something is tried again, in the whole process.
+
+    A worker logs it with its code (``streamproc.agents.retrying``). A command's standard output is its answer, and a
+    log that nobody has configured would go there.
+    """
+    stamina.instrumentation.set_on_retry_hooks(())

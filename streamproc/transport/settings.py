@@ -102,9 +102,9 @@ class TransportSettings(BaseModel):
     """Password."""
     compression: Literal["none", "gzip", "snappy", "lz4", "zstd"] = "none"
     """How records are compressed before they are sent; brokers measure a record's size compressed."""
-    tune_gc: bool = True
-    """Whether a worker raises the thresholds of Python's collector of cycles, for the whole process: what is in flight
-    holds none."""
+    tune_gc: bool = False
+    """Whether to raise the thresholds of Python's collector of cycles when the worker starts, for the whole process:
+    what is in flight holds no cycle, and it is most of what the collector looks at."""
     librdkafka: dict[str, str | int | float | bool] = Field(default={}, repr=False)
     """Further librdkafka settings for every client, for example {"socket.keepalive.enable": true}."""
 

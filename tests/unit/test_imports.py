@@ -33,3 +33,43 @@ def test_the_client_loads_neither_faust_nor_numpy() -> None:
 @pytest.mark.parametrize("module", ["streamproc.cli", "streamproc.settings", "streamproc.errors"])
 def test_the_command_line_starts_without_what_its_commands_need(module: str) -> None:
     assert loaded_by(f"import {module}").isdisjoint({*HEAVY, "faust", "confluent_kafka", "tritonclient", "numpy"})
+
+
+#: What belongs to the whole process, as far as a module could change it; and every module of ours but those that run
+#: something, or need packages that are not installed here.
+PROCESS = """
+import gc, logging, os, pkgutil, signal, sys, threading
+import stamina, faust, streamproc
+
+def process():
+    return {
+        "gc": (gc.isenabled(), gc.get_threshold(), gc.get_freeze_count()),
+        "signals": [signal.getsignal(each) for each in signal.valid_signals()],
+        "hooks": (sys.excepthook, sys.unraisablehook, threading.excepthook, sys.gettrace(), sys.getprofile()),
+        "interpreter": (sys.getrecursionlimit(), sys.getswitchinterval()),
+        "retries": stamina.instrumentation.get_on_retry_hooks(),
+        "root logger": (list(logging.root.handlers), logging.root.level, logging.root.manager.disable),
+        "environment": dict(os.environ),
+    }
+
+before = process()
+count = 0
+for found in pkgutil.walk_packages(streamproc.__path__, "streamproc.", onerror=lambda name: None):
+    if found.name.startswith("streamproc.training") or found.name.endswith("__main__"):
+        continue
+    try:
+        __import__(found.name)
+    except ModuleNotFoundError as error:
+        if error.name.partition(".")[0] == "streamproc":
+            raise
+    count += 1
+after = process()
+print(count, *(name for name in before if before[name] != after[name]))
+"""
+
+
+def test_no_import_changes_the_process() -> None:
+    done = subprocess.run([sys.executable, "-c", PROCESS], capture_output=True, text=True, timeout=60, check=True)
+    count, *changed = done.stdout.split()
+    assert int(count) > 150
+    assert changed == []

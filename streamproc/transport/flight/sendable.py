@@ -21,6 +21,8 @@ from streamproc.transport.headers import Headers
 _LEGAL_TOPIC = re.compile(r"(?!\.{1,2}\Z)[a-zA-Z0-9._-]{1,249}")
 _LAST_PARTITION = 2**31 - 1
 _LAST_MILLISECOND = 2**63 - 1
+#: librdkafka takes 0 for "now". Kafka has that time, but nothing later is nearer to it.
+_FIRST_MILLISECOND = 1
 #: Kafka's own "no timestamp".
 _NO_TIMESTAMP = -1
 
@@ -49,7 +51,7 @@ def outcome_of(
     """A record that every Kafka client would take.
 
     Args:
-        timestamp: seconds since the epoch; None: now.
+        timestamp: seconds since the epoch; None: now. The epoch itself becomes its first millisecond.
         headers: a mapping or pairs.
 
     Raises:
@@ -115,7 +117,7 @@ def _milliseconds(topic: str, timestamp: Any) -> int | None:
     if milliseconds == _NO_TIMESTAMP:
         return None  # that of a record that has none, copied
     if 0 <= milliseconds <= _LAST_MILLISECOND:
-        return milliseconds
+        return milliseconds or _FIRST_MILLISECOND
     raise Unsendable(topic, "the timestamp is out of range: it is in seconds since 1970")
 
 

@@ -32,6 +32,7 @@ from streamproc.transport.kafka.listener import Records
 from streamproc.transport.kafka.offsets import Offsets
 from streamproc.transport.kafka.poller import Poller
 from streamproc.transport.kafka.producing import Committer
+from streamproc.transport.kafka.verdicts import Stopped
 from streamproc.transport.shared import Shared
 from streamproc.transport.surface.checks import check
 from streamproc.transport.surface.delivery import Delivery
@@ -121,7 +122,11 @@ class Consumer(FaustConsumer):
         if settings.tune_gc:
             collect_less()
         self._begun = True
-        await self._cycle.open()
+        try:
+            await self._cycle.open()
+        except Stopped:
+            logger.info("Stopped before any broker was reached")
+            return
         self._poller.start()
 
     async def drain(self) -> None:

@@ -66,7 +66,8 @@ class Delivery(ConsumerMessage):
             self.topic, self.partition = self.tp
         elif name in ("timestamp", "timestamp_type"):
             self.timestamp_type, milliseconds = self.record.timestamp()
-            self.timestamp = milliseconds / 1000.0 if self.timestamp_type else 0.0
+            # Without one as Faust's own driver gives it, which a copy of the record is sent without again.
+            self.timestamp = milliseconds / 1000.0 if self.timestamp_type else -0.001
         elif name == "serialized_key_size":
             self.serialized_key_size = len(self.key or b"")
         elif name == "serialized_value_size":

@@ -1,4 +1,4 @@
-"""What a worker changes of the whole process, beside the app that it runs."""
+"""What a worker changes of the whole process, beside the app that it runs, where ``tune_gc`` asks for it."""
 
 from __future__ import annotations
 

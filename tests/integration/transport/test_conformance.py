@@ -41,7 +41,6 @@ class BrokerWorker:
             retry_backoff=0.01,
             commit_interval=0.02,
             stop_timeout=0.2,
-            tune_gc=False,
         )
         sink = app.topic(self._sink)
         app.agent(app.topic(self._source))(lambda stream: behaviour.agent(stream, sink))

@@ -12,7 +12,7 @@ import pytest
 
 SCRIPT = """
 import logging, sys
-import structlog
+import stamina, structlog
 from streamproc.settings import LogSettings
 from streamproc.telemetry import logs
 
@@ -22,7 +22,10 @@ log.debug("a detail")
 log.warning("dead letter", code="AUDIO_EMPTY", partition=3, text="two\\nlines ü")
 logging.getLogger("faust.worker").info("chatter of Faust")
 logging.getLogger("faust.worker").error("Faust says %s", "why")
-logging.getLogger("stamina").warning("told already")
+for attempt in stamina.retry_context(on=ValueError, attempts=2, wait_initial=0.001):
+    with attempt:
+        if attempt.num == 1:
+            raise ValueError("told by whoever tries again")
 try:
     raise ValueError("broken")
 except ValueError:

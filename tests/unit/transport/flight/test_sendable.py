@@ -69,7 +69,7 @@ def test_it_is_refused(case: str) -> None:
 def test_what_can_be_sent_is_taken_as_it_is() -> None:
     assert outcome_of(**GOOD) == Outcome("out", b"k", b"v", 3, 1500, [("a", b"1")])
     assert outcome_of("a.b_c-1", None, None, None, None, None) == Outcome("a.b_c-1", None, None, None, None, None)
-    assert outcome_of("out", bytearray(b"k"), memoryview(b"v"), 0, 0, {}) == Outcome("out", b"k", b"v", 0, 0, None)
+    assert outcome_of("out", bytearray(b"k"), memoryview(b"v"), 0, 2, {}) == Outcome("out", b"k", b"v", 0, 2000, None)
 
 
 @pytest.mark.parametrize(
@@ -83,6 +83,11 @@ def test_what_can_be_sent_is_taken_as_it_is() -> None:
 )
 def test_headers_are_made_what_the_binding_takes(headers: Any, expected: Any) -> None:
     assert outcome_of(**GOOD | {"headers": headers}).headers == expected
+
+
+def test_the_epoch_is_a_time_and_not_now() -> None:
+    assert outcome_of(**GOOD | {"timestamp": 0}).timestamp == 1
+    assert outcome_of(**GOOD | {"timestamp": None}).timestamp is None
 
 
 def test_a_record_without_a_timestamp_can_be_copied() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -70,3 +71,22 @@ async def test_a_client_that_stops_gives_up_what_no_broker_takes(nobody: str, ca
     with pytest.raises(ProducerSendError, match="Purged"):
         await asyncio.wait_for(sent, 10)
     assert "1 sends are given up: no broker took them in time" in caplog.text
+
+
+async def test_a_worker_that_is_stopped_before_it_reaches_a_broker_ends_quietly(
+    nobody: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    app = faust.App(
+        "worker", broker=f"rdkafka://{nobody}", processing_guarantee="exactly_once", topic_disable_leader=True
+    )
+    cast(Transport, app.transport).settings = TransportSettings(stop_timeout=0.5, librdkafka={"log_level": 0})
+    app.in_worker = True
+    consumer = app.consumer
+    starting = asyncio.ensure_future(consumer.start())
+    await asyncio.sleep(0.1)
+    assert not starting.done()
+    await asyncio.wait_for(consumer.stop(), 20)
+    await asyncio.wait_for(starting, 20)
+    assert "Stopped before any broker was reached" in caplog.text
+    assert "Traceback" not in caplog.text
