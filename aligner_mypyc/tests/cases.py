@@ -1,4 +1,4 @@
-"""Cost models and random pairs that several tests share; run as a script, prints the digest of all alignments.
+"""Cost models and random pairs that several tests share; run as a script, prints the digests of results.
 
 ``python -m tests.cases`` with ``PYTHONPATH=src`` is how the compiled package is compared with its own sources.
 """
@@ -11,7 +11,17 @@ import random
 from collections.abc import Iterator
 
 import aligner_mypyc
-from aligner_mypyc import Accepted, Aligner, CostModel, Inventory, load_mispronunciations, phonetic_costs
+from aligner_mypyc import (
+    Accepted,
+    Aligner,
+    CostModel,
+    Inventory,
+    load_mispronunciations,
+    log_likelihoods,
+    phonetic_costs,
+)
+
+from . import ctc_oracle
 
 SYMBOLS = Inventory([f"s{number}" for number in range(40)])
 
@@ -117,7 +127,7 @@ def pairs(count: int, longest: int, seed: int = 7) -> Iterator[tuple[bytes, byte
 
 
 def digests() -> dict[str, str]:
-    """SHA-256 of all operations and distances, one digest a model."""
+    """SHA-256 of all operations and distances, one digest a model; and of likelihoods."""
     results = {}
     for name, costs in models().items():
         aligner = Aligner(costs)
@@ -132,6 +142,13 @@ def digests() -> dict[str, str]:
     for ref, hyp in pairs(20_000, 60, seed=11):
         digest.update(aligner.align(ref, hyp) + b"/")
     results["20,000 pairs"] = digest.hexdigest()
+    draw = random.Random(12)
+    found: list[float] = []
+    for number in range(60):
+        rows = ctc_oracle.made(number, draw.randrange(1, 90), 7, draw.choice((1.0, 5.0, 300.0)))
+        said = [bytes(draw.randrange(6) for _ in range(draw.randrange(60))) for _ in range(4)]
+        found += log_likelihoods(ctc_oracle.packed(rows), 7, 6, [*said, *(some[: len(some) // 2] for some in said)])
+    results["likelihoods"] = hashlib.sha256(" ".join(f"{value:.9f}" for value in found).encode()).hexdigest()
     return results
 
 

@@ -168,7 +168,7 @@ def ctc_margins(
     likelihoods = dict.fromkeys(hypotheses, -math.inf)
     if fitting:
         found = log_likelihoods(_speech(tokens, first, last, log_probs), fitting)
-        likelihoods |= zip(fitting, found.tolist(), strict=True)
+        likelihoods |= zip(fitting, found, strict=True)
     as_heard = likelihoods[before + heard + after]
 
     margins = {

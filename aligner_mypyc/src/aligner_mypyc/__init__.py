@@ -9,6 +9,7 @@ from ._compiled import check_compiled
 from ._version import __version__
 from .aligner import MAX_PATH_CELLS, Aligner, PreparedReference, spans_of
 from .costs import MAX_COST, UNIT, Accepted, CostModel
+from .ctc import log_likelihoods
 from .errors import AlignerError
 from .inventory import MAX_SYMBOLS, Inventory
 from .mispronunciations import Mispronunciations, Slip, load_mispronunciations, slip_frequencies
@@ -63,6 +64,7 @@ __all__ = [
     "expand",
     "lengths",
     "load_mispronunciations",
+    "log_likelihoods",
     "phonetic_costs",
     "project",
     "slip_frequencies",

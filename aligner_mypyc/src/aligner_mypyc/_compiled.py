@@ -21,6 +21,8 @@ MODULES = (
     "strips",
     "aligner",
     "projection",
+    "frames",
+    "ctc",
 )
 """Compiled together, in one extension: calls between them are C calls."""
 

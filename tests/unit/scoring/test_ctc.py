@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import warnings
 
 import numpy as np
 import pytest
@@ -13,6 +12,8 @@ from hypothesis import strategies as st
 
 from streamproc.scoring.ctc import Floats, Token, greedy_decode, log_likelihoods, log_softmax
 from streamproc.scoring.phonemes import BLANK
+
+from . import ctc_oracle
 
 SYMBOLS = BLANK + 1
 
@@ -43,10 +44,21 @@ few_symbols = st.lists(st.sampled_from([0, 1, 39]), max_size=4).map(bytes)
 def test_likelihoods_are_the_sum_over_all_paths(seed: int, frames: int, hypotheses: list[bytes]) -> None:
     log_probs = log_probs_of(seed, frames)
     expected = [sum_over_all_paths(log_probs, hypothesis) for hypothesis in hypotheses]
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        found = log_likelihoods(log_probs, hypotheses)
-    assert found == pytest.approx(expected, abs=1e-5)
+    assert log_likelihoods(log_probs, hypotheses) == pytest.approx(expected, abs=1e-5)
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    frames=st.integers(0, 80),
+    sharpness=st.sampled_from([0.5, 4.0, 100.0]),
+    hypotheses=st.lists(st.lists(st.integers(0, BLANK - 1), max_size=30).map(bytes), min_size=1, max_size=5),
+)
+def test_compiled_likelihoods_are_numpys(seed: int, frames: int, sharpness: float, hypotheses: list[bytes]) -> None:
+    log_probs = log_probs_of(seed, frames, sharpness)
+    greedy = bytes(token.code for token in greedy_decode(log_probs))
+    every = [*hypotheses, greedy, greedy[:-1]]
+    expected = ctc_oracle.log_likelihoods(log_probs, every)
+    assert log_likelihoods(log_probs, every) == pytest.approx(expected.tolist(), rel=1e-12, abs=1e-9)
 
 
 @given(seed=st.integers(0, 10_000), frames=st.integers(1, 4))

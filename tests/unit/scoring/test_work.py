@@ -100,7 +100,7 @@ def ctc_cells(monkeypatch: pytest.MonkeyPatch, action: Callable[[], object]) -> 
     """Frames times states of all that is weighed."""
     cells = 0
 
-    def counted(frames: Floats, hypotheses: Sequence[bytes]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    def counted(frames: Floats, hypotheses: Sequence[bytes]) -> list[float]:
         nonlocal cells
         cells += len(frames) * sum(2 * len(hypothesis) + 1 for hypothesis in hypotheses)
         return log_likelihoods(frames, hypotheses)
