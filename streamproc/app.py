@@ -55,7 +55,7 @@ def create_engine(settings: Settings, certificates: Certificates | None = None) 
         return OnnxEngine(onnx.repository, onnx.model, onnx.model_version, onnx.timeout, onnx.threads)
     triton = settings.triton
     return TritonEngine(
-        triton.url,
+        triton.servers[0],
         triton.model,
         triton.model_version,
         triton.timeout,
@@ -97,8 +97,8 @@ _SETTING_OF = {
 }
 _SETTING_OF_ENGINE = {
     "triton": {
-        ErrorCode.INFERENCE_UNAVAILABLE: "STREAMPROC_TRITON__URL, STREAMPROC_TRITON__MODEL",
-        ErrorCode.INFERENCE_TIMEOUT: "STREAMPROC_TRITON__URL, STREAMPROC_TRITON__TIMEOUT",
+        ErrorCode.INFERENCE_UNAVAILABLE: "STREAMPROC_TRITON__URLS, STREAMPROC_TRITON__MODEL",
+        ErrorCode.INFERENCE_TIMEOUT: "STREAMPROC_TRITON__URLS, STREAMPROC_TRITON__TIMEOUT",
         ErrorCode.INFERENCE_UNUSABLE: "STREAMPROC_TRITON__MODEL",
         ErrorCode.MODEL_UNSUITABLE: "STREAMPROC_TRITON__MODEL",
     },

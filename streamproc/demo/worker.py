@@ -97,7 +97,7 @@ def environment_of(settings: Settings) -> Mapping[str, str]:
     return {
         variable("kafka", "bootstrap_servers"): settings.kafka.bootstrap_servers,
         variable("registry", "url"): settings.registry.url,
-        variable("triton", "url"): settings.triton.url,
+        variable("triton", "urls"): settings.triton.urls,
     }
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from streamproc.localstack.errors import StackError
+from streamproc.settings.servers import DNS
 
 HOST = "127.0.0.1"
 STEP = 10
@@ -63,8 +64,8 @@ def accepts(port: int, host: str = HOST) -> bool:
 
 
 def reachable(address: str) -> bool:
-    """Whether one of the servers that ``address`` names (a URL, or host:port separated by commas) is there."""
-    return any(_reachable(server.strip()) for server in address.split(","))
+    """Whether one of the servers that ``address`` names (a URL, or entries as in STREAMPROC_TRITON__URLS) is there."""
+    return any(_reachable(server.strip().removeprefix(DNS)) for server in address.split(","))
 
 
 def _reachable(server: str) -> bool:

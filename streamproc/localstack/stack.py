@@ -66,7 +66,7 @@ def _remove(folder: Path) -> None:
 KINDS: dict[str, PartKind] = {
     "kafka": PartKind("kafka", "bootstrap_servers", kafka.answers, _remove),
     "registry": PartKind("registry", "url", registry.answers, _remove),
-    "triton": PartKind("triton", "url", triton.answers, triton.clean),
+    "triton": PartKind("triton", "urls", triton.answers, triton.clean),
 }
 PARTS = tuple(KINDS)
 

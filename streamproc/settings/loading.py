@@ -77,7 +77,13 @@ def _unknown_variables() -> Iterator[str]:
             yield f"{name}: {_no_such_setting(name, known)}"
 
 
+_RENAMED = {variable("triton", "url"): f"{variable('triton', 'urls')} now, and takes several, separated by commas"}
+"""What settings of earlier versions are called."""
+
+
 def _no_such_setting(name: str, known: Iterable[str]) -> str:
+    if name in _RENAMED:
+        return f"it is called {_RENAMED[name]}"
     nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.8)
     meant = f": did you mean {nearest[0]}?" if nearest else ""
     return f"there is no such setting{meant} ('streamproc settings' lists them)"

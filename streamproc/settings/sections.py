@@ -18,10 +18,9 @@ from pydantic import (
 
 from streamproc.contracts.majors import MAJORS, V1, Major
 from streamproc.contracts.uris import problem_of
+from streamproc.settings.servers import host_and_port, servers_of
 from streamproc.transport.settings import choice_in_any_case
 
-_HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:;/\[\]]+):[0-9]{1,5}")
-"""An IPv6 address stands in brackets."""
 _HTTP = re.compile(r"https?://\S+")
 
 Count = Annotated[int, Field(ge=1)]
@@ -39,13 +38,6 @@ class Section(BaseModel):
         return choice_in_any_case(cls, info.field_name, value)
 
 
-def _host_and_port(value: str) -> str:
-    if not _HOST_AND_PORT.fullmatch(value):
-        login, at, rest = value.rpartition("@")
-        raise ValueError(f"{'…' + at + rest if login else value!r} is not host:port")
-    return value
-
-
 class _Topics(Section):
     bootstrap_servers: str = Field(default="127.0.0.1:9092", min_length=1)
     """Brokers to start from, host:port, separated by commas."""
@@ -60,7 +52,7 @@ class _Topics(Section):
     @classmethod
     def _hosts_and_ports(cls, value: str) -> str:
         for server in value.split(","):
-            _host_and_port(server.strip())
+            host_and_port(server.strip())
         return value
 
 
@@ -141,14 +133,15 @@ class InferenceSettings(Section):
     """What turns audio into phonemes."""
 
     engine: Literal["triton", "onnx"] = "triton"
-    """triton: a server, on a GPU in production; onnx: onnxruntime in the worker itself, on this machine's CPU."""
+    """triton: servers, on GPUs in production; onnx: onnxruntime in the worker itself, on this machine's CPU."""
 
 
 class TritonSettings(Section):
-    """The Triton inference server."""
+    """Triton, the inference server: one or several."""
 
-    url: str = "127.0.0.1:8001"
-    """Address of its gRPC service, host:port."""
+    urls: str = Field(default="127.0.0.1:8001", min_length=1)
+    """Addresses of gRPC services, separated by commas. host:port is one server; dns:///name:port are all addresses of a
+    name, each a server of its own."""
     model: str = Field(default="phonemes", min_length=1)
     """Model in its repository."""
     model_version: str = ""
@@ -182,10 +175,16 @@ class TritonSettings(Section):
             raise ValueError("plaintext needs no certificates: leave it out, or CA_FILE and CERTIFICATE_FILE")
         return value
 
-    @field_validator("url")
+    @field_validator("urls")
     @classmethod
-    def _one_host_and_port(cls, value: str) -> str:
-        return _host_and_port(value)
+    def _list_of_servers(cls, value: str) -> str:
+        servers_of(value)
+        return value
+
+    @property
+    def servers(self) -> tuple[str, ...]:
+        """The entries of ``urls``."""
+        return servers_of(self.urls)
 
 
 class OnnxSettings(Section):

@@ -33,7 +33,7 @@ def test_restarts_and_kills_while_activities_come(stack: Addresses, tmp_path: Pa
     settings = {
         **topics.settings,
         "STREAMPROC_REGISTRY__URL": stack.registry_url,
-        "STREAMPROC_TRITON__URL": stack.triton_url,
+        "STREAMPROC_TRITON__URLS": stack.triton_url,
         "STREAMPROC_TRANSPORT__SESSION_TIMEOUT": "3",
         "STREAMPROC_LOG__FORMAT": "json",
     }

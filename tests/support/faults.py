@@ -91,7 +91,7 @@ def worker_settings(
     return {
         **topics.settings,
         "STREAMPROC_REGISTRY__URL": registry_url,
-        "STREAMPROC_TRITON__URL": triton_url,
+        "STREAMPROC_TRITON__URLS": triton_url,
         "STREAMPROC_TRITON__TIMEOUT": "1",
         "STREAMPROC_AUDIO__ALLOWED_PREFIXES": json.dumps(prefixes),
         "STREAMPROC_AUDIO__NOT_FOUND_GRACE": str(GRACE_SECONDS),

@@ -37,3 +37,13 @@ def simulate(main: Coroutine[Any, Any, T]) -> T:
     """Run to the end in simulated time."""
     with asyncio.Runner(loop_factory=SimulatedLoop) as runner:
         return runner.run(main)
+
+
+class Clock:
+    """What stands in for ``time.monotonic`` without a loop: it goes on when a test says so."""
+
+    def __init__(self, now: float = 100.0) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now

@@ -32,7 +32,7 @@ def settings(stack: Addresses, topics: TestTopics, clips: Path) -> dict[str, str
     return {
         **topics.settings,
         "STREAMPROC_REGISTRY__URL": stack.registry_url,
-        "STREAMPROC_TRITON__URL": stack.triton_url,
+        "STREAMPROC_TRITON__URLS": stack.triton_url,
         "STREAMPROC_AUDIO__ALLOWED_PREFIXES": json.dumps([clips.as_uri() + "/"]),
         "STREAMPROC_AUDIO__NOT_FOUND_GRACE": "0.2",
         # Within the usual limit no result is larger than its topic accepts.

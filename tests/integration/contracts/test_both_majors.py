@@ -34,7 +34,7 @@ def settings(stack: Addresses, names: TestTopics) -> dict[str, str]:
         "STREAMPROC_KAFKA__RESULT_V2_TOPIC": f"{names.name}.result.v2",
         "STREAMPROC_KAFKA__RESULT_MAJORS": "[1, 2]",
         "STREAMPROC_REGISTRY__URL": stack.registry_url,
-        "STREAMPROC_TRITON__URL": stack.triton_url,
+        "STREAMPROC_TRITON__URLS": stack.triton_url,
         "STREAMPROC_LOG__FORMAT": "json",
     }
     for arguments in (("topics", "create"), ("schemas", "register")):

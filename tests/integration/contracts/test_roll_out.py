@@ -39,7 +39,7 @@ def settings(stack: Addresses, names: TestTopics) -> dict[str, str]:
     own = {
         **names.settings,
         REGISTRY_URL: stack.registry_url,
-        "STREAMPROC_TRITON__URL": stack.triton_url,
+        "STREAMPROC_TRITON__URLS": stack.triton_url,
         "STREAMPROC_LOG__FORMAT": "json",
     }
     done = this_release().streamproc("topics", "create", settings=own)

@@ -35,7 +35,7 @@ def environment(stack: Addresses) -> dict[str, str]:
         **kept,
         "STREAMPROC_KAFKA__BOOTSTRAP_SERVERS": stack.kafka_bootstrap,
         "STREAMPROC_REGISTRY__URL": stack.registry_url,
-        "STREAMPROC_TRITON__URL": stack.triton_url,
+        "STREAMPROC_TRITON__URLS": stack.triton_url,
         "STREAMPROC_KAFKA__GROUP_ID": f"demo-{name}",
         "STREAMPROC_KAFKA__ACTIVITY_TOPIC": f"demo-{name}-activities",
         "STREAMPROC_KAFKA__RESULT_TOPIC": f"demo-{name}-results",
@@ -124,7 +124,7 @@ def test_a_kept_worker_scores_the_tutorials_reading_is_replaced_by_the_next_run_
     assert run.returncode == 0, run.stderr
     first = state.read(folder)[NAME]
     assert first.process.alive()
-    for name in ("STREAMPROC_KAFKA__BOOTSTRAP_SERVERS", "STREAMPROC_REGISTRY__URL", "STREAMPROC_TRITON__URL"):
+    for name in ("STREAMPROC_KAFKA__BOOTSTRAP_SERVERS", "STREAMPROC_REGISTRY__URL", "STREAMPROC_TRITON__URLS"):
         assert f"export {name}={environment[name]}\n" in run.stdout
     assert f"streamproc local down --folder {folder}" in run.stdout
 

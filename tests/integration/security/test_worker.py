@@ -31,7 +31,7 @@ def start(secured: Secured, triton_url: str, tmp_path: Path) -> Iterator[Start]:
     started: list[WorkerProcess] = []
 
     def one(mechanism: str = "SCRAM-SHA-256", *, ready: bool = True) -> WorkerProcess:
-        settings = {**secured.environment("worker", mechanism), "STREAMPROC_TRITON__URL": triton_url}
+        settings = {**secured.environment("worker", mechanism), "STREAMPROC_TRITON__URLS": triton_url}
         process = WorkerProcess(settings, tmp_path / f"worker-{len(started)}.log")
         started.append(process)
         if ready:
@@ -135,7 +135,7 @@ def failures(
     }
     with ThreadPoolExecutor(2) as threads:
         runs = {
-            name: threads.submit(run, {**one, "STREAMPROC_TRITON__URL": triton_url}, "worker")
+            name: threads.submit(run, {**one, "STREAMPROC_TRITON__URLS": triton_url}, "worker")
             for name, one in wrong.items()
         }
         return {name: one.result() for name, one in runs.items()}

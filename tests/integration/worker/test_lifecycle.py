@@ -92,7 +92,7 @@ def test_a_full_queue_pauses_nothing_and_makes_no_letter(
     triton = TritonPart(tmp_path / "triton", models=tmp_path / "models")
     try:
         triton.start()
-        worker = start(STREAMPROC_TRITON__URL=triton.address, STREAMPROC_EVENT__DEADLINE="1")
+        worker = start(STREAMPROC_TRITON__URLS=triton.address, STREAMPROC_EVENT__DEADLINE="1")
         published = topics.publish(readings(8, schema_id))
         assert results_of(topics, published, seconds=90) == Counter(published)
         records = worker.log_records()
@@ -110,7 +110,7 @@ def test_without_triton_the_worker_waits_and_goes_on_when_it_is_back(
     triton = TritonPart(tmp_path / "triton", tie=True)
     try:
         triton.start()
-        worker = start(STREAMPROC_TRITON__URL=triton.address)
+        worker = start(STREAMPROC_TRITON__URLS=triton.address)
         before = topics.publish(readings(1, schema_id))
         assert results_of(topics, before) == Counter(before)
 
@@ -138,7 +138,7 @@ def test_sigterm_does_not_wait_for_events_that_wait_for_triton(
         triton.start()
         address = triton.address
         worker = start(
-            STREAMPROC_TRITON__URL=address,
+            STREAMPROC_TRITON__URLS=address,
             STREAMPROC_EVENT__DEADLINE=deadline,
             STREAMPROC_TRANSPORT__STOP_TIMEOUT="120",
         )
@@ -155,7 +155,7 @@ def test_sigterm_does_not_wait_for_events_that_wait_for_triton(
         assert results_of(topics, waiting, seconds=2) == Counter()
 
         triton.start()
-        start(STREAMPROC_TRITON__URL=triton.address)
+        start(STREAMPROC_TRITON__URLS=triton.address)
         assert results_of(topics, waiting) == Counter(waiting)
         assert topics.read(topics.letters, 1, seconds=1) == []
     finally:

@@ -27,7 +27,7 @@ def settings(settings: dict[str, str]) -> dict[str, str]:
     """A worker's environment, with nobody where a Triton would be."""
     return {
         **settings,
-        "STREAMPROC_TRITON__URL": f"127.0.0.1:{free_port()}",
+        "STREAMPROC_TRITON__URLS": f"127.0.0.1:{free_port()}",
         "STREAMPROC_INFERENCE__ENGINE": "onnx",
         "STREAMPROC_ONNX__REPOSITORY": str(REPOSITORY),
     }

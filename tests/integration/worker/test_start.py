@@ -21,8 +21,8 @@ def failures(stack: Addresses, settings: dict[str, str], schema_id: int) -> dict
     wrong = {
         "no Kafka": {"STREAMPROC_KAFKA__BOOTSTRAP_SERVERS": nobody},
         "no registry": {"STREAMPROC_REGISTRY__URL": f"http://{nobody}"},
-        "no Triton": {"STREAMPROC_TRITON__URL": nobody},
-        "Kafka is no Triton": {"STREAMPROC_TRITON__URL": stack.kafka_bootstrap},
+        "no Triton": {"STREAMPROC_TRITON__URLS": nobody},
+        "Kafka is no Triton": {"STREAMPROC_TRITON__URLS": stack.kafka_bootstrap},
         "no model": {"STREAMPROC_TRITON__MODEL": "graphemes"},
         "no topics": fresh.settings,
         "no schema": {"STREAMPROC_KAFKA__RESULT_TOPIC": settings["STREAMPROC_KAFKA__ACTIVITY_TOPIC"]},
@@ -44,8 +44,8 @@ def failures(stack: Addresses, settings: dict[str, str], schema_id: int) -> dict
     [
         ("no Kafka", "KAFKA_UNAVAILABLE", ["STREAMPROC_KAFKA__BOOTSTRAP_SERVERS"]),
         ("no registry", "REGISTRY_UNAVAILABLE", ["STREAMPROC_REGISTRY__URL"]),
-        ("no Triton", "INFERENCE_UNAVAILABLE", ["STREAMPROC_TRITON__URL"]),
-        ("Kafka is no Triton", "INFERENCE_UNAVAILABLE", ["STREAMPROC_TRITON__URL"]),
+        ("no Triton", "INFERENCE_UNAVAILABLE", ["STREAMPROC_TRITON__URLS"]),
+        ("Kafka is no Triton", "INFERENCE_UNAVAILABLE", ["STREAMPROC_TRITON__URLS"]),
         ("no model", "INFERENCE_UNAVAILABLE", ["STREAMPROC_TRITON__MODEL", "graphemes"]),
         ("no topics", "TOPIC_MISSING", ["streamproc topics create", "STREAMPROC_KAFKA__ACTIVITY_TOPIC"]),
         ("no schema", "RESULT_SCHEMA_MISSING", ["streamproc schemas register"]),

@@ -95,7 +95,7 @@ def test_what_it_cannot_show_is_refused(monkeypatch: pytest.MonkeyPatch, name: s
 def test_addresses_in_the_settings_file_are_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     file = tmp_path / "streamproc.toml"
     file.write_text('[kafka]\nbootstrap_servers = "file:1"\n[web]\nport = 7000\n')
-    tree = loaded(monkeypatch, STREAMPROC_CONFIG=str(file), STREAMPROC_TRITON__URL="environment:2")
+    tree = loaded(monkeypatch, STREAMPROC_CONFIG=str(file), STREAMPROC_TRITON__URLS="environment:2")
     assert tree.kafka.bootstrap_servers == "file:1"
     assert {name: given_address(kind) for name, kind in KINDS.items()} == {
         "kafka": "file:1",

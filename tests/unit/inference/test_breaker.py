@@ -6,7 +6,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from support.simulated import Clock
+from support.simulated_time import Clock
 
 from streamproc.inference.breaker import Breaker, Circuit
 

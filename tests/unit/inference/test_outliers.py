@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from support.simulated import Clock
+from support.simulated_time import Clock
 
 from streamproc.inference.outliers import FEWEST, SHARE, WINDOW_S, CallTally, outlier
 

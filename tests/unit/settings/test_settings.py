@@ -58,15 +58,15 @@ def test_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     text = """
         [triton]
-        url = "file:1"
+        urls = "file:1"
         max_in_flight = 3
         [audio]
         allowed_prefixes = ["file:///clips/"]
     """
     write(tmp_path, text, monkeypatch)
-    monkeypatch.setenv("STREAMPROC_TRITON__URL", "environment:2")
+    monkeypatch.setenv("STREAMPROC_TRITON__URLS", "environment:2")
     tree = settings.load()
-    assert (tree.triton.url, tree.triton.max_in_flight) == ("environment:2", 3)
+    assert (tree.triton.urls, tree.triton.max_in_flight) == ("environment:2", 3)
     assert tree.audio.allowed_prefixes == ("file:///clips/",)
 
 
@@ -76,7 +76,7 @@ def test_all_problems_are_told_at_once_each_by_its_variable(monkeypatch: pytest.
         "STREAMPROC_KAFKA__BOOTSTRAP_SERVERS": "nowhere",
         "STREAMPROC_KAFKA__GROUP_ID": "",
         "STREAMPROC_REGISTRY__URL": "localhost:8081",
-        "STREAMPROC_TRITON__URL": "http://localhost:8001",
+        "STREAMPROC_TRITON__URLS": "http://localhost:8001",
         "STREAMPROC_TRITON__MAX_IN_FLIGHT": "0",
         "STREAMPROC_AUDIO__ALLOWED_PREFIXES": "file:///clips/",
         "STREAMPROC_AUDIO__MAX_SECONDS": "nan",
@@ -119,7 +119,7 @@ def test_kubernetes_service_links_are_no_settings(monkeypatch: pytest.MonkeyPatc
     for name, value in SERVICE_LINKS.items():
         monkeypatch.setenv(name, value)
     tree = settings.load()
-    assert (tree.triton.url, tree.web.port) == ("127.0.0.1:8001", 6066)
+    assert (tree.triton.urls, tree.web.port) == ("127.0.0.1:8001", 6066)
     assert service_links(settings.PREFIX) == sorted(SERVICE_LINKS)
 
 
@@ -128,7 +128,7 @@ def test_kubernetes_service_links_are_no_settings(monkeypatch: pytest.MonkeyPatc
     ("name", "value", "nearest"),
     [
         ("STREAMPROC_WEB_PORT", "8080", "STREAMPROC_WEB__PORT"),
-        ("STREAMPROC_TRITON_URL", "tcp://triton:8001", "STREAMPROC_TRITON__URL"),
+        ("STREAMPROC_TRITON_URL", "tcp://triton:8001", "STREAMPROC_TRITON__URLS"),
         ("STREAMPROC_KAFKA__BOOTSTRAP_SERVER", "kafka:9092", "STREAMPROC_KAFKA__BOOTSTRAP_SERVERS"),
         ("STREAMPROC_CONFG", "streamproc.toml", "STREAMPROC_CONFIG"),
         ("STREAMPROC_TRANSPORT__COMIT_INTERVAL", "1", "STREAMPROC_TRANSPORT__COMMIT_INTERVAL"),
@@ -211,17 +211,49 @@ def test_several_brokers_and_addresses(monkeypatch: pytest.MonkeyPatch, servers:
 
 
 @hole("D4")
-@pytest.mark.parametrize("address", ["triton:8001", "10.0.0.1:8001", "[::1]:8001"])
-def test_triton_may_have_an_ipv6_address(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    monkeypatch.setenv("STREAMPROC_TRITON__URL", address)
-    assert settings.load().triton.url == address
+@pytest.mark.parametrize(
+    "urls",
+    ["triton:8001", "10.0.0.1:8001", "[::1]:8001", "a:1, b:1 ,dns:///triton.inference.svc:8001", "dns:///[::1]:8001"],
+)
+def test_triton_may_be_several_and_have_ipv6_addresses(monkeypatch: pytest.MonkeyPatch, urls: str) -> None:
+    monkeypatch.setenv("STREAMPROC_TRITON__URLS", urls)
+    triton = settings.load().triton
+    assert triton.urls == urls
+    assert triton.servers == tuple(entry.strip() for entry in urls.split(","))
 
 
 @hole("D4")
-@pytest.mark.parametrize("address", ["::1:8001", "http://triton:8001", "triton", "[::1]"])
-def test_what_is_no_address_of_triton_is_refused(monkeypatch: pytest.MonkeyPatch, address: str) -> None:
-    monkeypatch.setenv("STREAMPROC_TRITON__URL", address)
-    assert problems() == [f"STREAMPROC_TRITON__URL: {address!r} is not host:port"]
+@pytest.mark.parametrize(
+    ("urls", "told"),
+    [
+        ("::1:8001", "'::1:8001' is not host:port"),
+        ("triton", "'triton' is not host:port"),
+        ("[::1]", "'[::1]' is not host:port"),
+        ("a:1,b", "'b' is not host:port"),
+        ("dns:///triton", "'triton' is not host:port"),
+        ("dns://8.8.8.8/triton:8001", "'dns://8.8.8.8/triton:8001' is not host:port"),
+        ("me:secret@triton:8001", "'…@triton:8001' is not host:port"),
+        ("http://triton:8000", "http:// does not belong here: give host:port of the gRPC service"),
+        ("a:1,HTTPS://me:secret@b:1", "HTTPS:// does not belong here: give host:port of the gRPC service"),
+        ("", "must not be empty"),
+        (" ", "' ' has an empty entry: between commas stands host:port or dns:///name:port"),
+        ("a:1,,b:1", "'a:1,,b:1' has an empty entry: between commas stands host:port or dns:///name:port"),
+        ("a:1,b:1,a:1", "'a:1' stands there twice"),
+        ("Triton:8001, triton:8001", "'triton:8001' stands there twice"),
+        ("dns:///a:1,dns:///a:1", "'dns:///a:1' stands there twice"),
+    ],
+)
+def test_what_is_no_list_of_servers_is_refused(monkeypatch: pytest.MonkeyPatch, urls: str, told: str) -> None:
+    monkeypatch.setenv("STREAMPROC_TRITON__URLS", urls)
+    assert problems() == [f"STREAMPROC_TRITON__URLS: {told}"]
+
+
+def test_the_old_name_of_a_setting_leads_to_the_new_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    told = "STREAMPROC_TRITON__URL: it is called STREAMPROC_TRITON__URLS now, and takes several, separated by commas"
+    write(tmp_path, '[triton]\nurl = "a:1"', monkeypatch)
+    assert problems() == [told]
+    monkeypatch.setenv("STREAMPROC_TRITON__URL", "a:1")
+    assert problems() == [told]
 
 
 @hole("F6")

@@ -1,0 +1,41 @@
+"""A list of servers as a setting has it: host:port, or a name that stands for several, separated by commas."""
+
+from __future__ import annotations
+
+import re
+
+DNS = "dns:///"
+"""What stands before a name all of whose addresses are servers; gRPC's own word for it."""
+
+_HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:;/\[\]]+):[0-9]{1,5}")
+"""An IPv6 address stands in brackets."""
+
+_SCHEME = re.compile(r"(https?|grpcs?)://", re.IGNORECASE)
+
+
+def host_and_port(value: str) -> str:
+    """The value itself. Raises ValueError where it is something else than host:port."""
+    if not _HOST_AND_PORT.fullmatch(value):
+        login, at, rest = value.rpartition("@")
+        raise ValueError(f"{'…' + at + rest if login else value!r} is not host:port")
+    return value
+
+
+def servers_of(urls: str) -> tuple[str, ...]:
+    """The entries of a list.
+
+    Raises:
+        ValueError: one is none, or stands in it twice.
+    """
+    entries = tuple(entry.strip() for entry in urls.split(","))
+    seen = set()
+    for entry in entries:
+        if not entry:
+            raise ValueError(f"{urls!r} has an empty entry: between commas stands host:port or {DNS}name:port")
+        if (scheme := _SCHEME.match(entry)) is not None:
+            raise ValueError(f"{scheme[0]} does not belong here: give host:port of the gRPC service")
+        host_and_port(entry.removeprefix(DNS))
+        if entry.lower() in seen:
+            raise ValueError(f"{entry!r} stands there twice")
+        seen.add(entry.lower())
+    return entries
