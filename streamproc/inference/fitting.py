@@ -1,0 +1,44 @@
+"""A line through readings of which the earlier ones count less and less."""
+
+from __future__ import annotations
+
+
+class DecayedLine:
+    """Least squares with forgetting: y over x."""
+
+    def __init__(self) -> None:
+        self.weight = 0.0
+        """Of all readings; the last one has 1."""
+        self._x = self._y = self._xx = self._xy = 0.0
+
+    def forget(self, kept: float) -> None:
+        """Leave so much of the weight of what has been added."""
+        self.weight *= kept
+        self._x *= kept
+        self._y *= kept
+        self._xx *= kept
+        self._xy *= kept
+
+    def add(self, x: float, y: float) -> None:
+        """One reading."""
+        self.weight += 1.0
+        self._x += x
+        self._y += y
+        self._xx += x * x
+        self._xy += x * y
+
+    @property
+    def mean(self) -> tuple[float, float]:
+        """Of x and of y; there must be a reading."""
+        return self._x / self.weight, self._y / self.weight
+
+    @property
+    def variance(self) -> float:
+        """Of x; there must be a reading."""
+        return max(self._xx / self.weight - self.mean[0] ** 2, 0.0)
+
+    @property
+    def slope(self) -> float:
+        """Of the line; only where x varies."""
+        x, y = self.mean
+        return (self._xy / self.weight - x * y) / self.variance
