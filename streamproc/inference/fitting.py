@@ -1,4 +1,4 @@
-"""A line through readings of which the earlier ones count less and less."""
+"""Figures of readings of which the earlier ones count less and less."""
 
 from __future__ import annotations
 
@@ -42,3 +42,35 @@ class DecayedLine:
         """Of the line; only where x varies."""
         x, y = self.mean
         return (self._xy / self.weight - x * y) / self.variance
+
+
+class Sizes:
+    """How long requests are, and how much they differ: averages over the last hundred or so."""
+
+    KEPT = 0.99
+
+    def __init__(self) -> None:
+        self._weight = self._first = self._second = self._third = 0.0
+
+    def add(self, size: float) -> None:
+        """One request."""
+        self._weight = self._weight * self.KEPT + 1.0
+        self._first = self._first * self.KEPT + size
+        self._second = self._second * self.KEPT + size**2
+        self._third = self._third * self.KEPT + size**3
+
+    @property
+    def mean(self) -> float:
+        """0 as long as there is none."""
+        return self._first / self._weight if self._weight else 0.0
+
+    @property
+    def spread(self) -> float:
+        """How many times the mean a long request is: E[s³] / (E[s] E[s²]), 1 where all are alike.
+
+        Who waits, waits for the long ones, so this is what queueing is measured by. A long request takes a server in
+        proportion to its length (s), and whoever comes meanwhile waits in proportion to it (s²).
+        """
+        if not self._first:
+            return 1.0
+        return self._third * self._weight / (self._first * self._second)

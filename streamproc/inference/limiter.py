@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from enum import Enum
 
-from streamproc.inference.fitting import DecayedLine
+from streamproc.inference.fitting import DecayedLine, Sizes
 from streamproc.inference.unloaded import Unloaded
 
 LOW, WANTED, HIGH = 0.5, 0.75, 1.05
@@ -35,8 +35,8 @@ with little come up to those with much (Chiu and Jain, "Analysis of the increase
 avoidance in computer networks", 1989)."""
 
 BATCH_RAISE, BATCH_WANTED, BATCH_HOLD_S = 1.1, 0.9, 30.0
-"""While larger batches are worth it: the step up; queueing over computing to go back to when they grow no more; and
-seconds until it is tried again. Computing and one batch that waits for it: more is never of use."""
+"""While larger batches are worth it: the step up; queueing over computing to go back to once they grow no more, nearly
+one batch that waits; and seconds until it is tried again."""
 
 BATCH_WORTH = 0.15
 """A batch of twice as many is worth it if it takes less than 2 ** (1 - BATCH_WORTH) times as long."""
@@ -56,6 +56,17 @@ class Ended(Enum):
     """The server's queue is full: the limit shrinks."""
     FAILED = "failed"
     """It says nothing of the load."""
+
+
+class Batches(Enum):
+    """What a server that computes requests together has of it."""
+
+    NONE = "none"
+    """It computes them one by one."""
+    WORTH = "worth"
+    """Larger ones give more, or may: it is being tried."""
+    USELESS = "useless"
+    """Larger ones only take longer. Where they form the server does not run dry, however little requests wait."""
 
 
 class Limiter:
@@ -82,8 +93,7 @@ class Limiter:
         self._held = False
         """Whether the limit has kept a request back since the last step: otherwise it says nothing about a higher
         one."""
-        self._mean = 0.0
-        """Seconds of audio in a request, averaged."""
+        self._sizes = Sizes()
         self._latency = 0.1
         """Seconds that a request takes, queueing included."""
         self._stepped = clock()
@@ -121,10 +131,10 @@ class Limiter:
         if outcome is Ended.BUSY:
             self._refused()
         elif outcome is Ended.ANSWERED:
-            self._mean += (seconds - self._mean) * (0.05 if self._mean else 1.0)
+            self._sizes.add(seconds)
             self._unloaded.answered(seconds, latency)
             if self._unloaded.answers >= STEP_ANSWERS and self._clock() - self._stepped >= STEP_S:
-                self._account(*self._unloaded.account(), pays=False)
+                self._account(*self._unloaded.account(), Batches.NONE)
 
     def served(self, queue_s: float, compute_s: float, batch: float = 1.0) -> None:
         """What the server says of the requests that it has answered since the last time, whoever sent them.
@@ -137,45 +147,47 @@ class Limiter:
         if compute_s > 0:
             self._batches.forget(BATCH_KEPT)
             self._batches.add(math.log(max(batch, 1.0)), math.log(compute_s))
-            self._account(queue_s, compute_s, self._pays)
+            self._account(queue_s, compute_s, self._judge())
 
-    @property
-    def _pays(self) -> bool:
-        """Whether larger batches give more; also as long as there are batches, and none has differed enough to tell."""
+    def _judge(self) -> Batches:
         if self._batches.mean[0] < math.log(1.1):
-            return False
-        return self._batches.variance < 1e-3 or self._batches.slope < 1 - BATCH_WORTH
+            return Batches.NONE
+        # None has differed enough to tell: to try larger ones tells.
+        if self._batches.variance < 1e-3 or self._batches.slope < 1 - BATCH_WORTH:
+            return Batches.WORTH
+        return Batches.USELESS
 
-    def _account(self, queue_s: float, compute_s: float, pays: bool) -> None:
+    def _account(self, queue_s: float, compute_s: float, batches: Batches) -> None:
         now = self._clock()
         # A step is not judged by requests from before it: of those it has not let in the last is answered by then.
         if now - self._stepped < 2 * self._latency:
             self._latency = max(self._latency, queue_s + compute_s)
             return
         self._latency = queue_s + compute_s
+        compute_s *= self._sizes.spread
         held, self._held = self._held, False
         self._stepped = now
 
         def towards(wanted: float) -> float:
             """At a constant rate what is in flight is in proportion to the time that it takes (Little's law)."""
-            factor = (compute_s + max(wanted * compute_s, wanted * GRACE)) / (compute_s + queue_s)
+            factor = (compute_s + wanted * max(compute_s, GRACE)) / (compute_s + queue_s)
             return self.limit * min(max(factor, CUT), RAISE)
 
         ratio = queue_s / max(compute_s, GRACE)
         if ratio > HIGH:
             self._held_until = now + BATCH_HOLD_S
-            self._set(towards(BATCH_WANTED if pays else WANTED))
+            self._set(towards(BATCH_WANTED if batches is Batches.WORTH else WANTED))
         elif not held:
             return
-        elif ratio < LOW:
+        elif ratio < LOW and batches is not Batches.USELESS:
             self._set(towards(WANTED))
-        elif pays:
+        elif batches is Batches.WORTH:
             if now >= self._held_until:
                 self._set(self.limit * BATCH_RAISE)
-        elif ratio > WANTED:
+        elif ratio > WANTED or batches is Batches.USELESS:
             self._set(self.limit * (1 - SHARE_DOWN))
         else:
-            self._set(self.limit + SHARE_UP * self._mean)
+            self._set(self.limit + SHARE_UP * self._sizes.mean)
 
     def _refused(self) -> None:
         # Requests that were on their way at the last cut do not cut again.

@@ -1,8 +1,8 @@
 """Netflix's Gradient2 limit, with its defaults, for comparison.
 
 After ``Gradient2Limit`` and ``WindowedLimit`` of Netflix's concurrency-limits (Java): once a second the mean latency of
-the last second is compared with an exponential average over 600 of them; the limit is multiplied by their ratio (1/2 to
-1), 4 are added, and a fifth of the change is made.
+the last second is compared with an exponential average over 600 of them; the limit is multiplied by one and a half
+times their ratio (1/2 to 1), 4 are added, and a fifth of the change is made.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ WINDOW_S = 1.0
 WINDOW_ANSWERS = 10
 LONG_WINDOW, WARM_UP = 600, 10
 QUEUE = 4
+TOLERANCE = 1.5
 SMOOTHING = 0.2
 LEAST, MOST, START = 20, 200, 20
 
@@ -58,9 +59,9 @@ class Gradient2:
         self._long += (short - self._long) * weight
         long = self._long
         if long / short > 2:
-            self._long *= 0.9
+            self._long *= 0.95
         if in_flight < self.limit / 2:
             return
-        gradient = max(0.5, min(1.0, long / short))
+        gradient = max(0.5, min(1.0, TOLERANCE * long / short))
         wanted = self.limit * gradient + QUEUE
         self.limit = max(LEAST, min(MOST, self.limit * (1 - SMOOTHING) + wanted * SMOOTHING))

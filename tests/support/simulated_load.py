@@ -168,8 +168,14 @@ class Worker:
             self._arrive()
         self.send()
 
+    def rush(self) -> None:
+        """From now on more always waits."""
+        self._rate = None
+        self.send()
+
     def _arrive(self) -> None:
-        assert self._rate is not None
+        if self._rate is None:
+            return
         self._backlog.append(self._size())
         self._simulation.at(self._simulation.now + self._rng.expovariate(self._rate), self._arrive)
         self.send()
@@ -279,7 +285,7 @@ class Fixed:
         self.limit, self.in_flight = limit, 0.0
 
     def admits(self, seconds: float) -> bool:
-        return self.in_flight == 0 or self.in_flight + seconds <= self.limit + 1e-9
+        return self.in_flight < self.limit - 1e-9
 
     def began(self, seconds: float) -> None:
         self.in_flight += seconds
