@@ -46,7 +46,7 @@ def command() -> None:
     """
 
 
-@command.command(epilog=terminal.example("local up", "local up --part kafka --part registry"))
+@command.command(epilog=terminal.example("local up", "local up --tritons 2", "local up --part kafka --part registry"))
 @folder_option
 @click.option(
     "--part",
@@ -55,8 +55,15 @@ def command() -> None:
     multiple=True,
     help="Bring up only this part; may be repeated. [default: all]",
 )
+@click.option(
+    "--tritons",
+    type=click.IntRange(1, 16),
+    default=1,
+    show_default=True,
+    help="So many Tritons, each with an address of its own; more that are up are kept.",
+)
 @json_option
-def up(folder: Path, parts: tuple[str, ...], as_json: bool) -> None:
+def up(folder: Path, parts: tuple[str, ...], tritons: int, as_json: bool) -> None:
     """Bring the stack up; what is up already is kept.
 
     Prints the variables that point streamproc at it. Everything goes on running until `streamproc local down`.
@@ -73,9 +80,9 @@ def up(folder: Path, parts: tuple[str, ...], as_json: bool) -> None:
     try:
         if console.is_terminal:
             with console.status("starting …"):
-                addresses = stack.up(parts or PARTS)
+                addresses = stack.up(parts or PARTS, tritons)
         else:
-            addresses = stack.up(parts or PARTS)
+            addresses = stack.up(parts or PARTS, tritons)
     except (StackError, OSError) as failure:
         _fail(failure)
     if as_json:
@@ -134,7 +141,7 @@ def exports(addresses: Addresses) -> list[str]:
     values = {
         "kafka": addresses.kafka_bootstrap,
         "registry": addresses.registry_url,
-        "triton": addresses.triton_url,
+        "triton": addresses.triton_urls,
     }
     return [f"export {kind.variable}={shlex.quote(values[name])}" for name, kind in KINDS.items() if values[name]]
 

@@ -126,7 +126,7 @@ def _bring_up(stack: LocalStack) -> Settings:
         update={
             "kafka": tree.kafka.model_copy(update={"bootstrap_servers": addresses.kafka_bootstrap}),
             "registry": tree.registry.model_copy(update={"url": addresses.registry_url}),
-            "triton": tree.triton.model_copy(update={"urls": addresses.triton_url}),
+            "triton": tree.triton.model_copy(update={"urls": addresses.triton_urls}),
         }
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import threading
 import time
@@ -69,6 +70,14 @@ KINDS: dict[str, PartKind] = {
     "triton": PartKind("triton", "urls", triton.answers, triton.clean),
 }
 PARTS = tuple(KINDS)
+_MORE = re.compile(r"(triton)-[0-9]+")
+"""Parts of which there may be several: the second is triton-2."""
+
+
+def kind_of(name: str) -> PartKind | None:
+    """What is known of a part; None for what is no part of ours."""
+    more = _MORE.fullmatch(name)
+    return KINDS.get(more[1] if more else name)
 
 
 def given_address(kind: PartKind) -> str:
@@ -91,8 +100,13 @@ class Addresses:
     """Kafka's bootstrap servers, host:port."""
     registry_url: str = ""
     """Base URL of the registry's Confluent API, as confluent-kafka's SchemaRegistryClient takes it."""
-    triton_url: str = ""
-    """Triton's gRPC service, host:port."""
+    triton_urls: str = ""
+    """The Tritons' gRPC services, host:port, separated by commas."""
+
+    @property
+    def triton_url(self) -> str:
+        """The first of them."""
+        return self.triton_urls.partition(",")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +146,10 @@ class LocalStack:
         self._report = report
         self._noting = threading.Lock()
 
-    def up(self, parts: Sequence[str] = PARTS) -> Addresses:
+    def up(self, parts: Sequence[str] = PARTS, tritons: int = 1) -> Addresses:
         """Bring the parts up, side by side, and return once all of them serve.
+
+        ``tritons``: so many at least; more that are up already are kept, and named with them.
 
         Raises StackError when one does not come up, with its last log lines; the others stay up. ValueError for a
         part that does not exist.
@@ -143,10 +159,11 @@ class LocalStack:
                 raise ValueError(f"no part is called {name!r}; there are {', '.join(PARTS)}")
         with state.locked(self.folder):
             known = state.read(self.folder)
-            addresses = {name: found for name in parts if (found := self._already_up(name, known))}
-            missing = [name for name in parts if name not in addresses]
+            names = self._names(parts, tritons, known)
+            addresses = {name: found for name in names if (found := self._already_up(name, known))}
+            missing = [name for name in names if name not in addresses]
             failures: list[str] = []
-            with ThreadPoolExecutor(len(KINDS)) as workers:
+            with ThreadPoolExecutor(len(names)) as workers:
                 starting = {name: workers.submit(self._start, name, known) for name in missing}
             for name, outcome in starting.items():
                 try:
@@ -158,7 +175,7 @@ class LocalStack:
         return Addresses(
             kafka_bootstrap=addresses.get("kafka", ""),
             registry_url=addresses.get("registry", ""),
-            triton_url=addresses.get("triton", ""),
+            triton_urls=",".join(addresses[name] for name in names if KINDS["triton"] is kind_of(name)),
         )
 
     def down(self) -> list[str]:
@@ -171,12 +188,13 @@ class LocalStack:
         with state.locked(self.folder):
             known = state.read(self.folder)
             running = [name for name, part in known.items() if part.process.alive()]
-            with ThreadPoolExecutor(len(KINDS)) as workers:
+            with ThreadPoolExecutor(max(len(running), 1)) as workers:
                 # At once: nothing of what an orderly end would save outlives the folder.
                 list(workers.map(lambda name: known[name].process.kill(), running))
             for name in {**KINDS, **known}:
                 # What is no part of ours was noted here by who started it: a worker that a demonstration has kept.
-                clean = KINDS[name].clean if name in KINDS else _remove
+                kind = kind_of(name)
+                clean = kind.clean if kind else _remove
                 clean(self.folder / name)
             (self.folder / state.FILE).unlink(missing_ok=True)
             if not any(self.folder.iterdir()):
@@ -189,19 +207,30 @@ class LocalStack:
         return {name: self._status(name, known.get(name)) for name in {**KINDS, **known}}
 
     def _status(self, name: str, part: state.PartState | None) -> Status:
-        kind = KINDS.get(name)
+        kind = kind_of(name)
         given = given_address(kind) if kind else ""
         pid = part.pid if part is not None and part.process.alive() else None
         log = part.log if part is not None else ""
-        if given and (part is None or given != part.address):
+        if given and (part is None or part.address not in given.split(",")):
             return Status("up" if reachable(given) else "down", "environment", given, pid, log)
         if part is None or pid is None:
             return Status("down", "stack", part.address if part else "", None, log)
         answers = kind.answers(part.address, STATUS_TIMEOUT_S) if kind else reachable(part.address)
         return Status("up" if answers else "silent", "stack", part.address, pid, log)
 
+    def _names(self, parts: Sequence[str], tritons: int, known: dict[str, state.PartState]) -> list[str]:
+        """The parts to bring up; where the environment names Tritons, it says how many there are."""
+        names = list(dict.fromkeys(parts))
+        if "triton" in names and not given_address(KINDS["triton"]):
+            up = {name for name, part in known.items() if _MORE.fullmatch(name) and part.process.alive()}
+            names += sorted(
+                {f"triton-{number}" for number in range(2, tritons + 1)} | up, key=lambda name: (len(name), name)
+            )
+        return names
+
     def _already_up(self, name: str, known: dict[str, state.PartState]) -> str:
-        kind = KINDS[name]
+        kind = kind_of(name)
+        assert kind is not None
         given = given_address(kind)
         if given:
             # Whether it also lets us in is asked by whoever has the credentials.

@@ -100,6 +100,37 @@ def test_the_stack_outlives_its_command_and_leaves_nothing_behind(folder: Path) 
     assert not folder.exists()
 
 
+def test_two_tritons_are_brought_up_named_and_ended(folder: Path) -> None:
+    """Each with a process and an address of its own; one that is killed is started again, the other kept."""
+    up = streamproc_local("up", "--part", "triton", "--tritons", "2", "--folder", str(folder))
+    assert up.returncode == 0, up.stderr
+    urls = up.stdout.strip().removeprefix("export STREAMPROC_TRITON__URLS=").strip("'")
+    found = statuses(folder)
+    tritons = [found["triton"], found["triton-2"]]
+    assert [each["state"] for each in tritons] == ["up", "up"]
+    assert urls == ",".join(each["address"] for each in tritons)
+    assert len({each["pid"] for each in tritons}) == len({each["address"] for each in tritons}) == 2
+    exported = streamproc_local("status", "--json", "--folder", str(folder), STREAMPROC_TRITON__URLS=urls).stdout
+    assert json.loads(exported) == found
+
+    state.read(folder)["triton-2"].process.kill()
+    assert [statuses(folder)[name]["state"] for name in ("triton", "triton-2")] == ["up", "down"]
+    again = streamproc_local("up", "--part", "triton", "--tritons", "2", "--folder", str(folder))
+    assert again.stdout == up.stdout
+    repaired = statuses(folder)
+    assert repaired["triton"] == found["triton"]
+    assert repaired["triton-2"]["pid"] != found["triton-2"]["pid"]
+    kept = streamproc_local("up", "--json", "--part", "triton", "--folder", str(folder))
+    assert json.loads(kept.stdout)["triton_urls"] == urls
+
+    ended = [part.process for part in state.read(folder).values()]
+    down = streamproc_local("down", "--folder", str(folder))
+    assert set(down.stdout.removeprefix("ended: ").strip().split(", ")) == {"triton", "triton-2"}
+    assert not any(ref.alive() for ref in ended)
+    assert not folder.exists()
+    assert not list(SHARED_MEMORY.glob(f"{shared_memory_prefix(folder / 'triton-2')}*"))
+
+
 def test_everything_listens_on_this_machine_only(folder: Path) -> None:
     LocalStack(folder, models=REPOSITORY, tie=True).up()
     for part in state.read(folder).values():
