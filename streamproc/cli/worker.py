@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import socket
 import sys
 
@@ -30,6 +31,9 @@ def command() -> None:
     Health is at /health/live and /health/ready, metrics are at /metrics (STREAMPROC_WEB__PORT).
     """
     tree = settings.load()
+    # gRPC's core would write of each failed handshake to standard error, in lines that are no log of ours: all it knows
+    # is in the errors that it raises. It reads this when it is first imported.
+    os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
     from streamproc.app import WorkerApp, check_dependencies
     from streamproc.telemetry import logs, metrics
