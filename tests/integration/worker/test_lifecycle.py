@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import copy
 import json
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -63,12 +65,29 @@ def test_sigterm_drains_and_the_next_worker_goes_on_where_it_ended(
     start: Start, topics: TestTopics, schema_id: int
 ) -> None:
     worker = start()
-    published = topics.publish(readings(100, schema_id, phrases=8))
-    worker.wait_for(lambda: worker.metric("streamproc_results_total") >= 5, "the first results", 60)
-    assert worker.terminate() == 0
+    published: list[SourcePosition] = []
+    ended = threading.Event()
+
+    def feed() -> None:
+        """Activities come as long as the worker runs, and after its end: whatever its speed, it leaves some of them."""
+        while not ended.is_set():
+            published.extend(topics.publish(readings(1, schema_id, phrases=2)))
+        published.extend(topics.publish(readings(5, schema_id)))
+
+    with ThreadPoolExecutor(1) as pool:
+        feeding = pool.submit(feed)
+        try:
+            worker.wait_for(lambda: worker.metric("streamproc_results_total") >= 5, "the first results", 60)
+            assert worker.terminate() == 0
+        finally:
+            ended.set()
+        feeding.result()
     assert "Traceback" not in worker.log_text()
-    drained = results_of(topics, published, seconds=3)
-    assert 5 <= len(drained) < len(published), "the worker was not stopped in mid-run"
+    (stopped,) = [record for record in worker.log_records() if record["event"] == "stopped"]
+    drained = Counter(
+        result(record.value or b"").source for record in topics.read(topics.results, stopped["events"], 60.0)
+    )
+    assert 5 <= drained.total() == stopped["events"] < len(published)
     assert set(drained.values()) == {1}
 
     start()
