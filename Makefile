@@ -34,7 +34,7 @@ test: test-unit test-integration  ## Unit tests, then integration tests against 
 
 test-unit: install
 	$(BOUNDED) 300 $(BIN)/python -m pytest -q tests/unit tests/contract
-	cd aligner_mypyc && $(BOUNDED) 300 ../$(BIN)/python -m pytest -q -p no:asyncio tests
+	cd aligner_mypyc && $(BOUNDED) 300 ../$(BIN)/python -m pytest -q -p no:asyncio --hypothesis-profile=ci tests
 
 test-integration: install
 	@# Two halves side by side, each with the parts that it needs: most of both is waiting for brokers and processes.
@@ -70,7 +70,8 @@ chaos: install  ## The long proofs: workers killed, stopped, fenced; brokers los
 chaos-live: install  ## Records published while one of two workers is killed, restarted, frozen; ends with a line of JSON. RUNS=10 RECORDS=20000
 	cd tests && $(BOUNDED) 7200 ../$(BIN)/python -m chaos.live --runs $(or $(RUNS),10) --records $(or $(RECORDS),20000)
 
-fuzz: install  ## Fuzz aligner, event decoder and audio loader, 10 minutes each (atheris); then a worker with 20,000 mutated events, and one that sends 5,000 odd records.
+fuzz: install  ## Every property with 20 times as many examples, other ones each time (20 minutes); aligner, event decoder and audio loader, 10 minutes each (atheris); a worker with 20,000 mutated events, and one that sends 5,000 odd records.
+	$(BOUNDED) 3600 $(BIN)/python -m pytest -q tests/unit tests/contract -m hypothesis --hypothesis-profile=long --timeout 3600
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
 	$(BOUNDED) 900 $(BIN)/python aligner_mypyc/tests/fuzz.py -len_control=0 -max_total_time=600
 	cd tests && $(BOUNDED) 900 ../$(BIN)/python -m fuzz.atheris_events ../.local/fuzz/events -max_total_time=600

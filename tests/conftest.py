@@ -10,8 +10,10 @@ from hypothesis import settings
 
 from streamproc.localstack.stack import PARTS, Addresses, LocalStack
 
-# How long an example takes says how busy the machine is.
-settings.register_profile("streamproc", deadline=None)
+# How long an example takes says how busy the machine is. The same examples each time: what fails here was broken by the
+# change that is tested. `make fuzz` goes on to others, and prints what brings a failure back.
+settings.register_profile("streamproc", deadline=None, derandomize=True)
+settings.register_profile("long", deadline=None, max_examples=2_000, print_blob=True)
 settings.load_profile("streamproc")
 
 DEVELOPERS_STACK = Path(__file__).parent.parent / ".local"

@@ -380,8 +380,8 @@ class Machine(RuleBasedStateMachine):
 
 
 @hole("A")
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(3_600)
 class TestProgress(Machine.TestCase):  # type: ignore[misc,valid-type]
     """Runs the machine."""
 
-    settings = settings(max_examples=300, stateful_step_count=60, deadline=None)
+    settings = settings(max_examples=3 * settings().max_examples, stateful_step_count=60)
