@@ -10,7 +10,7 @@ BOUNDED := timeout -s KILL
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos chaos-live fuzz
 .PHONY: test-holes test-faults test-packages faust-suites bench-transport bench-rdkafka bench-aligner bench-codec evaluate model lock clean
-.PHONY: bench-latency
+.PHONY: bench-latency bench-worker
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST) | expand -t 26
@@ -90,6 +90,9 @@ bench-transport: install  ## How fast rdkafka:// is in streamproc's style: throu
 
 bench-latency: install  ## From send to a read_committed reader's hands at 0.2 to 100 events/s; fails at 300 ms (p99). Five minutes.
 	$(BOUNDED) 900 $(BIN)/python tests/bench/latency.py --save docs/benchmarks/latency.json
+
+bench-worker: install  ## CPU milliseconds an activity costs the whole worker, by stage, on a real Kafka (2 minutes).
+	$(BOUNDED) 600 $(BIN)/python tests/bench/worker.py --save docs/benchmarks/worker.json
 
 bench-rdkafka: install  ## One unmodified Faust app under three URLs, beside quixstreams and a bare loop. 10 minutes, FULL=1 an hour.
 	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers

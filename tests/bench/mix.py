@@ -1,0 +1,82 @@
+"""The demonstration's mix as a load: its sound activities, their clips, and what the real model hears in them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from support.stand_in.answers import record
+
+from streamproc.audio.decode import Samples, decode_clip
+from streamproc.contracts.generated.events import Activity, Audio
+from streamproc.demo.activities import make_activities
+from streamproc.demo.readings import demo_readings
+from streamproc.inference.engine import Logits
+from streamproc.inference.onnx import OnnxEngine
+from streamproc.training.speech import Synthesiser
+
+MODELS = Path(__file__).parents[2] / "models"
+MAX_SECONDS = 120.0
+
+
+def demo_mix(clips: Path) -> list[Activity]:
+    """The demonstration's activities of which every clip is sound: two clips each, WAV, FLAC and OGG, 16 to 96 kHz.
+
+    A third of them have their clips in the folder ``clips``.
+    """
+    readings = demo_readings()
+    made = make_activities(readings, Synthesiser(), clips)
+    return [
+        activity
+        for reading, activity in zip(readings, made, strict=True)
+        if not any(phrase.damaged for phrase in reading.phrases)
+    ]
+
+
+def again_and_again(activities: Sequence[Activity], count: int) -> Iterator[Activity]:
+    """So many activities, each of a learner of its own: none waits for another."""
+    for number in range(count):
+        activity = activities[number % len(activities)]
+        yield replace(activity, activity_id=f"bench-{number}", learner_id=f"bench-learner-{number}")
+
+
+def encoded_clip(audio: Audio) -> bytes:
+    """The bytes of a clip, inline or in a file."""
+    if audio.data is not None:
+        return audio.data
+    assert audio.uri is not None
+    return Path(unquote(urlsplit(audio.uri).path)).read_bytes()
+
+
+def decoded_clips(activities: Sequence[Activity]) -> list[list[Samples]]:
+    """The samples of each activity's clips."""
+    return [
+        [decode_clip(encoded_clip(phrase.audio), MAX_SECONDS) for phrase in activity.phrases] for activity in activities
+    ]
+
+
+def heard(clips: Sequence[Sequence[Samples]]) -> list[list[Logits]]:
+    """What the model of this tree makes of them."""
+
+    async def run() -> list[list[Logits]]:
+        engine = OnnxEngine(MODELS, "phonemes", "", 60.0, 1)
+        await engine.start()
+        try:
+            return [(await engine.infer(each)).logits for each in clips]
+        finally:
+            await engine.close()
+
+    return asyncio.run(run())
+
+
+def record_answers(file: Path, clips: Sequence[Sequence[Samples]], logits: Sequence[Sequence[Logits]]) -> None:
+    """Write the file from which a stand-in answers to these clips."""
+    answers = {
+        len(samples): found
+        for each, told in zip(clips, logits, strict=True)
+        for samples, found in zip(each, told, strict=True)
+    }
+    record(file, [samples for each in clips for samples in each], lambda samples: answers[len(samples)])

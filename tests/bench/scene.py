@@ -1,0 +1,92 @@
+"""A worker on a core of its own, before a real Kafka and registry; everything else on the other cores."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+from support.set_up import prepare
+from support.topics_of_test import TestTopics
+from support.worker_process import WorkerProcess
+
+from streamproc.client import ActivityPublisher, Connection
+from streamproc.contracts.generated.events import Activity
+from streamproc.localstack.stack import LocalStack
+
+WORKER_CORE = 0
+RESULTS = "streamproc_results_total"
+LETTERS = "streamproc_dead_letters_total"
+READY_SECONDS = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A stack that is up, with topics of its own."""
+
+    folder: Path
+    clips: Path
+    topics: TestTopics
+    registry_url: str
+
+    def settings(self, triton: str) -> dict[str, str]:
+        """A worker's environment: the defaults, but for where things are."""
+        return {
+            **self.topics.settings,
+            "STREAMPROC_REGISTRY__URL": self.registry_url,
+            "STREAMPROC_TRITON__URL": triton,
+            "STREAMPROC_AUDIO__ALLOWED_PREFIXES": json.dumps([self.clips.as_uri() + "/"]),
+            "STREAMPROC_LOG__FORMAT": "json",
+        }
+
+    def publish(self, activities: Iterable[Activity]) -> int:
+        """Write them all; how many."""
+        connection = Connection(bootstrap_servers=self.topics.bootstrap, registry_url=self.registry_url)
+        with ActivityPublisher(connection, source="/bench", topic=self.topics.activities) as publisher:
+            sent = [publisher.send(activity) for activity in activities]
+        for future in sent:
+            future.result(60)
+        return len(sent)
+
+
+def other_core() -> int:
+    """The core for all that is not the worker."""
+    return max(os.sched_getaffinity(0) - {WORKER_CORE}, default=WORKER_CORE)
+
+
+@contextmanager
+def scene(folder: Path) -> Iterator[Scene]:
+    """Bring a Kafka and a registry up, with topics and schemas; this process and they stay off the worker's core."""
+    os.sched_setaffinity(0, {other_core()})
+    stack = LocalStack(folder / "stack", tie=True, report=lambda _: None)
+    try:
+        addresses = stack.up(("kafka", "registry"))
+        topics = TestTopics(addresses.kafka_bootstrap)
+        made = Scene(folder, folder / "clips", topics, addresses.registry_url)
+        prepare(made.settings("127.0.0.1:9"), topics)
+        yield made
+    finally:
+        stack.down()
+
+
+@contextmanager
+def pinned_worker(settings: Mapping[str, str], log: Path) -> Iterator[WorkerProcess]:
+    """A worker on its core, ready."""
+    worker = WorkerProcess(settings, log)
+    # It has one thread yet; all that it starts stay where it is.
+    os.sched_setaffinity(worker.pid, {WORKER_CORE})
+    try:
+        worker.wait_for(worker.is_ready, "readiness", READY_SECONDS)
+        yield worker
+    finally:
+        worker.kill()
+
+
+def cpu_seconds(pid: int) -> float:
+    """Processor time that a process has used, its threads and the kernel for it included."""
+    times = psutil.Process(pid).cpu_times()
+    return float(times.user + times.system)

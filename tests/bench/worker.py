@@ -1,0 +1,121 @@
+"""What an activity costs the worker: the whole of it on one core, with a real Kafka and a server that costs nothing.
+
+    python tests/bench/worker.py [--seconds 12] [--save docs/benchmarks/worker.json]
+
+One worker process with the default settings, pinned to one core, works on a backlog of the demonstration's mix (two
+clips, 4.4 s; WAV, FLAC and OGG from 16 to 96 kHz). Kafka, registry and the server are on the other core; the server
+stands in for Triton and answers at once with the logits that the model gave for these clips (tests/support/stand_in).
+The processor time of the whole process over a time in which the backlog never ends, by the results of that time, is
+``cpu_ms_per_activity``: polling, transactions and gRPC included.
+
+``stages`` say where it goes, in milliseconds of processor time an activity: each stage alone, afterwards, in a process
+without a worker. ``hops``: what scoring costs beyond its stages, threads and tasks; ``inference``: the engine's call of
+the stand-in; ``rest``: what remains of the whole, that is Kafka and its transactions, the event loop, logs. Prints a
+table and, as the last line, one JSON object.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from support.stand_in.stand_in import StandIn
+
+from bench import mix
+from bench.machine import machine, versions
+from bench.scene import LETTERS, RESULTS, Scene, cpu_seconds, other_core, pinned_worker, scene
+from bench.stages import stages
+from streamproc.settings import load as load_settings
+
+WARM_UP = 500
+"""Results before anything is counted: caches, connections, the first fetches."""
+PACKAGES = ("numpy", "soxr", "soundfile", "grpcio", "tritonclient", "fastavro")
+PER_SECOND = 250
+"""More than the worker can do: the backlog is made for it."""
+
+
+def whole(scene: Scene, server: StandIn, seconds: float, watch: Callable[[int], Any]) -> dict[str, float]:
+    """Processor time and rate of a worker that has more to do than it can."""
+    with pinned_worker(scene.settings(server.address), scene.folder / "worker.log") as worker:
+        worker.wait_for(lambda: worker.metric(RESULTS) >= WARM_UP, f"{WARM_UP} results", 120)
+        begun = time.perf_counter(), cpu_seconds(worker.pid), worker.metric(RESULTS)
+        watch(worker.pid)
+        time.sleep(max(0.0, begun[0] + seconds - time.perf_counter()))
+        ended = time.perf_counter(), cpu_seconds(worker.pid), worker.metric(RESULTS)
+        assert worker.metric(LETTERS) == 0, "the mix has dead letters"
+        assert worker.metric("streamproc_in_flight") > 1, "the backlog has ended"
+    wall, cpu, results = (after - before for before, after in zip(begun, ended, strict=True))
+    return {
+        "cpu_ms_per_activity": round(1000 * cpu / results, 3),
+        "per_s": round(results / wall, 1),
+        "of_a_core": round(cpu / wall, 3),
+    }
+
+
+def main() -> int:
+    """Measure. Returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=12.0, help="that are counted")
+    parser.add_argument("--save", type=Path, help="file that figures, machine and versions are written to")
+    parser.add_argument("--watch", help="a command run meanwhile, with the worker's process id for {pid}")
+    arguments = parser.parse_args()
+    load = os.getloadavg()[0]
+
+    def watch(pid: int) -> None:
+        if arguments.watch:
+            os.system(arguments.watch.replace("{pid}", str(pid)))
+
+    with tempfile.TemporaryDirectory() as name, scene(Path(name)) as stage:
+        activities = mix.demo_mix(stage.clips)
+        clips = mix.decoded_clips(activities)
+        logits = mix.heard(clips)
+        recorded = stage.folder / "recorded.npz"
+        mix.record_answers(recorded, clips, logits)
+        stage.publish(mix.again_and_again(activities, WARM_UP + round(PER_SECOND * arguments.seconds)))
+        with StandIn(recorded=recorded, cpu=other_core()) as server:
+            found = whole(stage, server, arguments.seconds, watch)
+            os.environ |= stage.settings(server.address)
+            topics = (stage.topics.activities, stage.topics.results)
+            costs = asyncio.run(stages(topics, load_settings(), activities, clips, logits))
+    costs["rest"] = found["cpu_ms_per_activity"] - sum(costs.values())
+    seconds = sum(len(clip) for each in clips for clip in each) / 16_000 / len(activities)
+    result = {
+        "cpu_ms_per_activity": found["cpu_ms_per_activity"],
+        "per_s": found["per_s"],
+        "stages": {stage: round(ms, 3) for stage, ms in costs.items()},
+    }
+    for name, ms in costs.items():
+        print(f"{name:12} {ms:7.3f} ms")
+    print(
+        f"{'whole':12} {found['cpu_ms_per_activity']:7.3f} ms, {found['per_s']:g} activities/s, "
+        f"{100 * found['of_a_core']:.0f} % of the core"
+    )
+    if arguments.save:
+        described: dict[str, Any] = {
+            "machine": machine(load),
+            "versions": versions(
+                **{name: version(name) for name in ("numpy", "soxr", "soundfile", "grpcio", "tritonclient")}
+            ),
+            "mix": {"activities": len(activities), "clips": 2, "seconds": round(seconds, 2)},
+            "seconds": arguments.seconds,
+            "of_a_core": found["of_a_core"],
+            **result,
+        }
+        arguments.save.write_text(json.dumps(described, indent=2) + "\n")
+    print(json.dumps(result), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
