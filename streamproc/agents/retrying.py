@@ -124,8 +124,16 @@ class Retries:
         first_wait: float,
         longest_wait: float,
     ) -> T:
+        # Nearly every attempt works: what stamina builds for the others costs more than many an attempt.
+        try:
+            return await attempt()
+        except StreamprocError as error:
+            failed: StreamprocError | None = error
         async for trial in stamina.retry_context(again, attempts, seconds, first_wait, longest_wait):
             with trial:
+                if failed is not None:
+                    first, failed = failed, None
+                    raise first
                 return await attempt()
         raise AssertionError("unreachable: the last trial returns or raises")
 

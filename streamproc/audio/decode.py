@@ -109,10 +109,11 @@ def _decode(file: _Stream, max_seconds: float, heard: list[Samples]) -> int:
                 ErrorCode.AUDIO_TOO_LONG, "longer than the limit for one clip (STREAMPROC_AUDIO__MAX_SECONDS)"
             )
         # Full scale is 1. A file of floats may exceed it a little, or hold anything; comparing with NaN is False.
-        if not (np.abs(block) <= MAX_LEVEL).all():
+        if not -MAX_LEVEL <= block.min() <= block.max() <= MAX_LEVEL:
             raise StreamprocError(ErrorCode.AUDIO_UNREADABLE, "some samples are not numbers, or far beyond full scale")
-        mono = block.mean(axis=1)
-        heard.append(mono if resampler is None else resampler.resample_chunk(mono))
+        mono = block[:, 0] if file.channels == 1 else block.mean(axis=1)
+        # A clip that is not resampled is copied: the next block takes the buffer.
+        heard.append(mono.copy() if resampler is None else resampler.resample_chunk(mono))
     if frames < file.frames < UNKNOWN_FRAMES:
         raise StreamprocError(
             ErrorCode.AUDIO_TRUNCATED, f"the clip has {frames} of the {file.frames} samples that it promises"

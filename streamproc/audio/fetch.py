@@ -19,6 +19,11 @@ SMALL_BYTES = 512 * 1024
 """As much as an event may carry inline. Nearly every clip is smaller: these need no place."""
 
 
+def inline_bytes(audio: Audio) -> bytes | None:
+    """The encoded bytes of a clip within the event; None where they are elsewhere, or nobody could say where."""
+    return audio.data if nowhere(audio) is None else None
+
+
 class ClipFetcher:
     """Reads clips; claim checks only under prefixes that the operator allows.
 

@@ -53,6 +53,9 @@ class ClipMemory:
         finally:
             share.close()
 
+    def _has_room(self, wanted: int) -> bool:
+        return not self._waiting and self.held + wanted <= self._limit
+
     async def _take(self, activity: int, wanted: int) -> None:
         request = _Request(activity, next(self._numbers), wanted, asyncio.get_running_loop().create_future())
         self._waiting.append(request)
@@ -102,9 +105,13 @@ class ActivityMemory:
         self._kept = 0
         self._complete = False
 
+    def has_room(self, most: int) -> bool:
+        """Whether ``decoding`` would not have to wait for so many bytes."""
+        return self._memory._has_room(most)
+
     @asynccontextmanager
     async def decoding(self, most: int) -> AsyncIterator[ClipRoom]:
-        """Room for one clip while it is decoded, ``most`` bytes; waits for it."""
+        """Room for a clip, or for a few, while they are decoded, ``most`` bytes; waits for it."""
         await self._memory._take(self._number, most)
         room = ClipRoom()
         try:

@@ -5,19 +5,15 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import aligner_mypyc
-from streamproc.audio.decode import BYTES_A_SECOND, SAMPLE_RATE, Samples, decode_clip
 from streamproc.audio.fetch import ClipFetcher
-from streamproc.audio.memory import ActivityMemory, ClipMemory
+from streamproc.audio.memory import ClipMemory
 from streamproc.contracts import rules
 from streamproc.contracts.generated.events import (
     Activity,
     Model,
-    Phrase,
     PhraseResult,
     PhraseStatus,
     Result,
@@ -26,31 +22,15 @@ from streamproc.contracts.generated.events import (
     StageTimings,
     WordResult,
 )
-from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
-from streamproc.health.exhaustion import exhausted
+from streamproc.errors import Stage, StreamprocError
 from streamproc.inference.engine import Engine, Inference, Logits, Priority
 from streamproc.scoring import fluency
 from streamproc.scoring.ctc import log_softmax
-from streamproc.scoring.reference import ExpectedWord, PhonemeBudget, reference_words
+from streamproc.scoring.loading import PhraseLoader, PhraseWork
 from streamproc.scoring.retry import Retry
 from streamproc.scoring.score import score_phrase
 from streamproc.scoring.variants import PhonemeAligner
 from streamproc.settings import AudioSettings, ScoringSettings
-
-CLIPS_AT_ONCE = 4
-"""Clips of one activity that are fetched and decoded at once: bounds the encoded bytes that one activity holds, by four
-times the largest clip behind a URI."""
-
-
-@dataclass(slots=True)
-class _Work:
-    """One phrase on its way: it gathers words and samples, or the error that ended it."""
-
-    phrase: Phrase
-    words: list[ExpectedWord] = field(default_factory=list)
-    samples: Samples | None = None
-    audio_ms: int = 0
-    error: StreamprocError | None = None
 
 
 class ActivityScorer:
@@ -71,10 +51,9 @@ class ActivityScorer:
         audio: AudioSettings,
         scoring: ScoringSettings,
     ) -> None:
-        self._fetcher = fetcher
+        self._loader = PhraseLoader(fetcher, audio, scoring)
         self._engine = engine
         self._aligner = aligner
-        self._audio = audio
         self._scoring = scoring
         self._memory = ClipMemory(audio.memory_bytes * 3 // 4)
         self._limits = rules.Limits(scoring.max_phrases, audio.max_inline_bytes)
@@ -108,7 +87,7 @@ class ActivityScorer:
         rules.check(activity, self._limits)
         began = time.perf_counter()
         with self._memory.activity() as memory:
-            works = await self._load(activity, retry, memory)
+            works = await self._loader.load(activity, retry, memory)
             memory.complete()
             loaded = time.perf_counter()
             ready = [work for work in works if work.error is None]
@@ -159,49 +138,7 @@ class ActivityScorer:
             ),
         )
 
-    async def _load(self, activity: Activity, retry: Retry, memory: ActivityMemory) -> list[_Work]:
-        works = [_Work(phrase) for phrase in activity.phrases]
-        # In a thread: words that no dictionary knows take espeak-ng a tenth of a millisecond each.
-        await asyncio.to_thread(self._read_references, works)
-        places = asyncio.Semaphore(CLIPS_AT_ONCE)
-        remaining = self._audio.max_activity_seconds
-        most = round(self._audio.max_seconds * BYTES_A_SECOND)
-
-        async def load(work: _Work) -> None:
-            nonlocal remaining
-            try:
-                async with places, AsyncExitStack() as held:
-
-                    async def fetch() -> bytes:
-                        await held.aclose()  # what an attempt that failed still holds
-                        return await self._fetcher.fetch(work.phrase.audio, held)
-
-                    encoded = await retry.until_it_works(Stage.AUDIO, fetch)
-                    # Fetched before it asks for room: who waits for a store takes none from others.
-                    async with memory.decoding(most) as room:
-                        samples = await asyncio.to_thread(decode_clip, encoded, self._audio.max_seconds)
-                        remaining -= len(samples) / SAMPLE_RATE
-                        if remaining < 0:
-                            raise StreamprocError(
-                                ErrorCode.AUDIO_TOO_LONG,
-                                f"the activity has more than {self._audio.max_activity_seconds:g} s of audio "
-                                "(STREAMPROC_AUDIO__MAX_ACTIVITY_SECONDS)",
-                            )
-                        room.kept = samples.nbytes
-                work.samples = samples
-                work.audio_ms = round(len(samples) * 1000 / SAMPLE_RATE)
-            except StreamprocError as error:
-                if error.code.error_class is not ErrorClass.POISON or exhausted(error) is not None:
-                    raise
-                work.error = error
-
-        async with asyncio.TaskGroup() as group:
-            for work in works:
-                if work.error is None:
-                    group.create_task(load(work))
-        return works
-
-    async def _infer(self, works: Sequence[_Work], retry: Retry, priority: Priority) -> Inference:
+    async def _infer(self, works: Sequence[PhraseWork], retry: Retry, priority: Priority) -> Inference:
         """The logits of each phrase; its samples are let go."""
         clips = [work.samples for work in works if work.samples is not None]
         inference: Inference = await retry.until_it_works(Stage.INFERENCE, lambda: self._engine.infer(clips, priority))
@@ -209,22 +146,14 @@ class ActivityScorer:
             work.samples = None
         return inference
 
-    def _read_references(self, works: Sequence[_Work]) -> None:
-        budget = PhonemeBudget(self._scoring.max_phonemes, self._scoring.max_activity_phonemes)
-        for work in works:
-            try:
-                work.words = reference_words(work.phrase, budget)
-            except StreamprocError as error:
-                work.error = error
-
-    def _judge(self, works: Sequence[_Work], logits: Sequence[Logits]) -> list[tuple[WordResult, ...]]:
+    def _judge(self, works: Sequence[PhraseWork], logits: Sequence[Logits]) -> list[tuple[WordResult, ...]]:
         return [
             tuple(score_phrase(log_softmax(clip), work.words, self._aligner, self._scoring.margin))
             for work, clip in zip(works, logits, strict=True)
         ]
 
 
-def _phrase_result(work: _Work, words: tuple[WordResult, ...]) -> PhraseResult:
+def _phrase_result(work: PhraseWork, words: tuple[WordResult, ...]) -> PhraseResult:
     error = work.error
     return PhraseResult(
         index=work.phrase.index,

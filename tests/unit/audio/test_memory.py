@@ -154,3 +154,16 @@ async def test_what_a_failed_clip_took_is_given_back() -> None:
             async with share.decoding(MOST):
                 raise ValueError("damaged")
         assert memory.held == 0
+
+
+async def test_there_is_room_while_nobody_would_have_to_wait() -> None:
+    memory = ClipMemory(LIMIT)
+    with memory.activity() as first, memory.activity() as second:
+        assert first.has_room(LIMIT)
+        assert not first.has_room(LIMIT + 1)
+        async with first.decoding(LIMIT - MOST + 1):
+            assert second.has_room(MOST - 1)
+            waiting = asyncio.create_task(decode(second, 0))
+            await turns()
+            assert not first.has_room(1), "nobody overtakes who waits already"
+        await waiting

@@ -6,7 +6,7 @@ import asyncio
 import io
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +22,7 @@ from streamproc.contracts.generated.events import Activity, Audio, Phrase, Resul
 from streamproc.contracts.upkeep.examples import ACTIVITY
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.engine import Inference, ModelIdentity, Priority, Samples
-from streamproc.scoring import activity, lexicon, reference
+from streamproc.scoring import activity, lexicon, loading, reference
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.phonemes import BLANK
 from streamproc.scoring.variants import VariantAligner
@@ -120,12 +120,28 @@ async def test_the_event_loop_does_none_of_the_work(monkeypatch: pytest.MonkeyPa
 
         monkeypatch.setattr(module, name, watched)
 
-    watch(activity, "reference_words")
+    watch(loading, "reference_words")
     watch(activity, "score_phrase")
     watch(reference, "split_words")
     await score(reading("The cat sat."))
     assert threads.keys() == {"reference_words", "score_phrase", "split_words"}
     assert threading.get_ident() not in threads.values()
+
+
+async def test_a_few_inline_clips_take_one_way_to_a_thread_with_their_references(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ways = []
+    to_thread = asyncio.to_thread
+
+    async def counted(call: Callable[..., object], *arguments: object) -> object:
+        ways.append(call)
+        return await to_thread(call, *arguments)
+
+    monkeypatch.setattr(asyncio, "to_thread", counted)
+    result = await score(reading("a fox", "a dog", "a cat"))
+    assert [phrase.audio_ms for phrase in result.phrases] == [200] * 3
+    assert len(ways) == 2, "one before the model, and one after it"
 
 
 @hole("D5")
@@ -158,7 +174,7 @@ async def test_activities_share_the_memory_for_their_clips(room: int, monkeypatc
         held.append(scorer._memory.held)
         return decode_clip(encoded, max_seconds)
 
-    monkeypatch.setattr(activity, "decode_clip", watched)
+    monkeypatch.setattr(loading, "decode_clip", watched)
     audio = SETTINGS.audio.model_copy(update={"memory_bytes": room * 4 // 3 + 1})
     scorer = ActivityScorer(ClipFetcher((), 1), SilentEngine(), VariantAligner(), audio, SETTINGS.scoring)
 

@@ -1,0 +1,138 @@
+"""The phrases of an activity made ready for the model: what is expected of each, and its samples."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+
+from streamproc.audio.decode import BYTES_A_SECOND, SAMPLE_RATE, Samples, decode_clip
+from streamproc.audio.fetch import ClipFetcher, inline_bytes
+from streamproc.audio.memory import ActivityMemory
+from streamproc.contracts.generated.events import Activity, Phrase
+from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
+from streamproc.health.exhaustion import exhausted
+from streamproc.scoring.reference import ExpectedWord, PhonemeBudget, reference_words
+from streamproc.scoring.retry import Retry
+from streamproc.settings import AudioSettings, ScoringSettings
+
+CLIPS_AT_ONCE = 4
+"""Clips of one activity that are fetched and decoded at once: bounds the encoded bytes that one activity holds, by four
+times the largest clip behind a URI."""
+
+
+@dataclass(slots=True)
+class PhraseWork:
+    """One phrase on its way: it gathers words and samples, or the error that ended it."""
+
+    phrase: Phrase
+    words: list[ExpectedWord] = field(default_factory=list)
+    samples: Samples | None = None
+    audio_ms: int = 0
+    error: StreamprocError | None = None
+
+
+@dataclass(slots=True)
+class _Remaining:
+    """Seconds of audio that an activity may still have."""
+
+    seconds: float
+
+
+class PhraseLoader:
+    """Reads the references, fetches and decodes the clips; one instance serves all tasks of a worker."""
+
+    def __init__(self, fetcher: ClipFetcher, audio: AudioSettings, scoring: ScoringSettings) -> None:
+        self._fetcher = fetcher
+        self._audio = audio
+        self._scoring = scoring
+        self._most = round(audio.max_seconds * BYTES_A_SECOND)
+        """Bytes that a clip may take while it is decoded."""
+
+    async def load(self, activity: Activity, retry: Retry, memory: ActivityMemory) -> list[PhraseWork]:
+        """Every phrase of the activity; those that cannot be scored have an error.
+
+        Raises:
+            StreamprocError: what is not the event's fault, and is not waited for.
+        """
+        works = [PhraseWork(phrase) for phrase in activity.phrases]
+        remaining = _Remaining(self._audio.max_activity_seconds)
+        few = works if len(works) <= CLIPS_AT_ONCE else []
+        # What is here already, and has room, is decoded on the same way to a thread and back: the way costs more than
+        # many a clip.
+        inline = [(work, encoded) for work in few if (encoded := inline_bytes(work.phrase.audio)) is not None]
+        if inline and memory.has_room(len(inline) * self._most):
+            async with memory.decoding(len(inline) * self._most) as room:
+                await asyncio.to_thread(self._prepare, works, inline, remaining)
+                room.kept = sum(work.samples.nbytes for work in works if work.samples is not None)
+        else:
+            await asyncio.to_thread(self._prepare, works, [], remaining)
+        rest = [work for work in works if work.error is None and work.samples is None]
+        if rest:
+            places = asyncio.Semaphore(CLIPS_AT_ONCE)
+            async with asyncio.TaskGroup() as group:
+                for work in rest:
+                    group.create_task(self._fetch_and_decode(work, retry, memory, places, remaining))
+        return works
+
+    async def _fetch_and_decode(
+        self,
+        work: PhraseWork,
+        retry: Retry,
+        memory: ActivityMemory,
+        places: asyncio.Semaphore,
+        remaining: _Remaining,
+    ) -> None:
+        try:
+            async with places, AsyncExitStack() as held:
+
+                async def fetch() -> bytes:
+                    await held.aclose()  # what an attempt that failed still holds
+                    return await self._fetcher.fetch(work.phrase.audio, held)
+
+                encoded = await retry.until_it_works(Stage.AUDIO, fetch)
+                # Fetched before it asks for room: who waits for a store takes none from others.
+                async with memory.decoding(self._most) as room:
+                    samples = await asyncio.to_thread(decode_clip, encoded, self._audio.max_seconds)
+                    self._accept(work, samples, remaining)
+                    room.kept = samples.nbytes
+        except StreamprocError as error:
+            _fail(work, error)
+
+    def _prepare(
+        self, works: Sequence[PhraseWork], inline: Sequence[tuple[PhraseWork, bytes]], remaining: _Remaining
+    ) -> None:
+        """Read the references and decode these clips; never on the event loop: words that no dictionary knows take
+        espeak-ng a tenth of a millisecond each, and clips take milliseconds.
+        """
+        budget = PhonemeBudget(self._scoring.max_phonemes, self._scoring.max_activity_phonemes)
+        for work in works:
+            try:
+                work.words = reference_words(work.phrase, budget)
+            except StreamprocError as error:
+                work.error = error
+        for work, encoded in inline:
+            if work.error is None:
+                try:
+                    self._accept(work, decode_clip(encoded, self._audio.max_seconds), remaining)
+                except StreamprocError as error:
+                    _fail(work, error)
+
+    def _accept(self, work: PhraseWork, samples: Samples, remaining: _Remaining) -> None:
+        remaining.seconds -= len(samples) / SAMPLE_RATE
+        if remaining.seconds < 0:
+            raise StreamprocError(
+                ErrorCode.AUDIO_TOO_LONG,
+                f"the activity has more than {self._audio.max_activity_seconds:g} s of audio "
+                "(STREAMPROC_AUDIO__MAX_ACTIVITY_SECONDS)",
+            )
+        work.samples = samples
+        work.audio_ms = round(len(samples) * 1000 / SAMPLE_RATE)
+
+
+def _fail(work: PhraseWork, error: StreamprocError) -> None:
+    """The phrase ends with this error; what is not its own fault is raised."""
+    if error.code.error_class is not ErrorClass.POISON or exhausted(error) is not None:
+        raise error
+    work.error = error
