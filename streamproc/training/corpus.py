@@ -135,7 +135,7 @@ def mispronounce(word: str, rng: random.Random) -> Pronunciation:
     """
     accepted = {without_stress(spoken) for spoken in pronunciations()[word]}
     while True:
-        wrong = _changed(rng.choice(pronunciations()[word]), rng)
+        wrong = altered(rng.choice(pronunciations()[word]), rng)
         if not any(_sounds_like(without_stress(wrong), right) for right in accepted):
             return wrong
 
@@ -144,7 +144,8 @@ def _place(change: Misreading) -> int:
     return change.index
 
 
-def _changed(spoken: Pronunciation, rng: random.Random) -> Pronunciation:
+def altered(spoken: Pronunciation, rng: random.Random) -> Pronunciation:
+    """Another word, or this one with sounds swapped, left out or added; at times it stays as it was."""
     way = rng.choices(("substitute", "twice", "delete", "insert", "word"), (45, 15, 10, 10, 20))[0]
     if way == "word":
         return rng.choice(pronunciations()[rng.choice(sorted(pronunciations()))])
@@ -270,7 +271,7 @@ def training_clips(
         if kind < 0.40:
             reading = jumble(rng, words, dictionary)
             said = [
-                Word(word.text, _changed(word.phonemes, rng)) if word.phonemes and rng.random() < 0.3 else word
+                Word(word.text, altered(word.phonemes, rng)) if word.phonemes and rng.random() < 0.3 else word
                 for word in reading.said
             ]
             reading = SpokenReading(reading.expected, tuple(said))

@@ -67,7 +67,7 @@ def _loss(network: PhonemeNetwork, batch: SpeechBatch, *, guide: float) -> Tenso
     """CTC loss a phoneme, plus ``guide`` times the cross-entropy of the aligned frames."""
     with torch.no_grad():
         features, count = network.features(torch.from_numpy(batch.audio), torch.from_numpy(batch.lengths))
-        _hide_parts(features)
+        hide_parts(features)
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits, frames = network.core(features, count)
     log_probs = logits.float().log_softmax(2)
@@ -82,7 +82,7 @@ def _loss(network: PhonemeNetwork, batch: SpeechBatch, *, guide: float) -> Tenso
     return loss
 
 
-def _hide_parts(features: Tensor) -> None:
+def hide_parts(features: Tensor) -> None:
     """SpecAugment (Park et al. 2019): bands and short stretches of each clip set to the mean, in place."""
     bands, size = features.shape[1:]
     for clip in features:
