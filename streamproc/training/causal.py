@@ -24,7 +24,7 @@ HOP = 160
 """Samples between two feature frames (10 ms); a frame of logits is two of them."""
 
 CHUNK = 2 * HOP
-"""`PhonemeNetwork.hear` takes a multiple of this many samples."""
+"""`LiveNetwork.hear` takes a multiple of this many samples."""
 
 _WINDOW = 400
 _REMEMBERED = _WINDOW // 2 + HOP
@@ -86,7 +86,7 @@ class Memory:
     frames: int
 
 
-class Features(nn.Module):
+class LiveFeatures(nn.Module):
     """Log-mel energies over their running mean."""
 
     fourier: Tensor
@@ -139,12 +139,12 @@ class _Block(nn.Module):
         return inner + torch.relu(self.norm(self.conv(x)))
 
 
-class PhonemeNetwork(nn.Module):
+class LiveNetwork(nn.Module):
     """Audio to logits over the 40 phonemes and the blank, one frame each 20 ms."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.features = Features()
+        self.features = LiveFeatures()
         self.stem = nn.Conv1d(_BANDS, _CHANNELS, _WIDTH, stride=2, bias=False)
         self.norm = nn.BatchNorm1d(_CHANNELS)
         self.blocks = nn.ModuleList(_Block(dilation, ahead) for dilation, ahead in _BLOCKS)
@@ -157,7 +157,7 @@ class PhonemeNetwork(nn.Module):
         return 1 + sum(dilation * ahead for dilation, ahead in _BLOCKS)
 
     def core(self, features: Tensor, count: Tensor) -> tuple[Tensor, Tensor]:
-        """Features [batch, 40, n] and their lengths to logits [batch, frames, 41] and theirs."""
+        """LiveFeatures [batch, 40, n] and their lengths to logits [batch, frames, 41] and theirs."""
         frames = (count + 1) // 2
         x = torch.relu(self.norm(self.stem(nn.functional.pad(features, (2, 2)))))
         valid = _mask(frames, x.shape[2]).unsqueeze(1)

@@ -22,9 +22,9 @@ from torch import Tensor, nn
 
 from streamproc.scoring.phonemes import BLANK
 from streamproc.training import lattice
-from streamproc.training.causal import PhonemeNetwork
+from streamproc.training.causal import LiveNetwork
 from streamproc.training.labels import Sound
-from streamproc.training.mixture import Batch, Mixture
+from streamproc.training.mixture import MixedBatch, Mixture
 from streamproc.training.train import hide_parts
 
 BATCH = 24
@@ -41,8 +41,8 @@ START = Path(__file__).parents[2] / "models/phonemes/1/model.safetensors"
 class Training:
     """All that changes: a checkpoint holds it."""
 
-    network: PhonemeNetwork
-    mean: PhonemeNetwork
+    network: LiveNetwork
+    mean: LiveNetwork
     optimiser: torch.optim.Optimizer
     step: int = 0
     seconds_heard: float = 0.0
@@ -74,7 +74,7 @@ class Training:
 def begin(seed: int, mixture: Mixture, start: Path | None) -> Training:
     """A training before its first step. ``start``: weights to begin with, of this network or of the one before it."""
     torch.manual_seed(seed)
-    network = PhonemeNetwork()
+    network = LiveNetwork()
     if start is not None:
         _warm(network, load_file(start))
     _centre(network, mixture)
@@ -83,7 +83,7 @@ def begin(seed: int, mixture: Mixture, start: Path | None) -> Training:
     return Training(network, mean, optimiser)
 
 
-def _warm(network: PhonemeNetwork, weights: dict[str, Tensor]) -> None:
+def _warm(network: LiveNetwork, weights: dict[str, Tensor]) -> None:
     """Taps that look further ahead than a block may are dropped, the others keep their place in time."""
     for number, block in enumerate(network.blocks):
         late = 2 - block.ahead // block.conv.dilation[0]
@@ -95,7 +95,7 @@ def _warm(network: PhonemeNetwork, weights: dict[str, Tensor]) -> None:
         raise click.UsageError("--start: not weights of this network")
 
 
-def _centre(network: PhonemeNetwork, mixture: Mixture) -> None:
+def _centre(network: LiveNetwork, mixture: Mixture) -> None:
     """Set the features' centre and scale to those of the first batches."""
     network.features.centre.zero_()
     network.features.scale.fill_(1.0)
@@ -110,7 +110,7 @@ def _centre(network: PhonemeNetwork, mixture: Mixture) -> None:
     network.features.scale.copy_(values.std(1, keepdim=True))
 
 
-def learn(training: Training, batch: Batch, steps: int, *, bf16: bool) -> float:
+def learn(training: Training, batch: MixedBatch, steps: int, *, bf16: bool) -> float:
     """One step of ``steps``; the loss a sound."""
     training.step += 1
     rising, falling = training.step / _WARM_UP, (steps - training.step + 1) / (_FALLS * steps)

@@ -30,7 +30,7 @@ _LONGEST = 9 * SAMPLE_RATE
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class MixedBatch:
     """``audio`` [batch, samples], zero beyond ``lengths``; what may have been said in each clip."""
 
     audio: Floats
@@ -62,8 +62,8 @@ class Mixture:
         coloured = np.fft.irfft(spectrum / np.stack([tilt**0, tilt**0.5, tilt])).astype(np.float32)
         self._noise: Floats = coloured / coloured.std(axis=1, keepdims=True)
 
-    def batch(self, number: int) -> Batch:
-        """Batch ``number``; a few are drawn together and sorted by length, so that they hold little padding."""
+    def batch(self, number: int) -> MixedBatch:
+        """MixedBatch ``number``; a few are drawn together and sorted by length, so that they hold little padding."""
         group, place = divmod(number, _GROUPED)
         rng = np.random.default_rng([self._seed, group])
         drawn = [self._draw(rng) for _ in range(_GROUPED * self._size)]
@@ -75,7 +75,7 @@ class Mixture:
         audio = np.zeros((len(clips), lengths.max()), dtype=np.float32)
         for row, (samples, _) in zip(audio, clips, strict=True):
             row[: len(samples)] = samples
-        return Batch(audio, lengths, [said for _, said in clips])
+        return MixedBatch(audio, lengths, [said for _, said in clips])
 
     def _draw(self, rng: np.random.Generator) -> tuple[float, str, int, float]:
         """A clip's length when it is made, its pack, its place there, and how much shorter it becomes."""

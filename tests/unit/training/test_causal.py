@@ -8,14 +8,14 @@ pytest.importorskip("torch", reason="needs the extra training")
 
 import torch
 
-from streamproc.training.causal import CHUNK, PhonemeNetwork
+from streamproc.training.causal import CHUNK, LiveNetwork
 
 
 @pytest.fixture(scope="module")
-def network() -> PhonemeNetwork:
+def network() -> LiveNetwork:
     torch.manual_seed(1)
     torch.set_num_threads(1)
-    network = PhonemeNetwork()
+    network = LiveNetwork()
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm1d):
             module.running_mean.normal_()
@@ -31,7 +31,7 @@ def _recording(samples: int) -> torch.Tensor:
 
 @pytest.mark.parametrize("samples", [37_123, 32_000, 320, 1])
 @pytest.mark.parametrize("chunk", [CHUNK, 5 * CHUNK])
-def test_logits_of_chunks_are_those_of_the_whole(network: PhonemeNetwork, samples: int, chunk: int) -> None:
+def test_logits_of_chunks_are_those_of_the_whole(network: LiveNetwork, samples: int, chunk: int) -> None:
     audio = _recording(samples)
     owed = (network.delay + 1) * CHUNK
     size = -(-(samples + owed) // chunk) * chunk
@@ -48,7 +48,7 @@ def test_logits_of_chunks_are_those_of_the_whole(network: PhonemeNetwork, sample
     assert float((chunked - whole).abs().max()) < 1e-4
 
 
-def test_nothing_further_ahead_than_650_ms_is_heard(network: PhonemeNetwork) -> None:
+def test_nothing_further_ahead_than_650_ms_is_heard(network: LiveNetwork) -> None:
     audio = _recording(48_000)
     cut = audio.clone()
     cut[:, 24_000:] = 0
@@ -59,7 +59,7 @@ def test_nothing_further_ahead_than_650_ms_is_heard(network: PhonemeNetwork) -> 
     assert 24_000 - 320 * first <= 0.65 * 16_000
 
 
-def test_a_clip_is_heard_the_same_alone_and_padded(network: PhonemeNetwork) -> None:
+def test_a_clip_is_heard_the_same_alone_and_padded(network: LiveNetwork) -> None:
     audio = _recording(30_000)
     with torch.no_grad():
         padded, frames = network(torch.nn.functional.pad(audio, (0, 9_000)), torch.tensor([30_000, 39_000]))
@@ -67,7 +67,7 @@ def test_a_clip_is_heard_the_same_alone_and_padded(network: PhonemeNetwork) -> N
     assert float((padded[:1, : frames[0]] - alone).abs().max()) < 1e-4
 
 
-def test_neither_level_nor_the_silence_before_matters_much(network: PhonemeNetwork) -> None:
+def test_neither_level_nor_the_silence_before_matters_much(network: LiveNetwork) -> None:
     audio = 0.1 * torch.randn(1, 32_000)
     lengths = torch.tensor([32_000])
     with torch.no_grad():
