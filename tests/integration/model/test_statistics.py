@@ -1,0 +1,36 @@
+"""The real Triton tells how long requests have waited and been computed, in terms that the limit understands."""
+
+from __future__ import annotations
+
+import asyncio
+
+import numpy as np
+from tritonclient.grpc import aio
+
+from streamproc.inference.statistics import ServerLoad, ServerStatistics, read_load
+from streamproc.inference.triton import TritonEngine
+
+
+async def test_triton_tells_its_load(triton_url: str) -> None:
+    engine = TritonEngine(triton_url, "phonemes", "1", timeout=60, max_in_flight=64)
+    clip = np.zeros(48_000, dtype=np.float32)
+    client = aio.InferenceServerClient(triton_url)
+    statistics = ServerStatistics()
+
+    async def read() -> ServerLoad | None:
+        return await read_load(client, "phonemes", "1", statistics, 10.0)
+
+    try:
+        await engine.start()
+        await read()
+        await asyncio.gather(*(engine.infer([clip]) for _ in range(128)))
+        async with asyncio.timeout(30):
+            while (load := await read()) is None:  # noqa: ASYNC110  Triton answers a batch before it counts it.
+                await asyncio.sleep(0.05)
+    finally:
+        await engine.close()
+        await client.close()
+    # 64 calls at once, at most 32 of them in a batch: they wait for one, about as long as it takes.
+    assert 1.0 < load.batch <= 32.0
+    assert load.compute_s > 0.001
+    assert 0.1 < load.queue_s / load.compute_s < 10
