@@ -16,7 +16,7 @@ import soundfile
 
 from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
 from streamproc.inference.engine import Engine, ModelIdentity, Priority, Samples
-from support.desk import until
+from support.scripted_stream import until
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests/golden/phonemes"

@@ -1,4 +1,4 @@
-"""The agent of readings on a desk in memory: every event one outcome, and none for the world's faults.
+"""The agent of readings on a scripted stream: every event one outcome, and none for the world's faults.
 
 Decoder, scorer, encoders and retries are the real ones; registry, model and topics are in this process. That outcome
 and offset share a transaction, the tests with a broker show.
@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import soundfile
-from support.desk import Desk, Sent, until
+from support.scripted_stream import ScriptedStream, Sent, until
 
 from streamproc.agents import retrying
 from streamproc.agents.outcome import DeadLetters
@@ -101,10 +101,10 @@ class SilentEngine:
 
 
 class Room:
-    """An agent at its desk."""
+    """An agent and its stream."""
 
     def __init__(self, settings: Settings = SETTINGS) -> None:
-        self.desk = Desk(ACTIVITIES)
+        self.stream = ScriptedStream(ACTIVITIES)
         self.registry = MemoryRegistry(settings.registry)
         self.engine = SilentEngine()
         self.encoders = ResultEncoders(self.registry, {files.RESULT: RESULTS})
@@ -114,8 +114,8 @@ class Room:
         self.agent = ReadingAgent(
             Stages(ActivityDecoder(self.registry, ACTIVITIES), scorer, self.encoders),
             metrics,
-            {RESULTS: self.desk.topic(RESULTS)},
-            DeadLetters(self.desk.topic(LETTERS), lambda: WorkerIdentity("group", "silent/1"), metrics.dead_letter),
+            {RESULTS: self.stream.topic(RESULTS)},
+            DeadLetters(self.stream.topic(LETTERS), lambda: WorkerIdentity("group", "silent/1"), metrics.dead_letter),
             settings,
         )
 
@@ -125,7 +125,7 @@ async def working(settings: Settings = SETTINGS) -> AsyncIterator[Room]:
     """An agent that consumes."""
     room = Room(settings)
     await room.encoders.start()
-    task = asyncio.create_task(room.agent.run(room.desk.stream))
+    task = asyncio.create_task(room.agent.run(room.stream.as_fausts))
     try:
         yield room
         if task.done():
@@ -177,9 +177,9 @@ def code_of(letter: Sent) -> str:
 async def test_a_good_event_becomes_a_result() -> None:
     async with working() as room:
         trace = b"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-        room.desk.deliver(await value_of(reading()), b"another", [("traceparent", trace), ("mine", b"1")])
-        await until(lambda: room.desk.acked == [0])
-        (sent,) = room.desk.sent
+        room.stream.deliver(await value_of(reading()), b"another", [("traceparent", trace), ("mine", b"1")])
+        await until(lambda: room.stream.acked == [0])
+        (sent,) = room.stream.sent
         assert (sent.topic, sent.key) == (RESULTS, ACTIVITY.learner_id.encode())
         assert sent.headers["ce_id"] == b"reading.activity.v1/0/0"
         assert (sent.headers["traceparent"], "mine" in sent.headers) == (trace, False)
@@ -192,9 +192,9 @@ async def test_a_good_event_becomes_a_result() -> None:
 @pytest.mark.parametrize(("value", "code"), [(None, "VALUE_MISSING"), (b"\0\0\0\0\1", "VALUE_UNREADABLE")])
 async def test_a_poison_event_becomes_a_letter_at_once(value: bytes | None, code: str) -> None:
     async with working() as room:
-        room.desk.deliver(value, b"its key", [("mine", b"1")])
-        await until(lambda: room.desk.acked == [0])
-        (letter,) = room.desk.sent
+        room.stream.deliver(value, b"its key", [("mine", b"1")])
+        await until(lambda: room.stream.acked == [0])
+        (letter,) = room.stream.sent
         assert (letter.topic, letter.key, letter.value) == (LETTERS, b"its key", value)
         assert (code_of(letter), letter.headers["mine"]) == (code, b"1")
         assert letter.headers["streamproc.error.source.offset"] == b"0"
@@ -203,9 +203,9 @@ async def test_a_poison_event_becomes_a_letter_at_once(value: bytes | None, code
 
 async def test_a_letter_names_the_tenant_where_the_event_can_be_read() -> None:
     async with working() as room:
-        room.desk.deliver(await value_of(replace(ACTIVITY, phrases=())))
-        await until(lambda: room.desk.acked == [0])
-        (letter,) = room.desk.sent
+        room.stream.deliver(await value_of(replace(ACTIVITY, phrases=())))
+        await until(lambda: room.stream.acked == [0])
+        (letter,) = room.stream.sent
         assert code_of(letter) == "PHRASES_MISSING"
         assert letter.headers["streamproc.error.tenant"] == b"district-12"
 
@@ -217,9 +217,9 @@ async def test_a_bug_is_the_events_end_and_not_the_workers(monkeypatch: pytest.M
     value = await value_of(reading())
     monkeypatch.setattr(ResultEncoders, "encode", broken)
     async with working() as room:
-        room.desk.deliver(value)
-        await until(lambda: room.desk.acked == [0])
-        (letter,) = room.desk.sent
+        room.stream.deliver(value)
+        await until(lambda: room.stream.acked == [0])
+        (letter,) = room.stream.sent
         assert (letter.topic, code_of(letter)) == (LETTERS, "UNEXPECTED")
         assert not any(b"secret" in (value or b"") for value in letter.headers.values())
 
@@ -227,29 +227,29 @@ async def test_a_bug_is_the_events_end_and_not_the_workers(monkeypatch: pytest.M
 async def test_a_transient_failure_is_tried_again_and_holds_up_its_event_alone() -> None:
     async with working() as room:
         room.engine.faults = unavailable(3)
-        room.desk.deliver(await value_of(reading()))
+        room.stream.deliver(await value_of(reading()))
         await until(lambda: room.agent.waits)
-        assert (room.agent.paused, room.desk.sent, room.desk.acked) == ([], [], [])
-        await until(lambda: room.desk.acked == [0])
-        assert ([sent.topic for sent in room.desk.sent], room.engine.called) == ([RESULTS], 4)
+        assert (room.agent.paused, room.stream.sent, room.stream.acked) == ([], [], [])
+        await until(lambda: room.stream.acked == [0])
+        assert ([sent.topic for sent in room.stream.sent], room.engine.called) == ([RESULTS], 4)
         assert not room.agent.waits
 
 
 async def test_beyond_its_time_it_pauses_the_worker_until_the_world_is_back() -> None:
     async with working(impatient()) as room:
         room.engine.faults = unavailable(10_000)
-        room.desk.deliver(await value_of(reading()))
+        room.stream.deliver(await value_of(reading()))
         await until(lambda: room.agent.paused)
         assert room.agent.paused == ["INFERENCE_UNAVAILABLE"]
         for _ in range(3):
-            room.desk.deliver(None)
+            room.stream.deliver(None)
         called = room.engine.called
         await until(lambda: room.engine.called > called + 1)
         # Whoever stood at the stream already has taken the next; nothing new is begun after that.
-        assert room.desk.acked == [1]
+        assert room.stream.acked == [1]
         room.engine.faults = []
-        await until(lambda: sorted(room.desk.acked) == [0, 1, 2, 3])
-        assert {sent.topic for sent in room.desk.sent} == {RESULTS, LETTERS}
+        await until(lambda: sorted(room.stream.acked) == [0, 1, 2, 3])
+        assert {sent.topic for sent in room.stream.sent} == {RESULTS, LETTERS}
         assert room.agent.paused == []
 
 
@@ -257,18 +257,18 @@ async def test_what_the_engine_has_no_room_for_is_not_begun() -> None:
     async with working() as room:
         room.engine.vacant.clear()
         for _ in range(3):
-            room.desk.deliver(await value_of(reading()))
+            room.stream.deliver(await value_of(reading()))
         await asyncio.sleep(0.05)
         assert room.engine.called == 0
         assert room.agent.paused == []
         room.engine.vacant.set()
-        await until(lambda: sorted(room.desk.acked) == [0, 1, 2])
+        await until(lambda: sorted(room.stream.acked) == [0, 1, 2])
 
 
 async def test_an_intake_that_closes_while_the_engine_has_no_room_stays_closed() -> None:
     async with working() as room:
         room.engine.vacant.clear()
-        room.desk.deliver(await value_of(reading()))
+        room.stream.deliver(await value_of(reading()))
         await asyncio.sleep(0.05)
         room.agent.stop()
         room.engine.vacant.set()
@@ -278,32 +278,32 @@ async def test_an_intake_that_closes_while_the_engine_has_no_room_stays_closed()
 
 async def test_what_is_replayed_gives_precedence_to_what_is_live() -> None:
     async with working() as room:
-        room.desk.deliver(await value_of(reading()))
-        await until(lambda: room.desk.acked == [0])
-        room.desk.deliver(await value_of(reading()), headers=[(REPLAY_COUNT, b"1")])
-        await until(lambda: room.desk.acked == [0, 1])
+        room.stream.deliver(await value_of(reading()))
+        await until(lambda: room.stream.acked == [0])
+        room.stream.deliver(await value_of(reading()), headers=[(REPLAY_COUNT, b"1")])
+        await until(lambda: room.stream.acked == [0, 1])
         assert room.engine.priorities == [Priority.LIVE, Priority.REPLAY]
 
 
 async def test_a_fatal_failure_stops_the_worker_and_leaves_the_event_without_an_outcome() -> None:
     async with working() as room:
         room.engine.faults = [StreamprocError(ErrorCode.MODEL_UNSUITABLE)]
-        room.desk.deliver(await value_of(reading()))
-        await until(lambda: room.desk.raised)
-        ((offset, error),) = room.desk.raised
+        room.stream.deliver(await value_of(reading()))
+        await until(lambda: room.stream.raised)
+        ((offset, error),) = room.stream.raised
         assert isinstance(error, StreamprocError)
         assert (offset, error.code) == (0, ErrorCode.MODEL_UNSUITABLE)
-        assert (room.desk.sent, room.desk.acked) == ([], [])
+        assert (room.stream.sent, room.stream.acked) == ([], [])
 
 
 async def test_a_result_that_kafka_refuses_becomes_a_letter_and_that_a_stub() -> None:
     async with working() as room:
         value = await value_of(reading())
-        event = room.desk.deliver(value, b"k" * 2000)
-        await until(lambda: room.desk.acked == [0])
+        event = room.stream.deliver(value, b"k" * 2000)
+        await until(lambda: room.stream.acked == [0])
         await room.agent.refused(event, OutcomeRefused("MSG_SIZE_TOO_LARGE", RESULTS, "in[0]@0"))
         await room.agent.refused(event, OutcomeRefused("MSG_SIZE_TOO_LARGE", LETTERS, "in[0]@0"))
-        _, letter, stub = room.desk.sent
+        _, letter, stub = room.stream.sent
         assert (letter.topic, code_of(letter), letter.value) == (LETTERS, "RESULT_TOO_LARGE", value)
         assert (stub.topic, code_of(stub), stub.key, stub.value) == (LETTERS, "RESULT_TOO_LARGE", None, None)
         assert stub.headers["streamproc.error.original.bytes"] == b"%d" % len(value)
@@ -315,23 +315,23 @@ async def test_a_result_that_kafka_refuses_becomes_a_letter_and_that_a_stub() ->
 async def test_many_deaths_of_one_cause_close_the_intake_for_good() -> None:
     async with working() as room:
         for _ in range(SETTINGS.quarantine.events):
-            room.desk.deliver(None)
+            room.stream.deliver(None)
         await until(lambda: room.agent.paused == ["quarantine"])
-        begun = len(room.desk.sent)
+        begun = len(room.stream.sent)
         await asyncio.sleep(0.05)
-        assert SETTINGS.quarantine.events / 2 < begun == len(room.desk.sent) < SETTINGS.quarantine.events
+        assert SETTINGS.quarantine.events / 2 < begun == len(room.stream.sent) < SETTINGS.quarantine.events
 
 
 async def test_an_event_that_waits_when_the_worker_stops_is_given_up() -> None:
     async with working() as room:
         room.engine.faults = unavailable(10_000)
-        room.desk.deliver(await value_of(reading()))
+        room.stream.deliver(await value_of(reading()))
         await until(lambda: room.agent.waits)
         room.agent.stop()
-        await until(lambda: room.desk.raised)
-        ((offset, error),) = room.desk.raised
+        await until(lambda: room.stream.raised)
+        ((offset, error),) = room.stream.raised
         assert (offset, type(error)) == (0, asyncio.CancelledError)
-        assert (room.desk.sent, room.desk.acked, room.agent.paused) == ([], [], ["stopping"])
+        assert (room.stream.sent, room.stream.acked, room.agent.paused) == ([], [], ["stopping"])
 
 
 async def test_an_event_that_can_finish_is_waited_for_until_the_drain_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -345,11 +345,11 @@ async def test_an_event_that_can_finish_is_waited_for_until_the_drain_is_over(mo
             return answer
 
         monkeypatch.setattr(room.engine, "infer", slow)
-        room.desk.deliver(await value_of(reading()))
-        room.desk.deliver(await value_of(reading()))
+        room.stream.deliver(await value_of(reading()))
+        room.stream.deliver(await value_of(reading()))
         await until(lambda: room.engine.called == 2)
         room.agent.stop()
-        assert room.desk.raised == []
+        assert room.stream.raised == []
         room.agent.give_up()
-        await until(lambda: len(room.desk.raised) == 2)
-        assert (room.desk.sent, room.desk.acked) == ([], [])
+        await until(lambda: len(room.stream.raised) == 2)
+        assert (room.stream.sent, room.stream.acked) == ([], [])

@@ -1,4 +1,4 @@
-"""Several agents in one worker: wired by a list, each with its own topic, refusals and pauses. On desks in memory."""
+"""Several agents in one worker: wired by a list, each with its own topic, refusals and pauses. On scripted streams."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import faust
 import pytest
-from support.desk import Desk, until
+from support.scripted_stream import ScriptedStream, until
 
 from streamproc.agents.agent import TopicAgent
 from streamproc.agents.roster import Roster
@@ -18,14 +18,14 @@ from streamproc.transport import OutcomeRefused, Transport, each
 class Copying:
     """A small agent: every event goes to another topic as it is; what Kafka refuses goes there as a word."""
 
-    def __init__(self, topic: str, kind: str, desk: Desk) -> None:
+    def __init__(self, topic: str, kind: str, stream: ScriptedStream) -> None:
         self.name = f"copy_{topic}"
         self.topic = topic
         self.outcomes: Mapping[str, str] = {kind: f"{topic}.out", "dead_letters": "dlq"}
         self.paused: list[str] = []
         self.waits = False
         self.given_up = False
-        self._out = desk.topic(f"{topic}.out")
+        self._out = stream.topic(f"{topic}.out")
 
     async def run(self, stream: Any) -> None:
         """Consume."""
@@ -52,9 +52,9 @@ class Two:
 
     def __init__(self, *, stalled_after: float = 60.0) -> None:
         self.now = 0.0
-        self.desks = {name: Desk(name) for name in ("first", "second")}
-        self.first = Copying("first", "results", self.desks["first"])
-        self.second = Copying("second", "results", self.desks["second"])
+        self.streams = {name: ScriptedStream(name) for name in ("first", "second")}
+        self.first = Copying("first", "results", self.streams["first"])
+        self.second = Copying("second", "results", self.streams["second"])
         agents: list[TopicAgent] = [self.first, self.second]
         self.roster = Roster(agents, stalled_after, lambda: self.now)
         self.app = faust.App("two", broker="rdkafka://127.0.0.1:1", processing_guarantee="exactly_once")
@@ -68,13 +68,15 @@ async def test_each_agent_runs_on_its_topic() -> None:
         "copy_first": ["first"],
         "copy_second": ["second"],
     }
-    for desk in two.desks.values():
-        desk.deliver(b"value")
-    tasks = [asyncio.ensure_future(agents[f"copy_{topic}"].fun(desk.stream)) for topic, desk in two.desks.items()]
-    await until(lambda: all(desk.acked == [0] for desk in two.desks.values()))
+    for stream in two.streams.values():
+        stream.deliver(b"value")
+    tasks = [
+        asyncio.ensure_future(agents[f"copy_{topic}"].fun(stream.as_fausts)) for topic, stream in two.streams.items()
+    ]
+    await until(lambda: all(stream.acked == [0] for stream in two.streams.values()))
     for task in tasks:
         task.cancel()
-    assert [(sent.topic, sent.value) for desk in two.desks.values() for sent in desk.sent] == [
+    assert [(sent.topic, sent.value) for stream in two.streams.values() for sent in stream.sent] == [
         ("first.out", b"value"),
         ("second.out", b"value"),
     ]
@@ -86,10 +88,10 @@ async def test_a_refusal_goes_to_the_agent_of_its_topic() -> None:
     assert isinstance(transport, Transport)
     assert transport.on_refused is not None
     await transport.on_refused(
-        two.desks["second"].deliver(b"x"), OutcomeRefused("TOO_LARGE", "second.out", "second[0]@0")
+        two.streams["second"].deliver(b"x"), OutcomeRefused("TOO_LARGE", "second.out", "second[0]@0")
     )
-    assert two.desks["first"].sent == []
-    assert [sent.value for sent in two.desks["second"].sent] == [b"TOO_LARGE"]
+    assert two.streams["first"].sent == []
+    assert [sent.value for sent in two.streams["second"].sent] == [b"TOO_LARGE"]
 
 
 def test_the_worker_is_paused_while_any_agent_is() -> None:
@@ -131,6 +133,6 @@ def test_what_was_written_counts_over_all_agents_and_a_shared_topic_once() -> No
 
 
 def test_two_agents_of_one_topic_are_refused() -> None:
-    desk = Desk("first")
+    stream = ScriptedStream("first")
     with pytest.raises(ValueError, match="same topic"):
-        Roster([Copying("first", "results", desk), Copying("first", "results", desk)], 60)
+        Roster([Copying("first", "results", stream), Copying("first", "results", stream)], 60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.conformance import BEHAVIOURS, check
-from support.memory_desk import MemoryDesk, MemoryWorker
+from support.memory_worker import MemoryDesk, MemoryWorker
 
 from streamproc.transport.surface.delivery import Desk
 

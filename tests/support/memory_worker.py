@@ -1,8 +1,8 @@
-"""A desk in memory: what agents send and acknowledge, without a broker and without the driver's books.
+"""A worker in memory: Faust's app and the driver's streams, at a desk that needs no broker nor the driver's books.
 
-It is what the Desk protocol says and no more: an event's outcomes count when it is acknowledged, those of a batch when
-all of it is; what fails is discarded, and the policy says what follows. ``support.conformance`` holds it and the real
-one to the same behaviour.
+The desk is what the Desk protocol says and no more: an event's outcomes count when it is acknowledged, those of a batch
+when all of it is; what fails is discarded, and the policy says what follows. ``support.conformance`` holds it and the
+real one to the same behaviour.
 """
 
 from __future__ import annotations

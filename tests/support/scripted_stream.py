@@ -1,7 +1,9 @@
-"""What an agent meets of the transport, in memory: a stream of events, topics to send to, and what became of each.
+"""The events that a test deals out to one agent, topics to send to, and what the agent did: sent, acknowledged, raised.
 
-It binds nothing to transactions and refuses nothing by itself: what the transport makes of sends, acknowledgements and
-raises, its own tests show.
+For tests of an agent by itself: no Faust app, no desk of the transport's. It binds nothing to transactions and refuses
+nothing by itself. What the transport makes of sends, acknowledgements and raises is the matter of
+``support.memory_worker``, which passes the whole of ``support.conformance``; this passes those of its behaviours in
+which no agent raises.
 """
 
 from __future__ import annotations
@@ -25,23 +27,23 @@ class Sent:
     headers: dict[str, bytes | None]
 
 
-class DeskTopic:
+class ScriptedTopic:
     """A topic of Faust's, as far as sending goes."""
 
-    def __init__(self, desk: Desk, name: str) -> None:
-        self._desk = desk
+    def __init__(self, stream: ScriptedStream, name: str) -> None:
+        self._stream = stream
         self.name = name
 
-    async def send(self, *, key: bytes | None, value: bytes | None, headers: Any) -> None:
+    async def send(self, *, key: bytes | None = None, value: bytes | None, headers: Any = ()) -> None:
         """Keep the record."""
-        self._desk.sent.append(Sent(self.name, key, value, dict(headers)))
+        self._stream.sent.append(Sent(self.name, key, value, dict(headers)))
 
 
 @dataclass(eq=False)
-class DeskMessage:
+class ScriptedMessage:
     """A record that Kafka delivered, as Faust's message."""
 
-    desk: Desk
+    desk: ScriptedStream
     topic: str
     partition: int
     offset: int
@@ -51,7 +53,7 @@ class DeskMessage:
     record: Any = field(default_factory=lambda: SimpleNamespace(timestamp=lambda: (TIMESTAMP_CREATE_TIME, 1)))
 
 
-class Desk:
+class ScriptedStream:
     """Delivers events of one topic in order, and knows what became of them."""
 
     def __init__(self, topic: str) -> None:
@@ -64,22 +66,22 @@ class Desk:
 
     def topic(self, name: str) -> Any:
         """Where records can be sent to."""
-        return DeskTopic(self, name)
+        return ScriptedTopic(self, name)
 
     def deliver(self, value: bytes | None, key: bytes | None = b"key", headers: Any = None) -> Any:
         """The next record of partition 0; its event."""
-        message = DeskMessage(self, self._topic, 0, self._next, key, value, headers)
+        message = ScriptedMessage(self, self._topic, 0, self._next, key, value, headers)
         self._next += 1
-        event = DeskEvent(message)
+        event = ScriptedEvent(message)
         self._delivered.put_nowait(event)
         return event
 
     @property
-    def stream(self) -> Any:
-        """What the agent's ``run`` is given."""
+    def as_fausts(self) -> Any:
+        """Itself, as what the agent's ``run`` is given: a stream of Faust's, by its type."""
         return self
 
-    def noack(self) -> Desk:
+    def noack(self) -> ScriptedStream:
         """Of the stream."""
         return self
 
@@ -88,20 +90,25 @@ class Desk:
         while True:
             yield await self._delivered.get()
 
-    def ack(self, delivery: DeskMessage) -> None:
+    def ack(self, delivery: ScriptedMessage) -> None:
         """The agent is done with it."""
         self.acked.append(delivery.offset)
 
-    def fail(self, delivery: DeskMessage, error: BaseException) -> None:
+    def fail(self, delivery: ScriptedMessage, error: BaseException) -> None:
         """The agent raised on it, or gave it up."""
         self.raised.append((delivery.offset, error))
 
 
-class DeskEvent:
+class ScriptedEvent:
     """Faust's event."""
 
-    def __init__(self, message: DeskMessage) -> None:
+    def __init__(self, message: ScriptedMessage) -> None:
         self.message = message
+        self.key, self.value = message.key, message.value
+
+    def ack(self) -> None:
+        """The agent is done with it."""
+        self.message.desk.ack(self.message)
 
 
 async def until(condition: Callable[[], object]) -> None:
