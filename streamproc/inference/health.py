@@ -1,0 +1,134 @@
+"""Whether an endpoint is fit: asked every second, whatever calls show.
+
+Triton answers gRPC's health protocol by `Check`, and does not know `Watch`, which gRPC's own health checking needs: so
+ModelReady is polled. Who was out of use is proven before it gets a child's reading: its model is one of ours, and
+answers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import Protocol, TypeVar
+
+from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.inference.endpoint import Ejected, Endpoint
+from streamproc.inference.engine import ModelIdentity
+
+EVERY_S = 1.0
+"""Seconds from one look to the next."""
+
+AGAIN_S = 0.1
+"""Seconds from a look that failed to the one that confirms it."""
+
+PATIENCE_S = 1.5
+"""Seconds for ModelReady, which waits for no model."""
+
+MISSES = 2
+"""Looks in a row without an answer that make an endpoint silent: one may be lost with a connection."""
+
+STALLED_S = 2.0
+"""Seconds without an answer to anything, after which an endpoint that says that it is ready has to prove it."""
+
+PROVE_S = 2.0
+"""Seconds that it has for that."""
+
+NOISE_S = 1.5
+"""Seconds of audio in a proof."""
+
+
+class Checked(Protocol):
+    """What health checks ask of a server."""
+
+    model: ModelIdentity
+    """The model that it was last seen to serve."""
+
+    async def ready(self, within: float) -> bool:
+        """Whether it serves the model. Raises StreamprocError where it does not answer."""
+
+    async def prove(self, within: float) -> object:
+        """Have it say what its model takes and gives, and answer noise.
+
+        Raises:
+            StreamprocError: MODEL_UNSUITABLE, the model is not ours; INFERENCE_BUSY, it works and is full; others.
+        """
+
+
+C = TypeVar("C", bound=Checked)
+
+
+class HealthCheck:
+    """The looks at one endpoint.
+
+    Args:
+        endpoint: in use once a look has found it fit.
+        slowly: whether it starts slowly, also the first time.
+    """
+
+    def __init__(self, endpoint: Endpoint[C], *, slowly: bool) -> None:
+        self._endpoint = endpoint
+        self._slowly = slowly
+        self._misses = 0
+        self._was_ready = False
+        self._never_fit = True
+        self.error: StreamprocError | None = None
+        """What the last look found wrong."""
+
+    async def run(self) -> None:
+        """Look until cancelled."""
+        while True:
+            # Workers that were started together do not ask together for ever.
+            await asyncio.sleep(AGAIN_S if 0 < self._misses < MISSES else EVERY_S * random.uniform(0.8, 1.0))  # noqa: S311
+            await self.look()
+
+    async def look(self) -> None:
+        """Look once, and eject or restore the endpoint."""
+        endpoint = self._endpoint
+        try:
+            ready = await endpoint.server.ready(PATIENCE_S)
+        except StreamprocError as error:
+            self._missed(error)
+            return
+        self._misses = 0
+        came, self._was_ready = ready and not self._was_ready, ready
+        if not ready:
+            self.error = StreamprocError(
+                ErrorCode.INFERENCE_UNAVAILABLE, f"{endpoint.address} does not serve the model"
+            )
+            endpoint.eject(Ejected.UNREADY, "it says that it does not serve the model")
+        elif endpoint.available:
+            self.error = None
+            if (seconds := endpoint.unanswered_for) > STALLED_S and not await self._proves():
+                endpoint.eject(
+                    Ejected.SILENT, f"it says that it is ready, and has answered nothing for {seconds:.1f} s"
+                )
+        elif came or endpoint.breaker.allows():
+            await self._take_in()
+
+    def _missed(self, error: StreamprocError) -> None:
+        self.error = error
+        self._misses += 1
+        self._was_ready = False
+        if self._misses >= MISSES or self._never_fit:
+            self._endpoint.eject(Ejected.SILENT, f"it does not answer health checks: {error.message}")
+
+    async def _take_in(self) -> None:
+        if await self._proves():
+            self._endpoint.restore(slowly=self._slowly)
+            self._slowly, self._never_fit = True, False
+            return
+        assert self.error is not None
+        model = self.error.code in (ErrorCode.MODEL_UNSUITABLE, ErrorCode.INFERENCE_UNUSABLE)
+        # Its breaker is told of each proof, and says when the next is due.
+        self._endpoint.eject(Ejected.MODEL if model else Ejected.ERRORS, self.error.message)
+
+    async def _proves(self) -> bool:
+        server = self._endpoint.server
+        try:
+            await self._endpoint.call(NOISE_S, lambda: server.prove(PROVE_S), noise=True)
+        except StreamprocError as error:
+            self.error = error
+            # It works, then; and each later answer is checked as well.
+            return error.code is ErrorCode.INFERENCE_BUSY
+        self.error = None
+        return True
