@@ -16,6 +16,9 @@ from aligner_mypyc import (
     Aligner,
     CostModel,
     Inventory,
+    beam_search,
+    force_align,
+    greedy_decode,
     load_mispronunciations,
     log_likelihoods,
     phonetic_costs,
@@ -127,7 +130,7 @@ def pairs(count: int, longest: int, seed: int = 7) -> Iterator[tuple[bytes, byte
 
 
 def digests() -> dict[str, str]:
-    """SHA-256 of all operations and distances, one digest a model; and of likelihoods."""
+    """SHA-256 of all operations and distances, one digest a model; and of the CTC kernels' results."""
     results = {}
     for name, costs in models().items():
         aligner = Aligner(costs)
@@ -146,9 +149,14 @@ def digests() -> dict[str, str]:
     found: list[float] = []
     for number in range(60):
         rows = ctc_oracle.made(number, draw.randrange(1, 90), 7, draw.choice((1.0, 5.0, 300.0)))
+        frames = ctc_oracle.packed(rows)
         said = [bytes(draw.randrange(6) for _ in range(draw.randrange(60))) for _ in range(4)]
-        found += log_likelihoods(ctc_oracle.packed(rows), 7, 6, [*said, *(some[: len(some) // 2] for some in said)])
-    results["likelihoods"] = hashlib.sha256(" ".join(f"{value:.9f}" for value in found).encode()).hexdigest()
+        found += log_likelihoods(frames, 7, 6, [*said, *(some[: len(some) // 2] for some in said)])
+        for codes, log_prob in beam_search(frames, 7, 6, 5):
+            found += [log_prob, *codes]
+            found += [value for token in force_align(frames, 7, 6, codes) for value in token]
+        found += [value for token in greedy_decode(frames, 7, 6) for value in token]
+    results["CTC"] = hashlib.sha256(" ".join(f"{value:.9f}" for value in found).encode()).hexdigest()
     return results
 
 

@@ -25,7 +25,7 @@ from streamproc.contracts.generated.events import (
 from streamproc.errors import Stage, StreamprocError
 from streamproc.inference.engine import Engine, Inference, Logits, Priority
 from streamproc.scoring import fluency
-from streamproc.scoring.ctc import log_softmax
+from streamproc.scoring.ctc import decoder, log_softmax
 from streamproc.scoring.loading import PhraseLoader, PhraseWork
 from streamproc.scoring.retry import Retry
 from streamproc.scoring.score import score_phrase
@@ -55,6 +55,7 @@ class ActivityScorer:
         self._engine = engine
         self._aligner = aligner
         self._scoring = scoring
+        self._decode = decoder(scoring.decode, scoring.beam_width)
         self._memory = ClipMemory(audio.memory_bytes * 3 // 4)
         self._limits = rules.Limits(scoring.max_phrases, audio.max_inline_bytes)
 
@@ -148,7 +149,7 @@ class ActivityScorer:
 
     def _judge(self, works: Sequence[PhraseWork], logits: Sequence[Logits]) -> list[tuple[WordResult, ...]]:
         return [
-            tuple(score_phrase(log_softmax(clip), work.words, self._aligner, self._scoring.margin))
+            tuple(score_phrase(log_softmax(clip), work.words, self._aligner, self._scoring.margin, self._decode))
             for work, clip in zip(works, logits, strict=True)
         ]
 

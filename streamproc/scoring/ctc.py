@@ -1,34 +1,28 @@
 """Connectionist temporal classification: what the model's logits say was spoken, and how well they fit a hypothesis.
 
-Source: Graves, Fernández, Gomez, Schmidhuber, "Connectionist Temporal Classification: Labelling Unsegmented Sequence
-Data with Recurrent Neural Networks", ICML 2006; the forward variable is equation 6 ff.
+The work is done by ``aligner_mypyc``'s compiled kernels; this is their form for the model's 41 symbols.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 import aligner_mypyc
+from aligner_mypyc import Token as Token
 from streamproc.scoring.phonemes import BLANK
 
 Floats = NDArray[np.float32]
 
+Decode = Callable[[Floats], list[Token]]
+"""Log-probabilities, frames × symbols, to the phonemes that were heard, with their frames and highest probabilities."""
+
 FRAME_MS = 20
 """Milliseconds between two frames of the model's output."""
-
-
-@dataclass(frozen=True, slots=True)
-class Token:
-    """One phoneme that the greedy decode heard: its code, its frames [start, end) and its highest probability."""
-
-    code: int
-    start: int
-    end: int
-    probability: float
 
 
 def log_softmax(logits: Floats) -> Floats:
@@ -38,24 +32,36 @@ def log_softmax(logits: Floats) -> Floats:
     return scaled
 
 
+def decoder(how: Literal["greedy", "beam"], beam_width: int) -> Decode:
+    """The decode that the settings name."""
+    return greedy_decode if how == "greedy" else partial(beam_decode, width=beam_width)
+
+
 def greedy_decode(log_probs: Floats) -> list[Token]:
     """The phonemes of the best path: repeats merged, blanks dropped.
 
     Args:
         log_probs: frames × symbols, the blank last.
+
+    Raises:
+        AlignerError: NaN, or a logarithm above 0.
     """
-    if not len(log_probs):
-        return []
-    best = log_probs.argmax(axis=1)
-    edges = np.flatnonzero(np.diff(best)) + 1
-    starts = np.concatenate(([0], edges))
-    ends = np.concatenate((edges, [len(best)]))
-    tokens = []
-    for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
-        code = int(best[start])
-        if code != BLANK:
-            tokens.append(Token(code, start, end, float(np.exp(log_probs[start:end, code].max()))))
-    return tokens
+    return aligner_mypyc.greedy_decode(_packed(log_probs), log_probs.shape[1], BLANK)
+
+
+def beam_decode(log_probs: Floats, width: int) -> list[Token]:
+    """The likeliest phonemes of a prefix beam search, where the best of their paths has them.
+
+    Args:
+        log_probs: frames × symbols, the blank last.
+        width: prefixes that are kept after each frame.
+
+    Raises:
+        AlignerError: NaN, or a logarithm above 0.
+    """
+    frames, symbols = _packed(log_probs), log_probs.shape[1]
+    codes, _ = aligner_mypyc.beam_search(frames, symbols, BLANK, width)[0]
+    return aligner_mypyc.force_align(frames, symbols, BLANK, codes)
 
 
 def log_likelihoods(log_probs: Floats, hypotheses: Sequence[bytes]) -> list[float]:
@@ -68,7 +74,11 @@ def log_likelihoods(log_probs: Floats, hypotheses: Sequence[bytes]) -> list[floa
         hypotheses: phoneme codes, one sequence each; a sequence longer than the frames has -inf.
 
     Raises:
-        AlignerError: a code that is no phoneme; NaN.
+        AlignerError: a code that is no phoneme; NaN, or a logarithm above 0.
     """
-    frames = log_probs.astype("<f4", copy=False).tobytes()
-    return aligner_mypyc.log_likelihoods(frames, log_probs.shape[1], BLANK, list(hypotheses))
+    return aligner_mypyc.log_likelihoods(_packed(log_probs), log_probs.shape[1], BLANK, list(hypotheses))
+
+
+def _packed(log_probs: Floats) -> bytes:
+    """As the kernels read them."""
+    return log_probs.astype("<f4", copy=False).tobytes()

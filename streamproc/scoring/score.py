@@ -1,6 +1,6 @@
 """The verdict on every word of a phrase.
 
-The greedy decode aligned with the reference finds most misread words, but every second word that it suspects was read
+What was decoded, aligned with the reference, finds most misread words, but every second word that it suspects was read
 well: the recogniser errs too. A suspect word is therefore weighed by its CTC margin: log P(audio | what was heard)
 minus log P(audio | the reference), over the stretch of audio around the word. Only a clear margin makes it wrong.
 
@@ -20,7 +20,7 @@ import numpy as np
 from aligner_mypyc import ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, MATCH, SUBSTITUTE
 from streamproc.contracts.generated.events import Operation, Verdict, WordResult
 from streamproc.errors import ErrorCode
-from streamproc.scoring.ctc import FRAME_MS, Floats, Token, greedy_decode, log_likelihoods
+from streamproc.scoring.ctc import FRAME_MS, Decode, Floats, Token, greedy_decode, log_likelihoods
 from streamproc.scoring.phonemes import BLANK, PHONEMES
 from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.variants import PhonemeAligner
@@ -47,7 +47,7 @@ weigh the same whatever was said, as in phone-synchronous decoding (Chen, Zhuang
 Recognition With CTC Lattices", IEEE/ACM TASLP 25(1), 2017)."""
 
 LONGEST_UNHEARD = 1
-"""A word of this many phonemes ("a") can be correct though the greedy decode has nothing for it."""
+"""A word of this many phonemes ("a") can be correct though the decode has nothing for it."""
 
 _OPERATIONS = {
     MATCH: Operation.MATCH,
@@ -63,7 +63,11 @@ _ACCEPTED = {ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT}
 
 
 def score_phrase(
-    log_probs: Floats, words: Sequence[ExpectedWord], aligner: PhonemeAligner, margin: float
+    log_probs: Floats,
+    words: Sequence[ExpectedWord],
+    aligner: PhonemeAligner,
+    margin: float,
+    decode: Decode = greedy_decode,
 ) -> list[WordResult]:
     """Judge every expected word of a phrase, and the extra speech in it.
 
@@ -72,11 +76,12 @@ def score_phrase(
         words: the expected words in order.
         aligner: aligns reference and heard phoneme codes.
         margin: a suspect word is wrong when its CTC margin (natural logarithm) is above this.
+        decode: finds the phonemes that were heard.
 
     Returns:
         One result a word, in order, with an INSERTED one wherever extra speech was heard.
     """
-    tokens = greedy_decode(log_probs)
+    tokens = decode(log_probs)
     heard_words = hear_words(words, bytes(token.code for token in tokens), aligner)
     doubtful = _share_heard(heard_words) < BENEFIT_OF_DOUBT
     results: list[WordResult] = []
@@ -145,7 +150,7 @@ def ctc_margins(
 
     Args:
         words: words that share ``start`` and ``end``.
-        tokens: the greedy decode of ``log_probs``.
+        tokens: what was decoded of ``log_probs``.
 
     Returns:
         The margin of each of the words' pronunciations. The work is bounded by MOST_WEIGHED words, of what nobody

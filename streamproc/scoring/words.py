@@ -37,7 +37,7 @@ class HeardWord:
     """An expected word, or extra speech (``expected`` is None), with what was heard for it.
 
     ``ops`` are aligner_mypyc's operation bytes from ``reference`` to the heard phonemes; the heard phonemes are
-    tokens [start, end) of the phrase's greedy decode.
+    tokens [start, end) of what was decoded.
     """
 
     expected: ExpectedWord | None
@@ -65,7 +65,7 @@ def hear_words(words: Sequence[ExpectedWord], heard: bytes, aligner: PhonemeAlig
 
     Args:
         words: the expected words; one without pronunciation takes no part in the alignment.
-        heard: the phoneme codes of the greedy decode.
+        heard: the phoneme codes that were decoded.
     """
     usual = [word.pronunciations[0] if word.pronunciations else b"" for word in words]
     result = _share_out(words, usual, heard, aligner)

@@ -239,6 +239,11 @@ class ScoringSettings(Section):
 
     margin: float = Field(default=6.0, ge=0, allow_inf_nan=False)
     """A word is wrong when what was heard explains its audio better than the reference by this log-probability."""
+    decode: Literal["greedy", "beam"] = "greedy"
+    """How phonemes are found in the model's output: greedy takes the likeliest path, beam the likeliest sequence that a
+    prefix beam search finds."""
+    beam_width: int = Field(default=8, ge=1, le=64)
+    """Sequences that the beam search keeps after each frame."""
     accepted_file: Path | None = None
     """Accepted mispronunciations (TOML, as aligner_mypyc describes); empty: those of English-speaking children."""
     max_phrases: Count = 500

@@ -8,9 +8,12 @@ from . import aligner as _aligner
 from ._compiled import check_compiled
 from ._version import __version__
 from .aligner import MAX_PATH_CELLS, Aligner, PreparedReference, spans_of
+from .beam import beam_search
+from .bestpath import force_align, greedy_decode
 from .costs import MAX_COST, UNIT, Accepted, CostModel
 from .ctc import log_likelihoods
 from .errors import AlignerError
+from .frames import Token
 from .inventory import MAX_SYMBOLS, Inventory
 from .mispronunciations import Mispronunciations, Slip, load_mispronunciations, slip_frequencies
 from .ops import (
@@ -59,9 +62,13 @@ __all__ = [
     "Mispronunciations",
     "PreparedReference",
     "Slip",
+    "Token",
     "WordAlignment",
     "__version__",
+    "beam_search",
     "expand",
+    "force_align",
+    "greedy_decode",
     "lengths",
     "load_mispronunciations",
     "log_likelihoods",

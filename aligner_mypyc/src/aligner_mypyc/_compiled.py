@@ -23,6 +23,8 @@ MODULES = (
     "projection",
     "frames",
     "ctc",
+    "bestpath",
+    "beam",
 )
 """Compiled together, in one extension: calls between them are C calls."""
 

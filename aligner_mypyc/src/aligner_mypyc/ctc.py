@@ -20,8 +20,7 @@ from librt.strings import read_f32_le
 from librt.vecs import vec
 from mypy_extensions import i64
 
-from .errors import AlignerError
-from .frames import frame_count, no_probability
+from .frames import check_codes, frame_count, no_probability
 from .workspace import zeros
 
 SMALLEST: Final = 1e-290
@@ -96,17 +95,13 @@ class _Tree:
         along = zeros(longest + 1)
         before = b""
         for number, hypothesis in enumerate(hypotheses):
+            check_codes(hypothesis, symbols, blank, f"hypothesis {number}")
             length: i64 = len(hypothesis)
             at: i64 = 0
             while at < length and at < len(before) and hypothesis[at] == before[at]:
                 at += 1
             while at < length:
                 code = i64(hypothesis[at])
-                if code >= symbols or code == blank:
-                    raise AlignerError(
-                        f"hypothesis {number}: code {code} at position {at} is "
-                        + ("the blank" if code == blank else f"none of the {symbols} symbols")
-                    )
                 if column_of[code] < 0:
                     column_of[code] = self.columns
                     self.symbol_of[self.columns] = code

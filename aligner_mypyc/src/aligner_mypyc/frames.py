@@ -1,13 +1,24 @@
-"""What the CTC kernels read: a network's outputs, frames × symbols, as bytes; and what is wrong with them."""
+"""What the CTC kernels read, a network's outputs as bytes, and what they give back, symbols with their times."""
 
 from __future__ import annotations
+
+from typing import Final, NamedTuple
 
 from mypy_extensions import i64
 
 from .errors import AlignerError
 
-MOST_SYMBOLS = 256
+MOST_SYMBOLS: Final = 256
 """A hypothesis holds a symbol in a byte."""
+
+
+class Token(NamedTuple):
+    """One symbol that was heard: its code, its frames [start, end) and its highest probability in them."""
+
+    code: int
+    start: int
+    end: int
+    probability: float
 
 
 def frame_count(log_probs: bytes, symbols: int, blank: int) -> int:
@@ -26,6 +37,18 @@ def frame_count(log_probs: bytes, symbols: int, blank: int) -> int:
             f"log_probs has {len(log_probs)} bytes, which is no whole number of frames of {symbols} 32-bit floats"
         )
     return frames
+
+
+def check_codes(codes: bytes, symbols: i64, blank: i64, whose: str) -> None:
+    """Refuse what cannot be said.
+
+    Raises:
+        AlignerError: a code that is the blank or no symbol; ``whose`` and the position are named.
+    """
+    for place, code in enumerate(codes):
+        if code >= symbols or code == blank:
+            what = "the blank" if code == blank else f"none of the {symbols} symbols"
+            raise AlignerError(f"{whose}: code {code} at position {place} is {what}")
 
 
 def no_probability(log_prob: float, frame: i64, symbol: i64) -> AlignerError:

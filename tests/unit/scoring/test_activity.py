@@ -24,7 +24,7 @@ from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.engine import Inference, ModelIdentity, Priority, Samples
 from streamproc.scoring import activity, lexicon, loading, reference
 from streamproc.scoring.activity import ActivityScorer
-from streamproc.scoring.phonemes import BLANK
+from streamproc.scoring.phonemes import BLANK, PHONEME_CODES
 from streamproc.scoring.variants import VariantAligner
 from streamproc.settings import Settings
 
@@ -66,12 +66,36 @@ def reading(*texts: str) -> Activity:
     return replace(ACTIVITY, phrases=tuple(phrases))
 
 
-async def score(given: Activity, settings: Settings = SETTINGS) -> Result:
+class FaintEngine(SilentEngine):
+    """A model that hears a faint AX: in two frames silence is likelier, in both together it is not."""
+
+    async def infer(self, clips: Sequence[Samples], priority: Priority = Priority.LIVE) -> Inference:
+        """Blanks, and two frames of doubt."""
+        heard = await super().infer(clips, priority)
+        for logits in heard.logits:
+            logits[3:5] = -50
+            logits[3:5, BLANK] = np.log(0.6)
+            logits[3:5, PHONEME_CODES["AX"]] = np.log(0.4)
+        return heard
+
+
+async def score(given: Activity, settings: Settings = SETTINGS, engine: SilentEngine | None = None) -> Result:
     fetcher = ClipFetcher((), settings.audio.max_bytes)
-    scorer = ActivityScorer(fetcher, SilentEngine(), VariantAligner(), settings.audio, settings.scoring)
+    engine = engine or SilentEngine()
+    scorer = ActivityScorer(fetcher, engine, VariantAligner(), settings.audio, settings.scoring)
     retries = Retries(60, 0, Intake(lambda reason, closed: None))
     now = time.perf_counter()
     return await scorer.score(given, SourcePosition(topic="t", partition=0, offset=0), now, now, retries)
+
+
+@pytest.mark.parametrize(("how", "heard"), [("greedy", ()), ("beam", ("AX",))])
+async def test_phonemes_are_found_as_the_setting_says(
+    how: str, heard: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STREAMPROC_SCORING__DECODE", how)
+    result = await score(reading("a"), Settings(), FaintEngine())
+    (word,) = result.phrases[0].words
+    assert word.heard == heard
 
 
 @hole("C1")

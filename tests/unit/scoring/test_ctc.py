@@ -10,7 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamproc.scoring.ctc import Floats, Token, greedy_decode, log_likelihoods, log_softmax
+from aligner_mypyc import AlignerError
+from streamproc.scoring.ctc import (
+    Decode,
+    Floats,
+    Token,
+    beam_decode,
+    decoder,
+    greedy_decode,
+    log_likelihoods,
+    log_softmax,
+)
 from streamproc.scoring.phonemes import BLANK
 
 from . import ctc_oracle
@@ -114,6 +124,38 @@ def test_greedy_decode_of_a_path_by_hand() -> None:
     assert found == [(5, 0, 2, 0.9), (5, 3, 4, 0.6), (7, 4, 5, 0.7)]
     assert greedy_decode(log_probs[:0]) == []
     assert isinstance(greedy_decode(log_probs)[0], Token)
+
+
+@given(seed=st.integers(0, 10_000), frames=st.integers(0, 30), width=st.integers(1, 16))
+def test_a_beam_finds_nothing_much_less_likely_than_the_best_path(seed: int, frames: int, width: int) -> None:
+    log_probs = log_probs_of(seed, frames, 4.0)
+    tokens = beam_decode(log_probs, width)
+    spans = [position for token in tokens for position in (token.start, token.end)]
+    assert spans == sorted(spans)
+    for token in tokens:
+        assert token.probability == pytest.approx(float(np.exp(log_probs[token.start : token.end, token.code].max())))
+    if width == 16:
+        found, greedy = (bytes(token.code for token in some) for some in (tokens, greedy_decode(log_probs)))
+        likelier, likely = log_likelihoods(log_probs, [found, greedy])
+        assert likelier > likely - 0.5
+
+
+def test_where_the_model_is_sure_all_decodes_agree() -> None:
+    log_probs = log_probs_of(5, 200, 100.0)
+    assert beam_decode(log_probs, 4) == greedy_decode(log_probs)
+    assert decoder("greedy", 4)(log_probs) == decoder("beam", 4)(log_probs)
+
+
+@pytest.mark.parametrize("decode", [greedy_decode, decoder("beam", 4)])
+def test_the_decodes_of_silence_of_nothing_and_of_no_numbers(decode: Decode) -> None:
+    silence = log_softmax(np.eye(SYMBOLS, dtype=np.float32)[[BLANK] * 50] * 20)
+    assert decode(silence) == []
+    assert decode(silence[:0]) == []
+    silence[7, 3] = np.nan
+    with pytest.raises(AlignerError, match="frame 7, symbol 3: NaN: no logarithm of a probability"):
+        decode(silence)
+    with pytest.raises(AlignerError, match="frame 7, symbol 3: NaN: no logarithm of a probability"):
+        log_likelihoods(silence, [b"\x03"])
 
 
 @given(st.integers(0, 1000), st.floats(-1e4, 1e4))

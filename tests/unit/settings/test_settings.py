@@ -80,6 +80,8 @@ def test_all_problems_are_told_at_once_each_by_its_variable(monkeypatch: pytest.
         "STREAMPROC_TRITON__MAX_IN_FLIGHT": "0",
         "STREAMPROC_AUDIO__ALLOWED_PREFIXES": "file:///clips/",
         "STREAMPROC_AUDIO__MAX_SECONDS": "nan",
+        "STREAMPROC_SCORING__DECODE": "viterbi",
+        "STREAMPROC_SCORING__BEAM_WIDTH": "65",
         "STREAMPROC_WEB__PORT": "65536",
         "STREAMPROC_LOG__LEVEL": "LOUD",
         "STREAMPROC_TRANSPORT__ORDERING": "random",
