@@ -112,8 +112,9 @@ bench-aligner: .venv-bench/.installed  ## The aligner against the C++ and Rust l
 bench-codec: install  ## The codec against confluent-kafka's serialisers; needs a registry that is up (streamproc local up).
 	$(BOUNDED) 600 $(BIN)/python tests/bench/codec.py --registry $(STREAMPROC_REGISTRY__URL) --output docs/benchmarks/codec.json
 
-evaluate: install  ## How well the model in the tree hears, and how well misread words are found.
+evaluate: install  ## How well the model in the tree hears, and how well misread words are found. PEOPLE=folder: on people too.
 	$(BOUNDED) 600 $(BIN)/python -m streamproc.training.evaluate --output docs/benchmarks/model.json
+	$(if $(PEOPLE),$(BOUNDED) 600 $(BIN)/streamproc models evaluate $(PEOPLE) --json | tail -1 | $(BIN)/python -m json.tool > docs/benchmarks/people.json)
 
 model: ## Train and export the phoneme model (needs torch: its own environment, about 15 minutes).
 	@test -x .venv-training/bin/python || $(PYTHON) -m venv .venv-training

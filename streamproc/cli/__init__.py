@@ -18,6 +18,7 @@ COMMANDS = {
     "demo": "Publish known readings, wait for their results and show them.",
     "dlq": "Dead letters: list, show, count, replay, export, discard.",
     "local": "A Kafka, a schema registry and a Triton on this machine.",
+    "models": "Phoneme models: judge one on recordings of people.",
     "reconcile": "Check that every activity has exactly one outcome.",
     "schemas": "The event schemas: check, compare and register them.",
     "settings": "List every setting with its variable, default and meaning.",

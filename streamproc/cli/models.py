@@ -1,0 +1,108 @@
+"""``streamproc models``: phoneme models, judged on recordings of people."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.settings import ScoringSettings
+from streamproc.terminal import example
+
+if TYPE_CHECKING:
+    from streamproc.training.people.figures import PeopleReport
+
+
+@click.group()
+def command() -> None:
+    """Phoneme models: how well one judges people."""
+
+
+@command.command(epilog=example("models evaluate recordings --html report.html"))
+@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option(
+    "--model", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    show_default="the one in the tree", help="An ONNX file.",
+)  # fmt: skip
+@click.option(
+    "--margin", type=click.FloatRange(min=0), default=ScoringSettings.model_fields["margin"].default,
+    show_default=True, help="As STREAMPROC_SCORING__MARGIN.",
+)  # fmt: skip
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with pictures and audio.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, as the last line.")
+def evaluate(folder: Path, model: Path | None, margin: float, html: Path | None, as_json: bool) -> None:
+    """Judge a model on the recordings in FOLDER, by age and condition.
+
+    FOLDER holds a manifest.jsonl, one table *.csv (columns file, text; speaker, age, condition where known), or Kaldi's
+    wav.scp and text. Without experts' marks of the words every word counts as read well.
+    """
+    try:
+        from streamproc.training.evaluate import MODEL, Recogniser
+        from streamproc.training.people import columns, figures, page
+        from streamproc.training.people.clips import FolderError, read_folder
+        from streamproc.training.people.verdicts import judge
+    except ImportError as missing:
+        raise click.ClickException(f"{missing}: pip install 'streamproc[onnx]'") from None
+    model = model or MODEL
+    console = Console(stderr=True)
+    try:
+        clips = read_folder(folder)
+        with Progress(console=console, transient=True) as bar:
+            task = bar.add_task("judging", total=len(clips))
+            judged = list(judge(clips, Recogniser(model), margin, lambda done: bar.update(task, completed=done)))
+    except FolderError as error:
+        raise click.ClickException(str(error)) from None
+    if not judged:
+        raise StreamprocError(ErrorCode.REFERENCE_EMPTY, f"{folder}: there is no word to judge")
+    words = columns.columns(judged, clips)
+    ages = figures.by_age(words, judged, clips)
+    conditions = figures.by_condition(words, judged, clips)
+    reports = {"all": figures.report(words, len(clips)), **ages, **conditions}
+    experts = figures.human(judged)
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    if html is not None:
+        html.write_text(
+            page.page(f"Model {digest[:12]} on {folder.name}", reports, experts, words, judged, clips), "utf-8"
+        )
+    if not as_json:
+        Console().print(_table(reports))
+    else:
+        print(
+            json.dumps(
+                {
+                    **reports["all"], "by_age": ages, "by_condition": conditions, "human": experts,
+                    "model_sha256": digest, "margin": margin,
+                }
+            )
+        )  # fmt: skip
+
+
+def _table(reports: Mapping[str, PeopleReport]) -> Table:
+    shown = Table(title="In percent, with what 95 % of samples of as many speakers give")
+    names = {
+        "clips": "clips", "words": "words", "false_alarms": "false alarms", "detection": "found", "auc": "AUC",
+        "word_pcc": "correlation", "phone_error_rate": "phoneme errors",
+    }  # fmt: skip
+    shown.add_column("")
+    for name in names.values():
+        shown.add_column(name, justify="right")
+    for group, report in reports.items():
+        shown.add_row(group, *(_cell(report.get(name), report.get(f"{name}_interval")) for name in names))
+    return shown
+
+
+def _cell(value: float | list[float] | None, interval: float | list[float] | None) -> str:
+    if isinstance(value, int):
+        return str(value)
+    if not isinstance(value, float):
+        return ""
+    shown = f"{100 * value:.1f}"
+    return f"{shown}\n{100 * interval[0]:.0f}-{100 * interval[1]:.0f}" if isinstance(interval, list) else shown

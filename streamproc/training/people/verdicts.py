@@ -1,0 +1,97 @@
+"""What the worker's own scoring says of each word of each recording."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from streamproc.contracts.generated.events import Operation, Verdict, WordResult
+from streamproc.scoring import lexicon
+from streamproc.scoring.ctc import log_softmax
+from streamproc.scoring.reference import ExpectedWord
+from streamproc.scoring.score import score_phrase
+from streamproc.scoring.spelling import split_words
+from streamproc.scoring.variants import VariantAligner
+from streamproc.training.evaluate import Recogniser
+from streamproc.training.people.clips import Floats, PersonClip
+
+FULL, MISREAD, BAD = 10.0, 6.0, 3.0
+"""Marks. FULL by all: read well. A median of MISREAD or less: sounds were wrong; of BAD or less: hardly the word."""
+
+_WRONG = (Operation.SUBSTITUTE, Operation.DELETE, Operation.INSERT)
+_FLAGGED = (Verdict.MISPRONOUNCED, Verdict.OMITTED)
+_SURE = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedWord:
+    """One word that was to be read: the experts' marks (none where nobody marked it) and the model's verdict."""
+
+    clip: int
+    place: int
+    text: str
+    marks: tuple[float, ...]
+    flagged: bool
+    wrongness: float
+    """How surely it was misread, as a log-odds: above 0 flagged, far below 0 surely right."""
+    phonemes: int
+    """Of its reference."""
+    errors: int
+    """Phonemes substituted, left out or added in what was heard, whatever the verdict."""
+    heard: tuple[str, ...]
+    start_ms: int | None
+    end_ms: int | None
+
+    @property
+    def full(self) -> bool:
+        """Whether all experts found it perfect."""
+        return bool(self.marks) and min(self.marks) >= FULL
+
+    @property
+    def mark(self) -> float:
+        """The median of the experts' marks; NaN where there are none."""
+        return median(self.marks) if self.marks else math.nan
+
+
+def judge(
+    clips: Sequence[PersonClip], recogniser: Recogniser, margin: float, progress: Callable[[int], None]
+) -> Iterator[JudgedWord]:
+    """The verdict on every word of ``clips`` that can be judged; ``progress(clips so far)`` after each.
+
+    Raises FolderError where a recording cannot be read.
+    """
+    aligner = VariantAligner()
+    for index, clip in enumerate(clips):
+        (logits,) = recogniser.logits([clip.audio()])
+        yield from judge_clip(index, clip, log_softmax(logits), aligner, margin)
+        progress(index + 1)
+
+
+def judge_clip(
+    index: int, clip: PersonClip, log_probs: Floats, aligner: VariantAligner, margin: float
+) -> list[JudgedWord]:
+    """The words of one clip."""
+    texts = [word.text for word in clip.words] or list(split_words(clip.text))
+    marks = [word.marks for word in clip.words] or [()] * len(texts)
+    expected = [ExpectedWord(text, lexicon.pronunciations(text)) for text in texts]
+    results = score_phrase(log_probs, expected, aligner, margin)
+    verdicts = [result for result in results if result.verdict is not Verdict.INSERTED]
+    return [
+        JudgedWord(
+            index, place, text, given, result.verdict in _FLAGGED, _wrongness(result), len(result.reference),
+            sum(operation in _WRONG for operation in result.operations), result.heard, result.start_ms, result.end_ms,
+        )
+        for place, (text, given, result) in enumerate(zip(texts, marks, verdicts, strict=True))
+        if result.verdict is not Verdict.UNKNOWN
+    ]  # fmt: skip
+
+
+def _wrongness(result: WordResult) -> float:
+    """Of a suspect word what its margin exceeds the limit by; a word heard as expected is as right as it was sure."""
+    certainty = min(max(result.confidence, 1e-6), 1 - 1e-9)
+    if all(operation is Operation.MATCH for operation in result.operations) and result.operations:
+        return -_SURE + 10 * math.log(1 / certainty)
+    odds = math.log(certainty / (1 - certainty))
+    return odds if result.verdict in _FLAGGED else -odds

@@ -1,0 +1,48 @@
+"""``streamproc models evaluate`` on a recording that espeak-ng made."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from streamproc.cli import cli
+
+CLIP = Path(__file__).parents[2] / "golden/phonemes/clip.flac"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    shutil.copy(CLIP, tmp_path / "clip.flac")
+    words = [{"text": text, "accuracy": [10, 10, 10]} for text in ("the", "cat", "sat")]
+    row = {"file": "clip.flac", "text": "the cat sat", "speaker": "s", "age": 7, "words": words}
+    (tmp_path / "manifest.jsonl").write_text(json.dumps(row))
+    return tmp_path
+
+
+def test_the_last_line_is_json_with_the_figures(folder: Path) -> None:
+    ran = CliRunner().invoke(cli, ["models", "evaluate", str(folder), "--json"])
+    assert ran.exit_code == 0, ran.output
+    found = json.loads(ran.stdout.splitlines()[-1])
+    assert {"clips", "words", "false_alarms", "detection", "auc", "word_pcc", "phone_error_rate", "by_age"} <= set(
+        found
+    )
+    assert found["words"] == 3
+    assert set(found["by_age"]) == {"6-11"}
+
+
+def test_the_page_can_play_what_was_judged_wrong(folder: Path) -> None:
+    page = folder / "page.html"
+    ran = CliRunner().invoke(cli, ["models", "evaluate", str(folder), "--html", str(page)])
+    assert ran.exit_code == 0, ran.output
+    assert "<audio controls" in page.read_text()
+
+
+def test_a_folder_of_something_else_is_one_clear_message(tmp_path: Path) -> None:
+    ran = CliRunner().invoke(cli, ["models", "evaluate", str(tmp_path)])
+    assert ran.exit_code == 1
+    assert "manifest.jsonl" in ran.output
+    assert "Traceback" not in ran.output
