@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
+import structlog
+
 from streamproc.audio.decode import BYTES_A_SECOND, SAMPLE_RATE, Samples, decode_clip
 from streamproc.audio.fetch import ClipFetcher, inline_bytes
 from streamproc.audio.memory import ActivityMemory
@@ -16,6 +18,8 @@ from streamproc.health.exhaustion import exhausted
 from streamproc.scoring.reference import ExpectedWord, PhonemeBudget, reference_words
 from streamproc.scoring.retry import Retry
 from streamproc.settings import AudioSettings, ScoringSettings
+
+log = structlog.get_logger(__name__)
 
 CLIPS_AT_ONCE = 4
 """Clips of one activity that are fetched and decoded at once: bounds the encoded bytes that one activity holds, by four
@@ -109,7 +113,7 @@ class PhraseLoader:
         budget = PhonemeBudget(self._scoring.max_phonemes, self._scoring.max_activity_phonemes)
         for work in works:
             try:
-                work.words = reference_words(work.phrase, budget)
+                work.words = self._reference(work.phrase, budget)
             except StreamprocError as error:
                 work.error = error
         for work, encoded in inline:
@@ -118,6 +122,23 @@ class PhraseLoader:
                     self._accept(work, decode_clip(encoded, self._audio.max_seconds), remaining)
                 except StreamprocError as error:
                     _fail(work, error)
+
+    def _reference(self, phrase: Phrase, budget: PhonemeBudget) -> list[ExpectedWord]:
+        if self._scoring.unknown_phonemes == "refuse":
+            return reference_words(phrase, budget)
+        passed_over: list[tuple[int, int]] = []
+        try:
+            return reference_words(phrase, budget, lambda word, symbol: passed_over.append((word, symbol)))
+        finally:
+            if passed_over:
+                word, symbol = passed_over[0]
+                log.warning(
+                    "symbols of a reference that are no phonemes are passed over",
+                    phrase=phrase.index,
+                    symbols=len(passed_over),
+                    first_word=word,
+                    first_symbol=symbol,
+                )
 
     def _accept(self, work: PhraseWork, samples: Samples, remaining: _Remaining) -> None:
         remaining.seconds -= len(samples) / SAMPLE_RATE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from streamproc.contracts.generated.events import Phrase
@@ -36,8 +36,16 @@ class PhonemeBudget:
     used: int = 0
 
 
-def reference_words(phrase: Phrase, budget: PhonemeBudget) -> list[ExpectedWord]:
+Unknown = Callable[[int, int], None]
+"""Told of a symbol that is no phoneme: the number of its word in the reference and its own in the word, from 1."""
+
+
+def reference_words(phrase: Phrase, budget: PhonemeBudget, unknown: Unknown | None = None) -> list[ExpectedWord]:
     """The expected words of a phrase; nothing is read beyond the budget.
+
+    Args:
+        unknown: symbols that are no phonemes are passed over and told; a word of which nothing is left is looked up, as
+            one without phonemes is. None: they are an error.
 
     Raises:
         StreamprocError: REFERENCE_EMPTY for a text without any word, REFERENCE_INVALID for a symbol that is no
@@ -45,7 +53,7 @@ def reference_words(phrase: Phrase, budget: PhonemeBudget) -> list[ExpectedWord]
     """
     words: list[ExpectedWord] = []
     phonemes = 0
-    for word in _read(phrase):
+    for word in _read(phrase, unknown):
         size = len(word.pronunciations[0]) if word.pronunciations else 1
         phonemes += size
         budget.used += size
@@ -68,13 +76,13 @@ def reference_words(phrase: Phrase, budget: PhonemeBudget) -> list[ExpectedWord]
     return words
 
 
-def _read(phrase: Phrase) -> Iterator[ExpectedWord]:
+def _read(phrase: Phrase, unknown: Unknown | None) -> Iterator[ExpectedWord]:
     if phrase.reference is None:
         for text in split_words(phrase.expected_text):
             yield ExpectedWord(text, lexicon.pronunciations(text))
     else:
-        for word in phrase.reference:
-            yield _given(word.text, word.phonemes)
+        for number, word in enumerate(phrase.reference, 1):
+            yield _given(word.text, word.phonemes, number, unknown)
 
 
 def _looked_up(text: str) -> tuple[bytes, ...]:
@@ -88,14 +96,26 @@ def _looked_up(text: str) -> tuple[bytes, ...]:
     return (b"".join(ways[0] for ways in found),) if found and all(found) else ()
 
 
-def _given(text: str, phonemes: Sequence[str]) -> ExpectedWord:
-    if not phonemes:
-        return ExpectedWord(text, _looked_up(text))
-    try:
-        return ExpectedWord(text, (lexicon.encode(tuple(phonemes)),))
-    except KeyError:
-        # The symbol itself is not quoted: fields that were mixed up could hold a learner's text.
-        number = next(n for n, symbol in enumerate(phonemes, 1) if symbol not in PHONEME_CODES)
-        raise StreamprocError(
-            ErrorCode.REFERENCE_INVALID, f"symbol {number} of a word is not one of the documented phonemes"
-        ) from None
+def _given(text: str, phonemes: Sequence[str], number: int, unknown: Unknown | None) -> ExpectedWord:
+    known = []
+    for place, symbol in enumerate(phonemes, 1):
+        if symbol in PHONEME_CODES:
+            known.append(symbol)
+        elif unknown is None:
+            raise StreamprocError(ErrorCode.REFERENCE_INVALID, f"symbol {place} of word {number} {_wrong_with(symbol)}")
+        else:
+            unknown(number, place)
+    return ExpectedWord(text, (lexicon.encode(known),) if known else _looked_up(text))
+
+
+def _wrong_with(symbol: str) -> str:
+    """What is wrong with a symbol that is no phoneme.
+
+    It is quoted only where it is nearly one: fields that were mixed up could hold a learner's text.
+    """
+    if not symbol.strip():
+        return "is empty"
+    bare = symbol.strip().upper().rstrip("012")
+    if bare in PHONEME_CODES:
+        return f"is not one of the documented phonemes, written like {bare}: in capitals, without stress digits"
+    return "is not one of the documented phonemes"

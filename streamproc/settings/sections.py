@@ -246,6 +246,9 @@ class ScoringSettings(Section):
     """Sequences that the beam search keeps after each frame."""
     accepted_file: Path | None = None
     """Accepted mispronunciations (TOML, as aligner_mypyc describes); empty: those of English-speaking children."""
+    unknown_phonemes: Literal["refuse", "pass_over"] = "refuse"
+    """What becomes of a symbol in an event's reference that is no documented phoneme: refuse makes the phrase
+    REFERENCE_INVALID, pass_over logs a warning and reads the reference without it."""
     max_phrases: Count = 500
     """Most phrases in one activity."""
     max_phonemes: Count = 2000

@@ -12,7 +12,7 @@ from .beam import beam_search
 from .bestpath import force_align, greedy_decode
 from .costs import MAX_COST, UNIT, Accepted, CostModel
 from .ctc import log_likelihoods
-from .errors import AlignerError
+from .errors import AlignerError, UnknownSymbolWarning
 from .frames import Token
 from .inventory import MAX_SYMBOLS, Inventory
 from .mispronunciations import Mispronunciations, Slip, load_mispronunciations, slip_frequencies
@@ -30,6 +30,7 @@ from .ops import (
 )
 from .phonology import phonetic_costs, substitution_costs
 from .projection import ACCEPTED_WORD, ERROR, EXACT, WordAlignment, project
+from .transcript import Transcript, read_transcript
 
 COMPILED: bool = not str(_aligner.__file__).endswith(".py")
 """Whether the algorithms run compiled; interpreted they give the same results, some hundred times slower."""
@@ -63,6 +64,8 @@ __all__ = [
     "PreparedReference",
     "Slip",
     "Token",
+    "Transcript",
+    "UnknownSymbolWarning",
     "WordAlignment",
     "__version__",
     "beam_search",
@@ -74,6 +77,7 @@ __all__ = [
     "log_likelihoods",
     "phonetic_costs",
     "project",
+    "read_transcript",
     "slip_frequencies",
     "spans_of",
     "substitution_costs",

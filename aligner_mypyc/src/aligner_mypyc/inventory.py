@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from .errors import AlignerError
+from .errors import AlignerError, UnknownSymbolWarning
 
 MAX_SYMBOLS: Final = 64
 """Codes lie below this: the tables of matches and costs have one column a code."""
@@ -61,16 +62,26 @@ class Inventory:
             raise AlignerError(f"unknown symbol {symbol!r}")
         return code
 
-    def encode(self, symbols: Sequence[str]) -> bytes:
-        """One byte a symbol. Raises AlignerError naming an unknown symbol and its place, unless there is a wildcard."""
+    def encode(self, symbols: Sequence[str], strict: bool = True) -> bytes:
+        """One byte a symbol.
+
+        A symbol outside of the inventory becomes its wildcard. Where there is none, it is an AlignerError naming it and
+        its place; or, unless ``strict``, it is passed over with an UnknownSymbolWarning that names them.
+        """
         codes = bytearray(len(symbols))
         known = self._codes
+        count = 0
         for place, symbol in enumerate(symbols):
             code = known.get(symbol, self._wildcard_code)
             if code < 0:
-                raise AlignerError(f"unknown symbol {symbol!r} at position {place}")
-            codes[place] = code
-        return bytes(codes)
+                problem = f"unknown symbol {symbol!r} at position {place}"
+                if strict:
+                    raise AlignerError(problem)
+                warnings.warn(f"{problem} is passed over", UnknownSymbolWarning, stacklevel=2)
+                continue
+            codes[count] = code
+            count += 1
+        return bytes(codes[:count])
 
     def decode(self, codes: bytes) -> list[str]:
         """The symbols of the codes. Raises AlignerError naming a code outside of the inventory and its place."""

@@ -12,13 +12,23 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import soundfile
+from structlog.testing import capture_logs
 from support.holes import hole
 
 from streamproc.agents.intake import Intake
 from streamproc.agents.retrying import Retries
 from streamproc.audio.decode import BYTES_A_SECOND, decode_clip
 from streamproc.audio.fetch import ClipFetcher
-from streamproc.contracts.generated.events import Activity, Audio, Phrase, Result, ResultStatus, SourcePosition, Verdict
+from streamproc.contracts.generated.events import (
+    Activity,
+    Audio,
+    Phrase,
+    ReferenceWord,
+    Result,
+    ResultStatus,
+    SourcePosition,
+    Verdict,
+)
 from streamproc.contracts.upkeep.examples import ACTIVITY
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.engine import Inference, ModelIdentity, Priority, Samples
@@ -96,6 +106,23 @@ async def test_phonemes_are_found_as_the_setting_says(
     result = await score(reading("a"), Settings(), FaintEngine())
     (word,) = result.phrases[0].words
     assert word.heard == heard
+
+
+async def test_unknown_phonemes_are_refused_or_passed_over_as_the_setting_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    given = reading("Anna", "a")
+    words = (ReferenceWord(text="Anna", phonemes=("AE", "Anna", "N", "AX")),)
+    given = replace(given, phrases=(replace(given.phrases[0], reference=words), given.phrases[1]))
+    strict, other = (await score(given)).phrases
+    assert (strict.error_code, other.error_code) == ("REFERENCE_INVALID", None)
+    monkeypatch.setenv("STREAMPROC_SCORING__UNKNOWN_PHONEMES", "pass_over")
+    with capture_logs() as logs:
+        robust, other = (await score(given, Settings())).phrases
+    assert [word.reference for word in robust.words] == [("AE", "N", "AX")]
+    (warning,) = logs
+    assert (warning["phrase"], warning["symbols"], warning["first_word"], warning["first_symbol"]) == (0, 1, 1, 2)
+    assert "Anna" not in str(logs)
 
 
 @hole("C1")

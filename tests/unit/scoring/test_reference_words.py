@@ -168,5 +168,45 @@ def test_texts_that_cannot_be_judged(given: Phrase, code: ErrorCode) -> None:
         assert secret not in caught.value.message
 
 
+@pytest.mark.parametrize(
+    ("symbol", "message"),
+    [
+        ("AH1", "symbol 2 of word 2 is not one of the documented phonemes, written like AH: in capitals"),
+        ("zh ", "symbol 2 of word 2 is not one of the documented phonemes, written like ZH: in capitals"),
+        ("", "symbol 2 of word 2 is empty"),
+        (" ", "symbol 2 of word 2 is empty"),
+        ("|", "symbol 2 of word 2 is not one of the documented phonemes"),
+        ("Anna", "symbol 2 of word 2 is not one of the documented phonemes"),
+    ],
+)
+def test_an_unknown_symbol_is_named_by_its_place(symbol: str, message: str) -> None:
+    given = phrase("x", GivenWord(text="cat", phonemes=()), GivenWord(text="Zog", phonemes=("Z", symbol)))
+    with pytest.raises(StreamprocError) as caught:
+        reference_words(given, PhonemeBudget(100, 100))
+    assert caught.value.message.startswith(message)
+    assert "Anna" not in caught.value.message
+
+
+def test_unknown_symbols_may_be_passed_over() -> None:
+    """Separators in a row, empty segments, symbols of another alphabet: what is left counts."""
+    told: list[tuple[int, int]] = []
+    words = reference_words(
+        phrase(
+            "ignored",
+            GivenWord(text="Zog", phonemes=("Z", "|", "|", "AO", "", "AH1", "G")),
+            GivenWord(text="cat", phonemes=("", "æ")),
+            GivenWord(text="—", phonemes=("?",)),
+        ),
+        PhonemeBudget(100, 100),
+        lambda word, symbol: told.append((word, symbol)),
+    )
+    assert told == [(1, 2), (1, 3), (1, 5), (1, 6), (2, 1), (2, 2), (3, 1)]
+    assert [word.pronunciations for word in words] == [
+        (lexicon.encode(["Z", "AO", "G"]),),
+        lexicon.pronunciations("cat"),
+        (),
+    ]
+
+
 def test_just_the_limit_is_allowed() -> None:
     assert len(reference_words(phrase("cat " * 33), PhonemeBudget(99, 99))) == 33

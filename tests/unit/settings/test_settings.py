@@ -82,6 +82,7 @@ def test_all_problems_are_told_at_once_each_by_its_variable(monkeypatch: pytest.
         "STREAMPROC_AUDIO__MAX_SECONDS": "nan",
         "STREAMPROC_SCORING__DECODE": "viterbi",
         "STREAMPROC_SCORING__BEAM_WIDTH": "65",
+        "STREAMPROC_SCORING__UNKNOWN_PHONEMES": "ignore",
         "STREAMPROC_WEB__PORT": "65536",
         "STREAMPROC_LOG__LEVEL": "LOUD",
         "STREAMPROC_TRANSPORT__ORDERING": "random",
