@@ -8,7 +8,7 @@ ALIGNER := aligner_mypyc/pyproject.toml aligner_mypyc/setup.py $(wildcard aligne
 BOUNDED := timeout -s KILL
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos chaos-live fuzz
+.PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos chaos-live chaos-inference fuzz
 .PHONY: test-holes test-faults test-packages faust-suites bench-transport bench-rdkafka bench-aligner bench-codec evaluate model lock clean
 .PHONY: bench-latency bench-worker
 
@@ -69,6 +69,9 @@ chaos: install  ## The long proofs: workers killed, stopped, fenced; brokers los
 
 chaos-live: install  ## Records published while one of two workers is killed, restarted, frozen; ends with a line of JSON. RUNS=10 RECORDS=20000
 	cd tests && $(BOUNDED) 7200 ../$(BIN)/python -m chaos.live --runs $(or $(RUNS),10) --records $(or $(RECORDS),20000)
+
+chaos-inference: install  ## Tritons slow, silent, wrong, killed, certified anew while activities come; ends with a line of JSON. K="faults certificates capacity local"
+	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m chaos.inference $(K)
 
 fuzz: install  ## Every property with 20 times as many examples, other ones each time (20 minutes); aligner, event decoder and audio loader, 10 minutes each (atheris); a worker with 20,000 mutated events, and one that sends 5,000 odd records.
 	$(BOUNDED) 3600 $(BIN)/python -m pytest -q tests/unit tests/contract -m hypothesis --hypothesis-profile=long --timeout 3600

@@ -64,6 +64,10 @@ class Judge:
         if message is not None:
             self._take(message)
 
+    def number(self, message: Any) -> int:
+        """The number of the event whose outcome this is."""
+        return int(message.value())
+
     def _take(self, message: Any) -> None:
         error = message.error()
         if error is not None:
@@ -74,7 +78,7 @@ class Judge:
         if self._forget:
             self.count += 1
             return
-        key, value = message.key(), int(message.value())
+        key, value = message.key(), self.number(message)
         self.seen[value] += 1
         self.first_seen.setdefault(value, time.time())
         self.timestamps.setdefault(value, message.timestamp()[1] / 1000)
