@@ -33,6 +33,31 @@ METRICS = {
     "streamproc_stage_duration": Metric(
         "histogram", "s", ("stage",), "Time that an activity which became a result has spent in each stage."
     ),
+    "streamproc_endpoint_usable": Metric(
+        "gauge", "", ("endpoint",), "1 while an inference endpoint is given work, 0 while it is out of use."
+    ),
+    "streamproc_endpoint_ejections": Metric(
+        "counter",
+        "",
+        ("endpoint", "why"),
+        "How often an inference endpoint went out of use: silent (it answers nothing), unready (it says so), model "
+        "(none of ours), errors (calls fail in a row), outlier (far more fail than elsewhere).",
+    ),
+    "streamproc_endpoint_breaker": Metric(
+        "gauge",
+        "",
+        ("endpoint", "state"),
+        "1 for the state of an endpoint's circuit breaker: closed, open or half_open.",
+    ),
+    "streamproc_endpoint_outstanding": Metric(
+        "gauge", "s", ("endpoint",), "Audio that an inference endpoint works on for this worker."
+    ),
+    "streamproc_endpoint_limit": Metric(
+        "gauge", "s", ("endpoint",), "Audio that an inference endpoint may work on for this worker, as its load allows."
+    ),
+    "streamproc_fallback_active": Metric(
+        "gauge", "", (), "1 while no inference endpoint can be used and this worker scores on its CPU."
+    ),
     "streamproc_certificate_expiry": Metric(
         "gauge",
         "d",
@@ -61,6 +86,12 @@ METRICS = {
         "the reason: ILLEGAL_GENERATION is routine after a rebalance.",
     ),
 }
+
+
+def named(name: str) -> tuple[str, str, str]:
+    """What OpenTelemetry takes to make an instrument: its name, unit and description."""
+    metric = METRICS[name]
+    return name, metric.unit, metric.meaning
 
 
 def exposed(name: str) -> str:

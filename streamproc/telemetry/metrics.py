@@ -18,7 +18,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from streamproc.contracts.generated.events import Result, ResultStatus
 from streamproc.errors import ErrorClass, ErrorCode
-from streamproc.telemetry.catalogue import METRICS
+from streamproc.telemetry.catalogue import named
 from streamproc.transport.surface.monitor import TransportState
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
@@ -42,12 +42,12 @@ class Metrics:
         meter = get_meter_provider().get_meter("streamproc")
         self._driver = driver
         self._certificates = certificates
-        self._results = meter.create_counter(*_named("streamproc_results"))
-        self._letters = meter.create_counter(*_named("streamproc_dead_letters"))
-        self._failures = meter.create_counter(*_named("streamproc_transient_failures"))
-        self._in_flight = meter.create_up_down_counter(*_named("streamproc_in_flight"))
-        self._paused = meter.create_up_down_counter(*_named("streamproc_intake_paused"))
-        self._stage = meter.create_histogram(*_named("streamproc_stage_duration"))
+        self._results = meter.create_counter(*named("streamproc_results"))
+        self._letters = meter.create_counter(*named("streamproc_dead_letters"))
+        self._failures = meter.create_counter(*named("streamproc_transient_failures"))
+        self._in_flight = meter.create_up_down_counter(*named("streamproc_in_flight"))
+        self._paused = meter.create_up_down_counter(*named("streamproc_intake_paused"))
+        self._stage = meter.create_histogram(*named("streamproc_stage_duration"))
         for status in ResultStatus:
             self._results.add(0, {"status": status.value})
         for code in ErrorCode:
@@ -78,11 +78,11 @@ class Metrics:
             "streamproc_transport_lag": by_partition("lag"),
         }
         for name, rows in gauges.items():
-            name, unit, meaning = _named(name)
+            name, unit, meaning = named(name)
             meter.create_observable_gauge(name, [observed(rows)], unit, meaning)
-        name, unit, meaning = _named("streamproc_certificate_expiry")
+        name, unit, meaning = named("streamproc_certificate_expiry")
         meter.create_observable_gauge(name, [self._observe_certificates], unit, meaning)
-        name, unit, meaning = _named("streamproc_transport_transactions")
+        name, unit, meaning = named("streamproc_transport_transactions")
         meter.create_observable_counter(name, [observed(_transactions)], unit, meaning)
 
     def _observe_certificates(self, _: CallbackOptions) -> Iterable[Observation]:
@@ -114,12 +114,6 @@ class Metrics:
     def intake(self, reason: str, closed: bool) -> None:
         """The worker stops to begin new activities for a reason, or that reason is gone."""
         self._paused.add(1 if closed else -1, {"reason": reason})
-
-
-def _named(name: str) -> tuple[str, str, str]:
-    """An instrument's name, unit and description."""
-    metric = METRICS[name]
-    return name, metric.unit, metric.meaning
 
 
 def _of(code: ErrorCode) -> dict[str, str]:

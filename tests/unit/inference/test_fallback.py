@@ -155,11 +155,11 @@ async def test_when_an_endpoint_is_back_what_is_begun_is_finished_and_what_waits
 @simulated
 async def test_to_and_fro_nothing_is_lost() -> None:
     async with started() as world:
-        tasks = world.ask(300)
-        for turn in range(300):
+        tasks = world.ask(100)
+        for turn in range(100):
             await asyncio.sleep(0.07)
             world.turns.turn(turn % 2 == 1)
-        assert len(await engines(tasks)) == 300
+        assert len(await engines(tasks)) == 100
         assert world.triton.at_once == world.cpu.at_once == 0
 
 

@@ -20,7 +20,9 @@ from types import SimpleNamespace
 from streamproc.contracts.generated.events import ResultStatus, StageTimings
 from faust.types import TP
 from streamproc.errors import ErrorCode
-from streamproc.telemetry import metrics
+from streamproc.inference.endpoint import Ejected, Endpoint
+from streamproc.inference.limiter import Limiter
+from streamproc.telemetry import endpoints, metrics
 from streamproc.transport.surface.monitor import TransportState
 
 metrics.configure()
@@ -30,6 +32,12 @@ state = TransportState(in_flight={one: 3, other: 0}, lag={one: 7, other: 0}, pau
 state.transactions.update(committed=5, aborted=2)
 state.aborted.update(ILLEGAL_GENERATION=2)
 ours = metrics.Metrics(lambda: state, lambda: [("client", "", 12.5), ("server", "triton:8001", -1.0)])
+used, unused = (Endpoint(f"{name}:8001", None, Limiter(lambda: 0.0, least=1, most=40, start=30)) for name in "ab")
+used.restore()
+used.limiter.began(2.5)
+unused.breaker.trip()
+unused.ejections[Ejected.ERRORS] += 1
+endpoints.observe([used, unused], lambda: True)
 print(metrics.exposition()[0].decode(), "SCRAPED AGAIN")
 timings = StageTimings(decode_ms=1, audio_ms=20, wait_ms=0, inference_ms=300, score_ms=4, total_ms=325)
 for status in (ResultStatus.COMPLETE, ResultStatus.COMPLETE, ResultStatus.PARTIAL):
@@ -86,6 +94,19 @@ def test_names_labels_and_values(scrapes: list[str]) -> None:
     assert value(found, "streamproc_stage_duration_seconds_bucket", stage="inference", le="0.5") == 3
     stages = {dict(labels)["stage"] for name, labels in found if name.endswith("duration_seconds_count")}
     assert stages == {"decode", "audio", "wait", "inference", "score", "total"}
+
+
+def test_endpoints_and_the_fallback(scrapes: list[str]) -> None:
+    found = samples(scrapes[0])
+    assert value(found, "streamproc_fallback_active") == 1
+    for endpoint, usable, state, outstanding in (("a:8001", 1, "closed", 2.5), ("b:8001", 0, "open", 0)):
+        assert value(found, "streamproc_endpoint_usable", endpoint=endpoint) == usable
+        for each in ("closed", "open", "half_open"):
+            assert value(found, "streamproc_endpoint_breaker", endpoint=endpoint, state=each) == (each == state)
+        assert value(found, "streamproc_endpoint_outstanding_seconds", endpoint=endpoint) == outstanding
+        assert value(found, "streamproc_endpoint_limit_seconds", endpoint=endpoint) == 30
+    assert value(found, "streamproc_endpoint_ejections_total", endpoint="b:8001", why="errors") == 1
+    assert value(found, "streamproc_endpoint_ejections_total", endpoint="b:8001", why="silent") == 0
 
 
 @hole("F6")

@@ -1,0 +1,61 @@
+"""The metrics of inference endpoints and of the fallback, read at each scrape."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from opentelemetry.metrics import CallbackOptions, Observation, get_meter_provider
+
+from streamproc.inference.breaker import Circuit
+from streamproc.inference.endpoint import Ejected, Endpoint
+from streamproc.telemetry.catalogue import named
+
+
+def observe(endpoints: Iterable[Endpoint[Any]], fallback: Callable[[], bool]) -> None:
+    """Show them from now on.
+
+    Args:
+        endpoints: those that there are, at each scrape.
+        fallback: whether it scores.
+    """
+    meter = get_meter_provider().get_meter("streamproc")
+
+    def usable(_: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(int(each.available), {"endpoint": each.address}) for each in endpoints]
+
+    def breakers(_: CallbackOptions) -> Iterable[Observation]:
+        return [
+            Observation(int(each.breaker.state is state), {"endpoint": each.address, "state": state.value})
+            for each in endpoints
+            for state in Circuit
+        ]
+
+    def outstanding(_: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(each.outstanding, {"endpoint": each.address}) for each in endpoints]
+
+    def limits(_: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(each.limiter.limit, {"endpoint": each.address}) for each in endpoints]
+
+    def ejections(_: CallbackOptions) -> Iterable[Observation]:
+        return [
+            Observation(each.ejections[why], {"endpoint": each.address, "why": why.value})
+            for each in endpoints
+            for why in Ejected
+        ]
+
+    def falls_back(_: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(int(fallback()))]
+
+    gauges = {
+        "streamproc_endpoint_usable": usable,
+        "streamproc_endpoint_breaker": breakers,
+        "streamproc_endpoint_outstanding": outstanding,
+        "streamproc_endpoint_limit": limits,
+        "streamproc_fallback_active": falls_back,
+    }
+    for gauge, observed in gauges.items():
+        name, unit, meaning = named(gauge)
+        meter.create_observable_gauge(name, [observed], unit, meaning)
+    name, unit, meaning = named("streamproc_endpoint_ejections")
+    meter.create_observable_counter(name, [ejections], unit, meaning)
