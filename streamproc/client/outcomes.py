@@ -69,7 +69,8 @@ class OutcomeFollower(Closing):
 
     Use it as a context manager, ``with`` or ``async with``; one serves all threads of a process. It belongs to no
     consumer group and commits nothing. It reads both topics from where they end when it is entered, and keeps the
-    last 10,000 outcomes, up to 64 MiB: ask for those of a large batch while it is being sent.
+    last 10,000 outcomes, up to 64 MiB: ask for those of a large batch while it is being sent. What came before it was
+    entered, or is kept no more, it never tells: bound every wait, by ``result(timeout)`` or ``asyncio.timeout``.
 
     Args:
         connection: where Kafka and the registry are.

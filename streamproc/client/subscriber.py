@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import atexit
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any, Generic, TypeVar
 from weakref import WeakSet
 
@@ -36,7 +38,15 @@ _ASK_AGAIN_SECONDS = 5.0
 _open: WeakSet[Generator[Any]] = WeakSet()
 
 
-@atexit.register
+_ENDS_SECONDS = 10.0
+"""An asynchronous iteration that was left is closed by the event loop, a moment later; the next one waits so long."""
+
+
+@cache
+def _close_at_exit() -> None:
+    atexit.register(_close_what_is_open)
+
+
 def _close_what_is_open() -> None:
     """End iterations that were left in the middle. At the interpreter's end it would be too late: it hangs then."""
     for results in list(_open):
@@ -54,7 +64,9 @@ class _Subscriber(Generic[T]):
     The iteration raises StreamprocError: KAFKA_UNAVAILABLE, KAFKA_REFUSED, TOPIC_MISSING, REGISTRY_UNAVAILABLE or
     RESULT_SCHEMA_MISSING at its start, within seconds; SCHEMA_UNREADABLE where this release is too old for a result;
     REGISTRY_UNAVAILABLE where a new schema has been waited for in vain, for a minute, of which the log tells. In
-    asynchronous code ``for`` raises RuntimeError. Arguments that are not what they must be: TypeError, ValueError.
+    asynchronous code ``for`` raises RuntimeError; so does a second iteration while one is open: both would be members
+    of the group, which waits for the one that does not read. Arguments that are not what they must be: TypeError,
+    ValueError.
     """
 
     def __init__(
@@ -76,6 +88,8 @@ class _Subscriber(Generic[T]):
         self._written = written
         self._cast = caster(written, wanted)
         self._closed = False
+        self._iterating = False
+        self._lock = threading.Lock()
         self._refusals = Refusals(CLIENT)
 
     def close(self) -> None:
@@ -83,13 +97,14 @@ class _Subscriber(Generic[T]):
         self._closed = True
 
     def __iter__(self) -> Iterator[T]:
+        _close_at_exit()
         results = self._results()
         _open.add(results)
         return results
 
     def _results(self) -> Generator[T]:
         refuse_in_asynchronous_code("async for")
-        with self._consumer() as consumer, asyncio.Runner() as runner:
+        with self._alone(), self._consumer() as consumer, asyncio.Runner() as runner:
             pending = Pending(consumer)
             self._subscribe(consumer, pending)
             registry = Registry(RegistryConnection.of(self._connection))
@@ -106,8 +121,12 @@ class _Subscriber(Generic[T]):
                 runner.run(registry.close())
 
     async def __aiter__(self) -> AsyncIterator[T]:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_ENDS_SECONDS):
+                while self._iterating:  # noqa: ASYNC110 - another loop's may be the one that ends
+                    await asyncio.sleep(0.01)
         # Leaving the executor waits for a poll that is under way: a consumer must not be closed during one.
-        with self._consumer() as consumer, ThreadPoolExecutor(1, "result-subscriber") as executor:
+        with self._alone(), self._consumer() as consumer, ThreadPoolExecutor(1, "result-subscriber") as executor:
             loop = asyncio.get_running_loop()
             pending = Pending(consumer)
             await loop.run_in_executor(executor, self._subscribe, consumer, pending)
@@ -123,6 +142,25 @@ class _Subscriber(Generic[T]):
                         _store(consumer, message)
             finally:
                 await registry.close()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """The only iteration.
+
+        Raises:
+            RuntimeError: there is one already.
+        """
+        with self._lock:
+            if self._iterating:
+                raise RuntimeError(
+                    "this subscriber is being iterated over already: end that iteration first, or make a subscriber "
+                    "for each (in a thread or process of its own, with the same group_id, they share the work)"
+                )
+            self._iterating = True
+        try:
+            yield
+        finally:
+            self._iterating = False
 
     @contextmanager
     def _consumer(self) -> Iterator[Consumer]:

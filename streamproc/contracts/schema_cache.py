@@ -7,6 +7,8 @@
 * An id that the registry, or the subject, does not hold may be on its way (a replica that lags): it is asked for again
   during a grace period, and only then given up; so is an id that the registry fails on, where the subject does not
   hold it. That answer holds for a while, so that a flood of bad records does not become a flood of requests.
+* Few ids are on their way at a time. Where many were given up lately, records are bad rather than early, and no other
+  id is waited for: else a flood of different ones would hold up everything behind it, a grace period at a time.
 """
 
 from __future__ import annotations
@@ -29,6 +31,8 @@ GRACE_SECONDS = 5.0
 NEGATIVE_SECONDS = 60.0
 _ASK_AGAIN_SECONDS = 0.5
 _MOST_GIVEN_UP = 10_000
+_FLOOD = 32
+"""So many ids that were given up lately are more than new schemas explain."""
 _FETCHES = 16
 """Ids that are asked for at once."""
 
@@ -92,7 +96,7 @@ class SchemaCache:
             self._given_up[schema_id] = error
 
     async def _fetch(self, schema_id: int) -> Writer:
-        deadline = time.monotonic() + self._grace
+        deadline = time.monotonic() + (self._grace if len(self._given_up) < _FLOOD else 0)
         what = f"schema id {schema_id}"
         try:
             held = await self._until(deadline, ErrorCode.SCHEMA_UNKNOWN, lambda: self._registry.schema(schema_id))

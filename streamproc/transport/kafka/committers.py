@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
 from streamproc.transport.codes import FATAL, STALE
 from streamproc.transport.errors import ShutOut, TransportError
@@ -168,6 +168,17 @@ class PlainCommitter(Committer):
                 if error.args[0].code() not in STALE or self._stopped() or time.monotonic() >= give_up:
                     raise
                 time.sleep(PAUSE_S)
+
+
+def commit_offsets(consumer: Consumer, offsets: list[TopicPartition]) -> None:
+    """Commit these through the group, all of them. On the consumer's thread.
+
+    Raises:
+        KafkaException: why one of them was refused; librdkafka itself raises only where all were.
+    """
+    for place in consumer.commit(offsets=offsets, asynchronous=False) or ():
+        if place.error is not None:
+            raise KafkaException(place.error)
 
 
 def _position(assignment: Assignment, offer: Offer) -> TopicPartition:

@@ -26,7 +26,7 @@ from streamproc.transport.errors import TransportError
 from streamproc.transport.flight.admission import Admission
 from streamproc.transport.flight.entries import Assignment
 from streamproc.transport.flight.portion import Portion
-from streamproc.transport.kafka.committers import PlainCommitter, TransactionalCommitter
+from streamproc.transport.kafka.committers import PlainCommitter, TransactionalCommitter, commit_offsets
 from streamproc.transport.kafka.cycle import Cycle
 from streamproc.transport.kafka.listener import Records
 from streamproc.transport.kafka.offsets import Offsets
@@ -209,7 +209,7 @@ class Consumer(FaustConsumer):
         await self._cycle.watch(lambda: self.should_stop)
 
     def _commit_through_consumer(self, offsets: list[TopicPartition]) -> None:
-        self._poller.call(lambda consumer: consumer.commit(offsets=offsets, asynchronous=False)).result(60.0)
+        self._poller.call(lambda consumer: commit_offsets(consumer, offsets)).result(60.0)
 
     # -- what Faust asks a consumer; the rest of it is in FaustConsumer
 

@@ -216,6 +216,19 @@ async def test_a_flood_of_foreign_ids_asks_for_each_once_and_for_the_subject_tog
     assert len([path for path in fake.paths if path.endswith("/versions")]) <= 100 // 8
 
 
+async def test_a_flood_of_unknown_ids_is_waited_for_once(fake: FakeRegistry, registry: Registry) -> None:
+    cache = cache_of(registry, grace=0.3)
+    waits = []
+    for first in (100, 200, 300):
+        began = len(fake.paths)
+        codes = await asyncio.gather(*(code_of(cache, schema_id) for schema_id in range(first, first + 40)))
+        assert set(codes) == {ErrorCode.SCHEMA_UNKNOWN}
+        waits.append(len(fake.paths) - began)
+    # Each id is asked for again until the grace is over; later ones once.
+    assert waits[0] >= 2 * 40
+    assert waits[1:] == [40, 40]
+
+
 async def test_a_foreign_id_is_forgotten_after_a_while(fake: FakeRegistry, registry: Registry) -> None:
     fake.hold("somebody-value", NEW, NEWEST.text)
     cache = cache_of(registry, negative=0.05)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, cast
+from unittest.mock import Mock
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
@@ -18,7 +19,7 @@ from streamproc.transport.flight.ledger import Batch
 from streamproc.transport.flight.loose import Loose
 from streamproc.transport.flight.progress import Offer, Progress
 from streamproc.transport.flight.sendable import Outcome
-from streamproc.transport.kafka.committers import PlainCommitter
+from streamproc.transport.kafka.committers import PlainCommitter, commit_offsets
 from streamproc.transport.kafka.verdicts import Aborted, Committed, Refused, Verdict
 
 ASSIGNMENT = Assignment(TP("in", 0), Progress.at(0))
@@ -189,3 +190,15 @@ def test_offsets_refused_for_another_reason_are_not_insisted_on() -> None:
     group = Group(refusals=9, code=KafkaError.COORDINATOR_NOT_AVAILABLE)
     verdict, _ = commit_progress(group, Assignment(TP("in", 0), Progress.at(0)))
     assert (verdict, group.asked) == (Aborted("COORDINATOR_NOT_AVAILABLE"), 1)
+
+
+def test_a_partition_that_is_refused_is_an_error_though_the_others_are_committed() -> None:
+    def commit_two(*, offsets: list[TopicPartition], asynchronous: bool) -> list[Any]:
+        assert not asynchronous
+        return [Mock(error=None), Mock(error=refused)]
+
+    refused = KafkaError(KafkaError.REBALANCE_IN_PROGRESS)
+    with pytest.raises(KafkaException) as caught:
+        commit_offsets(cast(Any, Mock(commit=commit_two)), [])
+    assert caught.value.args[0] is refused
+    commit_offsets(cast(Any, Mock(commit=lambda **_: [Mock(error=None)])), [])
