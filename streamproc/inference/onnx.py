@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -17,8 +16,7 @@ from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.answers import SYMBOLS, DoubtfulError, clips_of, or_blame, probe
 from streamproc.inference.engine import Inference, Logits, ModelIdentity, Priority, Samples
 from streamproc.inference.places import Places
-
-FILE = "model.onnx"
+from streamproc.inference.repository import ModelFile, raise_if_memory, read_model, told
 
 _INPUTS = {"audio": ("tensor(float)", 2), "lengths": ("tensor(int64)", 1)}
 _OUTPUTS = {"logits": ("tensor(float)", 3), "frames": ("tensor(int64)", 1)}
@@ -99,15 +97,7 @@ class OnnxEngine:
                 ErrorCode.SETTINGS_INVALID,
                 f"the engine onnx needs onnxruntime: pip install 'streamproc[onnx]' ({error})",
             ) from None
-        folder = self._repository / self.model.name
-        version = self.model.version or _newest(folder)
-        file = folder / version / FILE
-        try:
-            content = file.read_bytes()
-        except OSError as error:
-            raise StreamprocError(
-                ErrorCode.MODEL_UNSUITABLE, f"the model {file} cannot be read: {error.strerror}"
-            ) from None
+        file = read_model(self._repository, self.model.name, self.model.version)
         options = onnxruntime.SessionOptions()
         # A run on one thread runs in the thread that calls: there are as many as the executor has, and no more.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
@@ -115,14 +105,12 @@ class OnnxEngine:
         options.enable_cpu_mem_arena = options.enable_mem_pattern = False
         options.log_severity_level = _FATAL_ONLY
         try:
-            session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+            session = onnxruntime.InferenceSession(file.content, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # noqa: BLE001  onnxruntime's errors have no class in common
-            _raise_if_memory(error)
-            raise StreamprocError(
-                ErrorCode.MODEL_UNSUITABLE, f"the model {file} cannot be loaded: {_told(error)}"
-            ) from None
+            raise_if_memory(error)
+            raise file.unsuitable(f"cannot be loaded: {told(error)}") from None
         _check(session, file)
-        return session, ModelIdentity(self.model.name, version, hashlib.sha256(content).hexdigest())
+        return session, file.identity
 
     async def _infer(self, clips: Sequence[Samples]) -> list[Logits]:
         return [await self._run(clip) for clip in clips]
@@ -160,40 +148,22 @@ class OnnxEngine:
         except Exception as error:  # noqa: BLE001
             if self._session is None:
                 raise _closed() from None
-            _raise_if_memory(error)
+            raise_if_memory(error)
             raise DoubtfulError(
-                ErrorCode.INFERENCE_UNAVAILABLE, f"model {self.model.name!r} fails: {_told(error)}"
+                ErrorCode.INFERENCE_UNAVAILABLE, f"model {self.model.name!r} fails: {told(error)}"
             ) from None
         return logits, frames
 
 
-def _newest(folder: Path) -> str:
-    """The highest version that has a model; "1" where there is none, for the message that it is missing."""
-    versions = [file.parent.name for file in folder.glob(f"*/{FILE}") if file.parent.name.isdecimal()]
-    return max(versions, key=int, default="1")
-
-
-def _check(session: Any, file: Path) -> None:
+def _check(session: Any, file: ModelFile) -> None:
     """Raises: StreamprocError: MODEL_UNSUITABLE, it takes or gives something else."""
     inputs = {each.name: (each.type, len(each.shape)) for each in session.get_inputs()}
     outputs = {each.name: (each.type, len(each.shape)) for each in session.get_outputs()}
     if inputs != _INPUTS or outputs != _OUTPUTS:
-        raise StreamprocError(
-            ErrorCode.MODEL_UNSUITABLE,
-            f"the model {file} takes {inputs} and gives {outputs} (types and dimensions); needed are {_INPUTS} and "
-            f"{_OUTPUTS}, of {SYMBOLS} symbols",
+        raise file.unsuitable(
+            f"takes {inputs} and gives {outputs} (types and dimensions); needed are {_INPUTS} and {_OUTPUTS}, of "
+            f"{SYMBOLS} symbols"
         )
-
-
-def _raise_if_memory(error: Exception) -> None:
-    """Memory that has run out is neither the event's fault nor the model's, whatever onnxruntime calls it."""
-    if isinstance(error, MemoryError) or "allocate memory" in str(error) or "bad_alloc" in str(error):
-        raise MemoryError from error
-
-
-def _told(error: Exception) -> str:
-    """The first line, and not too much of it."""
-    return (str(error).splitlines() or [""])[0][:200] or type(error).__name__
 
 
 def _closed() -> StreamprocError:
