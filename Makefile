@@ -9,7 +9,7 @@ BOUNDED := timeout -s KILL
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos chaos-live chaos-inference fuzz
-.PHONY: test-holes test-faults test-packages faust-suites bench-transport bench-rdkafka bench-aligner bench-codec evaluate model lock clean
+.PHONY: test-holes test-faults test-packages test-torch faust-suites bench-transport bench-rdkafka bench-aligner bench-codec evaluate model lock clean
 .PHONY: bench-latency bench-worker
 
 help:  ## List the targets.
@@ -51,6 +51,18 @@ test-holes: install  ## The tests of the holes found from outside; ends with a l
 
 test-faults: install  ## Faults that take gigabytes or minutes: floods, registries that never end, memory used up (10 minutes).
 	$(BOUNDED) 3600 $(BIN)/python -m pytest -v --durations=10 tests/faults
+
+test-torch: .venv-torch/.installed  ## The engine torch: the suite of all engines, precisions, torch.compile. Installs torch first: 5 GB, 2 minutes.
+	$(BOUNDED) 900 .venv-torch/bin/python -m pytest -q --durations=5 tests/accelerated
+
+.venv-torch/.installed: requirements/dev.txt requirements/torch.txt pyproject.toml $(ALIGNER)
+	@echo "Installing torch into .venv-torch (5 GB, about 2 minutes)"
+	@test -x .venv-torch/bin/python || $(PYTHON) -m venv .venv-torch
+	@.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/torch.txt
+	@.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall ./aligner_mypyc
+	@.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
 
 test-packages: install  ## Wheels and each extra, tried in empty environments (3 minutes).
 	$(BOUNDED) 1800 $(BIN)/python -m pytest -q --durations=5 tests/extras
@@ -131,4 +143,4 @@ lock:  ## Lock the dependencies anew, with hashes (1 minute).
 
 clean:  ## Take the local stack down and remove everything that was built.
 	@test ! -x $(BIN)/streamproc || $(BIN)/streamproc local down
-	rm -rf $(VENV) .venv-training .venv-lock .venv-bench .venv-peers .venv-faust .local build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-training .venv-lock .venv-bench .venv-peers .venv-faust .venv-torch .local build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

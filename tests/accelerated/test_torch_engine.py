@@ -1,0 +1,149 @@
+"""The torch engine: the suite of all engines in each precision, beside onnxruntime, and what its settings refuse.
+
+torch takes 5 GB: `make test-torch` installs it into an environment of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from support.engine_suite import AGREE, IN_FLIGHT, REPOSITORY, EngineSuite, golden_clip, noise
+
+from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
+from streamproc.inference.engine import Engine
+from streamproc.inference.onnx import OnnxEngine
+from streamproc.inference.torch import Precision, TorchEngine, TorchOptions
+
+
+def engine_of(repository: Path = REPOSITORY, timeout: float = 60.0, **options: Any) -> TorchEngine:
+    return TorchEngine(repository, "phonemes", "", timeout, IN_FLIGHT, TorchOptions(**options))
+
+
+class TestTorch(EngineSuite):
+    """Held to the suite, on the best device that is here."""
+
+    engine = "torch"
+
+    def make(self, timeout: float = 60.0) -> Engine:
+        """See EngineSuite."""
+        return engine_of(timeout=timeout)
+
+
+async def test_it_agrees_with_onnxruntime() -> None:
+    clips = [golden_clip(), *noise(0, 320, 16_000, 48_000, 200_000), np.zeros(16_000, np.float32)]
+    ours, onnxruntime = engine_of(), OnnxEngine(REPOSITORY, "phonemes", "", 60, 1)
+    try:
+        assert await ours.start() == await onnxruntime.start()
+        one, other = await asyncio.gather(ours.infer(clips), onnxruntime.infer(clips))
+    finally:
+        await ours.close()
+        await onnxruntime.close()
+    for found, beside in zip(one.logits, other.logits, strict=True):
+        assert found.shape == beside.shape
+        assert not len(found) or np.abs(found - beside).max() < AGREE
+
+
+@pytest.mark.parametrize("precision", ["float16", "bfloat16"])
+async def test_in_less_precision_it_hears_the_same_phonemes(precision: Precision) -> None:
+    exact, reduced = engine_of(), engine_of(precision=precision)
+    try:
+        await exact.start()
+        await reduced.start()
+        (one,), (other,) = [(await engine.infer([golden_clip()])).logits for engine in (exact, reduced)]
+    finally:
+        await exact.close()
+        await reduced.close()
+    assert one.dtype == other.dtype == np.float32
+    assert (one.argmax(1) == other.argmax(1)).mean() > 0.99
+    assert np.abs(one - other).max() > AGREE
+
+
+async def test_compiled_it_agrees() -> None:
+    clips = [golden_clip(), *noise(16_000, 0, 48_000)]
+    plain, compiled = engine_of(), engine_of(compile=True)
+    try:
+        await plain.start()
+        await compiled.start()
+        one, other = await plain.infer(clips), await compiled.infer(clips)
+    finally:
+        await plain.close()
+        await compiled.close()
+    for found, beside in zip(one.logits, other.logits, strict=True):
+        assert found.shape == beside.shape
+        assert np.abs(found - beside).max(initial=0.0) < AGREE
+
+
+async def refusal_of(engine: TorchEngine) -> StreamprocError:
+    try:
+        with pytest.raises(StreamprocError) as caught:
+            await engine.start()
+    finally:
+        await engine.close()
+    assert caught.value.code.error_class is ErrorClass.FATAL
+    return caught.value
+
+
+@pytest.mark.parametrize("device", ["cuda:99", "tpu", "mps:7", "xpu", ""])
+async def test_a_device_that_is_not_here_is_named(device: str) -> None:
+    error = await refusal_of(engine_of(device=device))
+    assert error.code is ErrorCode.SETTINGS_INVALID
+    assert "STREAMPROC_TORCH__DEVICE" in error.message
+    assert "cpu" in error.message
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a model"])
+async def test_a_model_that_cannot_be_loaded_is_named(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "phonemes/1/model.onnx"
+    if content is not None:
+        file.parent.mkdir(parents=True)
+        file.write_bytes(content)
+    error = await refusal_of(engine_of(tmp_path))
+    assert error.code is ErrorCode.MODEL_UNSUITABLE
+    assert str(file) in error.message
+
+
+async def test_an_operator_that_it_does_not_know_is_named(tmp_path: Path) -> None:
+    info = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Det", ["audio"], ["logits"], name="odd")],
+        "odd",
+        [info("audio", onnx.TensorProto.FLOAT, ["n", "n"])],
+        [info("logits", onnx.TensorProto.FLOAT, [])],
+    )
+    (tmp_path / "phonemes/1").mkdir(parents=True)
+    onnx.save(onnx.helper.make_model(graph), tmp_path / "phonemes/1/model.onnx")
+    error = await refusal_of(engine_of(tmp_path))
+    assert error.code is ErrorCode.MODEL_UNSUITABLE
+    assert "Det" in error.message
+
+
+async def test_memory_that_the_accelerator_lacks_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_out(*_: object) -> None:
+        raise RuntimeError("CUDA out of memory. Tried to allocate 20.00 GiB")
+
+    engine = engine_of()
+    try:
+        await engine.start()
+        monkeypatch.setattr("streamproc.inference.torch._outputs", run_out)
+        with pytest.raises(StreamprocError) as caught:
+            await engine.infer(noise(16_000))
+    finally:
+        await engine.close()
+    assert caught.value.code is ErrorCode.INFERENCE_UNAVAILABLE
+    assert caught.value.code.error_class is ErrorClass.TRANSIENT
+
+
+async def test_on_a_cpu_a_run_has_one_core() -> None:
+    engine = engine_of(device="cpu")
+    try:
+        await engine.start()
+        loop = asyncio.get_running_loop()
+        assert await loop.run_in_executor(engine._threads, torch.get_num_threads) == 1
+    finally:
+        await engine.close()
