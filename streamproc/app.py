@@ -28,6 +28,7 @@ from streamproc.inference.channel import Certificates
 from streamproc.inference.engine import Engine
 from streamproc.inference.onnx import OnnxEngine
 from streamproc.inference.tls import TlsFiles
+from streamproc.inference.torch import TorchEngine, TorchOptions
 from streamproc.inference.triton import TritonEngine
 from streamproc.kafka import topics
 from streamproc.scoring import lexicon
@@ -53,6 +54,10 @@ def create_engine(settings: Settings, certificates: Certificates | None = None) 
     if settings.inference.engine == "onnx":
         onnx = settings.onnx
         return OnnxEngine(onnx.repository, onnx.model, onnx.model_version, onnx.timeout, onnx.threads)
+    if settings.inference.engine == "torch":
+        torch = settings.torch
+        options = TorchOptions(torch.device, torch.precision, torch.compile)
+        return TorchEngine(torch.repository, torch.model, torch.model_version, torch.timeout, torch.threads, options)
     triton = settings.triton
     return TritonEngine(
         triton.servers[0],
@@ -106,6 +111,13 @@ _SETTING_OF_ENGINE = {
         ErrorCode.INFERENCE_TIMEOUT: "STREAMPROC_ONNX__TIMEOUT",
         ErrorCode.MODEL_UNSUITABLE: "STREAMPROC_ONNX__REPOSITORY, STREAMPROC_ONNX__MODEL, "
         "STREAMPROC_ONNX__MODEL_VERSION",
+        ErrorCode.SETTINGS_INVALID: "STREAMPROC_INFERENCE__ENGINE",
+    },
+    "torch": {
+        ErrorCode.INFERENCE_UNAVAILABLE: "STREAMPROC_TORCH__DEVICE",
+        ErrorCode.INFERENCE_TIMEOUT: "STREAMPROC_TORCH__TIMEOUT",
+        ErrorCode.MODEL_UNSUITABLE: "STREAMPROC_TORCH__REPOSITORY, STREAMPROC_TORCH__MODEL, "
+        "STREAMPROC_TORCH__MODEL_VERSION",
         ErrorCode.SETTINGS_INVALID: "STREAMPROC_INFERENCE__ENGINE",
     },
 }

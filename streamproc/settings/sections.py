@@ -132,8 +132,9 @@ class RegistrySettings(Section):
 class InferenceSettings(Section):
     """What turns audio into phonemes."""
 
-    engine: Literal["triton", "onnx"] = "triton"
-    """triton: servers, on GPUs in production; onnx: onnxruntime in the worker itself, on this machine's CPU."""
+    engine: Literal["triton", "onnx", "torch"] = "triton"
+    """triton: servers, on GPUs in production; onnx: onnxruntime in the worker, on this machine's CPU; torch: its
+    own accelerator."""
 
 
 class TritonSettings(Section):
@@ -200,6 +201,28 @@ class OnnxSettings(Section):
     """Seconds that one clip may take."""
     threads: Count = 1
     """Cores that inference may take: so many clips are run at once."""
+
+
+class TorchSettings(Section):
+    """The engine torch: the model in the worker itself, on an accelerator of its own."""
+
+    repository: Path = Path("models")
+    """Folder of models, laid out as Triton's: the model is REPOSITORY/MODEL/VERSION/model.onnx."""
+    model: str = Field(default="phonemes", min_length=1)
+    """Model in the repository."""
+    model_version: str = ""
+    """Version of the model; empty: the highest number."""
+    timeout: Seconds = 30.0
+    """Seconds that the clips of one activity, or so many of them as are run at once, may take."""
+    threads: Count = 1
+    """Runs at once; on a CPU each has one core."""
+    device: str = Field(default="auto", min_length=1)
+    """cuda, cuda:1 and so on, mps or cpu; auto: the first of cuda, mps and cpu that there is."""
+    precision: Literal["float32", "float16", "bfloat16"] = "float32"
+    """Of the network behind the spectrum, which stays in float32. The others are quicker on GPUs; which one where, and
+    what becomes of verdicts, is told in docs/how-to/choose-an-engine.md."""
+    compile: bool = False
+    """Have torch.compile make kernels of the model at the start, which takes up to a minute and a C++ compiler."""
 
 
 class AudioSettings(Section):

@@ -25,6 +25,7 @@ from streamproc.settings.sections import (
     QuarantineSettings,
     RegistrySettings,
     ScoringSettings,
+    TorchSettings,
     TritonSettings,
     WebSettings,
     WorkerSettings,
@@ -49,6 +50,7 @@ class Settings(BaseSettings):
     inference: InferenceSettings = InferenceSettings()
     triton: TritonSettings = TritonSettings()
     onnx: OnnxSettings = OnnxSettings()
+    torch: TorchSettings = TorchSettings()
     audio: AudioSettings = AudioSettings()
     scoring: ScoringSettings = ScoringSettings()
     event: EventSettings = EventSettings()

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 HEAVY = ("torch", "onnx", "onnxruntime", "scipy", "pandas", "librosa", "espeakng_loader", "streamproc.training")
 
 
-def loaded_by(statement: str) -> set[str]:
+def loaded_by(statement: str, beside: Path | None = None) -> set[str]:
+    """What is loaded after ``statement``; ``beside``: a folder of modules that are there as well."""
     script = f"import sys\n{statement}\nprint(*sys.modules, sep='\\n')"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    environment = {**os.environ, "PYTHONPATH": str(beside)} if beside else None
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True, env=environment
+    )
     return set(done.stdout.split())
 
 
@@ -21,6 +27,16 @@ def test_a_worker_loads_neither_torch_nor_other_heavy_things() -> None:
     assert "faust" in modules
     assert modules.isdisjoint(HEAVY)
     assert modules.isdisjoint({"streamproc.localstack", "streamproc.demo"})
+
+
+def test_torch_is_not_loaded_where_it_is_installed_either(tmp_path: Path) -> None:
+    for name in ("torch", "onnx", "onnxruntime"):
+        (tmp_path / f"{name}.py").touch()
+    assert {"torch", "onnx"} <= loaded_by("import torch, onnx", tmp_path)
+    engine = "from streamproc.inference.torch import TorchEngine, TorchOptions\n"
+    engine += "TorchEngine(None, 'phonemes', '', 1, 1, TorchOptions())"
+    for statement in ("import streamproc.app", engine):
+        assert loaded_by(statement, tmp_path).isdisjoint(HEAVY)
 
 
 def test_the_client_loads_neither_faust_nor_numpy() -> None:

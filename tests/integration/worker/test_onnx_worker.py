@@ -75,17 +75,23 @@ def test_it_scores_without_a_triton(worker: WorkerProcess, topics: TestTopics, s
         ),
         ({"PYTHONPATH": "HIDDEN"}, "SETTINGS_INVALID", ["streamproc[onnx]", "STREAMPROC_INFERENCE__ENGINE"]),
         (
+            {"PYTHONPATH": "HIDDEN", "STREAMPROC_INFERENCE__ENGINE": "torch"},
+            "SETTINGS_INVALID",
+            ["streamproc[torch]", "STREAMPROC_INFERENCE__ENGINE"],
+        ),
+        (
             {"STREAMPROC_INFERENCE__ENGINE": "tpu", "STREAMPROC_ONNX__THREADS": "0"},
             "SETTINGS_INVALID",
             ["STREAMPROC_INFERENCE__ENGINE", "STREAMPROC_ONNX__THREADS"],
         ),
     ],
-    ids=["no model", "no onnxruntime", "wrong settings"],
+    ids=["no model", "no onnxruntime", "no torch", "wrong settings"],
 )
 def test_what_it_cannot_do_is_one_message_at_the_start(
     settings: dict[str, str], schema_id: int, tmp_path: Path, changed: dict[str, str], code: str, names: list[str]
 ) -> None:
-    (tmp_path / "onnxruntime.py").write_text("raise ImportError('hidden by a test')\n")
+    for hidden in ("onnxruntime.py", "torch.py"):
+        (tmp_path / hidden).write_text("raise ImportError('hidden by a test')\n")
     changed = {name: text.replace("HIDDEN", str(tmp_path)) for name, text in changed.items()}
     failed = run({**settings, **changed}, "worker")
     assert failed.returncode == 2, failed.stderr
