@@ -5,8 +5,10 @@ from __future__ import annotations
 import getpass
 import os
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from click.testing import CliRunner
 from confluent_kafka import KafkaError, KafkaException
 from support.holes import hole
 
@@ -37,3 +39,14 @@ def test_kafka_that_goes_away_is_an_error_that_says_what_to_do(monkeypatch: pyte
     with pytest.raises(StreamprocError, match="run the command again") as failed, dlq._operating(Settings(), nobody):
         pass
     assert failed.value.code is ErrorCode.KAFKA_UNAVAILABLE
+
+
+@pytest.mark.parametrize(("more", "asked"), [([], False), (["--reason", "x"], True), (["--dry-run"], True)])
+def test_a_discard_wants_a_reason_but_to_say_what_it_would_do(
+    monkeypatch: pytest.MonkeyPatch, more: list[str], asked: bool
+) -> None:
+    opened = Mock(side_effect=StreamprocError(ErrorCode.KAFKA_UNAVAILABLE))
+    monkeypatch.setattr(dlq, "_opened", opened)
+    done = CliRunner().invoke(dlq.command, ["discard", "--code", "AUDIO_EMPTY", *more])
+    assert opened.called is asked
+    assert ("--reason" in done.output) is not asked
