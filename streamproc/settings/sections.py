@@ -265,7 +265,7 @@ class ScoringSettings(Section):
     decode: Literal["greedy", "beam"] = "greedy"
     """How phonemes are found in the model's output: greedy takes the likeliest path, beam the likeliest sequence that a
     prefix beam search finds."""
-    beam_width: int = Field(default=8, ge=1, le=64)
+    beam_width: int = Field(default=8, ge=1, le=16)
     """Sequences that the beam search keeps after each frame."""
     accepted_file: Path | None = None
     """Accepted mispronunciations (TOML, as aligner_mypyc describes); empty: those of English-speaking children."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import numpy_ctc
 
 from aligner_mypyc import AlignerError
 from streamproc.scoring.ctc import (
@@ -22,8 +23,6 @@ from streamproc.scoring.ctc import (
     log_softmax,
 )
 from streamproc.scoring.phonemes import BLANK
-
-from . import ctc_oracle
 
 SYMBOLS = BLANK + 1
 
@@ -67,7 +66,7 @@ def test_compiled_likelihoods_are_numpys(seed: int, frames: int, sharpness: floa
     log_probs = log_probs_of(seed, frames, sharpness)
     greedy = bytes(token.code for token in greedy_decode(log_probs))
     every = [*hypotheses, greedy, greedy[:-1]]
-    expected = ctc_oracle.log_likelihoods(log_probs, every)
+    expected = numpy_ctc.log_likelihoods(log_probs, BLANK, every)
     assert log_likelihoods(log_probs, every) == pytest.approx(expected.tolist(), rel=1e-12, abs=1e-9)
 
 
@@ -114,6 +113,10 @@ def test_greedy_decode_is_the_collapsed_best_path(seed: int, frames: int, sharpn
         assert token.probability == pytest.approx(float(np.exp(log_probs[token.start : token.end, token.code].max())))
     spans = [position for token in tokens for position in (token.start, token.end)]
     assert spans == sorted(spans)
+    if frames:
+        expected = numpy_ctc.greedy_decode(log_probs, BLANK)
+        assert [token[:3] for token in tokens] == [token[:3] for token in expected]
+        assert [token.probability for token in tokens] == pytest.approx([token[3] for token in expected])
 
 
 def test_greedy_decode_of_a_path_by_hand() -> None:

@@ -81,7 +81,7 @@ def test_all_problems_are_told_at_once_each_by_its_variable(monkeypatch: pytest.
         "STREAMPROC_AUDIO__ALLOWED_PREFIXES": "file:///clips/",
         "STREAMPROC_AUDIO__MAX_SECONDS": "nan",
         "STREAMPROC_SCORING__DECODE": "viterbi",
-        "STREAMPROC_SCORING__BEAM_WIDTH": "65",
+        "STREAMPROC_SCORING__BEAM_WIDTH": "17",
         "STREAMPROC_SCORING__UNKNOWN_PHONEMES": "ignore",
         "STREAMPROC_WEB__PORT": "65536",
         "STREAMPROC_LOG__LEVEL": "LOUD",
