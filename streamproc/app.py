@@ -29,7 +29,7 @@ from streamproc.inference.engine import Engine
 from streamproc.inference.onnx import OnnxEngine
 from streamproc.inference.tls import TlsFiles
 from streamproc.inference.torch import TorchEngine, TorchOptions
-from streamproc.inference.triton import TritonEngine
+from streamproc.inference.wiring import pool_of
 from streamproc.kafka import topics
 from streamproc.scoring import lexicon
 from streamproc.scoring.activity import ActivityScorer
@@ -59,12 +59,12 @@ def create_engine(settings: Settings, certificates: Certificates | None = None) 
         options = TorchOptions(torch.device, torch.precision, torch.compile)
         return TorchEngine(torch.repository, torch.model, torch.model_version, torch.timeout, torch.threads, options)
     triton = settings.triton
-    return TritonEngine(
-        triton.servers[0],
+    return pool_of(
+        triton.servers,
         triton.model,
         triton.model_version,
         triton.timeout,
-        triton.max_in_flight,
+        triton.max_audio_seconds,
         certificates or certificates_of(settings),
     )
 

@@ -16,8 +16,8 @@ MARKDOWN_HEAD = """\
 # Settings
 
 Every setting of streamproc, as `streamproc settings --markdown` writes it. A setting is an environment variable, or an
-entry of the TOML file that `STREAMPROC_CONFIG` names: `STREAMPROC_TRITON__MAX_IN_FLIGHT=4` is `max_in_flight = 4` under
-`[triton]`. The environment wins over the file. Lists and tables are written as JSON in the environment; a word of a
+entry of the TOML file that `STREAMPROC_CONFIG` names: `STREAMPROC_WORKER__MAX_IN_FLIGHT=4` is `max_in_flight = 4` under
+`[worker]`. The environment wins over the file. Lists and tables are written as JSON in the environment; a word of a
 choice is read in any case (`info`, `SASL_SSL`). Everything is checked at the start, and all problems are told in one
 message; a name that is no setting is told with the nearest that is one. What Kubernetes sets in every pod for a service
 whose name begins with `streamproc` (`STREAMPROC_PORT=tcp://…`, `STREAMPROC_TRITON_SERVICE_HOST=…`) is known as such and

@@ -92,9 +92,8 @@ class HealthCheck:
         self._misses = 0
         came, self._was_ready = ready and not self._was_ready, ready
         if not ready:
-            self.error = StreamprocError(
-                ErrorCode.INFERENCE_UNAVAILABLE, f"{endpoint.address} does not serve the model"
-            )
+            unserved = f"{endpoint.address} does not serve the model {endpoint.server.model.name!r}"
+            self.error = StreamprocError(ErrorCode.INFERENCE_UNAVAILABLE, unserved)
             endpoint.eject(Ejected.UNREADY, "it says that it does not serve the model")
         elif endpoint.available:
             self.error = None

@@ -84,7 +84,9 @@ class Limiter:
         if not 0 < least <= most:
             raise ValueError(f"the bounds of the limit are {least:g} and {most:g}")
         self._clock = clock
-        self._least, self._most = least, most
+        self._least = least
+        self.most = most
+        """No request begins that would bring more in flight, but for one that is alone."""
         self.limit = min(max(start, least), most)
         """Seconds of audio; no request begins while so much is in flight."""
         self.in_flight = 0.0
@@ -113,7 +115,7 @@ class Limiter:
             return True
         if self._unloaded.probing:
             return False
-        fits = self.in_flight < self.limit and self.in_flight + seconds <= self._most
+        fits = self.in_flight < self.limit and self.in_flight + seconds <= self.most
         self._held |= not fits
         return fits
 
@@ -196,4 +198,4 @@ class Limiter:
             self._set(self.limit * BUSY_CUT)
 
     def _set(self, limit: float) -> None:
-        self.limit = min(max(limit, self._least), self._most)
+        self.limit = min(max(limit, self._least), self.most)

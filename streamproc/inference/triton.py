@@ -1,12 +1,10 @@
-"""The Triton engine: asynchronous gRPC, all clips of an activity in one call."""
+"""One Triton: what it is asked over gRPC, and what its answers are worth."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Awaitable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import grpc
@@ -17,11 +15,11 @@ from tritonclient.grpc.model_config_pb2 import DataType
 from tritonclient.utils import InferenceServerException
 
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.inference.answers import DoubtfulError, clips_of, or_blame, probe, unsuitable, unusable
+from streamproc.inference.answers import DoubtfulError, clips_of, probe, unsuitable, unusable
 from streamproc.inference.channel import Certificates, Channel
-from streamproc.inference.engine import Inference, Logits, ModelIdentity, Priority, Samples
+from streamproc.inference.engine import Logits, ModelIdentity, Priority, Samples
 from streamproc.inference.handshake import distrust
-from streamproc.inference.places import Places
+from streamproc.inference.statistics import ServerLoad, ServerStatistics, read_load
 
 MAX_CALL_SAMPLES = 8_000_000
 """Padded samples in one call (32 MB): an activity beyond that is sent in several."""
@@ -44,125 +42,155 @@ class _Served:
     max_batch: int
 
 
-class TritonEngine:
-    """Inference by a Triton server.
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one request gave: the logits of each clip, and the model that gave them."""
+
+    logits: list[Logits]
+    model: ModelIdentity
+
+
+class TritonServer:
+    """What is said to one Triton, and what it answers. Which requests it gets is its caller's to decide.
 
     The model takes AUDIO (FP32, batch × samples, zero-padded) and LENGTHS (INT32, batch × 1, samples of each clip)
     and gives LOGITS (FP32, batch × frames × 41) and FRAMES (INT32, batch × 1, frames of each clip).
 
-    The model may be replaced while the worker runs. Its configuration is read after each answer, once for all calls
-    that are answered meanwhile; where it is not the one from before the call, the call is made anew. So a result names
-    the model that gave it.
+    The model may be replaced while the worker runs. Its configuration is read after each answer, once for all requests
+    that are answered meanwhile; where it is not the one from before the request, the request is made anew. So an answer
+    names the model that gave it.
 
     Args:
-        url: host:port of the gRPC service.
+        address: host:port of the gRPC service.
         model: name in the model repository.
         version: version of the model; "" for the newest served.
-        timeout: seconds that one call may take.
-        max_in_flight: calls open at once.
+        timeout: seconds that a reading of the configuration may take, and a request at the most.
         certificates: how the server is spoken to.
+        server_name: whom its certificate must name; "" for the host of ``address``.
     """
-
-    name = "triton"
 
     def __init__(
         self,
-        url: str,
+        address: str,
         model: str,
         version: str,
         timeout: float,
-        max_in_flight: int,
         certificates: Certificates | None = None,
+        server_name: str = "",
     ) -> None:
-        self._url = url
+        self.address = address
         self._model = model
         self._version = version
         self._timeout = timeout
-        self._places = Places(max_in_flight)
         self._served = _Served("", 1)
+        self._reached = False
+        self._statistics = ServerStatistics()
         self._looking = asyncio.Lock()
         self.looks = self._fresh = 0
         """Readings of the model's configuration: how many were begun, and which was the last to succeed."""
-        self._channel = Channel(url, certificates or Certificates(), drain=timeout + 1)
+        self._channel = Channel(address, certificates or Certificates(), timeout + 1, server_name)
         self.model = ModelIdentity(model, version, "")
-
-    async def start(self) -> ModelIdentity:
-        """See Engine."""
-        await self._channel.open()
-        try:
-            ready = await self._ask(
-                self._server.is_model_ready(self._model, self._version, client_timeout=self._timeout)
-            )
-        except StreamprocError as error:
-            if error.code is ErrorCode.INFERENCE_UNAVAILABLE:
-                await self._channel.examine()  # It may know why, and raises then.
-            raise
-        if not ready:
-            raise StreamprocError(
-                ErrorCode.INFERENCE_UNAVAILABLE, f"Triton at {self._url} does not serve the model {self._model!r}"
-            )
-        try:
-            await self._look()
-        except DoubtfulError as error:
-            raise unsuitable(error) from None
-        try:
-            await probe(self._infer)
-        except StreamprocError as error:
-            # A worker may start because the queue is full. It works, then; and each later answer is checked as well.
-            if error.code is not ErrorCode.INFERENCE_BUSY:
-                raise
-        return self.model
+        """The model that answered last."""
 
     @property
-    def has_room(self) -> bool:
-        """See Engine."""
-        return self._places.has_room
+    def max_batch(self) -> int:
+        """Most clips in one request, as the model's configuration has it."""
+        return self._served.max_batch
 
-    async def room(self) -> None:
-        """See Engine."""
-        await self._places.room()
+    async def open(self) -> None:
+        """Make the connection; whether anybody is there, the first question shows.
 
-    async def infer(self, clips: Sequence[Samples], priority: Priority = Priority.LIVE) -> Inference:
-        """See Engine."""
-        asked = time.perf_counter()
-        async with self._places.one(priority):
-            began = time.perf_counter()
-            logits, model = await or_blame(partial(self._infer, priority=priority), clips, self._look)
-            return Inference(logits, model, self.name, began - asked, time.perf_counter() - began)
+        Raises:
+            StreamprocError: SETTINGS_INVALID, the certificates cannot be used.
+        """
+        await self._channel.open()
 
     async def close(self) -> None:
-        """See Engine."""
-        self._places.close()
+        """Let the connection go; what is in flight on it fails with INFERENCE_UNAVAILABLE."""
         await self._channel.close()
 
-    async def _infer(
-        self, clips: Sequence[Samples], priority: Priority = Priority.LIVE
-    ) -> tuple[list[Logits], ModelIdentity]:
-        """The logits of all clips, all by one model, and which."""
+    async def ready(self, within: float) -> bool:
+        """Whether it serves the model.
+
+        Raises:
+            StreamprocError: INFERENCE_UNAVAILABLE or INFERENCE_TIMEOUT, it does not say so; where it never has, what
+                is wrong with the certificates is told.
+        """
+        try:
+            ready = await self._ask(
+                self._server.is_model_ready(self._model, self._version, client_timeout=within), within
+            )
+        except StreamprocError as error:
+            if error.code is ErrorCode.INFERENCE_UNAVAILABLE and not self._reached:
+                await self._channel.examine()  # It may know why, and raises then.
+            raise
+        self._reached = True
+        return bool(ready)
+
+    async def prove(self, within: float) -> ModelIdentity:
+        """Have it say what its model takes and gives, and answer noise.
+
+        Raises:
+            StreamprocError: MODEL_UNSUITABLE, the model is not ours; INFERENCE_BUSY, it works and is full; others.
+        """
+        try:
+            await self.look()
+        except DoubtfulError as error:
+            raise unsuitable(error) from None
+        await probe(lambda clips: self.infer(clips, Priority.LIVE, within))
+        return self.model
+
+    async def load(self, within: float) -> ServerLoad | None:
+        """How long requests have waited and been computed since the last time; None where it does not tell."""
+        if self._channel.client is None:
+            return None
+        return await read_load(self._channel.client, self._model, self._version, self._statistics, within)
+
+    async def infer(self, clips: Sequence[Samples], priority: Priority, within: float) -> Answer:
+        """The logits of all clips, all by one model, within so many seconds.
+
+        Clips beyond what the model takes at once go in several requests, one after the other.
+
+        Raises:
+            DoubtfulError: the clips may be to blame, or the model.
+            StreamprocError: INFERENCE_UNAVAILABLE, INFERENCE_TIMEOUT, INFERENCE_BUSY.
+        """
+        try:
+            async with asyncio.timeout(within):
+                return await self._infer(clips, priority, within)
+        except TimeoutError:
+            raise _late(within) from None
+
+    async def _infer(self, clips: Sequence[Samples], priority: Priority, within: float) -> Answer:
         for _ in range(MOST_CHANGES):
             served = self._served
             logits: list[Logits] = []
             versions: set[str] = set()
             for batch in _batches(clips, served.max_batch):
-                found, version = await self._call(batch, priority)
+                found, version = await self._call(batch, priority, within)
                 logits += found
                 versions.add(version)
-            if await self._look() == served and len(versions) <= 1:
-                version = versions.pop() if versions else self.model.version
-                self.model = ModelIdentity(self._model, version, served.sha256)
-                return logits, self.model
+            if await self.look() == served and len(versions) == 1:
+                self.model = ModelIdentity(self._model, versions.pop(), served.sha256)
+                return Answer(logits, self.model)
         raise StreamprocError(
-            ErrorCode.INFERENCE_UNAVAILABLE, f"Triton at {self._url} changes the model {self._model!r} all the time"
+            ErrorCode.INFERENCE_UNAVAILABLE, f"Triton at {self.address} changes the model {self._model!r} all the time"
         )
 
-    async def _look(self) -> _Served:
-        """The model's configuration, read at a moment after this call began; calls at once share a reading."""
+    async def look(self) -> _Served:
+        """The model's configuration, read at a moment after this call began; calls at once share a reading.
+
+        Raises:
+            DoubtfulError: INFERENCE_UNUSABLE, the model takes or gives something else than ours.
+            StreamprocError: INFERENCE_UNAVAILABLE, INFERENCE_TIMEOUT.
+        """
         begun = self.looks
         async with self._looking:
             if self._fresh <= begun:
                 self.looks += 1
                 answer = await self._ask(
-                    self._server.get_model_config(self._model, self._version, client_timeout=self._timeout)
+                    self._server.get_model_config(self._model, self._version, client_timeout=self._timeout),
+                    self._timeout,
                 )
                 self._served = self._check(answer.config)
                 self._fresh = self.looks
@@ -175,9 +203,9 @@ class TritonEngine:
             raise self._unusable(f"takes {inputs} and gives {outputs}; needed are {_INPUTS} and {_OUTPUTS} in batches")
         return _Served(config.parameters["sha256"].string_value, config.max_batch_size)
 
-    async def _call(self, clips: Sequence[Samples], priority: Priority) -> tuple[list[Logits], str]:
+    async def _call(self, clips: Sequence[Samples], priority: Priority, within: float) -> tuple[list[Logits], str]:
         """The logits of each clip, and the version of the model that answered."""
-        padded = np.zeros((len(clips), max(map(len, clips))), dtype=np.float32)
+        padded = np.zeros((len(clips), max(1, *map(len, clips))), dtype=np.float32)
         for row, clip in enumerate(clips):
             padded[row, : len(clip)] = clip
         lengths = np.array([[len(clip)] for clip in clips], dtype=np.int32)
@@ -187,9 +215,8 @@ class TritonEngine:
         ]
         outputs = [triton.InferRequestedOutput(name) for name in _OUTPUTS]
         answer = await self._ask(
-            self._server.infer(
-                self._model, inputs, self._version, outputs, priority=priority, client_timeout=self._timeout
-            )
+            self._server.infer(self._model, inputs, self._version, outputs, priority=priority, client_timeout=within),
+            within,
         )
         logits, frames = self._tensor(answer, "LOGITS"), self._tensor(answer, "FRAMES")
         found = list(clips_of(self._model, logits, frames, lengths[:, 0].tolist()))
@@ -219,7 +246,7 @@ class TritonEngine:
     def _closed(self) -> StreamprocError:
         return StreamprocError(ErrorCode.INFERENCE_UNAVAILABLE, "the engine is not started, or closed")
 
-    async def _ask(self, question: Awaitable[Any]) -> Any:
+    async def _ask(self, question: Awaitable[Any], within: float) -> Any:
         try:
             return await question
         except asyncio.CancelledError:
@@ -229,19 +256,23 @@ class TritonEngine:
             # gRPC cancels the calls of a channel that is closed: nobody has cancelled the task that waits.
             raise self._closed() from None
         except (InferenceServerException, grpc.RpcError) as error:
-            raise self._translate(error) from None
+            raise self._translate(error, within) from None
 
-    def _translate(self, error: Exception) -> StreamprocError:
+    def _translate(self, error: Exception, within: float) -> StreamprocError:
         status = str(error.status() or "") if isinstance(error, InferenceServerException) else str(error)
         if "DEADLINE_EXCEEDED" in status:
-            return StreamprocError(ErrorCode.INFERENCE_TIMEOUT, f"no answer within {self._timeout:g} s")
+            return _late(within)
         if "UNAVAILABLE" in status and any(said in str(error) for said in FULL):
-            return StreamprocError(ErrorCode.INFERENCE_BUSY, f"the queue of Triton at {self._url} is full")
+            return StreamprocError(ErrorCode.INFERENCE_BUSY, f"the queue of Triton at {self.address} is full")
         if "INVALID_ARGUMENT" in status:
             return self._unusable("refuses the input")
         kind = DoubtfulError if "INTERNAL" in status else StreamprocError
         reason = distrust(str(error)) or status or type(error).__name__
-        return kind(ErrorCode.INFERENCE_UNAVAILABLE, f"Triton at {self._url}: {reason}")
+        return kind(ErrorCode.INFERENCE_UNAVAILABLE, f"Triton at {self.address}: {reason}")
+
+
+def _late(within: float) -> StreamprocError:
+    return StreamprocError(ErrorCode.INFERENCE_TIMEOUT, f"no answer within {within:.3g} s")
 
 
 def _batches(clips: Sequence[Samples], most: int) -> Iterator[Sequence[Samples]]:

@@ -1,7 +1,7 @@
 """Every setting of streamproc: one typed tree, from the environment or a TOML file, checked before anything starts.
 
 A variable's name is ``STREAMPROC_`` + the section + ``__`` + the setting, for example
-``STREAMPROC_TRITON__MAX_IN_FLIGHT=8``. The file named by ``STREAMPROC_CONFIG`` holds the same tree; the
+``STREAMPROC_WORKER__MAX_IN_FLIGHT=8``. The file named by ``STREAMPROC_CONFIG`` holds the same tree; the
 environment wins over it.
 """
 

@@ -77,7 +77,10 @@ def _unknown_variables() -> Iterator[str]:
             yield f"{name}: {_no_such_setting(name, known)}"
 
 
-_RENAMED = {variable("triton", "url"): f"{variable('triton', 'urls')} now, and takes several, separated by commas"}
+_RENAMED = {
+    variable("triton", "url"): f"{variable('triton', 'urls')} now, and takes several, separated by commas",
+    variable("triton", "max_in_flight"): f"{variable('triton', 'max_audio_seconds')} now, and counts seconds of audio",
+}
 """What settings of earlier versions are called."""
 
 

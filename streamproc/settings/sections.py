@@ -149,8 +149,9 @@ class TritonSettings(Section):
     """Version of the model; empty: the newest that is served."""
     timeout: Seconds = 30.0
     """Seconds that one inference call may take."""
-    max_in_flight: Count = 8
-    """Calls that this worker has open at once."""
+    max_audio_seconds: Seconds = 3600.0
+    """Seconds of audio that this worker has in flight at one server, at the most. How much it really is follows what
+    the server says of its queue."""
     ca_file: Path | None = None
     """Certificates to trust, in PEM; with them every server is spoken to by TLS. Empty: those of the system, for every
     server that is not on this machine. Read again when it changes, as the next two are."""

@@ -6,11 +6,14 @@ import asyncio
 
 import numpy as np
 import pytest
-from support.engine_suite import AGREE, IN_FLIGHT, REPOSITORY, EngineSuite, golden_clip, noise
+from support.engine_suite import AGREE, REPOSITORY, EngineSuite, golden_clip, noise
 
 from streamproc.inference.engine import Engine
 from streamproc.inference.onnx import OnnxEngine
-from streamproc.inference.triton import TritonEngine
+from streamproc.inference.wiring import pool_of
+
+AUDIO_SECONDS = 60.0
+"""In flight: few, so that others wait."""
 
 
 class TestTriton(EngineSuite):
@@ -24,12 +27,12 @@ class TestTriton(EngineSuite):
 
     def make(self, timeout: float = 60.0) -> Engine:
         """See EngineSuite."""
-        return TritonEngine(self._url, "phonemes", "", timeout, IN_FLIGHT)
+        return pool_of([self._url], "phonemes", "", timeout, AUDIO_SECONDS)
 
 
 async def test_they_agree(triton_url: str) -> None:
     clips = [golden_clip(), *noise(0, 320, 16_000, 48_000, 200_000), np.zeros(16_000, np.float32)]
-    triton = TritonEngine(triton_url, "phonemes", "", 60, 1)
+    triton = pool_of([triton_url], "phonemes", "", 60, AUDIO_SECONDS)
     onnx = OnnxEngine(REPOSITORY, "phonemes", "", 60, 1)
     try:
         assert await triton.start() == await onnx.start()

@@ -11,9 +11,11 @@ from tritonclient.grpc import InferenceServerClient, InferInput
 from tritonclient.utils import InferenceServerException
 
 from streamproc.inference.engine import Priority
-from streamproc.inference.triton import TritonEngine
+from streamproc.inference.wiring import pool_of
 from streamproc.settings import TritonSettings
 from streamproc.training.evaluate import MODEL, Recogniser
+
+AUDIO_SECONDS = 600.0
 
 
 async def test_activities_at_once_get_what_onnxruntime_gives(triton_url: str) -> None:
@@ -22,7 +24,7 @@ async def test_activities_at_once_get_what_onnxruntime_gives(triton_url: str) ->
         [0.1 * rng.standard_normal(int(rng.integers(0, 60_000)), dtype=np.float32) for _ in range(int(count))]
         for count in rng.integers(1, 6, size=40)
     ]
-    engine = TritonEngine(triton_url, "phonemes", "1", timeout=60, max_in_flight=40)
+    engine = pool_of([triton_url], "phonemes", "1", 60, AUDIO_SECONDS)
     try:
         identity = await engine.start()
         answers = await asyncio.gather(*(engine.infer(clips) for clips in activities))
@@ -38,7 +40,7 @@ async def test_activities_at_once_get_what_onnxruntime_gives(triton_url: str) ->
 
 
 async def test_requests_share_a_batch(triton_url: str) -> None:
-    engine = TritonEngine(triton_url, "phonemes", "1", timeout=60, max_in_flight=64)
+    engine = pool_of([triton_url], "phonemes", "1", 60, AUDIO_SECONDS)
     clip = np.zeros(48_000, dtype=np.float32)
 
     def executions() -> tuple[int, int]:

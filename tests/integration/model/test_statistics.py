@@ -7,12 +7,13 @@ import asyncio
 import numpy as np
 from tritonclient.grpc import aio
 
+from streamproc.inference.engine import Priority
 from streamproc.inference.statistics import ServerLoad, ServerStatistics, read_load
-from streamproc.inference.triton import TritonEngine
+from streamproc.inference.triton import TritonServer
 
 
 async def test_triton_tells_its_load(triton_url: str) -> None:
-    engine = TritonEngine(triton_url, "phonemes", "1", timeout=60, max_in_flight=64)
+    server = TritonServer(triton_url, "phonemes", "1", timeout=60)
     clip = np.zeros(48_000, dtype=np.float32)
     client = aio.InferenceServerClient(triton_url)
     statistics = ServerStatistics()
@@ -21,14 +22,14 @@ async def test_triton_tells_its_load(triton_url: str) -> None:
         return await read_load(client, "phonemes", "1", statistics, 10.0)
 
     try:
-        await engine.start()
+        await server.open()
         await read()
-        await asyncio.gather(*(engine.infer([clip]) for _ in range(128)))
+        await asyncio.gather(*(server.infer([clip], Priority.LIVE, 60) for _ in range(128)))
         async with asyncio.timeout(30):
             while (load := await read()) is None:  # noqa: ASYNC110  Triton answers a batch before it counts it.
                 await asyncio.sleep(0.05)
     finally:
-        await engine.close()
+        await server.close()
         await client.close()
     # 64 calls at once, at most 32 of them in a batch: they wait for one, about as long as it takes.
     assert 1.0 < load.batch <= 32.0

@@ -18,9 +18,10 @@ from cryptography import x509
 from structlog.testing import capture_logs
 
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.inference.channel import Certificates
+from streamproc.inference.channel import Certificates, Channel
+from streamproc.inference.pool import TritonPool
 from streamproc.inference.tls import TlsFiles
-from streamproc.inference.triton import TritonEngine
+from streamproc.inference.wiring import pool_of
 from streamproc.localstack.security import make_authority, make_certified_key
 from streamproc.localstack.triton import TritonPart
 
@@ -79,9 +80,9 @@ def triton(papers: Papers, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @asynccontextmanager
-async def started(address: str, files: TlsFiles | None, look: float = 60.0) -> AsyncIterator[tuple[TritonEngine, Any]]:
+async def started(address: str, files: TlsFiles | None, look: float = 60.0) -> AsyncIterator[tuple[TritonPool, Any]]:
     certificates = Certificates(files, look=look)
-    engine = TritonEngine(address, "phonemes", "", 10, 8, certificates)
+    engine = pool_of([address], "phonemes", "", 10, 60, certificates)
     try:
         await engine.start()
         yield engine, certificates
@@ -145,7 +146,7 @@ async def test_nothing_is_sent_in_plaintext_to_another_machine() -> None:
             listening = threading.Thread(target=lambda: heard.append(_first_bytes(listener)), daemon=True)
             listening.start()
             address = f"{_own_address()}:{listener.getsockname()[1]}"
-            engine = TritonEngine(address, "phonemes", "", 2, 8, Certificates(allow_plaintext=allowed))
+            engine = pool_of([address], "phonemes", "", 2, 60, Certificates(allow_plaintext=allowed))
             with pytest.raises(StreamprocError):
                 await engine.start()
             await engine.close()
@@ -190,13 +191,13 @@ async def test_certificates_that_are_rotated_under_load_fail_nobody(papers: Pape
                 for _ in range(4):
                     group.create_task(load())
                 for _ in range(3):
-                    before, client = answered, engine._channel.client
+                    before, client = answered, channel_of(engine).client
                     papers.certify("rotated")
-                    await until(lambda client=client: engine._channel.client is not client)
+                    await until(lambda client=client: channel_of(engine).client is not client)
                     await until(lambda before=before: answered > before + 20)
-                client = engine._channel.client
+                client = channel_of(engine).client
                 own.write_bytes(papers.file("other-ca").read_bytes() + papers.file("ca").read_bytes())
-                await until(lambda: engine._channel.client is not client)
+                await until(lambda: channel_of(engine).client is not client)
                 before = answered
                 await until(lambda: answered > before + 20)
                 stop.set()
@@ -209,16 +210,22 @@ async def test_a_rotation_that_went_wrong_changes_nothing_and_is_told(triton: Tr
     good = file.read_bytes()
     with capture_logs() as logs:
         async with started(triton.address, papers.client("broken"), look=0.05) as (engine, _):
-            client = engine._channel.client
+            client = channel_of(engine).client
             file.write_bytes(b"half a fi")
             await until(lambda: any("cannot be used" in line["event"] for line in logs))
             assert len((await engine.infer([CLIP])).logits) == 1
             file.write_bytes(papers.file("stranger").read_bytes())
             await until(lambda: any("not taken" in line["event"] for line in logs))
-            assert engine._channel.client is client
+            assert channel_of(engine).client is client
             assert len((await engine.infer([CLIP])).logits) == 1
             file.write_bytes(good)
     assert len([line for line in logs if "cannot be used" in line["event"]]) == 1
+
+
+def channel_of(engine: TritonPool) -> Channel:
+    """Of its one endpoint."""
+    (endpoint,) = engine._endpoints
+    return endpoint.server._channel
 
 
 async def until(condition: Any, seconds: float = 20.0) -> None:

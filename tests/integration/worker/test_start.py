@@ -28,7 +28,7 @@ def failures(stack: Addresses, settings: dict[str, str], schema_id: int) -> dict
         "no schema": {"STREAMPROC_KAFKA__RESULT_TOPIC": settings["STREAMPROC_KAFKA__ACTIVITY_TOPIC"]},
         "wrong settings": {
             "STREAMPROC_WEB__PORT": "70000",
-            "STREAMPROC_TRITON__MAX_IN_FLIGHT": "many",
+            "STREAMPROC_TRITON__MAX_AUDIO_SECONDS": "many",
             "STREAMPROC_TRITON_URL": "127.0.0.1:8001",
             "STREAMPROC_AUDIO__ALLOWED_PREFIXES": "file:///clips/",
         },
@@ -54,7 +54,7 @@ def failures(stack: Addresses, settings: dict[str, str], schema_id: int) -> dict
             "SETTINGS_INVALID",
             [
                 "STREAMPROC_WEB__PORT",
-                "STREAMPROC_TRITON__MAX_IN_FLIGHT",
+                "STREAMPROC_TRITON__MAX_AUDIO_SECONDS",
                 "STREAMPROC_TRITON_URL",
                 "STREAMPROC_AUDIO__ALLOWED_PREFIXES",
             ],

@@ -18,8 +18,11 @@ from support.worker_process import free_port
 from tritonclient.grpc import InferenceServerClient
 
 from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
-from streamproc.inference.engine import ModelIdentity, Samples
-from streamproc.inference.triton import TritonEngine
+from streamproc.inference.endpoint import Endpoint
+from streamproc.inference.engine import ModelIdentity, Priority, Samples
+from streamproc.inference.pool import TritonPool
+from streamproc.inference.triton import TritonServer
+from streamproc.inference.wiring import pool_of
 from streamproc.localstack.triton import TritonPart
 
 CONFIGURATION = """
@@ -119,15 +122,22 @@ def own_model(odd_triton: OddTriton) -> Iterator[str]:
 
 @asynccontextmanager
 async def started(
-    server: OddTriton | str, model: str, seconds: float = 10.0, in_flight: int = 8
-) -> AsyncIterator[TritonEngine]:
+    server: OddTriton | str, model: str, seconds: float = 10.0, audio: float = 60.0
+) -> AsyncIterator[TritonPool]:
     url = server if isinstance(server, str) else server.address
-    engine = TritonEngine(url, model, "", seconds, in_flight)
+    engine = pool_of([url], model, "", seconds, audio)
     try:
         await engine.start()
         yield engine
     finally:
         await engine.close()
+
+
+def endpoint_of(engine: TritonPool) -> Endpoint[TritonServer]:
+    """The one that it has, once it takes more than one request at a time."""
+    (endpoint,) = engine._endpoints
+    endpoint.limiter.served(0.0, 0.0)
+    return endpoint
 
 
 def clips(*lengths: int) -> list[Samples]:
@@ -144,9 +154,9 @@ async def test_answers_come_in_the_order_of_the_clips_whatever_their_number(odd_
 
 
 async def test_calls_wait_for_a_place(odd_triton: OddTriton, model: str) -> None:
-    async with started(odd_triton, model, in_flight=1) as engine:
+    async with started(odd_triton, model, audio=0.1) as engine:
         odd_triton.mood(model, "slow")
-        first, second = await asyncio.gather(engine.infer(clips(320)), engine.infer(clips(640)))
+        first, second = await asyncio.gather(engine.infer(clips(320)), engine.infer(clips(3200)))
     assert max(first.waited, second.waited) > 1
     assert min(first.waited, second.waited) < 1
     assert min(first.worked, second.worked) > 1
@@ -240,31 +250,73 @@ BOUNDED = """dynamic_batching {
   default_queue_policy { max_queue_size: 2 timeout_action: REJECT default_timeout_microseconds: MICROSECONDS }
 }
 instance_group"""
+LEVELS = """dynamic_batching { priority_levels: 2 default_priority_level: 1 }
+instance_group"""
 
 
-@pytest.mark.parametrize(("microseconds", "heard"), [("20000000", 3), ("300000", 1)], ids=["full", "waited in vain"])
-async def test_a_full_queue_is_no_failure_of_the_server(
-    odd_triton: OddTriton, own_model: str, microseconds: str, heard: int
+@pytest.mark.parametrize("microseconds", ["20000000", "100000"], ids=["full", "waited in vain"])
+async def test_a_full_queue_is_waited_for_and_is_no_failure_of_the_server(
+    odd_triton: OddTriton, own_model: str, microseconds: str
 ) -> None:
     bounded = ("instance_group", BOUNDED.replace("MICROSECONDS", microseconds))
     odd_triton.write(own_model, bounded, ("max_batch_size: 4", "max_batch_size: 1"))
     odd_triton.load(own_model)
     async with started(odd_triton, own_model) as engine:
-        odd_triton.mood(own_model, "slow")
-        first = asyncio.create_task(engine.infer(clips(320)))
-        await asyncio.sleep(0.3)  # it is being worked on, and the queue empty
-        ends = await asyncio.gather(first, *(engine.infer(clips(320)) for _ in range(7)), return_exceptions=True)
-        codes = [end.code for end in ends if isinstance(end, StreamprocError)]
-        assert codes == [ErrorCode.INFERENCE_BUSY] * (8 - heard)
-        assert ErrorCode.INFERENCE_BUSY.error_class is ErrorClass.TRANSIENT
-        others = [asyncio.create_task(engine.infer(clips(320))) for _ in range(5)]
-        await asyncio.sleep(0.2)
+        endpoint = endpoint_of(engine)
+        limit = endpoint.limiter.limit
+        odd_triton.mood(own_model, "leisurely")
+        calls = [asyncio.create_task(engine.infer(clips(320))) for _ in range(6)]
+        await asyncio.sleep(0.5)
+        assert endpoint.limiter.limit < limit, "it has refused some"
         # A worker that starts meanwhile does start.
         async with started(odd_triton, own_model):
             pass
-        await asyncio.gather(*others, return_exceptions=True)
-        odd_triton.mood(own_model, "")
-        assert len((await engine.infer(clips(320))).logits) == 1
+        assert all(len(answer.logits) == 1 for answer in await asyncio.gather(*calls))
+        assert endpoint.available
+        assert endpoint.tally.failures == 0
+
+
+async def test_a_queue_that_stays_full_says_so_in_the_end(odd_triton: OddTriton, own_model: str) -> None:
+    bounded = ("instance_group", BOUNDED.replace("MICROSECONDS", "20000000"))
+    odd_triton.write(own_model, bounded, ("max_batch_size: 4", "max_batch_size: 1"))
+    odd_triton.load(own_model)
+    async with started(odd_triton, own_model) as others, started(odd_triton, own_model, seconds=1) as engine:
+        endpoint_of(others)
+        endpoint_of(engine)
+        odd_triton.mood(own_model, "leisurely")
+        filling = [asyncio.create_task(others.infer(clips(320))) for _ in range(6)]
+        await asyncio.sleep(0.3)
+        ends = await asyncio.gather(*(engine.infer(clips(320)) for _ in range(3)), return_exceptions=True)
+        codes = {end.code for end in ends if isinstance(end, StreamprocError)}
+        assert ErrorCode.INFERENCE_BUSY in codes
+        assert {code.error_class for code in codes} == {ErrorClass.TRANSIENT}
+        await asyncio.gather(*filling)
+
+
+async def test_triton_takes_a_live_request_before_the_replays_that_wait_in_its_queue(
+    odd_triton: OddTriton, own_model: str
+) -> None:
+    """Two workers: the queue of the one cannot put the requests of the other in order, Triton's alone can."""
+    levels = ("instance_group", LEVELS)
+    odd_triton.write(own_model, levels, ("max_batch_size: 4", "max_batch_size: 1"))
+    odd_triton.load(own_model)
+    async with started(odd_triton, own_model, seconds=60) as replaying, started(odd_triton, own_model) as live:
+        endpoint_of(replaying)
+        odd_triton.mood(own_model, "leisurely")
+        answered: list[Priority] = []
+
+        async def call(engine: TritonPool, priority: Priority) -> None:
+            await engine.infer(clips(320), priority)
+            answered.append(priority)
+
+        async with asyncio.TaskGroup() as calls:
+            for _ in range(6):
+                calls.create_task(call(replaying, Priority.REPLAY))
+            await asyncio.sleep(0.5)
+            calls.create_task(call(live, Priority.LIVE))
+    # One replay was being worked on when it came, and Triton hands the next one to the model ahead of time.
+    assert Priority.LIVE in answered[:3]
+    assert len(answered) == 7
 
 
 @hole("C7")
@@ -333,10 +385,11 @@ async def test_models_that_are_replaced_under_load_are_never_confused(odd_triton
 
 @hole("D5")
 async def test_calls_at_once_share_a_look_at_the_model(odd_triton: OddTriton, model: str) -> None:
-    async with started(odd_triton, model, in_flight=64) as engine:
-        before = engine.looks
+    async with started(odd_triton, model, audio=600) as engine:
+        server = endpoint_of(engine).server
+        before = server.looks
         await asyncio.gather(*(engine.infer(clips(320)) for _ in range(64)))
-        assert engine.looks - before <= 40
+        assert server.looks - before <= 40
 
 
 async def test_nobody_answers() -> None:

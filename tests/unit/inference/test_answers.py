@@ -12,7 +12,7 @@ from tritonclient.grpc.service_pb2 import ModelInferResponse
 
 from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
 from streamproc.inference.engine import Priority
-from streamproc.inference.triton import TritonEngine
+from streamproc.inference.triton import TritonServer
 
 LENGTHS = [16_000]
 LOGITS = np.zeros((1, 50, 41), np.float32).tobytes()
@@ -34,9 +34,9 @@ class Answering:
 
 
 async def answer_to(*tensors: tuple[str, str, list[int], bytes]) -> list[Any]:
-    engine = TritonEngine("127.0.0.1:1", "m", "", 1, 1)
+    engine = TritonServer("127.0.0.1:1", "m", "", 1)
     engine._channel.client = Answering(*tensors)
-    logits, version = await engine._call([np.zeros(length, np.float32) for length in LENGTHS], Priority.LIVE)
+    logits, version = await engine._call([np.zeros(length, np.float32) for length in LENGTHS], Priority.LIVE, 1)
     assert version == "1"
     return logits
 

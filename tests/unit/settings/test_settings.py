@@ -59,14 +59,14 @@ def test_the_environment_wins_over_the_file(monkeypatch: pytest.MonkeyPatch, tmp
     text = """
         [triton]
         urls = "file:1"
-        max_in_flight = 3
+        max_audio_seconds = 3
         [audio]
         allowed_prefixes = ["file:///clips/"]
     """
     write(tmp_path, text, monkeypatch)
     monkeypatch.setenv("STREAMPROC_TRITON__URLS", "environment:2")
     tree = settings.load()
-    assert (tree.triton.urls, tree.triton.max_in_flight) == ("environment:2", 3)
+    assert (tree.triton.urls, tree.triton.max_audio_seconds) == ("environment:2", 3)
     assert tree.audio.allowed_prefixes == ("file:///clips/",)
 
 
@@ -77,7 +77,7 @@ def test_all_problems_are_told_at_once_each_by_its_variable(monkeypatch: pytest.
         "STREAMPROC_KAFKA__GROUP_ID": "",
         "STREAMPROC_REGISTRY__URL": "localhost:8081",
         "STREAMPROC_TRITON__URLS": "http://localhost:8001",
-        "STREAMPROC_TRITON__MAX_IN_FLIGHT": "0",
+        "STREAMPROC_TRITON__MAX_AUDIO_SECONDS": "0",
         "STREAMPROC_AUDIO__ALLOWED_PREFIXES": "file:///clips/",
         "STREAMPROC_AUDIO__MAX_SECONDS": "nan",
         "STREAMPROC_SCORING__DECODE": "viterbi",

@@ -32,6 +32,8 @@ class TritonPythonModel:
         match self._mood.read_text() if self._mood.exists() else "":
             case "slow":
                 time.sleep(1.5)
+            case "leisurely":
+                time.sleep(0.3)
             case "no numbers":
                 logits[:, 0, 3] = np.nan
             case "infinities":

@@ -1,0 +1,46 @@
+"""The pool of Tritons that settings describe."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from streamproc.inference.channel import Certificates
+from streamproc.inference.endpoints import Endpoints
+from streamproc.inference.limiter import Limiter
+from streamproc.inference.pool import TritonPool
+from streamproc.inference.resolve import Address, Resolver
+from streamproc.inference.triton import TritonServer
+
+LOOKUP_S = 30.0
+"""Seconds from one lookup of the endpoints' names to the next."""
+
+LEAST_AUDIO_S, FIRST_AUDIO_S = 1.0, 30.0
+"""Seconds of audio in flight at an endpoint: the least that its limit comes to, and where it begins."""
+
+
+def pool_of(
+    servers: Sequence[str],
+    model: str,
+    version: str,
+    timeout: float,
+    audio_seconds: float,
+    certificates: Certificates | None = None,
+) -> TritonPool:
+    """A pool of these servers, not started.
+
+    Args:
+        servers: as `resolve.Resolver` takes them.
+        model, version, timeout: as TritonPool takes them.
+        audio_seconds: of audio in flight at each of them, at most.
+        certificates: how they are spoken to.
+    """
+    papers = certificates or Certificates()
+
+    def connect(address: Address) -> TritonServer:
+        return TritonServer(address.target, model, version, timeout, papers, address.server_name)
+
+    def limiter() -> Limiter:
+        return Limiter(time.monotonic, least=min(LEAST_AUDIO_S, audio_seconds), most=audio_seconds, start=FIRST_AUDIO_S)
+
+    return TritonPool(Endpoints(Resolver(servers), connect, limiter, LOOKUP_S), model, version, timeout)
