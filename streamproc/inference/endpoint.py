@@ -89,7 +89,7 @@ class Endpoint(Generic[S]):
         """How often it went out of use."""
         self._clock = clock
         self._changed = changed
-        self._in_use = False
+        self._in_use = self._was_in_use = False
         self._why: Ejected | None = None
         self._out_since = clock()
         self._restored = float("-inf")
@@ -224,11 +224,18 @@ class Endpoint(Generic[S]):
                 self._restored = float("-inf")
             self._changed()
 
+    def tell(self, reason: str) -> None:
+        """Have the log say that it is out of use. Who has never been in use does not say so by itself: where none can
+        be used at the start, one message says it all."""
+        why = None if self._why is None else self._why.value
+        log.warning("an inference endpoint is out of use", endpoint=self.address, why=why, reason=reason)
+
     def _told(self, why: Ejected | None, reason: str) -> None:
         """Something was told of it: is it in use now, was it before, and does the log know?"""
         was, self._in_use = self._in_use, self.available
         now = self._clock()
         if self._in_use:
+            self._was_in_use = True
             if not was:
                 self.tally.clear()
                 self._why, self._restored = None, now
@@ -239,7 +246,8 @@ class Endpoint(Generic[S]):
                 self._out_since = now
                 self.ejections[why] += 1
             self._why = why
-            log.warning("an inference endpoint is out of use", endpoint=self.address, why=why.value, reason=reason)
+            if self._was_in_use:
+                self.tell(reason)
 
     def _answered(self) -> None:
         self._quiet_since = self._clock()

@@ -149,6 +149,10 @@ class Endpoints(Generic[S]):
             self._spawn(self._retire(member))
         new = [address for address in addresses if address.target not in self._members]
         await asyncio.gather(*(self._take_in(address, slowly) for address in new))
+        if slowly or self.available:
+            for endpoint in (self._members[address.target].endpoint for address in new):
+                if endpoint.ejected:
+                    endpoint.tell(endpoint.ejected)
         self._note()
 
     async def _take_in(self, address: Address, slowly: bool) -> None:

@@ -77,11 +77,12 @@ class TritonPool:
 
     async def start(self) -> ModelIdentity:
         """See Engine."""
+        # Also where this raises they are looked at on and on: with a fallback the worker starts without them.
+        self._open = True
+        self._telling = asyncio.create_task(self._tell_loads())
         await self._endpoints.start()
         self.model = next(endpoint.server.model for endpoint in self._endpoints if endpoint.available)
-        self._open = True
         self._set_bounds()
-        self._telling = asyncio.create_task(self._tell_loads())
         return self.model
 
     @property
