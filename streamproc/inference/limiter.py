@@ -3,7 +3,7 @@
 A consumer of Kafka always has more work waiting, so whatever the limit allows is used, for hours. Rules that compare
 latency with its own long average (Netflix's Gradient2) drift upwards there: the average learns the queue as normal. So
 this one goes by the truth: the server's own account of how long requests have queued and been computed; for a server
-that gives none, the unloaded time is probed for now and then. docs/explanation/limiter.md tells why and how well.
+that gives none, the unloaded time is probed for now and then. docs/explanation/limiter.md tells how well.
 """
 
 from __future__ import annotations
