@@ -64,6 +64,7 @@ async def test_in_less_precision_it_hears_the_same_phonemes(precision: Precision
     assert np.abs(one - other).max() > AGREE
 
 
+@pytest.mark.timeout(600)
 async def test_compiled_it_agrees() -> None:
     clips = [golden_clip(), *noise(16_000, 0, 48_000)]
     plain, compiled = engine_of(), engine_of(compile=True)
