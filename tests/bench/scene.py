@@ -38,7 +38,7 @@ class Scene:
         return {
             **self.topics.settings,
             "STREAMPROC_REGISTRY__URL": self.registry_url,
-            "STREAMPROC_TRITON__URL": triton,
+            "STREAMPROC_TRITON__URLS": triton,
             "STREAMPROC_AUDIO__ALLOWED_PREFIXES": json.dumps([self.clips.as_uri() + "/"]),
             "STREAMPROC_LOG__FORMAT": "json",
         }
