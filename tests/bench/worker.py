@@ -1,12 +1,12 @@
 """What an activity costs the worker: the whole of it on one core, with a real Kafka and a server that costs nothing.
 
-    python tests/bench/worker.py [--seconds 12] [--save docs/benchmarks/worker.json]
+    python tests/bench/worker.py [--seconds 15] [--save docs/benchmarks/worker.json]
 
 One worker process with the default settings, pinned to one core, works on a backlog of the demonstration's mix (two
 clips, 4.4 s; WAV, FLAC and OGG from 16 to 96 kHz). Kafka, registry and the server are on the other core; the server
 stands in for Triton and answers at once with the logits that the model gave for these clips (tests/support/stand_in).
 The processor time of the whole process over a time in which the backlog never ends, by the results of that time, is
-``cpu_ms_per_activity``: polling, transactions and gRPC included.
+``cpu_ms_per_activity``: polling, transactions and gRPC included. Of several such times the cheapest counts.
 
 ``stages`` say where it goes, in milliseconds of processor time an activity: each stage alone, afterwards, in a process
 without a worker. ``hops``: what scoring costs beyond its stages, threads and tasks; ``inference``: the engine's call of
@@ -31,6 +31,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from support.stand_in.stand_in import StandIn
+from support.worker_process import WorkerProcess
 
 from bench import mix
 from bench.machine import machine, versions
@@ -41,32 +42,45 @@ from streamproc.settings import load as load_settings
 WARM_UP = 500
 """Results before anything is counted: caches, connections, the first fetches."""
 PACKAGES = ("numpy", "soxr", "soundfile", "grpcio", "tritonclient", "fastavro")
+WINDOWS = 5
+"""Times that are measured one after the other. The cheapest counts: the rest is what neighbours cost."""
 PER_SECOND = 250
 """More than the worker can do: the backlog is made for it."""
 
 
 def whole(scene: Scene, server: StandIn, seconds: float, watch: Callable[[int], Any]) -> dict[str, float]:
-    """Processor time and rate of a worker that has more to do than it can."""
+    """Processor time and rate of a worker that has more to do than it can, in the cheapest of WINDOWS times."""
     with pinned_worker(scene.settings(server.address), scene.folder / "worker.log") as worker:
         worker.wait_for(lambda: worker.metric(RESULTS) >= WARM_UP, f"{WARM_UP} results", 120)
-        begun = time.perf_counter(), cpu_seconds(worker.pid), worker.metric(RESULTS)
         watch(worker.pid)
-        time.sleep(max(0.0, begun[0] + seconds - time.perf_counter()))
-        ended = time.perf_counter(), cpu_seconds(worker.pid), worker.metric(RESULTS)
+        windows = []
+        before = _reading(worker)
+        for _ in range(WINDOWS):
+            time.sleep(seconds / WINDOWS)
+            after = _reading(worker)
+            wall, cpu, results = (late - early for early, late in zip(before, after, strict=True))
+            windows.append(
+                {
+                    "cpu_ms_per_activity": round(1000 * cpu / results, 3),
+                    "per_s": round(results / wall, 1),
+                    "of_a_core": round(cpu / wall, 3),
+                }
+            )
+            before = after
         assert worker.metric(LETTERS) == 0, "the mix has dead letters"
         assert worker.metric("streamproc_in_flight") > 1, "the backlog has ended"
-    wall, cpu, results = (after - before for before, after in zip(begun, ended, strict=True))
-    return {
-        "cpu_ms_per_activity": round(1000 * cpu / results, 3),
-        "per_s": round(results / wall, 1),
-        "of_a_core": round(cpu / wall, 3),
-    }
+    return min(windows, key=lambda window: window["cpu_ms_per_activity"])
+
+
+def _reading(worker: WorkerProcess) -> tuple[float, float, float]:
+    """The time, the processor time that the worker has used, and its results."""
+    return time.perf_counter(), cpu_seconds(worker.pid), worker.metric(RESULTS)
 
 
 def main() -> int:
     """Measure. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=12.0, help="that are counted")
+    parser.add_argument("--seconds", type=float, default=15.0, help="that are counted")
     parser.add_argument("--save", type=Path, help="file that figures, machine and versions are written to")
     parser.add_argument("--watch", help="a command run meanwhile, with the worker's process id for {pid}")
     arguments = parser.parse_args()
