@@ -10,7 +10,7 @@ BOUNDED := timeout -s KILL
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos chaos-live chaos-inference fuzz
 .PHONY: test-holes test-faults test-packages test-torch faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-codec evaluate model lock clean
-.PHONY: bench-latency bench-worker
+.PHONY: bench-latency bench-worker bench-inference
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST) | expand -t 26
@@ -108,6 +108,9 @@ bench-latency: install  ## From send to a read_committed reader's hands at 0.2 t
 
 bench-worker: install  ## CPU milliseconds an activity costs the whole worker, by stage, on a real Kafka (2 minutes).
 	$(BOUNDED) 600 $(BIN)/python tests/bench/worker.py --save docs/benchmarks/worker.json
+
+bench-inference: install  ## The same server driven directly and through the whole worker; latency; engines side by side (4 minutes).
+	$(BOUNDED) 900 $(BIN)/python tests/bench/inference.py --save docs/benchmarks/inference.json
 
 bench-rdkafka: install  ## One unmodified Faust app under three URLs, beside quixstreams and a bare loop. 10 minutes, FULL=1 an hour.
 	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers

@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import numpy as np
 from support.stand_in.answers import record
 
-from streamproc.audio.decode import Samples, decode_clip
-from streamproc.contracts.generated.events import Activity, Audio
-from streamproc.demo.activities import make_activities
+from streamproc.audio.decode import SAMPLE_RATE, Samples, decode_clip
+from streamproc.contracts.generated.events import Activity, Audio, Codec
+from streamproc.demo.activities import encode, make_activities
 from streamproc.demo.readings import demo_readings
 from streamproc.inference.engine import Logits
 from streamproc.inference.onnx import OnnxEngine
@@ -36,11 +37,27 @@ def demo_mix(clips: Path) -> list[Activity]:
     ]
 
 
-def again_and_again(activities: Sequence[Activity], count: int) -> Iterator[Activity]:
+def again_and_again(activities: Sequence[Activity], count: int, name: str = "bench") -> Iterator[Activity]:
     """So many activities, each of a learner of its own: none waits for another."""
     for number in range(count):
         activity = activities[number % len(activities)]
-        yield replace(activity, activity_id=f"bench-{number}", learner_id=f"bench-learner-{number}")
+        yield replace(activity, activity_id=f"{name}-{number}", learner_id=f"{name}-learner-{number}")
+
+
+def of_five_seconds(activities: Sequence[Activity], clips: Sequence[Sequence[Samples]]) -> Activity:
+    """An activity of one phrase: both phrases of one of these, one after the other, in a clip of just 5 s."""
+    length = 5 * SAMPLE_RATE
+    number = next(place for place, each in enumerate(clips) if length - SAMPLE_RATE < sum(map(len, each)) <= length)
+    activity = activities[number]
+    samples = np.zeros(length, np.float32)
+    spoken = np.concatenate(clips[number])
+    samples[: len(spoken)] = spoken
+    phrase = replace(
+        activity.phrases[0],
+        expected_text=" ".join(each.expected_text for each in activity.phrases),
+        audio=Audio(data=encode(samples, Codec.WAV, SAMPLE_RATE), codec=Codec.WAV, sample_rate=SAMPLE_RATE),
+    )
+    return replace(activity, phrases=(phrase,))
 
 
 def encoded_clip(audio: Audio) -> bytes:

@@ -24,7 +24,7 @@ LETTERS = "streamproc_dead_letters_total"
 READY_SECONDS = 120.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Scene:
     """A stack that is up, with topics of its own."""
 
@@ -32,6 +32,11 @@ class Scene:
     clips: Path
     topics: TestTopics
     registry_url: str
+
+    def renew(self) -> None:
+        """Go on with other topics, which are empty: what is left in these is nobody's any more."""
+        self.topics = TestTopics(self.topics.bootstrap)
+        prepare(self.settings("127.0.0.1:9"), self.topics)
 
     def settings(self, triton: str) -> dict[str, str]:
         """A worker's environment: the defaults, but for where things are."""
@@ -54,20 +59,21 @@ class Scene:
 
 
 def other_core() -> int:
-    """The core for all that is not the worker."""
-    return max(os.sched_getaffinity(0) - {WORKER_CORE}, default=WORKER_CORE)
+    """The core for the server: it is not the worker's."""
+    return max((os.cpu_count() or 1) - 1, WORKER_CORE)
 
 
 @contextmanager
-def scene(folder: Path) -> Iterator[Scene]:
-    """Bring a Kafka and a registry up, with topics and schemas; this process and they stay off the worker's core."""
-    os.sched_setaffinity(0, {other_core()})
+def scene(folder: Path, core: int | None = None) -> Iterator[Scene]:
+    """Bring a Kafka and a registry up, with topics and schemas; this process and they stay on one core: ``core``, or
+    the one that is not the worker's.
+    """
+    os.sched_setaffinity(0, {other_core() if core is None else core})
     stack = LocalStack(folder / "stack", tie=True, report=lambda _: None)
     try:
         addresses = stack.up(("kafka", "registry"))
-        topics = TestTopics(addresses.kafka_bootstrap)
-        made = Scene(folder, folder / "clips", topics, addresses.registry_url)
-        prepare(made.settings("127.0.0.1:9"), topics)
+        made = Scene(folder, folder / "clips", TestTopics(addresses.kafka_bootstrap), addresses.registry_url)
+        made.renew()
         yield made
     finally:
         stack.down()
