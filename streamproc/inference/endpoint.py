@@ -122,8 +122,9 @@ class Endpoint(Generic[S]):
         """Whether it takes so many seconds of audio now."""
         if not self.available:
             return False
-        if self.outstanding and self.outstanding >= self.weight * self.limiter.limit:
+        if (weight := self.weight) < 1.0 and self.outstanding and self.outstanding >= weight * self.limiter.limit:
             return False
+        # Once it has all of its share the limiter is asked: it only grows when it has kept something back.
         return self.limiter.admits(seconds)
 
     @property

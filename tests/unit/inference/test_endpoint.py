@@ -189,3 +189,19 @@ async def test_it_knows_for_how_long_nothing_was_answered() -> None:
     assert endpoint.unanswered_for == 0
     endpoint.server.hangs = False
     await call
+
+
+@simulated
+async def test_its_limiter_learns_that_it_has_kept_something_back_and_lets_more_in() -> None:
+    clock = asyncio.get_running_loop().time
+    endpoint = Endpoint("a:1", PretendServer(), Limiter(clock, least=1, most=1000, start=10), clock)
+    endpoint.restore(slowly=False)
+    for _ in range(3):
+        endpoint.limiter.served(0.0, 0.1)  # an idle server
+        calls = []
+        while endpoint.admits(5):
+            calls.append(asyncio.create_task(ask(endpoint, 5)))
+            await asyncio.sleep(0)
+        await asyncio.gather(*calls)
+        await asyncio.sleep(1)
+    assert endpoint.limiter.limit > 20
