@@ -11,18 +11,20 @@ import onnx
 import onnxruntime
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from streamproc.training.network import PhonemeNetwork
 
 
-def export(network: PhonemeNetwork, folder: Path) -> str:
-    """Write ``1/model.onnx`` and ``1/model.safetensors`` under ``folder`` and the ONNX file's digest into config.pbtxt.
+def export(network: nn.Module, folder: Path, *, number: int = 1) -> str:
+    """Write ``model.onnx`` and ``model.safetensors`` under ``folder``, in the folder of that version, and the ONNX
+    file's digest into config.pbtxt.
 
     ONNX: ``audio`` float32 [batch, samples] and ``lengths`` int64 [batch] in; ``logits`` float32 [batch, frames, 41]
     and ``frames`` int64 [batch] out. Returns the SHA-256 of model.onnx in hexadecimal. Raises RuntimeError when
     onnxruntime's logits differ from torch's by more than 1e-3.
     """
-    version = folder / "1"
+    version = folder / str(number)
     version.mkdir(parents=True, exist_ok=True)
     network.eval()
     save_file(network.state_dict(), version / "model.safetensors")
@@ -40,9 +42,10 @@ def export(network: PhonemeNetwork, folder: Path) -> str:
     _check_same(network, onnx_file)
     digest = hashlib.sha256(onnx_file.read_bytes()).hexdigest()
     config = folder / "config.pbtxt"
-    config.write_text(
-        re.sub(r'(key: "sha256" value: \{ string_value: ")[0-9a-f]*', rf"\g<1>{digest}", config.read_text())
-    )
+    if config.exists():
+        config.write_text(
+            re.sub(r'(key: "sha256" value: \{ string_value: ")[0-9a-f]*', rf"\g<1>{digest}", config.read_text())
+        )
     return digest
 
 
@@ -54,7 +57,7 @@ def load(file: Path) -> PhonemeNetwork:
     return network
 
 
-def _check_same(network: PhonemeNetwork, onnx_file: Path) -> None:
+def _check_same(network: nn.Module, onnx_file: Path) -> None:
     session = onnxruntime.InferenceSession(str(onnx_file), providers=["CPUExecutionProvider"])
     audio = 0.1 * torch.randn(5, 37_123)
     lengths = torch.tensor([37_123, 20_000, 500, 1, 0])
