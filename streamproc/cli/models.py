@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +13,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.scoring.misread import OperatingPoint, Strictness, from_json, strictness_of
 from streamproc.settings import ScoringSettings
 from streamproc.terminal import example
 
@@ -36,28 +36,48 @@ def command() -> None:
     "--margin", type=click.FloatRange(min=0), default=ScoringSettings.model_fields["margin"].default,
     show_default=True, help="As STREAMPROC_SCORING__MARGIN.",
 )  # fmt: skip
+@click.option(
+    "--operating-point", type=click.Choice(["lenient", "balanced", "strict"]), default="balanced", show_default=True,
+    help="As STREAMPROC_SCORING__OPERATING_POINT, where the model has a classifier.",
+)  # fmt: skip
+@click.option(
+    "--classifier", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A word classifier's JSON instead of the one that is shipped for the model.",
+)  # fmt: skip
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with pictures and audio.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, as the last line.")
-def evaluate(folder: Path, model: Path | None, margin: float, html: Path | None, as_json: bool) -> None:
+def evaluate(
+    folder: Path,
+    model: Path | None,
+    margin: float,
+    operating_point: OperatingPoint,
+    classifier: Path | None,
+    html: Path | None,
+    as_json: bool,
+) -> None:
     """Judge a model on the recordings in FOLDER, by age and condition.
 
     FOLDER holds a manifest.jsonl, one table *.csv (columns file, text; speaker, age, condition where known), or Kaldi's
     wav.scp and text. Without experts' marks of the words every word counts as read well.
     """
     try:
-        from streamproc.training.evaluate import MODEL, Recogniser
+        from streamproc.training.evaluate import MODEL, Recogniser, digest
         from streamproc.training.people import columns, figures, page
         from streamproc.training.people.clips import FolderError, read_folder
         from streamproc.training.people.verdicts import judge
     except ImportError as missing:
         raise click.ClickException(f"{missing}: pip install 'streamproc[onnx]'") from None
     model = model or MODEL
+    named = digest(model)
+    strictness = _strictness(classifier, operating_point) if classifier else strictness_of(named, operating_point)
     console = Console(stderr=True)
     try:
         clips = read_folder(folder)
         with Progress(console=console, transient=True) as bar:
             task = bar.add_task("judging", total=len(clips))
-            judged = list(judge(clips, Recogniser(model), margin, lambda done: bar.update(task, completed=done)))
+            judged = list(
+                judge(clips, Recogniser(model), margin, strictness, lambda done: bar.update(task, completed=done))
+            )
     except FolderError as error:
         raise click.ClickException(str(error)) from None
     if not judged:
@@ -67,10 +87,9 @@ def evaluate(folder: Path, model: Path | None, margin: float, html: Path | None,
     conditions = figures.by_condition(words, judged, clips)
     reports = {"all": figures.report(words, len(clips)), **ages, **conditions}
     experts = figures.human(judged)
-    digest = hashlib.sha256(model.read_bytes()).hexdigest()
     if html is not None:
         html.write_text(
-            page.page(f"Model {digest[:12]} on {folder.name}", reports, experts, words, judged, clips), "utf-8"
+            page.page(f"Model {named[:12]} on {folder.name}", reports, experts, words, judged, clips), "utf-8"
         )
     if not as_json:
         Console().print(_table(reports))
@@ -79,10 +98,18 @@ def evaluate(folder: Path, model: Path | None, margin: float, html: Path | None,
             json.dumps(
                 {
                     **reports["all"], "by_age": ages, "by_condition": conditions, "human": experts,
-                    "model_sha256": digest, "margin": margin,
+                    "model_sha256": named, "margin": margin, "operating_point": operating_point if strictness else None,
                 }
             )
         )  # fmt: skip
+
+
+def _strictness(file: Path, point: OperatingPoint) -> Strictness:
+    try:
+        classifier = from_json(json.loads(file.read_text("utf-8")))
+    except (KeyError, TypeError, ValueError) as error:
+        raise click.ClickException(f"--classifier {file}: no word classifier: {error}") from None
+    return Strictness(classifier, classifier.points[point])
 
 
 def _table(reports: Mapping[str, PeopleReport]) -> Table:

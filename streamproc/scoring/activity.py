@@ -27,6 +27,7 @@ from streamproc.inference.engine import Engine, Inference, Logits, Priority
 from streamproc.scoring import fluency
 from streamproc.scoring.ctc import decoder, log_softmax
 from streamproc.scoring.loading import PhraseLoader, PhraseWork
+from streamproc.scoring.misread import Strictness, strictness_of
 from streamproc.scoring.retry import Retry
 from streamproc.scoring.score import score_phrase
 from streamproc.scoring.variants import PhonemeAligner
@@ -100,7 +101,8 @@ class ActivityScorer:
                 )
             inference = await self._infer(ready, retry, priority)
         inferred, model = time.perf_counter(), inference.model
-        words = await asyncio.to_thread(self._judge, ready, inference.logits)
+        strictness = strictness_of(model.sha256, self._scoring.operating_point)
+        words = await asyncio.to_thread(self._judge, ready, inference.logits, strictness)
         judged = dict(zip((work.phrase.index for work in ready), words, strict=True))
         done = time.perf_counter()
 
@@ -147,9 +149,12 @@ class ActivityScorer:
             work.samples = None
         return inference
 
-    def _judge(self, works: Sequence[PhraseWork], logits: Sequence[Logits]) -> list[tuple[WordResult, ...]]:
+    def _judge(
+        self, works: Sequence[PhraseWork], logits: Sequence[Logits], strictness: Strictness | None
+    ) -> list[tuple[WordResult, ...]]:
+        margin = self._scoring.margin
         return [
-            tuple(score_phrase(log_softmax(clip), work.words, self._aligner, self._scoring.margin, self._decode))
+            tuple(score_phrase(log_softmax(clip), work.words, self._aligner, margin, self._decode, strictness))
             for work, clip in zip(works, logits, strict=True)
         ]
 

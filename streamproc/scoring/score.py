@@ -7,20 +7,27 @@ minus log P(audio | the reference), over the stretch of audio around the word. O
 The margin asks whether the reference *could* have been spoken, so it needs evidence that something was: in silence
 and in noise every short word could. A phrase of which hardly anything was heard, and a word of which nothing was, get
 no benefit of the doubt.
+
+With a classifier that was fitted for the model, the probability that a suspect word was misread decides instead. What
+was heard exactly is correct either way.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import chain, groupby
 
 import numpy as np
+from numpy.typing import NDArray
 
 from aligner_mypyc import ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, MATCH, SUBSTITUTE
 from streamproc.contracts.generated.events import Operation, Verdict, WordResult
 from streamproc.errors import ErrorCode
 from streamproc.scoring.ctc import FRAME_MS, Decode, Floats, Token, greedy_decode, log_likelihoods
+from streamproc.scoring.evidence import weigh_evidence
+from streamproc.scoring.misread import Strictness
 from streamproc.scoring.phonemes import BLANK, PHONEMES
 from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.variants import PhonemeAligner
@@ -46,6 +53,9 @@ MOST_FRAMES = 1024
 weigh the same whatever was said, as in phone-synchronous decoding (Chen, Zhuang, Qian, Yu, "Phone Synchronous Speech
 Recognition With CTC Lattices", IEEE/ACM TASLP 25(1), 2017)."""
 
+ACCENT = 1 / 3
+"""A word that differs from its reference is ACCEPTED rather than CORRECT from this part of the threshold on."""
+
 LONGEST_UNHEARD = 1
 """A word of this many phonemes ("a") can be correct though the decode has nothing for it."""
 
@@ -68,6 +78,7 @@ def score_phrase(
     aligner: PhonemeAligner,
     margin: float,
     decode: Decode = greedy_decode,
+    strictness: Strictness | None = None,
 ) -> list[WordResult]:
     """Judge every expected word of a phrase, and the extra speech in it.
 
@@ -77,26 +88,82 @@ def score_phrase(
         aligner: aligns reference and heard phoneme codes.
         margin: a suspect word is wrong when its CTC margin (natural logarithm) is above this.
         decode: finds the phonemes that were heard.
+        strictness: the model's classifier and its threshold, in place of the margin for expected words.
 
     Returns:
         One result a word, in order, with an INSERTED one wherever extra speech was heard.
     """
+    heard = hear(log_probs, words, aligner, decode)
+    misread = _probabilities(heard, log_probs, strictness) if strictness else {}
+    doubtful = not misread and _share_heard(heard.words) < BENEFIT_OF_DOUBT
+    results: list[WordResult] = []
+    for index, (word, found) in enumerate(zip(heard.words, heard.margins, strict=True)):
+        tokens = heard.tokens[word.start : word.end]
+        if strictness and index in misread and not word.exact:
+            results.append(_judge_by_probability(word, tokens, misread[index], strictness.above))
+            continue
+        benefit = not doubtful and not _is_unheard(word)
+        result = _judge(word, tokens, found - margin if _is_weighed(word) else 0.0, benefit)
+        if result is not None:
+            results.append(result)
+    return results
+
+
+@dataclass(frozen=True, slots=True)
+class HeardPhrase:
+    """What was decoded, how it is shared out among the words and extra speech, and the CTC margin of each of these."""
+
+    tokens: Sequence[Token]
+    words: Sequence[HeardWord]
+    margins: Sequence[float]
+
+
+def hear(
+    log_probs: Floats, words: Sequence[ExpectedWord], aligner: PhonemeAligner, decode: Decode = greedy_decode
+) -> HeardPhrase:
+    """What was heard of a phrase; arguments as for `score_phrase`. The margin of what was heard exactly is 0."""
     tokens = decode(log_probs)
     heard_words = hear_words(words, bytes(token.code for token in tokens), aligner)
-    doubtful = _share_heard(heard_words) < BENEFIT_OF_DOUBT
-    results: list[WordResult] = []
+    weighed: list[float] = []
     # Omitted words in a row have the same place in the audio: they are weighed together, or a silent clip of a long
     # text would be gone through once for every word.
     for _, run in groupby(heard_words, key=lambda word: (word.start, word.end)):
         same_place = list(run)
         margins = ctc_margins([word for word in same_place if _is_weighed(word)], tokens, log_probs)
-        for word in same_place:
-            excess = margins[_spoken_as(word)] - margin if _is_weighed(word) else 0.0
-            benefit = not doubtful and not _is_unheard(word)
-            result = _judge(word, tokens[word.start : word.end], excess, benefit)
-            if result is not None:
-                results.append(result)
-    return results
+        weighed += [margins[_spoken_as(word)] if _is_weighed(word) else 0.0 for word in same_place]
+    return HeardPhrase(tokens, heard_words, weighed)
+
+
+@dataclass(frozen=True, slots=True)
+class PhraseEvidence:
+    """``table``: the evidence on the words at ``places`` of a `HeardPhrase`. ``fit``: log P(audio | the text) less that
+    of the likeliest path, a phoneme; far below 0 where something else was read."""
+
+    places: Sequence[int]
+    table: NDArray[np.float64]
+    fit: float
+
+
+def phrase_evidence(heard: HeardPhrase, log_probs: Floats) -> PhraseEvidence | None:
+    """The evidence on the expected words; None where the text cannot be laid over the audio, or is too long for it."""
+    places = [index for index, word in enumerate(heard.words) if word.expected and word.reference]
+    table = weigh_evidence(
+        [heard.words[index] for index in places], [heard.margins[index] for index in places], heard.tokens, log_probs
+    )
+    if table is None:
+        return None
+    codes = b"".join(heard.words[index].reference for index in places)
+    (likelihood,) = log_likelihoods(log_probs, [codes])
+    return PhraseEvidence(places, table, (likelihood - float(log_probs.max(axis=1).sum())) / len(codes))
+
+
+def _probabilities(heard: HeardPhrase, log_probs: Floats, strictness: Strictness) -> dict[int, float]:
+    """That each expected word was misread, by its place among what was heard; none where the text is not what was read:
+    that says nothing about single words."""
+    evidence = phrase_evidence(heard, log_probs)
+    if evidence is None or evidence.fit < strictness.classifier.least_fit:
+        return {}
+    return dict(zip(evidence.places, strictness.classifier.probabilities(evidence.table).tolist(), strict=True))
 
 
 def _share_heard(words: Sequence[HeardWord]) -> float:
@@ -134,6 +201,17 @@ def _judge(word: HeardWord, heard: Sequence[Token], excess: float, benefit: bool
     if not word.suspect:
         return _result(word, heard, Verdict.ACCEPTED, certainty)
     return _result(word, heard, Verdict.MISPRONOUNCED if heard else Verdict.OMITTED, certainty)
+
+
+def _judge_by_probability(word: HeardWord, heard: Sequence[Token], misread: float, above: float) -> WordResult:
+    """The verdict on an expected word that was not heard exactly; its certainty is the probability that it is right.
+
+    Below the threshold what differs is an accent: ACCEPTED, unless the word is clearly right.
+    """
+    if misread > above:
+        return _result(word, heard, Verdict.MISPRONOUNCED if heard else Verdict.OMITTED, misread)
+    accented = not word.suspect or misread > above * ACCENT
+    return _result(word, heard, Verdict.ACCEPTED if accented else Verdict.CORRECT, 1 - misread)
 
 
 def _spoken_as(word: HeardWord) -> tuple[bytes, ...]:

@@ -263,6 +263,9 @@ class ScoringSettings(Section):
 
     margin: float = Field(default=6.0, ge=0, allow_inf_nan=False)
     """A word is wrong when what was heard explains its audio better than the reference by this log-probability."""
+    operating_point: Literal["lenient", "balanced", "strict"] = "balanced"
+    """How sure the classifier that goes with the model must be that a word was misread. The model's card has how many
+    well-read words each flags, and how many bad ones it finds. A model without a classifier is judged by the margin."""
     decode: Literal["greedy", "beam"] = "greedy"
     """How phonemes are found in the model's output: greedy takes the likeliest path, beam the likeliest sequence that a
     prefix beam search finds."""

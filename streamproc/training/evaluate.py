@@ -26,6 +26,7 @@ from aligner_mypyc import MATCH, Aligner, CostModel, Inventory
 from streamproc.contracts.generated.events import Verdict
 from streamproc.scoring import lexicon
 from streamproc.scoring.ctc import greedy_decode, log_softmax
+from streamproc.scoring.misread import Strictness, strictness_of
 from streamproc.scoring.phonemes import PHONEMES
 from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.score import score_phrase
@@ -45,6 +46,12 @@ MARGIN: float = ScoringSettings.model_fields["margin"].default
 
 Report = dict[str, float | int | None]
 """The figures of one split by name."""
+
+
+def digest(model: Path) -> str:
+    """The SHA-256 of a model's file, by which results and classifiers name it."""
+    return hashlib.sha256(model.read_bytes()).hexdigest()
+
 
 _FLAGGED = (Verdict.MISPRONOUNCED, Verdict.OMITTED)
 
@@ -125,8 +132,9 @@ class ModelFigures:
 class Judge:
     """Scores clips as the worker does and counts how right it is."""
 
-    def __init__(self, recogniser: Recogniser, margin: float = MARGIN) -> None:
+    def __init__(self, recogniser: Recogniser, margin: float = MARGIN, strictness: Strictness | None = None) -> None:
         self._recogniser = recogniser
+        self._strictness = strictness
         self._aligner = Aligner(CostModel(Inventory(PHONEMES)))
         self._scoring_aligner = VariantAligner()
         self._margin = margin
@@ -150,7 +158,7 @@ class Judge:
         figures.errors += sum(step != MATCH for step in steps)
 
         words = [ExpectedWord(word, lexicon.pronunciations(word)) for word in clip.reading.expected]
-        results = score_phrase(log_probs, words, self._scoring_aligner, self._margin)
+        results = score_phrase(log_probs, words, self._scoring_aligner, self._margin, strictness=self._strictness)
         verdicts = [result.verdict for result in results if result.verdict is not Verdict.INSERTED]
         wrong = {change.index for change in clip.reading.changes if change.kind != "inserted"}
         added = sum(change.kind == "inserted" for change in clip.reading.changes)
@@ -173,7 +181,7 @@ def evaluate(
     model: Path, *, clips: int = 400, progress: Callable[[str], None] = lambda name: None
 ) -> dict[str, Report]:
     """The figures of every split, and of misread clips through bad recorders, on up to ``clips`` clips each."""
-    judge = Judge(Recogniser(model))
+    judge = Judge(Recogniser(model), strictness=strictness_of(digest(model), "balanced"))
     synthesiser = Synthesiser()
     report: dict[str, Report] = {}
     for split in SPLITS:
@@ -233,7 +241,7 @@ def main(model: Path, clips: int, output: Path | None) -> None:
     with console.status("") as status:
         report = evaluate(model, clips=clips, progress=lambda name: status.update(f"speaking and judging: {name}"))
     figures = {
-        "model_sha256": hashlib.sha256(model.read_bytes()).hexdigest(),
+        "model_sha256": digest(model),
         "split_seed": SPLIT_SEED,
         "margin": MARGIN,
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",

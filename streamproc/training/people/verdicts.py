@@ -10,6 +10,7 @@ from statistics import median
 from streamproc.contracts.generated.events import Operation, Verdict, WordResult
 from streamproc.scoring import lexicon
 from streamproc.scoring.ctc import log_softmax
+from streamproc.scoring.misread import Strictness
 from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.score import score_phrase
 from streamproc.scoring.spelling import split_words
@@ -35,7 +36,7 @@ class JudgedWord:
     marks: tuple[float, ...]
     flagged: bool
     wrongness: float
-    """How surely it was misread, as a log-odds: above 0 flagged, far below 0 surely right."""
+    """How surely it was misread, as a log-odds; far below 0 surely right."""
     phonemes: int
     """Of its reference."""
     errors: int
@@ -56,27 +57,38 @@ class JudgedWord:
 
 
 def judge(
-    clips: Sequence[PersonClip], recogniser: Recogniser, margin: float, progress: Callable[[int], None]
+    clips: Sequence[PersonClip],
+    recogniser: Recogniser,
+    margin: float,
+    strictness: Strictness | None,
+    progress: Callable[[int], None],
 ) -> Iterator[JudgedWord]:
     """The verdict on every word of ``clips`` that can be judged; ``progress(clips so far)`` after each.
+
+    ``margin`` and ``strictness`` are `score_phrase`'s.
 
     Raises FolderError where a recording cannot be read.
     """
     aligner = VariantAligner()
     for index, clip in enumerate(clips):
         (logits,) = recogniser.logits([clip.audio()])
-        yield from judge_clip(index, clip, log_softmax(logits), aligner, margin)
+        yield from judge_clip(index, clip, log_softmax(logits), aligner, margin, strictness)
         progress(index + 1)
 
 
 def judge_clip(
-    index: int, clip: PersonClip, log_probs: Floats, aligner: VariantAligner, margin: float
+    index: int,
+    clip: PersonClip,
+    log_probs: Floats,
+    aligner: VariantAligner,
+    margin: float,
+    strictness: Strictness | None,
 ) -> list[JudgedWord]:
     """The words of one clip."""
     texts = [word.text for word in clip.words] or list(split_words(clip.text))
     marks = [word.marks for word in clip.words] or [()] * len(texts)
     expected = [ExpectedWord(text, lexicon.pronunciations(text)) for text in texts]
-    results = score_phrase(log_probs, expected, aligner, margin)
+    results = score_phrase(log_probs, expected, aligner, margin, strictness=strictness)
     verdicts = [result for result in results if result.verdict is not Verdict.INSERTED]
     return [
         JudgedWord(

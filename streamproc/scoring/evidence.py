@@ -1,0 +1,114 @@
+"""What speaks for and against each word of a phrase, as numbers that a classifier weighs.
+
+The goodness of pronunciation of a phoneme is how likely it was where it must have been said (Witt and Young,
+"Phone-level pronunciation scoring and assessment for interactive language learning", Speech Communication 30, 2000):
+the whole reference is laid over the audio (forced alignment), and each phoneme is compared with its rivals in its own
+frames. A poor phoneme weighs less in a clip in which all are poor, as in a bad room or of a strong accent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+import aligner_mypyc
+from aligner_mypyc import ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, MATCH, SUBSTITUTE, AlignerError
+from streamproc.scoring.ctc import Floats, Token
+from streamproc.scoring.phonemes import BLANK
+from streamproc.scoring.words import HeardWord
+
+EVIDENCE = (
+    "margin", "log_margin", "margin_a_phoneme", "substituted", "left_out", "added", "accepted", "matched",
+    "goodness", "worst_goodness", "rivalry", "worst_rivalry", "certainty", "unheard", "length", "single",
+    "phrase_goodness", "neighbours_goodness", "neighbours_margin", "phrase_heard", "slowness", "pause", "heard",
+    "phrase_length", "probability", "two_worst",
+)  # fmt: skip
+"""The columns, in order. Goodness and rivalry are natural logarithms, margins too."""
+
+MOST_CELLS = 20_000_000
+"""Frames times phonemes of the largest phrase that is laid over its audio: a tenth of a second of work."""
+
+_POOREST = -12.0
+_LARGEST_MARGIN = 40.0
+
+Row = NDArray[np.float64]
+
+
+def weigh_evidence(
+    words: Sequence[HeardWord], margins: Sequence[float], tokens: Sequence[Token], log_probs: Floats
+) -> NDArray[np.float64] | None:
+    """The evidence on each word, [words, len(EVIDENCE)]; None where the reference cannot be laid over the audio.
+
+    Args:
+        words: the expected words that have a reference, in order.
+        margins: their CTC margins; 0 of those heard exactly.
+        tokens: the greedy decode of ``log_probs``.
+    """
+    codes = b"".join(word.reference for word in words)
+    if not codes or len(codes) * len(log_probs) > MOST_CELLS:
+        return None
+    try:
+        places = aligner_mypyc.force_align(
+            log_probs.astype("<f4", copy=False).tobytes(), log_probs.shape[1], BLANK, codes
+        )
+    except AlignerError:  # more phonemes than frames
+        return None
+    goodness, rivalry = _pronunciation(places, log_probs)
+    matched = sum(op in (MATCH, ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT) for word in words for op in word.ops)
+    rows, spans, at = [], [], 0
+    for word, margin in zip(words, margins, strict=True):
+        own = slice(at, at := at + len(word.reference))
+        rows.append(_row(word, min(margin, _LARGEST_MARGIN), goodness[own], rivalry[own], tokens))
+        spans.append((places[own.start].start, places[own.stop - 1].end))
+    table = np.array(rows)
+    _add_context(table, spans, [len(word.reference) for word in words], matched / len(codes))
+    return table
+
+
+def _pronunciation(places: Sequence[Token], log_probs: Floats) -> tuple[Row, Row]:
+    """Of each phoneme the log-probability at its best, and how far that is above its best rival in its frames."""
+    goodness, rivalry = np.empty(len(places)), np.empty(len(places))
+    spoken = log_probs[:, :BLANK]
+    for number, place in enumerate(places):
+        best = float(log_probs[place.start : place.end, place.code].max())
+        near = spoken[max(0, place.start - 1) : place.end + 1].max(axis=0)
+        near[place.code] = -np.inf
+        goodness[number], rivalry[number] = best, best - float(near.max())
+    return goodness, np.clip(rivalry, _POOREST, -_POOREST)
+
+
+def _row(word: HeardWord, margin: float, goodness: Row, rivalry: Row, tokens: Sequence[Token]) -> list[float]:
+    size, ops = len(word.reference), word.ops
+    heard = [np.log(max(token.probability, 1e-4)) for token in tokens[word.start : word.end]]
+    accepted = sum(op in (ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT) for op in ops)
+    return [
+        min(margin, 30.0), float(np.log1p(max(margin, 0.0))), margin / size, ops.count(SUBSTITUTE) / size,
+        ops.count(DELETE) / size, ops.count(INSERT) / size, accepted / size, ops.count(MATCH) / size,
+        float(goodness.mean()), float(goodness.min()), float(rivalry.mean()), float(rivalry.min()),
+        float(np.mean(heard)) if heard else -9.2, float(word.start == word.end), float(np.log(size)), float(size == 1),
+        0.0, 0.0, 0.0, 0.0, 0.0, 0.0, len(heard) / size, 0.0, float(np.exp(goodness).mean()),
+        float(np.sort(goodness)[:2].mean()),
+    ]  # fmt: skip
+
+
+def _add_context(
+    table: NDArray[np.float64], spans: Sequence[tuple[int, int]], sizes: Sequence[int], matched: float
+) -> None:
+    """Fill in what a word's neighbours and its phrase say."""
+    column = {name: place for place, name in enumerate(EVIDENCE)}
+    count = len(table)
+    goodness, margins = table[:, column["goodness"]].copy(), table[:, column["margin"]].copy()
+    lengths = np.array([(end - start) / size for (start, end), size in zip(spans, sizes, strict=True)])
+    pauses = [0.0, *(min(now[0] - last[1], 50) / 50 for last, now in pairwise(spans))]
+    table[:, column["phrase_goodness"]] = goodness.mean()
+    table[:, column["phrase_heard"]] = matched
+    table[:, column["slowness"]] = np.log((lengths + 1) / (np.median(lengths) + 1))
+    table[:, column["pause"]] = pauses
+    table[:, column["phrase_length"]] = np.log1p(count)
+    for row in range(count):
+        beside = [other for other in (row - 1, row + 1) if 0 <= other < count]
+        table[row, column["neighbours_goodness"]] = goodness[beside].mean() if beside else goodness.mean()
+        table[row, column["neighbours_margin"]] = margins[beside].mean() if beside else 0.0

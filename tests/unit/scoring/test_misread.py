@@ -1,0 +1,120 @@
+"""The word classifier: what it weighs, and how its probability becomes a verdict."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from streamproc.contracts.generated.events import Verdict, WordResult
+from streamproc.scoring import misread as module
+from streamproc.scoring.evidence import EVIDENCE
+from streamproc.scoring.misread import Strictness, WordClassifier, from_json, shipped, strictness_of
+from streamproc.scoring.score import hear, phrase_evidence, score_phrase
+
+from .sounds import Sound, audio
+from .test_score import ALIGNER, words
+
+COLUMN = {name: place for place, name in enumerate(EVIDENCE)}
+CAT_SAT = ("DH", "AX", "K", "AE", "T", "S", "AE", "T")
+
+
+def classifier(least_fit: float = -8.0, **weights: float) -> WordClassifier:
+    """One that weighs only what is named."""
+    given = np.zeros(len(EVIDENCE))
+    for name, weight in weights.items():
+        given[COLUMN[name]] = weight
+    size = len(EVIDENCE)
+    points = {"lenient": 0.9, "balanced": 0.5, "strict": 0.2}
+    return WordClassifier("sha", np.zeros(size), np.ones(size), given, 0.0, points, least_fit)
+
+
+def score(text: str, *sounds: Sound | str, by: WordClassifier, above: float = 0.5) -> list[WordResult]:
+    return score_phrase(audio(*sounds), words(text), ALIGNER, 6.0, strictness=Strictness(by, above))
+
+
+def test_evidence_is_against_the_word_that_was_read_otherwise() -> None:
+    log_probs = audio("DH", "AX", "K", "AO", "T", "S", "AE", "T")
+    evidence = phrase_evidence(hear(log_probs, words("the cat sat"), ALIGNER), log_probs)
+    assert evidence is not None
+    the, cat, sat = evidence.table
+    assert cat[COLUMN["margin"]] > 3 > the[COLUMN["margin"]]
+    assert cat[COLUMN["worst_goodness"]] < sat[COLUMN["worst_goodness"]]
+    assert cat[COLUMN["worst_rivalry"]] < 0 < sat[COLUMN["worst_rivalry"]]
+    assert cat[COLUMN["substituted"]] == pytest.approx(1 / 3)
+    assert sat[COLUMN["neighbours_goodness"]] == pytest.approx(cat[COLUMN["goodness"]])
+
+
+def test_a_text_that_was_not_read_fits_badly() -> None:
+    log_probs = audio(*CAT_SAT)
+    own, other = (
+        phrase_evidence(hear(log_probs, words(text), ALIGNER), log_probs) for text in ("the cat sat", "go my home")
+    )
+    assert own is not None
+    assert other is not None
+    assert own.fit > -1 > other.fit
+
+
+def test_a_reference_too_long_for_the_audio_has_no_evidence() -> None:
+    log_probs = audio("K")
+    assert phrase_evidence(hear(log_probs, words("cat " * 30), ALIGNER), log_probs) is None
+
+
+def test_the_probability_decides_and_is_the_confidence() -> None:
+    read = ("DH", "AX", "K", "AO", "T", "S", "AE", "T")
+    _, cat, _ = score("the cat sat", *read, by=classifier(substituted=6.0))
+    assert cat.verdict is Verdict.MISPRONOUNCED
+    assert cat.confidence == pytest.approx(1 / (1 + np.exp(-2)), abs=1e-3)
+    _, cat, _ = score("the cat sat", *read, by=classifier(substituted=-1.5))
+    assert cat.verdict is Verdict.ACCEPTED  # near the threshold: an accent
+    assert cat.confidence == pytest.approx(1 / (1 + np.exp(-0.5)), abs=1e-3)
+    _, cat, _ = score("the cat sat", *read, by=classifier(substituted=-12.0))
+    assert cat.verdict is Verdict.CORRECT
+
+
+def test_what_was_heard_exactly_is_correct_whatever_the_classifier_says() -> None:
+    found = score("the cat sat", *CAT_SAT, by=classifier(matched=4.0))
+    assert {word.verdict for word in found} == {Verdict.CORRECT}
+
+
+def test_a_word_left_out_is_omitted_and_extra_speech_stays() -> None:
+    omitted = score("the cat sat", "DH", "AX", "S", "AE", "T", by=classifier(unheard=4.0, margin=-0.1))
+    assert [word.verdict for word in omitted] == [Verdict.CORRECT, Verdict.OMITTED, Verdict.CORRECT]
+    extra = score("the sat", *CAT_SAT, by=classifier())
+    assert [word.verdict for word in extra] == [Verdict.CORRECT, Verdict.INSERTED, Verdict.CORRECT]
+
+
+def test_where_something_else_was_read_the_classifier_has_no_say() -> None:
+    found = score("go my home", *CAT_SAT, by=classifier(least_fit=-1.0, margin=-4.0))
+    expected = score_phrase(audio(*CAT_SAT), words("go my home"), ALIGNER, 6.0)
+    assert found == expected
+
+
+def test_odd_evidence_counts_no_further_than_four_deviations() -> None:
+    table = np.zeros((2, len(EVIDENCE)))
+    table[:, COLUMN["margin"]] = 4, 4000
+    one, other = classifier(margin=1.0).probabilities(table)
+    assert one == other
+
+
+def test_json_gives_the_same_classifier_and_other_evidence_is_refused() -> None:
+    written = json.loads(json.dumps(classifier(margin=1.0).to_json()))
+    table = np.ones((1, len(EVIDENCE)))
+    assert from_json(written).probabilities(table) == classifier(margin=1.0).probabilities(table)
+    del written["evidence"]["margin"]
+    with pytest.raises(ValueError, match="other evidence"):
+        from_json(written)
+
+
+def test_a_model_has_the_classifier_of_its_digest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "shipped", lambda: (classifier(),))
+    found = strictness_of("sha", "strict")
+    assert found is not None
+    assert found.above == 0.2
+    assert strictness_of("other", "strict") is None
+
+
+def test_shipped_classifiers_have_all_points_in_order() -> None:
+    for one in shipped():
+        assert one.points["lenient"] > one.points["balanced"] > one.points["strict"]
