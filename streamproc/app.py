@@ -26,7 +26,9 @@ from streamproc.health.exhaustion import Sentry, raise_descriptor_limit
 from streamproc.health.stalling import LOOK_S
 from streamproc.inference.channel import Certificates
 from streamproc.inference.engine import Engine
+from streamproc.inference.fallback import FallbackEngine
 from streamproc.inference.onnx import OnnxEngine
+from streamproc.inference.pool import TritonPool
 from streamproc.inference.tls import TlsFiles
 from streamproc.inference.torch import TorchEngine, TorchOptions
 from streamproc.inference.wiring import pool_of
@@ -35,6 +37,7 @@ from streamproc.scoring import lexicon
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.variants import VariantAligner
 from streamproc.settings import PREFIX, Settings
+from streamproc.telemetry.endpoints import observe
 from streamproc.telemetry.lifecycle import Lifecycle
 from streamproc.telemetry.metrics import Metrics
 from streamproc.transport import Transport
@@ -52,21 +55,36 @@ def certificates_of(settings: Settings) -> Certificates:
 def create_engine(settings: Settings, certificates: Certificates | None = None) -> Engine:
     """The inference engine that the settings name, not started."""
     if settings.inference.engine == "onnx":
-        onnx = settings.onnx
-        return OnnxEngine(onnx.repository, onnx.model, onnx.model_version, onnx.timeout, onnx.threads)
+        return _onnx_engine(settings)
     if settings.inference.engine == "torch":
         torch = settings.torch
         options = TorchOptions(torch.device, torch.precision, torch.compile)
         return TorchEngine(torch.repository, torch.model, torch.model_version, torch.timeout, torch.threads, options)
     triton = settings.triton
-    return pool_of(
+    pool = pool_of(
         triton.servers,
         triton.model,
         triton.model_version,
         triton.timeout,
         triton.max_audio_seconds,
         certificates or certificates_of(settings),
+        triton.lookup_interval,
     )
+    if settings.inference.fallback == "pause":
+        return pool
+    return FallbackEngine(pool, pool.endpoints, _onnx_engine(settings), settings.onnx.threads)
+
+
+def _onnx_engine(settings: Settings) -> OnnxEngine:
+    onnx = settings.onnx
+    return OnnxEngine(onnx.repository, onnx.model, onnx.model_version, onnx.timeout, onnx.threads)
+
+
+def _observe(engine: Engine) -> None:
+    """Show the metrics of the endpoints that there are, and of the fallback."""
+    fallback = engine if isinstance(engine, FallbackEngine) else None
+    first = fallback.primary if fallback is not None else engine
+    observe(first.endpoints if isinstance(first, TritonPool) else (), lambda: fallback is not None and fallback.active)
 
 
 async def check_dependencies(settings: Settings) -> None:
@@ -155,6 +173,7 @@ class WorkerApp(faust.App):
         transport.settings = settings.transport
         self._driver = transport
         self._metrics = Metrics(lambda: transport.state, self._certificates.expiries)
+        _observe(self._engine)
         assigned: Any = self._assigned  # Faust's types of signals fit no method.
         rebalanced: Any = self._rebalanced
         self.on_partitions_assigned.connect(assigned)

@@ -7,13 +7,11 @@ import contextlib
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
-from random import Random
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.inference.choice import choose
 from streamproc.inference.endpoint import Ejected, Endpoint
 from streamproc.inference.health import Checked, HealthCheck
 from streamproc.inference.limiter import Limiter
@@ -58,7 +56,6 @@ class Endpoints(Generic[S]):
         limiter: makes an endpoint's limiter.
         every: seconds from one lookup of their names to the next; one that fails has them looked up at once.
         clock: seconds that only grow.
-        random: for the choice.
     """
 
     def __init__(
@@ -68,21 +65,17 @@ class Endpoints(Generic[S]):
         limiter: Callable[[], Limiter],
         every: float,
         clock: Callable[[], float] = time.monotonic,
-        random: Random | None = None,
     ) -> None:
         self._resolver = resolver
         self._connect = connect
         self._limiter = limiter
         self._every = every
         self._clock = clock
-        self._random = random or Random()  # noqa: S311  it spreads load
         self._members: dict[str, _Member[S]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._look_up = asyncio.Event()
         self._models: dict[str, str] = {}
-        self._some_available = asyncio.Event()
-        self._none_available = asyncio.Event()
-        self._none_available.set()
+        self._had_some = False
         self.changed: list[Callable[[], None]] = []
         """Called whenever one may admit more than before, is ejected, comes or goes."""
 
@@ -96,14 +89,6 @@ class Endpoints(Generic[S]):
     def available(self) -> bool:
         """Whether calls may go to one of them, be there room or not."""
         return any(endpoint.available for endpoint in self)
-
-    def choose(self, seconds: float) -> Endpoint[S] | None:
-        """The one for a batch of so many seconds of audio; None where none has room now."""
-        return choose(list(self), seconds, self._random)
-
-    async def until(self, *, available: bool) -> None:
-        """Wait until one is available, or none."""
-        await (self._some_available if available else self._none_available).wait()
 
     async def start(self) -> None:
         """Find them, check each once, and go on doing so until `close`, also where this raises.
@@ -137,8 +122,6 @@ class Endpoints(Generic[S]):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await asyncio.gather(*(member.endpoint.server.close() for member in members))
-        self._some_available.clear()
-        self._none_available.set()
 
     async def _follow(self, addresses: list[Address], *, slowly: bool) -> None:
         """Take in who is new and look at them once; let go who is not there any more."""
@@ -199,13 +182,9 @@ class Endpoints(Generic[S]):
 
     def _note(self) -> None:
         """Something has changed."""
-        if self.available:
-            self._some_available.set()
-            self._none_available.clear()
-        elif self._some_available.is_set():
+        had_some, self._had_some = self._had_some, self.available
+        if had_some and not self._had_some:
             log.error("no inference endpoint can be used", endpoints=[endpoint.address for endpoint in self])
-            self._some_available.clear()
-            self._none_available.set()
         if any(not endpoint.available for endpoint in self):
             self._look_up.set()
         for changed in self.changed:

@@ -48,7 +48,7 @@ class FallbackEngine:
     def __init__(self, primary: Engine, endpoints: Availability, cpu: Engine, cores: int) -> None:
         self.name = primary.name
         self.model = primary.model
-        self._primary = primary
+        self.primary = primary
         self._endpoints = endpoints
         self._cpu = cpu
         self._places = Places(cores)
@@ -73,7 +73,7 @@ class FallbackEngine:
             ) from None
         self._open = True
         try:
-            self.model = await self._primary.start()
+            self.model = await self.primary.start()
         except StreamprocError as error:
             if error.code.error_class is not ErrorClass.TRANSIENT:
                 raise
@@ -93,14 +93,14 @@ class FallbackEngine:
     @property
     def has_room(self) -> bool:
         """See Engine."""
-        return self._places.has_room if self.active else self._primary.has_room
+        return self._places.has_room if self.active else self.primary.has_room
 
     async def room(self) -> None:
         """See Engine."""
         while self._open and not self.has_room:
             try:
                 async with self._until_it_changes():
-                    await (self._places.room() if self.active else self._primary.room())
+                    await (self._places.room() if self.active else self.primary.room())
             except _LetGoError:
                 continue
 
@@ -123,12 +123,12 @@ class FallbackEngine:
         self._places.close()
         self._let_go()
         await self._cpu.close()
-        await self._primary.close()
+        await self.primary.close()
 
     async def _on_primary(self, clips: Sequence[Samples], priority: Priority) -> Inference:
         try:
             async with self._until_it_changes():
-                return await self._primary.infer(clips, priority)
+                return await self.primary.infer(clips, priority)
         except StreamprocError as error:
             if error.code.error_class is ErrorClass.TRANSIENT and self.active:
                 raise _LetGoError from None  # It was the last endpoint's end.

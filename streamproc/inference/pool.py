@@ -56,7 +56,7 @@ class TritonPool:
     def __init__(
         self, endpoints: Endpoints[TritonServer], model: str, version: str, timeout: float, draw: Random | None = None
     ) -> None:
-        self._endpoints = endpoints
+        self.endpoints = endpoints
         endpoints.changed.append(self._soon)
         self._timeout = timeout
         self._random = draw or Random()  # noqa: S311  it spreads load
@@ -80,8 +80,8 @@ class TritonPool:
         # Also where this raises they are looked at on and on: with a fallback the worker starts without them.
         self._open = True
         self._telling = asyncio.create_task(self._tell_loads())
-        await self._endpoints.start()
-        self.model = next(endpoint.server.model for endpoint in self._endpoints if endpoint.available)
+        await self.endpoints.start()
+        self.model = next(endpoint.server.model for endpoint in self.endpoints if endpoint.available)
         self._set_bounds()
         return self.model
 
@@ -129,7 +129,7 @@ class TritonPool:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._note()
-        await self._endpoints.close()
+        await self.endpoints.close()
 
     def _soon(self) -> None:
         """See what can be sent, once for all that happens in this turn of the event loop."""
@@ -154,7 +154,7 @@ class TritonPool:
 
     def _send_next(self) -> None:
         """Send the batch that goes next, if there is an endpoint for it, and look again."""
-        usable = [endpoint for endpoint in self._endpoints if endpoint.available]
+        usable = [endpoint for endpoint in self.endpoints if endpoint.available]
         now = asyncio.get_running_loop().time()
         free = [endpoint for endpoint in usable if self._rests.get(endpoint, (0.0, 0.0))[0] <= now]
         for head in self._queue.heads():
@@ -333,7 +333,7 @@ class TritonPool:
 
         while True:
             await asyncio.sleep(EVERY_S)
-            await asyncio.gather(*(tell(endpoint) for endpoint in self._endpoints if endpoint.available))
+            await asyncio.gather(*(tell(endpoint) for endpoint in self.endpoints if endpoint.available))
             self._soon()
 
     def _note(self) -> None:
@@ -349,15 +349,15 @@ class TritonPool:
 
     def _set_bounds(self) -> None:
         """The largest request that an endpoint takes."""
-        clips = max((endpoint.server.max_batch for endpoint in self._endpoints), default=1)
-        seconds = max((self._seconds(endpoint) for endpoint in self._endpoints), default=1.0)
+        clips = max((endpoint.server.max_batch for endpoint in self.endpoints), default=1)
+        seconds = max((self._seconds(endpoint) for endpoint in self.endpoints), default=1.0)
         self._queue.bounds = Bounds(clips, seconds)
 
     def _late(self) -> StreamprocError:
         return StreamprocError(ErrorCode.INFERENCE_TIMEOUT, f"no answer within {self._timeout:g} s")
 
     def _unavailable(self) -> StreamprocError:
-        names = ", ".join(endpoint.address for endpoint in self._endpoints) or "there is none"
+        names = ", ".join(endpoint.address for endpoint in self.endpoints) or "there is none"
         return StreamprocError(ErrorCode.INFERENCE_UNAVAILABLE, f"no inference endpoint can be used: {names}")
 
 

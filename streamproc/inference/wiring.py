@@ -12,9 +12,6 @@ from streamproc.inference.pool import TritonPool
 from streamproc.inference.resolve import Address, Resolver
 from streamproc.inference.triton import TritonServer
 
-LOOKUP_S = 30.0
-"""Seconds from one lookup of the endpoints' names to the next."""
-
 LEAST_AUDIO_S, FIRST_AUDIO_S = 1.0, 30.0
 """Seconds of audio in flight at an endpoint: the least that its limit comes to, and where it begins."""
 
@@ -26,6 +23,7 @@ def pool_of(
     timeout: float,
     audio_seconds: float,
     certificates: Certificates | None = None,
+    lookup_interval: float = 30.0,
 ) -> TritonPool:
     """A pool of these servers, not started.
 
@@ -34,6 +32,7 @@ def pool_of(
         model, version, timeout: as TritonPool takes them.
         audio_seconds: of audio in flight at each of them, at most.
         certificates: how they are spoken to.
+        lookup_interval: seconds from one lookup of their names to the next.
     """
     papers = certificates or Certificates()
 
@@ -43,4 +42,4 @@ def pool_of(
     def limiter() -> Limiter:
         return Limiter(time.monotonic, least=min(LEAST_AUDIO_S, audio_seconds), most=audio_seconds, start=FIRST_AUDIO_S)
 
-    return TritonPool(Endpoints(Resolver(servers), connect, limiter, LOOKUP_S), model, version, timeout)
+    return TritonPool(Endpoints(Resolver(servers), connect, limiter, lookup_interval), model, version, timeout)

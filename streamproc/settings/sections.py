@@ -135,6 +135,9 @@ class InferenceSettings(Section):
     engine: Literal["triton", "onnx", "torch"] = "triton"
     """triton: servers, on GPUs in production; onnx: onnxruntime in the worker, on this machine's CPU; torch: its
     own accelerator."""
+    fallback: Literal["pause", "onnx"] = "pause"
+    """What a worker does while none of the engine triton's servers can be used. pause: it begins nothing new until one
+    can; onnx: it scores on its own CPU, with the model and on the cores that STREAMPROC_ONNX__… name."""
 
 
 class TritonSettings(Section):
@@ -143,6 +146,8 @@ class TritonSettings(Section):
     urls: str = Field(default="127.0.0.1:8001", min_length=1)
     """Addresses of gRPC services, separated by commas. host:port is one server; dns:///name:port are all addresses of a
     name, each a server of its own."""
+    lookup_interval: Seconds = 30.0
+    """Seconds from one lookup of the names after dns:/// to the next; while a server fails it is one."""
     model: str = Field(default="phonemes", min_length=1)
     """Model in its repository."""
     model_version: str = ""

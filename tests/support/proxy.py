@@ -21,6 +21,7 @@ class Proxy:
         self._answers.set()
         self._connections: list[socket.socket] = []
         self._closed = False
+        self._refusing = False
         self._rate: float | None = None
         #: Who has it may send: all connections share the way.
         self._way = threading.Lock()
@@ -46,6 +47,12 @@ class Proxy:
         self._requests.set()
         self._answers.set()
 
+    def turn_away(self, refusing: bool) -> None:
+        """End the connections that there are, and new ones at once, as a server does that is not there any more."""
+        self._refusing = refusing
+        if refusing:
+            self.thaw(cut=True)
+
     def close(self) -> None:
         """End it and its connections."""
         self._closed = True
@@ -56,12 +63,19 @@ class Proxy:
         while not self._closed:
             try:
                 client, _ = self._listener.accept()
+            except OSError:
+                if not self._closed:
+                    time.sleep(0.05)
+                continue
+            if self._refusing:
+                _reset(client)
+                continue
+            try:
                 host, port = self.target.rsplit(":", 1)
                 server = socket.create_connection((host, int(port)), timeout=5)
                 server.settimeout(None)
             except OSError:
-                if not self._closed:
-                    time.sleep(0.05)
+                _reset(client)
                 continue
             self._connections += [client, server]
             for source, sink, gate in ((client, server, self._requests), (server, client, self._answers)):

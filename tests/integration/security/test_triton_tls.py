@@ -224,7 +224,7 @@ async def test_a_rotation_that_went_wrong_changes_nothing_and_is_told(triton: Tr
 
 def channel_of(engine: TritonPool) -> Channel:
     """Of its one endpoint."""
-    (endpoint,) = engine._endpoints
+    (endpoint,) = engine.endpoints
     return endpoint.server._channel
 
 

@@ -135,7 +135,7 @@ async def started(
 
 def endpoint_of(engine: TritonPool) -> Endpoint[TritonServer]:
     """The one that it has, once it takes more than one request at a time."""
-    (endpoint,) = engine._endpoints
+    (endpoint,) = engine.endpoints
     endpoint.limiter.served(0.0, 0.0)
     return endpoint
 

@@ -264,7 +264,7 @@ async def test_a_failover_gets_what_is_left_of_the_time_and_the_innocent_is_not_
         ends = await asyncio.gather(*calls, return_exceptions=True)
         assert [getattr(end, "code", None) for end in ends].count(ErrorCode.INFERENCE_TIMEOUT) <= 1
         assert asyncio.get_running_loop().time() < 1 + TIMEOUT + 1
-        (bystander,) = [endpoint for endpoint in pool._endpoints if endpoint.address == other.address]
+        (bystander,) = [endpoint for endpoint in pool.endpoints if endpoint.address == other.address]
         assert bystander.tally.failures == 0
 
 
@@ -285,7 +285,7 @@ def busy() -> StreamprocError:
 @simulated
 async def test_a_full_queue_is_waited_for_shrinks_the_limit_and_opens_no_breaker() -> None:
     async with started(start=40) as pool:
-        (server,), (endpoint,) = pool.servers, list(pool._endpoints)
+        (server,), (endpoint,) = pool.servers, list(pool.endpoints)
         server.error = busy()
         calls = [asyncio.create_task(pool.infer([clip(2, mark)])) for mark in range(1, 41)]
         await asyncio.sleep(5)
@@ -328,7 +328,7 @@ async def test_of_a_mixed_batch_the_one_to_blame_is_found_and_the_others_are_hea
         assert codes == [None, None, None, ErrorCode.INFERENCE_REFUSED, None]
         heard = [marks_of(end) for end in ends[1:] if isinstance(end, Inference)]
         assert heard == [[1], [2], [3]]
-        (endpoint,) = pool._endpoints
+        (endpoint,) = pool.endpoints
         assert endpoint.available
 
 
