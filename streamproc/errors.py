@@ -106,6 +106,10 @@ class ErrorCode(Enum):
     REFERENCE_MISSING = _poison(Stage.REFERENCE, "No pronunciation is known for a word.")
     REFERENCE_INVALID = _poison(Stage.REFERENCE, "A reference phoneme is not one of the documented symbols.")
 
+    NOTHING_HEARD = _poison(Stage.SCORE, "Nobody is heard in the phrase's audio. No dead letter comes of it.")
+    TOO_QUIET = _poison(Stage.SCORE, "Nobody is heard, and the audio is very quiet. No dead letter comes of it.")
+    TEXT_NOT_HEARD = _poison(Stage.SCORE, "Something else than the text is heard. No dead letter comes of it.")
+
     INFERENCE_UNAVAILABLE = _transient(Stage.INFERENCE, "The inference server does not answer.")
     INFERENCE_BUSY = _transient(
         Stage.INFERENCE, "The inference server's queue is full: it works, and takes no more for now."

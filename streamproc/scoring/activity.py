@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import numpy as np
+
 import aligner_mypyc
+from streamproc.audio.decode import Samples
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.audio.memory import ClipMemory
 from streamproc.contracts import rules
@@ -22,7 +26,7 @@ from streamproc.contracts.generated.events import (
     StageTimings,
     WordResult,
 )
-from streamproc.errors import Stage, StreamprocError
+from streamproc.errors import ErrorCode, Stage, StreamprocError
 from streamproc.inference.engine import Engine, Inference, Logits, Priority
 from streamproc.scoring import fluency
 from streamproc.scoring.ctc import decoder, log_softmax
@@ -30,6 +34,7 @@ from streamproc.scoring.loading import PhraseLoader, PhraseWork
 from streamproc.scoring.misread import Strictness, strictness_of
 from streamproc.scoring.retry import Retry
 from streamproc.scoring.score import score_phrase
+from streamproc.scoring.unscorable import TOO_QUIET_DB
 from streamproc.scoring.variants import PhonemeAligner
 from streamproc.settings import AudioSettings, ScoringSettings
 
@@ -73,7 +78,10 @@ class ActivityScorer:
         retry: Retry,
         priority: Priority = Priority.LIVE,
     ) -> Result:
-        """Score every phrase; phrases that cannot be scored are marked FAILED.
+        """Score every phrase; phrases that cannot be scored are marked FAILED, with the words of none.
+
+        Where nobody is heard, or another text, the result says so, though no phrase of it can be scored: a child who
+        said nothing has read nothing wrong.
 
         Args:
             activity: the event.
@@ -122,7 +130,7 @@ class ActivityScorer:
             assignment_id=activity.assignment_id,
             attempt=activity.attempt,
             source=source,
-            status=ResultStatus.COMPLETE if len(ready) == len(works) else ResultStatus.PARTIAL,
+            status=ResultStatus.PARTIAL if any(work.error for work in works) else ResultStatus.COMPLETE,
             accuracy=fluency.accuracy(counts),
             words_correct_per_minute=fluency.words_correct_per_minute(counts, audio_ms),
             audio_ms=audio_ms,
@@ -146,17 +154,24 @@ class ActivityScorer:
         clips = [work.samples for work in works if work.samples is not None]
         inference: Inference = await retry.until_it_works(Stage.INFERENCE, lambda: self._engine.infer(clips, priority))
         for work in works:
+            if work.samples is not None:
+                work.level_db = _decibels(work.samples)
             work.samples = None
         return inference
 
     def _judge(
         self, works: Sequence[PhraseWork], logits: Sequence[Logits], strictness: Strictness | None
     ) -> list[tuple[WordResult, ...]]:
-        margin = self._scoring.margin
-        return [
-            tuple(score_phrase(log_softmax(clip), work.words, self._aligner, margin, self._decode, strictness))
-            for work, clip in zip(works, logits, strict=True)
-        ]
+        judged: list[tuple[WordResult, ...]] = []
+        for work, clip in zip(works, logits, strict=True):
+            try:
+                found = score_phrase(
+                    log_softmax(clip), work.words, self._aligner, self._scoring.margin, self._decode, strictness
+                )
+            except StreamprocError as error:
+                work.error, found = _explained(error, work.level_db), []
+            judged.append(tuple(found))
+        return judged
 
 
 def _phrase_result(work: PhraseWork, words: tuple[WordResult, ...]) -> PhraseResult:
@@ -170,6 +185,18 @@ def _phrase_result(work: PhraseWork, words: tuple[WordResult, ...]) -> PhraseRes
         audio_ms=work.audio_ms,
         words=words,
     )
+
+
+def _decibels(samples: Samples) -> float:
+    power = float(np.dot(samples, samples)) / max(len(samples), 1)
+    return 10 * math.log10(max(power, 1e-12))
+
+
+def _explained(error: StreamprocError, level_db: float) -> StreamprocError:
+    """Where nothing is heard of a very quiet recording, its level is to blame."""
+    if error.code is ErrorCode.NOTHING_HEARD and level_db < TOO_QUIET_DB:
+        return StreamprocError(ErrorCode.TOO_QUIET, f"the audio's level is {level_db:.0f} dB of full scale")
+    return error
 
 
 def _ms(seconds: float) -> float:

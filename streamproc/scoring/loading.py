@@ -34,6 +34,8 @@ class PhraseWork:
     words: list[ExpectedWord] = field(default_factory=list)
     samples: Samples | None = None
     audio_ms: int = 0
+    level_db: float = 0.0
+    """Root mean square of the samples, in decibels of full scale."""
     error: StreamprocError | None = None
 
 

@@ -24,12 +24,13 @@ from numpy.typing import NDArray
 
 from aligner_mypyc import ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, MATCH, SUBSTITUTE
 from streamproc.contracts.generated.events import Operation, Verdict, WordResult
-from streamproc.errors import ErrorCode
+from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.scoring.ctc import FRAME_MS, Decode, Floats, Token, greedy_decode, log_likelihoods
-from streamproc.scoring.evidence import weigh_evidence
+from streamproc.scoring.evidence import MOST_CELLS, weigh_evidence
 from streamproc.scoring.misread import Strictness
 from streamproc.scoring.phonemes import BLANK, PHONEMES
 from streamproc.scoring.reference import ExpectedWord
+from streamproc.scoring.unscorable import unscorable
 from streamproc.scoring.variants import PhonemeAligner
 from streamproc.scoring.words import HeardWord, hear_words
 
@@ -92,6 +93,9 @@ def score_phrase(
 
     Returns:
         One result a word, in order, with an INSERTED one wherever extra speech was heard.
+
+    Raises:
+        StreamprocError: NOTHING_HEARD or TEXT_NOT_HEARD, with ``strictness`` alone: a margin cannot tell.
     """
     heard = hear(log_probs, words, aligner, decode)
     misread = _probabilities(heard, log_probs, strictness) if strictness else {}
@@ -158,19 +162,33 @@ def phrase_evidence(heard: HeardPhrase, log_probs: Floats) -> PhraseEvidence | N
 
 
 def _probabilities(heard: HeardPhrase, log_probs: Floats, strictness: Strictness) -> dict[int, float]:
-    """That each expected word was misread, by its place among what was heard; none where the text is not what was read:
-    that says nothing about single words."""
+    """That each expected word was misread, by its place among what was heard; none where the text as a whole is not
+    what was read, which says nothing about single words."""
+    expected = sum(len(word.reference) for word in heard.words)
+    if expected * len(log_probs) > MOST_CELLS:
+        return {}
     evidence = phrase_evidence(heard, log_probs)
-    if evidence is None or evidence.fit < strictness.classifier.least_fit:
+    fit = evidence.fit if evidence else -math.inf
+    code = unscorable(
+        expected=expected, heard=len(heard.tokens), matched=_matched(heard.words), fit=fit,
+        least_fit=strictness.classifier.least_fit,
+    )  # fmt: skip
+    if code is not None:
+        raise StreamprocError(code)
+    if evidence is None or fit < strictness.classifier.least_fit:
         return {}
     return dict(zip(evidence.places, strictness.classifier.probabilities(evidence.table).tolist(), strict=True))
+
+
+def _matched(words: Sequence[HeardWord]) -> int:
+    """Reference phonemes that were heard as expected, or as an accepted variant."""
+    return sum(op == MATCH or op in _ACCEPTED for word in words for op in word.ops)
 
 
 def _share_heard(words: Sequence[HeardWord]) -> float:
     """The share of the phrase's reference phonemes that were heard as expected, or as an accepted variant."""
     expected = sum(len(word.reference) for word in words)
-    heard = sum(op == MATCH or op in _ACCEPTED for word in words for op in word.ops)
-    return heard / expected if expected else 0.0
+    return _matched(words) / expected if expected else 0.0
 
 
 def _is_unheard(word: HeardWord) -> bool:

@@ -24,6 +24,7 @@ from rich.table import Table
 
 from aligner_mypyc import MATCH, Aligner, CostModel, Inventory
 from streamproc.contracts.generated.events import Verdict
+from streamproc.errors import StreamprocError
 from streamproc.scoring import lexicon
 from streamproc.scoring.ctc import greedy_decode, log_softmax
 from streamproc.scoring.misread import Strictness, strictness_of
@@ -158,7 +159,10 @@ class Judge:
         figures.errors += sum(step != MATCH for step in steps)
 
         words = [ExpectedWord(word, lexicon.pronunciations(word)) for word in clip.reading.expected]
-        results = score_phrase(log_probs, words, self._scoring_aligner, self._margin, strictness=self._strictness)
+        try:
+            results = score_phrase(log_probs, words, self._scoring_aligner, self._margin, strictness=self._strictness)
+        except StreamprocError:  # nobody, or another text, is said to be heard: no word is flagged
+            results = []
         verdicts = [result.verdict for result in results if result.verdict is not Verdict.INSERTED]
         wrong = {change.index for change in clip.reading.changes if change.kind != "inserted"}
         added = sum(change.kind == "inserted" for change in clip.reading.changes)

@@ -16,6 +16,7 @@ from streamproc.training.people.verdicts import JudgedWord
 class Columns:
     """``median`` and ``mean`` of the experts' marks are NaN where nobody marked the word."""
 
+    clip: NDArray[np.int64]
     speaker: NDArray[np.int64]
     flagged: NDArray[np.bool_]
     wrongness: NDArray[np.float64]
@@ -34,6 +35,7 @@ def columns(words: Sequence[JudgedWord], clips: Sequence[PersonClip]) -> Columns
     """The words as arrays."""
     names = {name: number for number, name in enumerate(dict.fromkeys(clip.speaker for clip in clips))}
     return Columns(
+        np.array([word.clip for word in words], dtype=np.int64),
         np.array([names[clips[word.clip].speaker] for word in words], dtype=np.int64),
         np.array([word.flagged for word in words], dtype=bool),
         np.array([word.wrongness for word in words], dtype=np.float64),

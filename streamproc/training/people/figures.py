@@ -47,7 +47,7 @@ def figures(words: Columns) -> dict[str, float | None]:
 def report(words: Columns, clips: int) -> PeopleReport:
     """The figures with their intervals."""
     found = figures(words)
-    whole: PeopleReport = {"clips": clips, "words": len(words.full)}
+    whole: PeopleReport = {"clips": clips, "words": len(words.full), "unscorable": clips - len(np.unique(words.clip))}
     rng = np.random.default_rng(1)
     speakers = np.unique(words.speaker)
     places = [np.flatnonzero(words.speaker == speaker) for speaker in speakers]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from streamproc.contracts.generated.events import Operation, Verdict, WordResult
+from streamproc.errors import StreamprocError
 from streamproc.scoring import lexicon
 from streamproc.scoring.ctc import log_softmax
 from streamproc.scoring.misread import Strictness
@@ -84,11 +85,14 @@ def judge_clip(
     margin: float,
     strictness: Strictness | None,
 ) -> list[JudgedWord]:
-    """The words of one clip."""
+    """The words of one clip; none where the worker would judge none, as nobody is heard or another text."""
     texts = [word.text for word in clip.words] or list(split_words(clip.text))
     marks = [word.marks for word in clip.words] or [()] * len(texts)
     expected = [ExpectedWord(text, lexicon.pronunciations(text)) for text in texts]
-    results = score_phrase(log_probs, expected, aligner, margin, strictness=strictness)
+    try:
+        results = score_phrase(log_probs, expected, aligner, margin, strictness=strictness)
+    except StreamprocError:
+        return []
     verdicts = [result for result in results if result.verdict is not Verdict.INSERTED]
     return [
         JudgedWord(

@@ -34,9 +34,12 @@ from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.engine import Inference, ModelIdentity, Priority, Samples
 from streamproc.scoring import activity, lexicon, loading, reference
 from streamproc.scoring.activity import ActivityScorer
+from streamproc.scoring.misread import Strictness
 from streamproc.scoring.phonemes import BLANK, PHONEME_CODES
 from streamproc.scoring.variants import VariantAligner
 from streamproc.settings import Settings
+
+from .test_misread import classifier
 
 SETTINGS = Settings()
 
@@ -239,3 +242,14 @@ async def test_activities_share_the_memory_for_their_clips(room: int, monkeypatc
     assert len(held) == 18
     assert max(held) <= round(SETTINGS.audio.max_seconds * BYTES_A_SECOND) + 3 * kept, "one at a time"
     assert scorer._memory.held == 0
+
+
+async def test_a_phrase_in_which_nobody_is_heard_counts_in_no_accuracy(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = Strictness(classifier(least_fit=-3.0), 0.5)
+    monkeypatch.setattr(activity, "strictness_of", lambda sha256, point: judged)
+    result = await score(reading("the cat", "sat"))
+    assert result.status is ResultStatus.PARTIAL
+    assert (result.accuracy, result.counts.expected, result.audio_ms) == (None, 0, 0)
+    assert [(phrase.status.value, phrase.error_code, phrase.words) for phrase in result.phrases] == [
+        ("FAILED", "TOO_QUIET", ())
+    ] * 2

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from streamproc.contracts.generated.events import Verdict, WordResult
+from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.scoring import misread as module
 from streamproc.scoring.evidence import EVIDENCE
 from streamproc.scoring.misread import Strictness, WordClassifier, from_json, shipped, strictness_of
@@ -85,12 +86,6 @@ def test_a_word_left_out_is_omitted_and_extra_speech_stays() -> None:
     assert [word.verdict for word in extra] == [Verdict.CORRECT, Verdict.INSERTED, Verdict.CORRECT]
 
 
-def test_where_something_else_was_read_the_classifier_has_no_say() -> None:
-    found = score("go my home", *CAT_SAT, by=classifier(least_fit=-1.0, margin=-4.0))
-    expected = score_phrase(audio(*CAT_SAT), words("go my home"), ALIGNER, 6.0)
-    assert found == expected
-
-
 def test_odd_evidence_counts_no_further_than_four_deviations() -> None:
     table = np.zeros((2, len(EVIDENCE)))
     table[:, COLUMN["margin"]] = 4, 4000
@@ -118,3 +113,23 @@ def test_a_model_has_the_classifier_of_its_digest(monkeypatch: pytest.MonkeyPatc
 def test_shipped_classifiers_have_all_points_in_order() -> None:
     for one in shipped():
         assert one.points["lenient"] > one.points["balanced"] > one.points["strict"]
+
+
+def test_where_something_else_was_read_no_word_is_judged() -> None:
+    with pytest.raises(StreamprocError) as told:
+        score("go my home", *CAT_SAT, by=classifier(least_fit=-1.0))
+    assert told.value.code is ErrorCode.TEXT_NOT_HEARD
+
+
+def test_where_nobody_speaks_no_word_is_judged() -> None:
+    silence = audio("K").repeat(10, axis=0)
+    silence[:] = silence[-1]  # blank
+    with pytest.raises(StreamprocError) as told:
+        score_phrase(silence, words("the cat sat"), ALIGNER, 6.0, strictness=Strictness(classifier(), 0.5))
+    assert told.value.code is ErrorCode.NOTHING_HEARD
+
+
+def test_a_text_that_was_begun_and_left_off_is_judged() -> None:
+    found = score("the cat sat on a mat in the house", *CAT_SAT, by=classifier(least_fit=-1.0))
+    assert [word.verdict for word in found][:3] == [Verdict.CORRECT] * 3
+    assert found[-1].verdict is Verdict.OMITTED
