@@ -13,6 +13,8 @@ class Behaviour:
     """Requests that are served at once, each by one server; 0: all of them."""
     request_s: float = 0.0
     """A request takes its server so long …"""
+    clip_s: float = 0.0
+    """… so long for each clip, whatever its length …"""
     audio_s: float = 0.0
     """… and so long for each second of audio, padding included."""
     delay_s: float = 0.0

@@ -91,7 +91,7 @@ class Inference(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ignore[
             counts.failed += 1
             await context.abort(grpc.StatusCode[behaviour.error], behaviour.message)
         try:
-            await self.station.serve(priority, rows * width / RATE)
+            await self.station.serve(priority, rows * width / RATE, rows)
         except FullError as full:
             counts.refused += 1
             await context.abort(grpc.StatusCode.UNAVAILABLE, f"[request id: <id_unknown>] {full}")

@@ -43,14 +43,14 @@ class Station:
         self._queue: list[_Request] = []
         self._numbers = count()
 
-    async def serve(self, priority: int, seconds: float) -> None:
-        """Wait for a server and for what it does with so many seconds of audio.
+    async def serve(self, priority: int, seconds: float, clips: int = 1) -> None:
+        """Wait for a server and for what it does with so many seconds of audio, in so many clips.
 
         Raises:
             FullError: the request is refused.
         """
         behaviour, loop = self._behaviour, asyncio.get_running_loop()
-        service = behaviour.request_s + behaviour.audio_s * seconds
+        service = behaviour.request_s + behaviour.clip_s * clips + behaviour.audio_s * seconds
         request = _Request(
             priority or DEFAULT_PRIORITY, next(self._numbers), loop.time(), service, loop.create_future()
         )

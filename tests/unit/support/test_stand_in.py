@@ -38,9 +38,15 @@ def test_servers_of_fixed_service_time_have_a_known_capacity() -> None:
     assert simulate(_served(station, 5)) == [0.1, 0.1, 0.2, 0.2, 0.3]
 
 
-def test_service_may_take_as_long_as_there_is_audio() -> None:
-    station = Station(Behaviour(servers=1, request_s=0.1, audio_s=0.01), Counts())
-    assert simulate(_served(station, 2, seconds=5.0)) == [0.15, 0.3]
+def test_service_may_take_as_long_as_there_is_audio_or_as_there_are_clips() -> None:
+    station = Station(Behaviour(servers=1, request_s=0.1, clip_s=0.02, audio_s=0.01), Counts())
+    assert simulate(_served(station, 2, seconds=5.0)) == [0.17, 0.34]
+
+    async def of_three_clips() -> float:
+        await Station(Behaviour(servers=1, clip_s=0.5), Counts()).serve(1, 0.0, clips=3)
+        return asyncio.get_running_loop().time()
+
+    assert simulate(of_three_clips()) == 1.5
 
 
 def test_what_is_queued_and_computed_is_told() -> None:
