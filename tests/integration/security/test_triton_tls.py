@@ -222,6 +222,16 @@ async def test_a_rotation_that_went_wrong_changes_nothing_and_is_told(triton: Tr
     assert len([line for line in logs if "cannot be used" in line["event"]]) == 1
 
 
+async def test_the_log_warns_once_before_one_expires(triton: TritonPart, papers: Papers) -> None:
+    papers.certify("ageing", valid=timedelta(minutes=10))  # and it is an hour old
+    with capture_logs() as logs:
+        async with started(triton.address, papers.client("ageing"), look=0.05):
+            await until(lambda: any("expires soon" in line["event"] for line in logs))
+            await asyncio.sleep(0.3)
+    (warning,) = [line for line in logs if "expires soon" in line["event"]]
+    assert (warning["whose"], warning["days"]) == ("STREAMPROC_TRITON__CERTIFICATE_FILE", 0)
+
+
 def channel_of(engine: TritonPool) -> Channel:
     """Of its one endpoint."""
     (endpoint,) = engine.endpoints
