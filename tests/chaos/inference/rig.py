@@ -108,7 +108,7 @@ class Session:
         """Publish so many activities a second for so long, do what is to be done, and wait for all outcomes."""
         numbers = range(self._next, self._next + round(seconds * rate))
         self._next = numbers.stop
-        letters, repeated = self.letters.count, self._repeated()
+        letters, repeated, ejections = self.letters.count, self._repeated(), self._ejections()
         began = time.monotonic()
         with LiveFeed(self.topics.bootstrap, self.topics.activities, numbers, rate, self.record) as feed:
             for due, act in acts:
@@ -135,6 +135,7 @@ class Session:
             longest_s=round(max(waits, default=0.0), 2),
             engines=dict(Counter(self.outcomes.results[number].engine for number in seen)),
         )
+        verdict.figures["ejections"] = self._ejections() - ejections
         verdict.demand(self.worker.is_alive, "the worker has ended")
         self.verdicts.append(verdict)
         return verdict
@@ -164,6 +165,10 @@ class Session:
     def _watch(self, until: float) -> None:
         while (left := until - time.monotonic()) > 0:
             self.outcomes.read_next(min(left, 0.05))
+
+    def _ejections(self) -> int:
+        """So often the worker has put a server out of use."""
+        return self.worker.log_text().count('"an inference endpoint is out of use"')
 
     def _repeated(self) -> int:
         return sum(count - 1 for count in self.outcomes.seen.values())
