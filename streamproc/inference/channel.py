@@ -112,8 +112,8 @@ class Certificates:
             await self._read()
             channels = tuple(self._channels)
             renewed = await asyncio.gather(*(self._renew(each) for each in channels))
-            if turn % EXAMINE_EVERY == 0 or any(renewed):
-                await asyncio.gather(*(self._examine(each) for each in channels))
+            everyone = turn % EXAMINE_EVERY == 0 or any(renewed)
+            await asyncio.gather(*(self._examine(each) for each in channels if everyone or each.suspected))
             turn += 1
             await asyncio.sleep(self._look)
 
@@ -141,8 +141,11 @@ class Certificates:
         return renewed
 
     async def _examine(self, channel: Channel) -> None:
+        channel.suspected = False
         try:
             await channel.examine()
+        except handshake.UnreachableError:
+            return
         except StreamprocError as error:
             self._tell(channel.address, error.message, "a server cannot be spoken to")
             return
@@ -176,6 +179,8 @@ class Channel:
         self.address = address
         self.lifetime: Lifetime | None = None
         """Of the server's certificate, as it was last seen."""
+        self.suspected = False
+        """Set when the server could not be spoken to: the log is told why, if it is for the certificates."""
         self._certificates = certificates
         self._drain = drain
         self._name = server_name
@@ -232,7 +237,7 @@ class Channel:
         """See why the server cannot be spoken to, and until when its certificate is valid.
 
         Raises:
-            StreamprocError: INFERENCE_UNAVAILABLE, naming the setting.
+            StreamprocError: INFERENCE_UNAVAILABLE, naming the setting; handshake.UnreachableError, nobody is there.
         """
         if self.credentials is not None:
             self.lifetime = await handshake.examine(

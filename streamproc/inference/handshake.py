@@ -28,6 +28,11 @@ REFUSED_WITHIN_S = 1.0
 EXPIRED, NOT_YET_VALID, NAMES_DIFFER = 10, 9, {62, 64}
 """OpenSSL's numbers of what is wrong with a certificate (X509_V_ERR_…)."""
 
+
+class UnreachableError(StreamprocError):
+    """Nobody is there: that has nothing to do with certificates."""
+
+
 _WORDS = {
     "certificate has expired": "the server's certificate has expired: renew it there",
     "CERTIFICATE_VERIFY_FAILED": f"the server's certificate is of no authority that is trusted ({CA_FILE})",
@@ -49,7 +54,8 @@ async def examine(
         seconds: for all of it.
 
     Raises:
-        StreamprocError: INFERENCE_UNAVAILABLE, with the reason and the setting that leads to it.
+        StreamprocError: INFERENCE_UNAVAILABLE, with the reason and the setting that leads to it; UnreachableError where
+            there is nobody to shake hands with.
     """
     host, _, port = address.rpartition(":")
     name = server_name or host.strip("[]")
@@ -72,13 +78,17 @@ async def examine(
     except ssl.SSLError as error:
         if "ALERT" in (error.reason or ""):
             raise _refused(address, files) from None
-        raise unavailable(_no_tls(address)) from None
+        if error.reason == "WRONG_VERSION_NUMBER":
+            what = f"{address} speaks no TLS; {ALLOW_PLAINTEXT}=true lets clips be sent to it without"
+            raise unavailable(what) from None
+        raise _cut_off(address) from None
     except ConnectionRefusedError:
-        raise unavailable(f"nothing listens at {address}") from None
+        raise UnreachableError(ErrorCode.INFERENCE_UNAVAILABLE, f"nothing listens at {address}") from None
     except (ConnectionResetError, EOFError):
-        raise unavailable(_no_tls(address)) from None
+        raise _cut_off(address) from None
     except (TimeoutError, OSError) as error:
-        raise unavailable(f"{address} cannot be reached: {str(error) or 'no answer'}") from None
+        what = f"{address} cannot be reached: {str(error) or 'no answer'}"
+        raise UnreachableError(ErrorCode.INFERENCE_UNAVAILABLE, what) from None
     finally:
         if writer is not None:
             writer.close()
@@ -144,8 +154,10 @@ def _refused(address: str, files: TlsFiles) -> StreamprocError:
     return unavailable(f"{address} refuses the client certificate in {files.certificate} ({CERTIFICATE_FILE})")
 
 
-def _no_tls(address: str) -> str:
-    return f"{address} speaks no TLS; {ALLOW_PLAINTEXT}=true lets clips be sent to it without"
+def _cut_off(address: str) -> StreamprocError:
+    """It may speak no TLS; or it was just killed."""
+    what = f"{address} ends the connection during the TLS handshake ({CA_FILE}, {ALLOW_PLAINTEXT})"
+    return UnreachableError(ErrorCode.INFERENCE_UNAVAILABLE, what)
 
 
 def unavailable(message: str) -> StreamprocError:

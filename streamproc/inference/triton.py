@@ -266,6 +266,8 @@ class TritonServer:
             return StreamprocError(ErrorCode.INFERENCE_BUSY, f"the queue of Triton at {self.address} is full")
         if "INVALID_ARGUMENT" in status:
             return self._unusable("refuses the input")
+        if "UNAVAILABLE" in status:
+            self._channel.suspected = True
         kind = DoubtfulError if "INTERNAL" in status else StreamprocError
         reason = distrust(str(error)) or status or type(error).__name__
         return kind(ErrorCode.INFERENCE_UNAVAILABLE, f"Triton at {self.address}: {reason}")

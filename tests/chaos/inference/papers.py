@@ -82,7 +82,7 @@ def of_certificates(rig: Rig) -> Iterator[Verdict]:
 
             for server, words in (("wrong", "STREAMPROC_TRITON__CA_FILE"), ("expired", "certificate has expired")):
                 acts = [(2.0, background(lambda server=server: restart(server)))]  # type: ignore[misc]
-                verdict = session.prove(f"{server} certificate", 10, RATE, acts)
+                verdict = session.prove(f"{server} certificate", 14, RATE, acts)
                 verdict.demand(verdict.longest_s <= AT_ONCE_S, f"one took {verdict.longest_s} s")
                 verdict.demand(session.logged(words), f"the log does not say {words!r}")
                 yield verdict
