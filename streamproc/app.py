@@ -172,7 +172,7 @@ class WorkerApp(faust.App):
         assert isinstance(transport, Transport)
         transport.settings = settings.transport
         self._driver = transport
-        self._metrics = Metrics(lambda: transport.state, self._certificates.expiries)
+        self._metrics = Metrics(lambda: transport.state, self._certificates.expiries, settings.telemetry.tenants)
         _observe(self._engine)
         assigned: Any = self._assigned  # Faust's types of signals fit no method.
         rebalanced: Any = self._rebalanced
@@ -197,7 +197,7 @@ class WorkerApp(faust.App):
         letters = DeadLetters(
             self._topic(settings.kafka.dead_letter_topic),
             lambda: WorkerIdentity(settings.kafka.group_id, str(engine.model)),
-            self._metrics.dead_letter,
+            self._metrics,
         )
         return ReadingAgent(
             Stages(ActivityDecoder(self._registry, settings.kafka.activity_topic), scorer, self._encoders),
@@ -251,5 +251,6 @@ class WorkerApp(faust.App):
         self._life.stopped(events=monitor.events_total, written=written, transactions=self._driver.state.transactions)
 
     def _stop_because(self, error: StreamprocError) -> None:
+        self._metrics.stops(error.code)
         log.critical("the worker stops", code=error.code.name, stage=error.code.stage.value, reason=error.message)
         self._driver.crash(error)

@@ -24,6 +24,7 @@ from streamproc.deadletter.envelope import (
     stub_headers,
 )
 from streamproc.deadletter.times import timestamp_of
+from streamproc.telemetry.metrics import Metrics
 from streamproc.transport.headers import shown
 
 log = structlog.get_logger(__name__)
@@ -91,13 +92,13 @@ class DeadLetters:
     Args:
         topic: where they go.
         worker: who signs a letter, asked for each: the model may change.
-        count: told the code and stage of each letter.
+        metrics: where they are counted.
     """
 
-    def __init__(self, topic: TopicT, worker: Callable[[], WorkerIdentity], count: Callable[[str, str], None]) -> None:
+    def __init__(self, topic: TopicT, worker: Callable[[], WorkerIdentity], metrics: Metrics) -> None:
         self._topic = topic
         self._worker = worker
-        self._count = count
+        self._metrics = metrics
         #: Why the events became letters whose letters may be refused still.
         self._failures: WeakKeyDictionary[EventT[bytes], Failure] = WeakKeyDictionary()
 
@@ -105,7 +106,8 @@ class DeadLetters:
         """The record itself, with what ended it."""
         retries = record.retries
         failure = failure_of(error, retries.attempts, retries.first, record.tenant)
-        self._count(failure.code.name, failure.code.stage.value)
+        seconds = (failure.last - failure.first).total_seconds()
+        self._metrics.dead_letter(failure.code, record.tenant, seconds, record.source.timestamp_ms)
         log.warning(
             "dead letter",
             activity_id=logged_id(record.activity_id),

@@ -120,7 +120,7 @@ class ReadingAgent:
             outcome = await self._outcome_of(record)
             await outcome.send()
         except StreamprocError as error:
-            _log_stop(error)
+            self._stops(error)
             raise
         finally:
             self._working.discard(task)
@@ -143,7 +143,7 @@ class ReadingAgent:
         stub = self._letters.stub(record, refusal.reason)
         if stub is None:
             fatal = StreamprocError(ErrorCode.DEAD_LETTER_REFUSED, f"Kafka refuses a dead letter: {refusal.reason}")
-            _log_stop(fatal)
+            self._stops(fatal)
             raise fatal
         await stub.send()
 
@@ -182,7 +182,7 @@ class ReadingAgent:
             elif error.code.error_class is ErrorClass.FATAL:
                 raise
             return self._letters.letter(record, error)
-        self._metrics.result(result)
+        self._metrics.result(result, record.source.timestamp_ms)
         log.info(
             "scored",
             activity_id=logged_id(activity.activity_id),
@@ -225,6 +225,6 @@ class ReadingAgent:
         elif not self._intake.reasons:
             log.warning("consumption goes on", reason=reason, paused_s=round(self._intake.closed_for, 1))
 
-
-def _log_stop(error: StreamprocError) -> None:
-    log.critical("the worker stops", code=error.code.name, stage=error.code.stage.value, reason=error.message)
+    def _stops(self, error: StreamprocError) -> None:
+        self._metrics.stops(error.code)
+        log.critical("the worker stops", code=error.code.name, stage=error.code.stage.value, reason=error.message)

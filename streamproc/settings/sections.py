@@ -335,6 +335,13 @@ class WebSettings(Section):
         return f"{self.url_host}:{self.port}"
 
 
+class TelemetrySettings(Section):
+    """The worker's metrics."""
+
+    tenants: int = Field(default=20, ge=0, le=1000)
+    """Tenants that have their own name in the metrics, the first that come; further ones are "other"."""
+
+
 class LogSettings(Section):
     """Structured logs on standard error."""
 

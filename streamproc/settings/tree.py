@@ -25,6 +25,7 @@ from streamproc.settings.sections import (
     QuarantineSettings,
     RegistrySettings,
     ScoringSettings,
+    TelemetrySettings,
     TorchSettings,
     TritonSettings,
     WebSettings,
@@ -61,6 +62,7 @@ class Settings(BaseSettings):
     transport: TransportSettings = TransportSettings(compression="zstd", tune_gc=True)
     web: WebSettings = WebSettings()
     log: LogSettings = LogSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
 
     @field_validator("transport")
     @classmethod

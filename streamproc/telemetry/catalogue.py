@@ -12,12 +12,44 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One metric: its kind, its unit (UCUM; empty: a number of things), its labels and what it tells."""
+    """One metric: its kind, its unit (UCUM; empty: a number of things), its labels and what it tells.
+
+    ``buckets``: of a histogram, the upper bounds, in its unit.
+    """
 
     kind: Literal["counter", "gauge", "histogram"]
     unit: str
     labels: tuple[str, ...]
     meaning: str
+    buckets: tuple[float, ...] = ()
+
+
+LABELS = {
+    "audio": "up_to_5_s, longer; none: of a dead letter",
+    "certificate": "client, server",
+    "change": "gained, given_up",
+    "code": "the error codes",
+    "endpoint": "the inference endpoints that the settings name, or that their names lead to",
+    "outcome": "COMPLETE, PARTIAL, dead_letter; of transactions: committed, aborted, refused, in_doubt",
+    "partition": "the partitions that the worker reads",
+    "reason": "the codes of transient errors, quarantine, stopping; of transactions: Kafka's errors",
+    "stage": "the stages of the work, total",
+    "state": "closed, open, half_open",
+    "status": "COMPLETE, PARTIAL",
+    "success": "true, false",
+    "tenant": "the first STREAMPROC_TELEMETRY__TENANTS tenants, other; unknown: the event was not read",
+    "topic": "the topics of the settings",
+    "why": "silent, unready, model, errors, outlier",
+}
+"""The values that a label can have: few, and none that an event chooses.
+
+An id in a label makes a series of its own for each event, which no store of metrics survives.
+"""
+
+_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+# Objectives stand at 200 ms, 5 s and 60 s: a share of a histogram is exact at its bounds alone.
+_TOTAL_MS = (10.0, 25.0, 50.0, 100.0, 150.0, 200.0, 300.0, 500.0, 1_000.0, 2_500.0, 5_000.0, 10_000.0, 60_000.0)
+_AGES = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 1_800.0, 21_600.0)
 
 
 METRICS = {
@@ -26,12 +58,51 @@ METRICS = {
     "streamproc_transient_failures": Metric(
         "counter", "", ("code", "stage"), "Failed attempts that are tried again, by code and stage."
     ),
+    "streamproc_fatal_failures": Metric(
+        "counter",
+        "",
+        ("code", "stage"),
+        "Failures that stop the worker, by code and stage. Those of the start come before /metrics is there, and stand "
+        "in the log alone.",
+    ),
+    "streamproc_phrase_failures": Metric(
+        "counter", "", ("code", "stage"), "Phrases of results that could not be scored, by code and stage."
+    ),
+    "streamproc_activity_success": Metric(
+        "counter",
+        "",
+        ("success", "tenant"),
+        "Activities that have an outcome: a result (success is true) or a dead letter. The first so many tenants have "
+        "their own name, further ones are other; unknown: the event was not read.",
+    ),
+    "streamproc_activity_total_ms": Metric(
+        "histogram",
+        "ms",
+        ("outcome", "audio"),
+        "Time from an event's arrival at the agent to its outcome, retries and waiting for a dependency included, by "
+        "outcome (COMPLETE, PARTIAL, dead_letter) and the length of its audio (up_to_5_s, longer; none: dead letters).",
+        _TOTAL_MS,
+    ),
+    "streamproc_outcome_age": Metric(
+        "histogram",
+        "s",
+        ("outcome",),
+        "Time from an event's timestamp in Kafka to its outcome: what those who wait for it feel. The timestamp is the "
+        "publisher's clock, so their skew adds to it; below 0 counts as 0.",
+        _AGES,
+    ),
+    "streamproc_align_failure": Metric(
+        "counter",
+        "",
+        ("code",),
+        "Activities with a phrase that could not be aligned, by code: its reference is at fault, or the judging fails.",
+    ),
     "streamproc_in_flight": Metric("gauge", "", (), "Activities that are being worked on."),
     "streamproc_intake_paused": Metric(
         "gauge", "", ("reason",), "1 while no new activity is begun, by reason: a code, quarantine or stopping."
     ),
     "streamproc_stage_duration": Metric(
-        "histogram", "s", ("stage",), "Time that an activity which became a result has spent in each stage."
+        "histogram", "s", ("stage",), "Time that an activity which became a result has spent in each stage.", _SECONDS
     ),
     "streamproc_endpoint_usable": Metric(
         "gauge", "", ("endpoint",), "1 while an inference endpoint is given work, 0 while it is out of use."
@@ -78,6 +149,46 @@ METRICS = {
         ("topic", "partition"),
         "Offsets between the committed one and the end of what is committed in the log, as heard in the last second.",
     ),
+    "streamproc_transport_unfinished": Metric(
+        "gauge",
+        "",
+        ("topic", "partition"),
+        "Records without a committed outcome, taken in or not: the backlog. Unlike a lag it leaves out what is done "
+        "beyond the committed offset, and transaction markers once the worker has come to the log's end.",
+    ),
+    "streamproc_transport_oldest_age": Metric(
+        "gauge",
+        "s",
+        ("topic", "partition"),
+        "Age of the first of the records that are taken in and have no committed outcome, by its timestamp, the "
+        "publisher's clock, so their skew adds to it; below 0 counts as 0. 0: there is none.",
+    ),
+    "streamproc_transport_gaps": Metric(
+        "counter",
+        "",
+        ("topic", "partition"),
+        "Offsets that hold no record and were passed over since the assignment: transaction markers, what was aborted "
+        "or compacted away.",
+    ),
+    "streamproc_transport_metadata_size": Metric(
+        "gauge",
+        "",
+        ("topic", "partition"),
+        "Characters of the committed offset's metadata, which tells what is done beyond it. 4,000 fit; beyond that "
+        "the partition takes nothing more in until its oldest event is done.",
+    ),
+    "streamproc_transport_rebalances": Metric(
+        "counter",
+        "",
+        ("change",),
+        "Rebalances in which partitions were gained, and those in which some were given_up.",
+    ),
+    "streamproc_transport_events": Metric(
+        "counter", "", ("topic",), "Events whose outcome is committed, by the topic that they came from."
+    ),
+    "streamproc_transport_outcomes": Metric(
+        "counter", "", ("topic",), "Records that are committed, by topic: each is counted once, whatever was tried."
+    ),
     "streamproc_transport_transactions": Metric(
         "counter",
         "",
@@ -91,7 +202,8 @@ METRICS = {
 def named(name: str) -> tuple[str, str, str]:
     """What OpenTelemetry takes to make an instrument: its name, unit and description."""
     metric = METRICS[name]
-    return name, metric.unit, metric.meaning
+    # Milliseconds stand in the name already: in braces, UCUM's annotation, no exporter adds them again.
+    return name, "{ms}" if metric.unit == "ms" else metric.unit, metric.meaning
 
 
 def exposed(name: str) -> str:
@@ -106,7 +218,7 @@ def table() -> Iterator[str]:
     yield "| --- | --- | --- | --- | --- |"
     for name, metric in METRICS.items():
         labels = ", ".join(f"`{label}`" for label in metric.labels)
-        unit = {"s": "seconds", "d": "days"}.get(metric.unit, "")
+        unit = {"s": "seconds", "ms": "milliseconds", "d": "days"}.get(metric.unit, "")
         yield f"| `{exposed(name)}` | {metric.kind} | {unit} | {labels} | {metric.meaning} |"
 
 

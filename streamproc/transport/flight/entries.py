@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import Any
 
+from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
 from faust.types import TP
 
 from streamproc.transport.flight.mark import Mark
@@ -204,6 +205,15 @@ class Assignment:
     def has_finished(self) -> bool:
         """Whether something finished waits for a transaction."""
         return self.alive and any(entry.state is FINISHED for entry in self.entries.values())
+
+    def oldest_ms(self) -> int | None:
+        """The timestamp of the first record in flight, in milliseconds since 1970; None: there is none, or it has none.
+
+        The first by offset: the log's order is the age that a reader waits for, whatever clocks publishers have.
+        """
+        first = next(iter(self.entries.values()), None)
+        kind, milliseconds = (TIMESTAMP_NOT_AVAILABLE, 0) if first is None else first.record.timestamp()
+        return None if kind == TIMESTAMP_NOT_AVAILABLE or milliseconds < 0 else milliseconds
 
     def pass_over(self, size: int) -> None:
         """A record that was taken in needs no work; ``size``: its bytes.

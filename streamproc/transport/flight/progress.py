@@ -255,6 +255,14 @@ class Span:
         """Delivered records whose outcome is not committed."""
         return len(self._open)
 
+    def unfinished(self, end: int) -> int:
+        """Records that are not done: those in flight, and the offsets behind them before ``end``, the log's end.
+
+        Exact where the reader stands at the end; before that, offsets that hold no record count too.
+        """
+        behind = end - max(self._delivered, self.committed.top)
+        return len(self._open) + len(self._awaited) + max(0, behind)
+
     def close(self) -> None:
         """Accept nothing more; what was delivered may still finish and be committed. From any thread."""
         self.closed = True

@@ -22,10 +22,19 @@ class TransportState:
     transactions: Counter[str] = field(default_factory=Counter)
     #: Those that were aborted, by Kafka's name of the reason.
     aborted: Counter[str] = field(default_factory=Counter)
+    #: Rebalances in which partitions were gained, and those in which some were given_up.
+    rebalances: Counter[str] = field(default_factory=Counter)
+    #: Committed events by topic, and the committed records that they became.
+    events: Counter[str] = field(default_factory=Counter)
+    outcomes: Counter[str] = field(default_factory=Counter)
     #: Events of each partition that are taken in and not committed.
     in_flight: dict[TP, int] = field(default_factory=dict)
     #: Offsets of each partition between the committed one and the end of its log, as last heard.
     lag: dict[TP, int] = field(default_factory=dict)
+    #: Records of each partition that are not done, taken in or not.
+    unfinished: dict[TP, int] = field(default_factory=dict)
+    #: When the first of those that are taken in was published: milliseconds since 1970, by its publisher's clock.
+    oldest_ms: dict[TP, int] = field(default_factory=dict)
     #: Offsets of each partition that were passed over in this assignment: transaction markers, compacted records.
     gaps: dict[TP, int] = field(default_factory=dict)
     #: Characters of each partition's offset metadata, of at most 4,000.
@@ -39,6 +48,9 @@ class TransportState:
         self.in_flight = {tp: each.in_flight for tp, each in assignments.items()}
         self.gaps = {tp: each.span.gaps for tp, each in assignments.items()}
         self.lag = {tp: max(0, each.end - each.span.committed.base) for tp, each in assignments.items() if each.end}
+        self.unfinished = {tp: each.span.unfinished(each.end) for tp, each in assignments.items()}
+        oldest = ((tp, each.oldest_ms()) for tp, each in assignments.items())
+        self.oldest_ms = {tp: milliseconds for tp, milliseconds in oldest if milliseconds is not None}
         self.metadata_size = {tp: size for tp, size in self.metadata_size.items() if tp in assignments}
         self.paused = {tp for tp, each in assignments.items() if each.paused}
 
@@ -91,11 +103,13 @@ class Monitor(faust.Monitor):
             count = len(offer.finished)
             self.messages_received_total += count
             self.messages_received_by_topic[assignment.tp.topic] += count
+            self.transport.events[assignment.tp.topic] += count
             self.events_total += count
         topics = Counter(outcome.topic for _, outcome in batch.outcomes)
         topics.update(loose.outcome.topic for loose in batch.loose)
         self.messages_sent += topics.total()
         self.messages_sent_by_topic.update(topics)
+        self.transport.outcomes.update(topics)
 
     def asdict(self) -> Mapping[str, Any]:
         """As Faust's, with ``transport``."""
@@ -103,7 +117,8 @@ class Monitor(faust.Monitor):
         named: dict[str, dict[str, int]] = {
             "transactions": dict(state.transactions),
             "aborted": dict(state.aborted),
+            "rebalances": dict(state.rebalances),
         }
-        for name in ("in_flight", "lag", "gaps", "metadata_size"):
+        for name in ("in_flight", "lag", "unfinished", "oldest_ms", "gaps", "metadata_size"):
             named[name] = {f"{topic}-{partition}": count for (topic, partition), count in getattr(state, name).items()}
         return {**super().asdict(), "transport": named}

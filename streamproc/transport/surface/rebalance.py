@@ -64,6 +64,8 @@ class Rebalance:
                 assignment.give_up()  # too late for this worker to begin anything
             elif assignment.alive:
                 self._ledger.add(assignment)
+        if begun:
+            self._report.gained()
         app = self._app
         tps = set(self._ledger.assignments)
         app.on_rebalance_start()

@@ -44,7 +44,16 @@ class Report:
             reason = verdict.reason if isinstance(verdict, Aborted) else ""
             monitor.on_transaction(batch, name, reason, self._ledger)
 
+    def gained(self) -> None:
+        """Partitions are this worker's from now on."""
+        self._rebalanced("gained")
+
     def given_up(self, count: int) -> None:
         """Partitions were taken away from this worker."""
         monitor: Any = self._app.monitor
         monitor.count("partitions_given_up", count)
+        self._rebalanced("given_up")
+
+    def _rebalanced(self, change: str) -> None:
+        if isinstance(self._app.monitor, Monitor):
+            self._app.monitor.transport.rebalances[change] += 1

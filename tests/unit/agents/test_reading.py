@@ -115,7 +115,7 @@ class Room:
             Stages(ActivityDecoder(self.registry, ACTIVITIES), scorer, self.encoders),
             metrics,
             {RESULTS: self.stream.topic(RESULTS)},
-            DeadLetters(self.stream.topic(LETTERS), lambda: WorkerIdentity("group", "silent/1"), metrics.dead_letter),
+            DeadLetters(self.stream.topic(LETTERS), lambda: WorkerIdentity("group", "silent/1"), metrics),
             settings,
         )
 

@@ -11,7 +11,8 @@ import pytest
 from support.holes import hole
 
 from streamproc.errors import ErrorClass, ErrorCode
-from streamproc.telemetry.catalogue import METRICS, exposed, table
+from streamproc.telemetry.catalogue import LABELS, METRICS, exposed, table
+from streamproc.telemetry.tenants import Tenants
 
 REFERENCE = Path(__file__).parents[3] / "docs/reference/metrics.md"
 
@@ -29,9 +30,17 @@ metrics.configure()
 
 one, other = TP("a", 0), TP("a", 1)
 state = TransportState(in_flight={one: 3, other: 0}, lag={one: 7, other: 0}, paused={one})
+state.unfinished.update({one: 5, other: 0})
+state.oldest_ms.update({one: 988_000})
+state.gaps.update({one: 2, other: 0})
+state.metadata_size.update({one: 40})
+state.rebalances.update(gained=1)
+state.events.update(a=10)
+state.outcomes.update(r=9, d=1)
 state.transactions.update(committed=5, aborted=2)
 state.aborted.update(ILLEGAL_GENERATION=2)
-ours = metrics.Metrics(lambda: state, lambda: [("client", "", 12.5), ("server", "triton:8001", -1.0)])
+ours = metrics.Metrics(lambda: state, lambda: [("client", "", 12.5), ("server", "triton:8001", -1.0)],
+    tenants=1, clock=lambda: 1000.0)
 used, unused = (Endpoint(f"{name}:8001", None, Limiter(lambda: 0.0, least=1, most=40, start=30)) for name in "ab")
 used.restore()
 used.limiter.began(2.5)
@@ -42,10 +51,18 @@ print(metrics.exposition()[0].decode(), "SCRAPED AGAIN")
 timings = StageTimings(decode_ms=1, audio_ms=20, wait_ms=0, inference_ms=300, score_ms=4, total_ms=325)
 for status in (ResultStatus.COMPLETE, ResultStatus.COMPLETE, ResultStatus.PARTIAL):
     ours.started()
-    ours.result(SimpleNamespace(status=status, timings=timings))
+    failed = () if status is ResultStatus.COMPLETE else ("AUDIO_EMPTY", "REFERENCE_EMPTY", "REFERENCE_EMPTY")
+    phrases = [SimpleNamespace(error_code=code) for code in (None, *failed)]
+    audio_ms = 5_000 if status is ResultStatus.COMPLETE else 5_001
+    ours.result(
+        SimpleNamespace(status=status, timings=timings, phrases=phrases, audio_ms=audio_ms, tenant="school"), 940_500
+    )
     ours.finished()
 ours.started()
-ours.dead_letter("AUDIO_EMPTY", "audio")
+ours.dead_letter(ErrorCode.AUDIO_EMPTY, "another", 0.15, 1_001_000)
+ours.dead_letter(ErrorCode.VALUE_MISSING, None, 0.15, None)
+ours.dead_letter(ErrorCode.REFERENCE_INVALID, "school", 0.15, 1_000_000)
+ours.stops(ErrorCode.DEAD_LETTER_REFUSED)
 ours.failed(ErrorCode.REGISTRY_UNAVAILABLE)
 ours.intake("breaker", True)
 body, content_type = metrics.exposition()
@@ -96,6 +113,35 @@ def test_names_labels_and_values(scrapes: list[str]) -> None:
     assert stages == {"decode", "audio", "wait", "inference", "score", "total"}
 
 
+def test_an_activitys_outcome(scrapes: list[str]) -> None:
+    found = samples(scrapes[1])
+    success = "streamproc_activity_success_total"
+    assert value(found, success, success="true", tenant="school") == 3
+    assert value(found, success, success="false", tenant="school") == 1
+    assert value(found, success, success="false", tenant="other") == 1
+    assert value(found, success, success="false", tenant="unknown") == 1
+    total = "streamproc_activity_total_ms_bucket"
+    assert value(found, total, outcome="COMPLETE", audio="up_to_5_s", le="300.0") == 0
+    assert value(found, total, outcome="COMPLETE", audio="up_to_5_s", le="500.0") == 2
+    assert value(found, total, outcome="PARTIAL", audio="longer", le="500.0") == 1
+    assert value(found, total, outcome="dead_letter", audio="none", le="150.0") == 3
+    # Published 59.5 s ago; a second in the future, by a clock that is fast; without a timestamp; just now.
+    age = "streamproc_outcome_age_seconds"
+    assert value(found, f"{age}_bucket", outcome="COMPLETE", le="30.0") == 0
+    assert value(found, f"{age}_bucket", outcome="COMPLETE", le="60.0") == 2
+    assert value(found, f"{age}_sum", outcome="dead_letter") == 0
+    assert value(found, f"{age}_count", outcome="dead_letter") == 2
+
+
+def test_what_fails_within_and_beyond_an_activity(scrapes: list[str]) -> None:
+    found = samples(scrapes[1])
+    assert value(found, "streamproc_phrase_failures_total", code="AUDIO_EMPTY", stage="audio") == 1
+    assert value(found, "streamproc_phrase_failures_total", code="REFERENCE_EMPTY", stage="reference") == 2
+    assert value(found, "streamproc_align_failure_total", code="REFERENCE_EMPTY") == 1
+    assert value(found, "streamproc_align_failure_total", code="REFERENCE_INVALID") == 1
+    assert value(found, "streamproc_fatal_failures_total", code="DEAD_LETTER_REFUSED", stage="emit") == 1
+
+
 def test_endpoints_and_the_fallback(scrapes: list[str]) -> None:
     found = samples(scrapes[0])
     assert value(found, "streamproc_fallback_active") == 1
@@ -117,6 +163,15 @@ def test_the_drivers_numbers(scrapes: list[str]) -> None:
     assert value(found, "streamproc_transport_in_flight", topic="a", partition="0") == 3
     assert value(found, "streamproc_transport_lag", topic="a", partition="0") == 7
     assert value(found, "streamproc_transport_lag", topic="a", partition="1") == 0
+    assert value(found, "streamproc_transport_unfinished", topic="a", partition="0") == 5
+    assert value(found, "streamproc_transport_oldest_age_seconds", topic="a", partition="0") == 12
+    assert value(found, "streamproc_transport_oldest_age_seconds", topic="a", partition="1") == 0
+    assert value(found, "streamproc_transport_gaps_total", topic="a", partition="0") == 2
+    assert value(found, "streamproc_transport_metadata_size", topic="a", partition="0") == 40
+    assert value(found, "streamproc_transport_rebalances_total", change="gained") == 1
+    assert value(found, "streamproc_transport_rebalances_total", change="given_up") == 0
+    assert value(found, "streamproc_transport_events_total", topic="a") == 10
+    assert value(found, "streamproc_transport_outcomes_total", topic="d") == 1
     transactions = "streamproc_transport_transactions_total"
     assert value(found, transactions, outcome="committed", reason="") == 5
     assert value(found, transactions, outcome="aborted", reason="ILLEGAL_GENERATION") == 2
@@ -140,15 +195,33 @@ def test_what_can_be_known_beforehand_is_there_as_0(scrapes: list[str]) -> None:
         match code.error_class:
             case ErrorClass.POISON:
                 assert value(found, "streamproc_dead_letters_total", **labels) == 0
+                assert value(found, "streamproc_phrase_failures_total", **labels) == 0
             case ErrorClass.TRANSIENT:
                 assert value(found, "streamproc_transient_failures_total", **labels) == 0
                 assert value(found, "streamproc_intake_paused", reason=code.name) == 0
+            case ErrorClass.FATAL:
+                assert value(found, "streamproc_fatal_failures_total", **labels) == 0
     assert value(found, "streamproc_intake_paused", reason="quarantine") == 0
 
 
 @hole("F6")
 def test_no_label_names_the_library(scrapes: list[str]) -> None:
     assert "otel_" not in scrapes[1]
+
+
+def test_every_label_is_bounded() -> None:
+    assert {label for metric in METRICS.values() for label in metric.labels} == set(LABELS)
+    assert {name for name, metric in METRICS.items() if metric.buckets} == {
+        name for name, metric in METRICS.items() if metric.kind == "histogram"
+    }
+
+
+def test_tenants_are_named_up_to_a_limit() -> None:
+    tenants = Tenants(2)
+    assert [tenants.label(tenant) for tenant in ("a", None, "x" * 65, "a\nb", "", "b", "c", "a")] == [
+        "a", "unknown", "other", "other", "other", "b", "other", "a"
+    ]  # fmt: skip
+    assert Tenants(0).label("a") == "other"
 
 
 def test_the_reference_has_every_metric_as_it_is_scraped(scrapes: list[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from unittest.mock import Mock
 
+from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_NOT_AVAILABLE
 from faust.types import TP
 
 from streamproc.transport.flight.admission import Admission
@@ -12,6 +13,7 @@ from streamproc.transport.flight.ledger import LOOSE_LIMIT, Ledger
 from streamproc.transport.flight.loose import Loose
 from streamproc.transport.flight.progress import Progress
 from streamproc.transport.flight.sendable import Outcome
+from streamproc.transport.surface.monitor import TransportState
 
 from .records import Record
 
@@ -202,3 +204,33 @@ def test_what_agents_send_counts_to_the_bytes_in_flight_until_it_is_committed() 
     assert batch is not None
     ledger.settle(batch)
     assert assignment.held_bytes == 10, "the second event is not finished"
+
+
+def test_the_oldest_is_the_first_that_is_not_committed() -> None:
+    ledger, admission = Ledger(ordered=False), Admission(by_key=False)
+    assignment = assigned(ledger)
+    assert assignment.oldest_ms() is None
+    stamps = ((TIMESTAMP_CREATE_TIME, 500), (TIMESTAMP_CREATE_TIME, 400), (TIMESTAMP_NOT_AVAILABLE, 0))
+    first, second, _ = admit(admission, assignment, *(Record(at, None, stamp) for at, stamp in enumerate(stamps)))
+    assert assignment.oldest_ms() == 500
+    for entry in (first, second):
+        finish(ledger, entry)
+        assert assignment.oldest_ms() in (500, 400)
+        batch = ledger.form(GENERATION)
+        assert batch is not None
+        ledger.settle(batch)
+    assert assignment.oldest_ms() is None  # it has no timestamp
+
+
+def test_the_drivers_numbers_follow_the_ledger() -> None:
+    ledger, admission = Ledger(ordered=False), Admission(by_key=False)
+    assignment = assigned(ledger)
+    assignment.end = 9
+    admit(admission, assignment, Record(0, None, (TIMESTAMP_CREATE_TIME, 500)), Record(2))
+    state = TransportState()
+    state.read(ledger)
+    tp = assignment.tp
+    assert (state.unfinished, state.oldest_ms, state.gaps) == ({tp: 8}, {tp: 500}, {tp: 1})
+    ledger.drop(assignment)
+    state.read(ledger)
+    assert (state.unfinished, state.oldest_ms, state.gaps) == ({}, {}, {})

@@ -250,3 +250,20 @@ def test_at_the_logs_end_the_markers_behind_the_last_record_are_committed_too() 
     more = span.offer()
     assert more is not None
     assert (more.finished, more.progress) == ((), Progress.at(7))
+
+
+def test_what_is_unfinished_is_known_however_much_is_done_beyond_the_base() -> None:
+    # 5 and 7 are left of the last incarnation, which had done the rest below 9; the log ends at 12.
+    span = Span(Progress(5, 9, (5, 7)))
+    assert span.unfinished(0) == 2  # nothing is heard of the log's end yet
+    assert span.unfinished(12) == 5
+    for offset in (5, 6, 7, 8, 9):
+        span.deliver(offset)
+    assert span.unfinished(12) == 5
+    span.finish(7)
+    offer = span.offer()
+    assert offer is not None
+    span.settle(offer)
+    assert span.unfinished(12) == 4
+    span.reach(12)  # 10 and 11 are transaction markers
+    assert span.unfinished(12) == 2
