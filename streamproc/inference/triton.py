@@ -208,11 +208,12 @@ class TritonServer:
         padded = np.zeros((len(clips), max(1, *map(len, clips))), dtype=np.float32)
         for row, clip in enumerate(clips):
             padded[row, : len(clip)] = clip
-        lengths = np.array([[len(clip)] for clip in clips], dtype=np.int32)
+        shape, lengths = list(padded.shape), np.array([[len(clip)] for clip in clips], dtype=np.int32)
         inputs = [
-            triton.InferInput("AUDIO", list(padded.shape), "FP32").set_data_from_numpy(padded),
+            triton.InferInput("AUDIO", shape, "FP32").set_data_from_numpy(padded),
             triton.InferInput("LENGTHS", list(lengths.shape), "INT32").set_data_from_numpy(lengths),
         ]
+        del padded  # It has been copied, and an answer may take its time.
         outputs = [triton.InferRequestedOutput(name) for name in _OUTPUTS]
         answer = await self._ask(
             self._server.infer(self._model, inputs, self._version, outputs, priority=priority, client_timeout=within),
