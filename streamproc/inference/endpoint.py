@@ -34,6 +34,9 @@ FAILURES = 5
 OPEN_FOR_S, OPEN_FOR_MOST_S = 1.0, 5.0
 """Seconds from the opening to the first probe, doubled with each probe that fails."""
 
+SURELY = 4.0
+"""What takes so many times as long as usual takes too long."""
+
 PACE_STEP = 0.1
 """How fast the pace follows the calls."""
 
@@ -133,7 +136,11 @@ class Endpoint(Generic[S]):
         if not self._calls:
             return 0.0
         quiet = self._clock() - self._quiet_since
-        return quiet if quiet > 4 * self._pace * self.outstanding else 0.0
+        return quiet if quiet > self.usual() else 0.0
+
+    def usual(self, seconds: float = 0.0) -> float:
+        """Seconds within which so much audio, and what is outstanding, would surely be answered at its pace."""
+        return SURELY * self._pace * (self.outstanding + seconds)
 
     async def call(self, seconds: float, question: Callable[[], Awaitable[T]], *, noise: bool = False) -> T:
         """Ask its server something, which takes it so many seconds of audio.

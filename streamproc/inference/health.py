@@ -31,7 +31,10 @@ STALLED_S = 2.0
 """Seconds without an answer to anything, after which an endpoint that says that it is ready has to prove it."""
 
 PROVE_S = 2.0
-"""Seconds that it has for that."""
+"""Seconds that it has for that, or longer where it is as slow as that at other times."""
+
+TAKE_IN_S = 10.0
+"""Seconds for the proof of who is out of use: a model may be slow at first, and nobody waits for it."""
 
 NOISE_S = 1.5
 """Seconds of audio in a proof."""
@@ -97,10 +100,7 @@ class HealthCheck:
             endpoint.eject(Ejected.UNREADY, "it says that it does not serve the model")
         elif endpoint.available:
             self.error = None
-            if (seconds := endpoint.unanswered_for) > STALLED_S and not await self._proves():
-                endpoint.eject(
-                    Ejected.SILENT, f"it says that it is ready, and has answered nothing for {seconds:.1f} s"
-                )
+            await self._look_whether_it_hangs()
         elif came or endpoint.breaker.allows():
             await self._take_in()
 
@@ -111,8 +111,15 @@ class HealthCheck:
         if self._misses >= MISSES or self._never_fit:
             self._endpoint.eject(Ejected.SILENT, f"it does not answer health checks: {error.message}")
 
+    async def _look_whether_it_hangs(self) -> None:
+        endpoint = self._endpoint
+        seconds = endpoint.unanswered_for
+        if seconds > STALLED_S and not await self._proves(max(PROVE_S, endpoint.usual(NOISE_S))):
+            reason = f"it says that it is ready, and has answered nothing for {seconds:.1f} s"
+            endpoint.eject(Ejected.SILENT, reason)
+
     async def _take_in(self) -> None:
-        if await self._proves():
+        if await self._proves(TAKE_IN_S):
             self._endpoint.restore(slowly=self._slowly)
             self._slowly, self._never_fit = True, False
             return
@@ -121,10 +128,10 @@ class HealthCheck:
         # Its breaker is told of each proof, and says when the next is due.
         self._endpoint.eject(Ejected.MODEL if model else Ejected.ERRORS, self.error.message)
 
-    async def _proves(self) -> bool:
+    async def _proves(self, within: float) -> bool:
         server = self._endpoint.server
         try:
-            await self._endpoint.call(NOISE_S, lambda: server.prove(PROVE_S), noise=True)
+            await self._endpoint.call(NOISE_S, lambda: server.prove(within), noise=True)
         except StreamprocError as error:
             self.error = error
             # It works, then; and each later answer is checked as well.

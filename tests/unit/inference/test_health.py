@@ -97,9 +97,20 @@ async def test_who_says_that_it_is_ready_and_answers_nothing_is_out_within_six_s
             await call
         assert endpoint.ejections == {Ejected.SILENT: 1}
         await asyncio.sleep(60)
-        assert 3 < endpoint.server.probes < 20, "it is tried now and then"
+        assert 3 <= endpoint.server.probes < 20, "it is tried now and then"
         endpoint.server.hangs = False
         assert await seconds_until(lambda: endpoint.available) < 8
+
+
+@simulated
+async def test_who_is_slow_all_the_time_is_taken_in_and_not_taken_for_silent() -> None:
+    async with checked(PretendServer(takes=4.0)) as endpoint:
+        assert endpoint.available
+        for _ in range(5):
+            await endpoint.call(1, endpoint.server.infer)
+        endpoint.server.takes = 7.0
+        await endpoint.call(1, endpoint.server.infer)
+        assert not endpoint.ejections
 
 
 @simulated
