@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from streamproc.audio.decode import SAMPLE_RATE
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.answers import SYMBOLS, DoubtfulError, clips_of, or_blame, probe
 from streamproc.inference.batcher import Bounds, alike
@@ -27,6 +28,14 @@ Precision = Literal["float32", "float16", "bfloat16"]
 
 ON_ACCELERATOR = Bounds(clips=64, seconds=480.0)
 """One run: about 0.3 MB a second of audio, and an activity of a minute needs no second one."""
+
+COMPILED_LEAST, COMPILED_STEP = 16_000, 3_200
+"""Samples. Compiled, a run is as wide as the first or a multiple of the second: each parity of the number of frames
+would be a program of its own. What a clip is padded by never reaches its logits."""
+
+COMPILED_FOR = (1.0, 1.4, 4.0, 12.0, 45.0)
+"""Seconds of audio, and 1, 4 and 16 clips where runs have several: a program holds for a range of shapes, and which
+ranges there are is up to torch. What no program holds for runs as it is."""
 
 ON_CPU = Bounds(clips=1, seconds=480.0)
 """There a batch saves next to nothing, and padding costs."""
@@ -51,6 +60,16 @@ class _Loaded:
     run: Any
     """The graph, or what torch.compile made of it."""
     device: Any
+
+    @property
+    def bounds(self) -> Bounds:
+        """Of one run."""
+        return ON_CPU if self.device.type == "cpu" else ON_ACCELERATOR
+
+    @property
+    def compiled(self) -> bool:
+        """Whether torch.compile has made it."""
+        return self.run is not self.graph
 
 
 class TorchEngine:
@@ -138,17 +157,17 @@ class TorchEngine:
             raise_if_memory(error)
             raise file.unsuitable(f"cannot be loaded: {told(error)}") from None
         _check(graph, file)
-        run = torch.compile(graph, dynamic=True) if self._options.compile else graph
+        run = torch.compile(graph, dynamic=True, fullgraph=True) if self._options.compile else graph
         loaded = _Loaded(graph, run, device)
-        if self._options.compile:
-            _warm_up(loaded)
+        if loaded.compiled:
+            _warm_up(torch, loaded)
         return loaded, file.identity
 
     async def _infer(self, clips: Sequence[Samples]) -> list[Logits]:
+        if self._loaded is None:
+            raise _closed()
         found: dict[int, Logits] = {}
-        loaded = self._loaded
-        bounds = ON_CPU if loaded is not None and loaded.device.type == "cpu" else ON_ACCELERATOR
-        for places in alike([len(clip) for clip in clips], bounds) if clips else []:
+        for places in alike([len(clip) for clip in clips], self._loaded.bounds):
             found.update(zip(places, await self._run([clips[place] for place in places]), strict=True))
         return [found[place] for place in range(len(clips))]
 
@@ -201,7 +220,10 @@ def _outputs(loaded: _Loaded, clips: Sequence[Samples], stopped: threading.Event
     # Of this thread: a run has the core that it was given, and no other.
     torch.set_num_threads(1)
     # The model takes no clip without samples, but one of which none is the clip's.
-    padded = np.zeros((len(clips), max(1, *map(len, clips))), np.float32)
+    width = max(1, *map(len, clips))
+    if loaded.compiled:
+        width = max(COMPILED_LEAST, -(-width // COMPILED_STEP) * COMPILED_STEP)
+    padded = np.zeros((len(clips), width), np.float32)
     for row, clip in zip(padded, clips, strict=True):
         row[: len(clip)] = clip
     given = {
@@ -209,7 +231,7 @@ def _outputs(loaded: _Loaded, clips: Sequence[Samples], stopped: threading.Event
         "lengths": torch.tensor([len(clip) for clip in clips], dtype=torch.int64, device=loaded.device),
     }
     with torch.inference_mode():
-        if stopped is None or loaded.run is not loaded.graph:
+        if stopped is None or loaded.compiled:
             outputs = loaded.run(given)
         else:
             outputs = loaded.graph(given, lambda: not stopped.is_set())
@@ -240,18 +262,21 @@ def _exactly(torch: Any) -> None:
     torch.backends.cuda.matmul.allow_tf32 = False
 
 
-def _warm_up(loaded: _Loaded) -> None:
-    """Have it compiled before anybody waits: one clip and several are two programs, lengths are not."""
-    noise = np.zeros(24_000, np.float32)
+def _warm_up(torch: Any, loaded: _Loaded) -> None:
+    """Have it compiled before anybody waits, and not a single time later."""
+    torch.compiler.set_stance("default")
+    torch._dynamo.config.recompile_limit = 64
     try:
-        for lengths in ([16_000], [24_000], [16_000, 8_000], [24_000, 16_000, 12_000]):
-            _outputs(loaded, [noise[:length] for length in lengths])
+        for clips in (1, 4, 16) if loaded.bounds.clips > 1 else (1,):
+            for seconds in COMPILED_FOR:
+                _outputs(loaded, [np.zeros(int(seconds * SAMPLE_RATE), np.float32)] * clips)
     except Exception as error:  # noqa: BLE001
         raise_if_memory(error)
         raise StreamprocError(
             ErrorCode.SETTINGS_INVALID,
             f"STREAMPROC_TORCH__COMPILE is set, and torch cannot compile here: {told(error)}",
         ) from None
+    torch.compiler.set_stance("eager_on_recompile")
 
 
 def _check(graph: Any, file: ModelFile) -> None:

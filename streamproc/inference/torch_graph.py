@@ -94,18 +94,19 @@ class TorchGraph(nn.Module):
         for name, value in self._constants.items():
             known[name] = self.get_buffer(value) if isinstance(value, str) else value
         device = next(iter(given.values())).device
-        with device:
-            self._run(self._steps[: self._front], known, go_on)
-            with torch.autocast(device.type, self.precision, enabled=self.precision is not torch.float32):
-                self._run(self._steps[self._front :], known, go_on)
+        self._run(self._steps[: self._front], known, device, go_on)
+        with torch.autocast(device.type, self.precision, enabled=self.precision is not torch.float32):
+            self._run(self._steps[self._front :], known, device, go_on)
         outputs = {name: torch_operators.tensor(known[name]) for name in self.outputs}
         return {name: value.float() if value.is_floating_point() else value for name, value in outputs.items()}
 
-    def _run(self, steps: list[_Step], known: dict[str, Value], go_on: Callable[[], bool] | None) -> None:
+    def _run(
+        self, steps: list[_Step], known: dict[str, Value], device: torch.device, go_on: Callable[[], bool] | None
+    ) -> None:
         for step in steps:
             if go_on is not None and not go_on():
                 raise StoppedError
-            known[step.output] = step.operator([known[name] for name in step.inputs], step.attributes)
+            known[step.output] = step.operator([known[name] for name in step.inputs], step.attributes, device)
             for name in step.done:
                 del known[name]
 

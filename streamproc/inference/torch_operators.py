@@ -17,7 +17,8 @@ from torch.nn import functional
 
 Value = Any
 Attributes = dict[str, Any]
-Operator = Callable[[list[Value], Attributes], Value]
+Operator = Callable[[list[Value], Attributes, torch.device], Value]
+"""Of its inputs, its attributes, and the device on which it makes what is made of numbers alone."""
 
 DTYPES = {
     onnx.TensorProto.FLOAT: torch.float32,
@@ -43,14 +44,14 @@ def _axes(operands: list[Value], attributes: Attributes, place: int = 1) -> list
     return [axes] if isinstance(axes, int) else list(axes or [])
 
 
-def _cast(operands: list[Value], attributes: Attributes) -> Value:
+def _cast(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
     (value,), to = operands, attributes["to"]
     if isinstance(value, Tensor):
         return value.to(DTYPES[to])
     return value if to in (onnx.TensorProto.INT64, onnx.TensorProto.INT32) else float(value)
 
 
-def _clip(operands: list[Value], attributes: Attributes) -> Value:
+def _clip(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
     low, high = [*operands[1:], None, None][:2]
     value = operands[0]
     for bound, clamp in ((low, torch.maximum), (high, torch.minimum)):
@@ -61,7 +62,7 @@ def _clip(operands: list[Value], attributes: Attributes) -> Value:
     return value
 
 
-def _conv(operands: list[Value], attributes: Attributes) -> Value:
+def _conv(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
     audio, weight, *rest = operands
     sides = len(attributes["kernel_shape"])
     pads = attributes.get("pads", [0] * 2 * sides)
@@ -81,13 +82,13 @@ def _conv(operands: list[Value], attributes: Attributes) -> Value:
     )
 
 
-def _cumsum(operands: list[Value], attributes: Attributes) -> Value:
+def _cumsum(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
     if attributes.get("exclusive") or attributes.get("reverse"):
         raise NotImplementedError("a sum that does not run forwards")
     return operands[0].cumsum(operands[1] if isinstance(operands[1], int) else operands[1][0])
 
 
-def _div(operands: list[Value], attributes: Attributes) -> Value:
+def _div(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
     one, other = operands
     whole = all(
         isinstance(each, int) or (isinstance(each, Tensor) and not each.is_floating_point()) for each in operands
@@ -97,31 +98,30 @@ def _div(operands: list[Value], attributes: Attributes) -> Value:
     return torch.div(one, other, rounding_mode="trunc") if isinstance(one, Tensor) else one // other
 
 
-def _expand(operands: list[Value], attributes: Attributes) -> Value:
+def _expand(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
     value, shape = operands
     return value.expand(torch.broadcast_shapes(value.shape, tuple(shape)))
 
 
-def _filled(operands: list[Value], attributes: Attributes) -> Value:
+def _filled(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
     shape = operands[0]
     value = attributes.get("value")
     fill = onnx.numpy_helper.to_array(value).item() if value is not None else 0.0
-    # On the device of what it meets: a plain number where it can be one.
-    return torch.full(tuple(shape), fill)
+    return torch.full(tuple(shape), fill, device=device)
 
 
-def _gather(operands: list[Value], attributes: Attributes) -> Value:
+def _gather(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
     value, index = operands
     axis = attributes.get("axis", 0)
     if isinstance(value, list):
         return [value[each] for each in index] if isinstance(index, list) else value[index]
     if isinstance(index, int):
         return value.select(axis, index)
-    index = torch.as_tensor(index, device=value.device)
+    index = torch.as_tensor(index, device=device)
     return value.index_select(axis, index.reshape(-1)).unflatten(axis, index.shape)
 
 
-def _pad(operands: list[Value], attributes: Attributes) -> Value:
+def _pad(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
     value, pads = operands[:2]
     if attributes.get("mode", b"constant") != b"constant" or len(operands) > 3:
         raise NotImplementedError("padding with anything but a constant")
@@ -131,29 +131,29 @@ def _pad(operands: list[Value], attributes: Attributes) -> Value:
     return functional.pad(value, flat, value=float(fill))
 
 
-def _range(operands: list[Value], attributes: Attributes) -> Value:
+def _range(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
     start, end, step = operands
-    return torch.arange(start, end, step)
+    return torch.arange(start, end, step, device=device)
 
 
 def _reduce(reduce: Callable[..., Tensor]) -> Operator:
-    def reduced(operands: list[Value], attributes: Attributes) -> Value:
+    def reduced(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
         axes = _axes(operands, attributes) or list(range(operands[0].ndim))
         return reduce(operands[0], axes, keepdim=bool(attributes.get("keepdims", 1)))
 
     return reduced
 
 
-def _reshape(operands: list[Value], attributes: Attributes) -> Value:
+def _reshape(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
     value, shape = operands
     return value.reshape([value.shape[axis] if size == 0 else size for axis, size in enumerate(shape)])
 
 
-def _shape(operands: list[Value], attributes: Attributes) -> Value:
+def _shape(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
     return list(operands[0].shape)[attributes.get("start", 0) : attributes.get("end")]
 
 
-def _slice(operands: list[Value], attributes: Attributes) -> Value:
+def _slice(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
     value, starts, ends = operands[:3]
     axes = operands[3] if len(operands) > 3 and operands[3] is not None else list(range(len(starts)))
     steps = operands[4] if len(operands) > 4 else [1] * len(starts)
@@ -163,7 +163,7 @@ def _slice(operands: list[Value], attributes: Attributes) -> Value:
     return value
 
 
-def _squeeze(operands: list[Value], attributes: Attributes) -> Value:
+def _squeeze(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
     value = operands[0]
     if isinstance(value, list):
         return value[0]
@@ -171,12 +171,12 @@ def _squeeze(operands: list[Value], attributes: Attributes) -> Value:
     return value.squeeze(axes) if axes else value.squeeze()
 
 
-def _transpose(operands: list[Value], attributes: Attributes) -> Value:
+def _transpose(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
     value = operands[0]
     return value.permute(attributes.get("perm") or list(reversed(range(value.ndim))))
 
 
-def _unsqueeze(operands: list[Value], attributes: Attributes) -> Value:
+def _unsqueeze(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
     value, axes = operands[0], _axes(operands, attributes)
     if not isinstance(value, Tensor):
         return [value]
@@ -185,18 +185,18 @@ def _unsqueeze(operands: list[Value], attributes: Attributes) -> Value:
     return value
 
 
-def _concat(operands: list[Value], attributes: Attributes) -> Value:
+def _concat(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
     if all(isinstance(each, list) for each in operands):
         return [number for each in operands for number in each]
     return torch.cat(operands, attributes["axis"])
 
 
 def _of_tensors(function: Callable[..., Any]) -> Operator:
-    return lambda operands, attributes: function(*operands)
+    return lambda operands, attributes, device: function(*operands)
 
 
 def _of_numbers(of_tensors: Callable[..., Any], of_numbers: Callable[..., Any]) -> Operator:
-    return lambda operands, attributes: (
+    return lambda operands, attributes, device: (
         of_tensors(*operands) if any(isinstance(each, Tensor) for each in operands) else of_numbers(*operands)
     )
 

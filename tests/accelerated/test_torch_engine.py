@@ -6,6 +6,8 @@ torch takes 5 GB: `make test-torch` installs it into an environment of its own.
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,8 @@ from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
 from streamproc.inference.engine import Engine
 from streamproc.inference.onnx import OnnxEngine
 from streamproc.inference.torch import Precision, TorchEngine, TorchOptions
+from streamproc.inference.torch_graph import TorchGraph
+from streamproc.training.causal import LiveNetwork
 
 
 def engine_of(repository: Path = REPOSITORY, timeout: float = 60.0, **options: Any) -> TorchEngine:
@@ -66,12 +70,15 @@ async def test_in_less_precision_it_hears_the_same_phonemes(precision: Precision
 
 @pytest.mark.timeout(600)
 async def test_compiled_it_agrees() -> None:
-    clips = [golden_clip(), *noise(16_000, 0, 48_000)]
+    clips = [golden_clip(), *noise(16_000, 0, 1, 500, 48_000, 100_001)]
     plain, compiled = engine_of(), engine_of(compile=True)
     try:
         await plain.start()
         await compiled.start()
+        torch._dynamo.utils.counters.clear()
         one, other = await plain.infer(clips), await compiled.infer(clips)
+        # What comes after the start waits for no compiler.
+        assert not torch._dynamo.utils.counters["stats"].get("unique_graphs")
     finally:
         await plain.close()
         await compiled.close()
@@ -148,3 +155,26 @@ async def test_on_a_cpu_a_run_has_one_core() -> None:
         assert await loop.run_in_executor(engine._threads, torch.get_num_threads) == 1
     finally:
         await engine.close()
+
+
+def test_the_network_that_hears_live_runs_too(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    network = LiveNetwork().eval()
+    audio, lengths = 0.1 * torch.randn(3, 20_000), torch.tensor([20_000, 9_000, 0])
+    torch.onnx.export(
+        network, (audio[:2], lengths[:2]), str(tmp_path / "model.onnx"), dynamo=False, opset_version=17,
+        input_names=["audio", "lengths"], output_names=["logits", "frames"],
+        dynamic_axes={"audio": {0: "b", 1: "n"}, "lengths": {0: "b"}, "logits": {0: "b", 1: "f"}, "frames": {0: "b"}},
+    )  # fmt: skip
+    graph = TorchGraph((tmp_path / "model.onnx").read_bytes(), torch.float32).eval()
+    with torch.inference_mode():
+        expected, frames = network(audio, lengths)
+        found = graph({"audio": audio, "lengths": lengths})
+    assert found["frames"].tolist() == frames.tolist()
+    assert (found["logits"] - expected).abs().max() < AGREE
+
+
+def test_a_worker_with_another_engine_loads_no_torch() -> None:
+    script = "import sys, streamproc.app; print(*sys.modules, sep='\\n')"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    assert {"torch", "onnx"}.isdisjoint(done.stdout.split())
