@@ -45,8 +45,8 @@ SECONDS = 2.0
 def engines(arguments: argparse.Namespace) -> dict[str, Engine]:
     """What is compared, by name; the first is what the others are compared with."""
     found: dict[str, Engine] = {"onnx float32": OnnxEngine(REPOSITORY, arguments.model, "", 600, 1)}
-    for name in arguments.onnx:
-        found[f"onnx {name}"] = OnnxEngine(REPOSITORY, name, "", 600, 1)
+    for folder in arguments.onnx:
+        found[f"onnx {folder.name}"] = OnnxEngine(folder.parent, folder.name, "", 600, 1)
     if arguments.without_torch:
         return found
     for compiled in (False, True):
@@ -86,7 +86,7 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """All of them, one after the other."""
     synthesiser, aligner = Synthesiser(), VariantAligner()
     clips: list[Clip] = []
-    for split in SPLITS:
+    for split in SPLITS if arguments.only != "speeds" else ():
         clips += split_clips(split, split_readings(split)[: arguments.clips], synthesiser)
     first: list[tuple[Logits, list[str]]] = []
     rows: dict[str, Any] = {}
@@ -99,13 +99,16 @@ async def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             judged = [verdicts(clip, logits, aligner) for clip, logits in zip(clips, heard, strict=True)]
             row: dict[str, Any] = {"start_s": round(started, 1)}
             first = first or list(zip(heard, judged, strict=True))
-            row |= compared(first, heard, judged)
-            row["clips_of_3_s"] = await speeds(engine)
+            if clips:
+                row |= compared(first, heard, judged)
+            if arguments.only != "verdicts":
+                row["clips_of_3_s"] = await speeds(engine)
         finally:
             await engine.close()
         rows[name] = row
         print(f"{name:26}", json.dumps(row), flush=True)
-    return {"presets": rows, "clips": len(clips), "words": sum(len(each) for _, each in first)}
+    counts = {"clips": len(clips), "words": sum(len(each) for _, each in first)} if clips else {}
+    return {"presets": rows, **counts}
 
 
 def compared(
@@ -139,11 +142,12 @@ def main() -> None:
     """Measure."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("--model", default="phonemes", help="in models/")
-    parser.add_argument("--onnx", action="append", default=[], help="another model in models/, run by onnxruntime")
+    parser.add_argument("--onnx", action="append", type=Path, default=[], help="folder of a model for onnxruntime")
     parser.add_argument("--device", default="auto", help="of torch")
     parser.add_argument("--without-torch", action="store_true")
     parser.add_argument("--clips", type=int, default=200, help="of each split, at most")
-    parser.add_argument("--save", type=Path)
+    parser.add_argument("--only", choices=("verdicts", "speeds"))
+    parser.add_argument("--save", type=Path, help="what it holds already is kept, where it is not measured anew")
     arguments = parser.parse_args()
     found = asyncio.run(measure(arguments))
     names = ["onnxruntime", "numpy", *([] if arguments.without_torch else ["torch", "onnx"])]
@@ -152,6 +156,13 @@ def main() -> None:
         "machine": {"cpus": os.cpu_count(), "platform": platform.platform(), "load": os.getloadavg()[0]},
         "versions": {name: version(name) for name in names},
     }
+    if arguments.save and arguments.save.exists():
+        kept = json.loads(arguments.save.read_text())
+        found["presets"] = {
+            name: {**kept["presets"].get(name, {}), **found["presets"].get(name, {})}
+            for name in {**kept["presets"], **found["presets"]}
+        }
+        found = {**kept, **found}
     if arguments.save:
         arguments.save.write_text(json.dumps(found, indent=2) + "\n")
     print(json.dumps(found))
