@@ -9,7 +9,7 @@ BOUNDED := timeout -s KILL
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos chaos-live chaos-inference fuzz
-.PHONY: test-holes test-faults test-packages test-torch faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-codec evaluate model lock clean
+.PHONY: test-holes test-faults test-packages test-torch faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-decode bench-codec evaluate model lock clean
 .PHONY: bench-latency bench-worker bench-inference
 
 help:  ## List the targets.
@@ -123,6 +123,9 @@ bench-aligner: .venv-bench/.installed  ## The aligner against the C++ and Rust l
 
 bench-ctc: .venv-bench/.installed  ## The CTC kernels against numpy and Rust's fast-ctc-decode (half a minute).
 	$(BOUNDED) 600 .venv-bench/bin/python tests/bench/ctc.py --output docs/benchmarks/ctc.json
+
+bench-decode: install  ## Greedy decoding against beam search: phoneme errors, verdicts, CPU (a minute).
+	$(BOUNDED) 600 $(BIN)/python tests/bench/decode.py --output docs/benchmarks/decode.json
 
 .venv-bench/.installed: requirements/bench-aligner.txt $(ALIGNER)
 	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
+from typing import Literal
 
 import click
 import numpy as np
@@ -26,7 +27,7 @@ from aligner_mypyc import MATCH, Aligner, CostModel, Inventory
 from streamproc.contracts.generated.events import Verdict
 from streamproc.errors import StreamprocError
 from streamproc.scoring import lexicon
-from streamproc.scoring.ctc import greedy_decode, log_softmax
+from streamproc.scoring.ctc import Decode, decoder, greedy_decode, log_softmax
 from streamproc.scoring.misread import Strictness, strictness_of
 from streamproc.scoring.phonemes import PHONEMES
 from streamproc.scoring.reference import ExpectedWord
@@ -133,12 +134,19 @@ class ModelFigures:
 class Judge:
     """Scores clips as the worker does and counts how right it is."""
 
-    def __init__(self, recogniser: Recogniser, margin: float = MARGIN, strictness: Strictness | None = None) -> None:
+    def __init__(
+        self,
+        recogniser: Recogniser,
+        margin: float = MARGIN,
+        strictness: Strictness | None = None,
+        decode: Decode = greedy_decode,
+    ) -> None:
         self._recogniser = recogniser
         self._strictness = strictness
         self._aligner = Aligner(CostModel(Inventory(PHONEMES)))
         self._scoring_aligner = VariantAligner()
         self._margin = margin
+        self._decode = decode
 
     def figures(self, clips: Iterable[Clip], channel: Callable[[Floats], Floats] | None = None) -> ModelFigures:
         """Sums over ``clips``, each sent through ``channel`` (what a recorder does to it) first."""
@@ -151,7 +159,7 @@ class Judge:
 
     def _add(self, figures: ModelFigures, clip: Clip, log_probs: Floats) -> None:
         spoken = lexicon.encode(clip.speech.phonemes)
-        heard = bytes(token.code for token in greedy_decode(log_probs))
+        heard = bytes(token.code for token in self._decode(log_probs))
         steps = self._aligner.align(spoken, heard)
         figures.clips += 1
         figures.seconds += len(clip.speech.audio) / 16_000
@@ -160,7 +168,9 @@ class Judge:
 
         words = [ExpectedWord(word, lexicon.pronunciations(word)) for word in clip.reading.expected]
         try:
-            results = score_phrase(log_probs, words, self._scoring_aligner, self._margin, strictness=self._strictness)
+            results = score_phrase(
+                log_probs, words, self._scoring_aligner, self._margin, self._decode, strictness=self._strictness
+            )
         except StreamprocError:  # nobody, or another text, is said to be heard: no word is flagged
             results = []
         verdicts = [result.verdict for result in results if result.verdict is not Verdict.INSERTED]
@@ -182,10 +192,14 @@ SPLITS: tuple[Split, ...] = ("held_out_sentences", "held_out_voices", "misread",
 
 
 def evaluate(
-    model: Path, *, clips: int = 400, progress: Callable[[str], None] = lambda name: None
+    model: Path,
+    *,
+    clips: int = 400,
+    decode: Decode = greedy_decode,
+    progress: Callable[[str], None] = lambda name: None,
 ) -> dict[str, Report]:
     """The figures of every split, and of misread clips through bad recorders, on up to ``clips`` clips each."""
-    judge = Judge(Recogniser(model), strictness=strictness_of(digest(model), "balanced"))
+    judge = Judge(Recogniser(model), strictness=strictness_of(digest(model), "balanced"), decode=decode)
     synthesiser = Synthesiser()
     report: dict[str, Report] = {}
     for split in SPLITS:
@@ -233,9 +247,14 @@ def _groups(clips: Iterable[Clip], size: int) -> Iterator[list[Clip]]:
 )  # fmt: skip
 @click.option("--clips", type=click.IntRange(1, 400), default=400, show_default=True, help="Clips of each split.")
 @click.option(
+    "--decode", type=click.Choice(["greedy", "beam"]), default="greedy", show_default=True,
+    help="How phonemes are found (STREAMPROC_SCORING__DECODE).",
+)  # fmt: skip
+@click.option("--beam-width", type=click.IntRange(1, 16), default=8, show_default=True, help="With --decode beam.")
+@click.option(
     "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures to this JSON file too."
 )
-def main(model: Path, clips: int, output: Path | None) -> None:
+def main(model: Path, clips: int, decode: Literal["greedy", "beam"], beam_width: int, output: Path | None) -> None:
     """Judge a phoneme model on synthetic readings that it was not trained on.
 
     Prints a table and, as its last line, one JSON object. PER is the phoneme error rate; precision and recall are of
@@ -243,11 +262,17 @@ def main(model: Path, clips: int, output: Path | None) -> None:
     """
     console = Console(stderr=True)
     with console.status("") as status:
-        report = evaluate(model, clips=clips, progress=lambda name: status.update(f"speaking and judging: {name}"))
+        report = evaluate(
+            model,
+            clips=clips,
+            decode=decoder(decode, beam_width),
+            progress=lambda name: status.update(f"speaking and judging: {name}"),
+        )
     figures = {
         "model_sha256": digest(model),
         "split_seed": SPLIT_SEED,
         "margin": MARGIN,
+        "decode": decode if decode == "greedy" else f"beam of {beam_width}",
         "machine": f"{platform.machine()}, {os.cpu_count()} CPUs",
         "versions": {name: version(name) for name in ("onnxruntime", "espeakng-loader", "numpy")},
         "splits": report,
