@@ -67,12 +67,14 @@ def test_many_unlikely_paths_outweigh_the_likeliest_one() -> None:
     assert (math.exp(log_prob), math.exp(other)) == pytest.approx((0.64, 0.36))
 
 
-def test_a_prefix_that_comes_back_is_the_same_prefix() -> None:
-    """Of three prefixes one is kept: the empty one leaves the beam, and its child's child is made by two parents."""
-    draws = [oracle.made(seed, 30, 4, 1.0) for seed in range(40)]
-    for rows in draws:
-        codes = [said for said, _ in searched(rows, 3, 3)]
-        assert len(set(codes)) == len(codes)
+@pytest.mark.parametrize(
+    ("seed", "frames", "symbols", "width"), [(710, 9, 4, 5), (1212, 10, 3, 4), (1222, 12, 3, 5), (1965, 12, 3, 4)]
+)
+def test_a_prefix_that_comes_back_is_the_same_prefix(seed: int, frames: int, symbols: int, width: int) -> None:
+    """It left the beam and its child stayed; both are made once more, by the prefix before it."""
+    rows = oracle.made(seed, 12, symbols, 2.0)[:frames]
+    codes = [said for said, _ in searched(rows, symbols - 1, width)]
+    assert len(set(codes)) == len(codes)
 
 
 def test_long_recordings_neither_underflow_nor_drift() -> None:
