@@ -14,6 +14,7 @@ import structlog
 from streamproc import settings
 from streamproc.cli.failing import tell
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.health.allocator import keep_freed_memory
 from streamproc.health.exhaustion import exhausted, failure
 from streamproc.settings import service_links
 from streamproc.terminal import example
@@ -40,6 +41,7 @@ def command() -> None:
 
     logs.configure(tree.log)
     metrics.configure()
+    keep_freed_memory()
     if links := service_links(settings.PREFIX):
         log.debug("these variables are Kubernetes' service links, not settings", ignored=links)
     try:
