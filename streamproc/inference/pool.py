@@ -79,8 +79,10 @@ class TritonPool:
         """See Engine."""
         # Also where this raises they are looked at on and on: with a fallback the worker starts without them.
         self._open = True
-        self._telling = asyncio.create_task(self._tell_loads())
+        self._telling = asyncio.create_task(self._tell_loads_on())
         await self.endpoints.start()
+        # A server that tells is not probed for what it takes when it is idle.
+        await self._tell_loads()
         self.model = next(endpoint.server.model for endpoint in self.endpoints if endpoint.available)
         self._set_bounds()
         return self.model
@@ -323,18 +325,21 @@ class TritonPool:
         call.leave()
         self._note()
 
+    async def _tell_loads_on(self) -> None:
+        while True:
+            await asyncio.sleep(EVERY_S)
+            await self._tell_loads()
+            self._soon()
+
     async def _tell_loads(self) -> None:
-        """Tell the limit of each endpoint what its server says of its load, now and then."""
+        """Tell the limit of each endpoint what its server says of its load."""
 
         async def tell(endpoint: TritonEndpoint) -> None:
             load = await endpoint.server.load(EVERY_S)
             if load is not None:
                 endpoint.limiter.served(load.queue_s, load.compute_s, load.batch)
 
-        while True:
-            await asyncio.sleep(EVERY_S)
-            await asyncio.gather(*(tell(endpoint) for endpoint in self.endpoints if endpoint.available))
-            self._soon()
+        await asyncio.gather(*(tell(endpoint) for endpoint in self.endpoints if endpoint.available))
 
     def _note(self) -> None:
         if self.has_room or not self._open:

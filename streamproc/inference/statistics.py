@@ -36,6 +36,10 @@ class ServerLoad:
     """Requests in one run."""
 
 
+NOTHING_NEW = ServerLoad(0.0, 0.0, 1.0)
+"""What there is to say where no request was answered."""
+
+
 class ServerStatistics:
     """Turns totals into what happened between two of them."""
 
@@ -87,11 +91,12 @@ async def read_load(
         within: seconds.
 
     Returns:
-        None where it does not tell, for whatever reason: no statistics are no failure.
+        NOTHING_NEW where it tells, but has answered nothing since; None where it does not tell, for whatever reason: no
+        statistics are no failure.
     """
     try:
         answer = await client.get_inference_statistics(model, version, client_timeout=within)
     except (InferenceServerException, grpc.RpcError):
         return None
     totals = totals_of(answer)
-    return None if totals is None else statistics.since_last(totals)
+    return None if totals is None else statistics.since_last(totals) or NOTHING_NEW

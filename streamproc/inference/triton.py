@@ -137,7 +137,7 @@ class TritonServer:
             await self.look()
         except DoubtfulError as error:
             raise unsuitable(error) from None
-        await probe(lambda clips: self.infer(clips, Priority.LIVE, within))
+        await probe(lambda clips: self.infer(clips, Priority.LIVE, min(within, self._timeout)))
         return self.model
 
     async def load(self, within: float) -> ServerLoad | None:
