@@ -95,7 +95,8 @@ METRICS = {
         "counter",
         "",
         ("code",),
-        "Activities with a phrase that could not be aligned, by code: its reference is at fault, or the judging fails.",
+        "Activities with a phrase that could not be aligned, by code: its reference is at fault, nothing to align was "
+        "heard, or the judging fails.",
     ),
     "streamproc_in_flight": Metric("gauge", "", (), "Activities that are being worked on."),
     "streamproc_intake_paused": Metric(
