@@ -7,7 +7,6 @@ has a visible outcome at the last one.
 
 from __future__ import annotations
 
-import time
 from array import array
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -18,18 +17,13 @@ from numpy.typing import NDArray
 
 from streamproc.contracts.generated.events import SourcePosition
 from streamproc.deadletter.envelope import Headers, source_of, split_headers
-from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka import topics
 from streamproc.kafka.places import OffsetRange, Place, read_place
+from streamproc.kafka.progress import committed
 from streamproc.kafka.reading import TopicReader
 from streamproc.settings import KafkaSettings, Settings
-from streamproc.transport.errors import TransportError
 from streamproc.transport.flight.progress import Progress
 from streamproc.transport.headers import headers_of
-from streamproc.transport.kafka import offsets as transport_offsets
-
-STABLE = 60.0
-"""Seconds for the group's progress to be told: a dead worker's transaction has to end first."""
 
 CLOCK_SLACK_MS = 10 * 60 * 1000
 """Outcomes are looked for from this much before the first input on: publishers' clocks and workers' differ."""
@@ -75,7 +69,10 @@ def reconcile(settings: Settings, since_ms: int | None, report: Callable[[int], 
     kafka = settings.kafka
     with TopicReader(settings) as reader:
         spans = reader.bounds(kafka.activity_topic, since_ms)
-        finished = _progress(settings, [span.partition for span in spans])
+        tps = [TP(kafka.activity_topic, span.partition) for span in spans]
+        known = committed(settings, kafka.group_id, tps)
+        # No committed offset: nothing is finished.
+        finished = {tp.partition: known.get(tp, Progress.at(0)) for tp in tps}
         inputs = _inputs(reader, kafka.activity_topic, spans, report)
         after = None if since_ms is None else since_ms - CLOCK_SLACK_MS
         # While two majors are published each activity has a result of both; the older one is complete.
@@ -115,28 +112,6 @@ def account(span: OffsetRange, inputs: Offsets, results: Offsets, letters: Offse
         tuple(outcomes[counts > 1].tolist()),
         tuple(np.setdiff1d(outcomes, inputs).tolist()),
     )
-
-
-def _progress(settings: Settings, partitions: Iterable[int]) -> dict[int, Progress]:
-    """What the group has finished, its open transactions waited for.
-
-    Raises:
-        StreamprocError: KAFKA_REFUSED; KAFKA_UNAVAILABLE.
-    """
-    kafka = settings.kafka
-    what = f"the offsets of group {kafka.group_id}"
-    deadline = time.monotonic() + STABLE
-    client = {**settings.transport.client(kafka.bootstrap_servers), "log_level": 0}
-    offsets = transport_offsets.Offsets(client, kafka.group_id, "earliest", "stop", lambda: time.monotonic() > deadline)
-    tps = [TP(kafka.activity_topic, partition) for partition in partitions]
-    try:
-        found = offsets.committed(tps)
-    except TransportError as error:
-        raise StreamprocError(ErrorCode.KAFKA_REFUSED, str(error)) from None
-    if time.monotonic() > deadline:
-        raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, f"{what} are not known, or not stable, within {STABLE:g} s")
-    # No committed offset: nothing is finished.
-    return {tp.partition: found.get(tp, Progress.at(0)) for tp in tps}
 
 
 def _inputs(

@@ -122,6 +122,23 @@ class Offsets:
         found: TopicDescription = asked[name].result()
         return Mark.of(self._cluster, found.topic_id), len(found.partitions)
 
+    def ends(self, tps: Sequence[TP]) -> dict[TP, int]:
+        """The ends of the logs for a reader of what is committed, in one attempt; what has no leader is left out.
+
+        Raises:
+            KafkaException: no answer, or a refusal.
+        """
+        wanted = {TopicPartition(*tp): _LATEST for tp in tps}
+        asked = self._admin.list_offsets(
+            wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_REQUEST_S
+        )
+        try:
+            found = {TP(place.topic, place.partition): int(answer.result().offset) for place, answer in asked.items()}
+        except KafkaException:
+            self._admin = AdminClient(self._config)  # as in _retry
+            raise
+        return {tp: end for tp, end in found.items() if end >= 0}
+
     def committed(self, tps: Sequence[TP]) -> dict[TP, Progress]:
         """The group's committed progress; a partition without a committed offset is left out."""
         found = self._stable(tps, lambda _: True)

@@ -22,6 +22,7 @@ from streamproc.transport.flight.backpressure import Backpressure
 from streamproc.transport.kafka.assigning import Assigning
 from streamproc.transport.kafka.commands import Commands
 from streamproc.transport.kafka.consumer_errors import judge
+from streamproc.transport.kafka.ends_watch import EndsWatch
 from streamproc.transport.kafka.listener import Listener, Records
 from streamproc.transport.kafka.offsets import Offsets
 from streamproc.transport.kafka.topic_watch import TopicWatch
@@ -34,7 +35,6 @@ _BATCH = 500
 #: librdkafka is asked for the generation this often: it answers from another thread, and all of Python waits.
 _GENERATION_S = 0.02
 _REJOIN_S = 0.5
-_ENDS_S = 1.0
 _NO_ROOM_S = 0.002
 
 
@@ -62,7 +62,6 @@ class Poller:
         self._backpressure = Backpressure(settings.max_in_flight, settings.max_in_flight_bytes)
         #: Records that may be taken now.
         self._room = 0
-        self._ends_due = 0.0
         self._generation_due = 0.0
         self._stop = threading.Event()
         self._commands = Commands()
@@ -79,6 +78,7 @@ class Poller:
             self._stop.is_set,
         )
         self._assignments = self._assigning.assignments
+        self._ends = EndsWatch(offsets, self._reader)
         self._watch = TopicWatch(offsets, self._reader, listener.on_crash)
         self._thread = threading.Thread(target=self._run, name="rdkafka-poll", daemon=True)
 
@@ -133,7 +133,7 @@ class Poller:
                     time.sleep(_NO_ROOM_S)
                 if time.monotonic() >= self._generation_due:
                     self._capture_generation(consumer)
-                self._look_at_ends(consumer)
+                self._ends.look(consumer, self._assignments)
                 self._watch.look(self._assignments.values())
         finally:
             self._assigning.leave(consumer)
@@ -193,16 +193,6 @@ class Poller:
         for assignment in self._backpressure.to_resume(assignments):
             consumer.resume([TopicPartition(*assignment.tp)])
             assignment.paused = False
-
-    def _look_at_ends(self, consumer: Consumer) -> None:
-        """Note the ends of the logs, once a second, as the brokers' answers to fetches have told them."""
-        if time.monotonic() < self._ends_due:
-            return
-        self._ends_due = time.monotonic() + _ENDS_S
-        for tp, assignment in self._assignments.items():
-            ends = consumer.get_watermark_offsets(TopicPartition(*tp), cached=True)
-            if ends is not None and ends[1] >= 0:
-                assignment.end = ends[1]
 
 
 def _in_group(metadata: bytes | None) -> bool:

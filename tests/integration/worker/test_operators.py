@@ -30,6 +30,13 @@ def test_a_workers_life_and_numbers(worker: WorkerProcess, topics: TestTopics, s
 
     worker.wait_for(lambda: worker.metric("streamproc_transport_in_flight") == 0, "all committed", 20)
     worker.wait_for(lambda: worker.metric("streamproc_transport_lag") == 0, "a lag of 0", 20)
+    worker.wait_for(lambda: worker.metric("streamproc_transport_unfinished") == 0, "nothing unfinished", 20)
+    assert worker.metric("streamproc_transport_oldest_age_seconds") == 0
+    assert worker.metric("streamproc_transport_events_total") == 6
+    assert worker.metric("streamproc_transport_rebalances_total", change="gained") >= 1
+    assert worker.metric("streamproc_activity_success_total", success="true") == 5
+    assert worker.metric("streamproc_activity_success_total", success="false", tenant="unknown") == 1
+    assert worker.metric("streamproc_outcome_age_seconds_count") == 6
     assert worker.metric("streamproc_transport_partitions") == PARTITIONS
     assert worker.metric("streamproc_transport_paused_partitions") == 0
     assert worker.metric("streamproc_transport_transactions_total", outcome="committed") >= 1
