@@ -18,6 +18,7 @@ from aligner_mypyc import (
     Inventory,
     beam_search,
     force_align,
+    goodness,
     greedy_decode,
     load_mispronunciations,
     log_likelihoods,
@@ -154,7 +155,9 @@ def digests() -> dict[str, str]:
         found += log_likelihoods(frames, 7, 6, [*said, *(some[: len(some) // 2] for some in said)])
         for codes, log_prob in beam_search(frames, 7, 6, 5):
             found += [log_prob, *codes]
-            found += [value for token in force_align(frames, 7, 6, codes) for value in token]
+            tokens = force_align(frames, 7, 6, codes)
+            found += [value for token in tokens for value in token]
+            found += [value for both in goodness(frames, 7, 6, tokens) for value in both]
         found += [value for token in greedy_decode(frames, 7, 6) for value in token]
     results["CTC"] = hashlib.sha256(" ".join(f"{value:.9f}" for value in found).encode()).hexdigest()
     return results

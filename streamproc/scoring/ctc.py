@@ -46,7 +46,7 @@ def greedy_decode(log_probs: Floats) -> list[Token]:
     Raises:
         AlignerError: NaN, or a logarithm above 0.
     """
-    return aligner_mypyc.greedy_decode(_packed(log_probs), log_probs.shape[1], BLANK)
+    return aligner_mypyc.greedy_decode(packed(log_probs), log_probs.shape[1], BLANK)
 
 
 def beam_decode(log_probs: Floats, width: int) -> list[Token]:
@@ -59,7 +59,7 @@ def beam_decode(log_probs: Floats, width: int) -> list[Token]:
     Raises:
         AlignerError: NaN, or a logarithm above 0.
     """
-    frames, symbols = _packed(log_probs), log_probs.shape[1]
+    frames, symbols = packed(log_probs), log_probs.shape[1]
     codes, _ = aligner_mypyc.beam_search(frames, symbols, BLANK, width)[0]
     return aligner_mypyc.force_align(frames, symbols, BLANK, codes)
 
@@ -76,9 +76,9 @@ def log_likelihoods(log_probs: Floats, hypotheses: Sequence[bytes]) -> list[floa
     Raises:
         AlignerError: a code that is no phoneme; NaN, or a logarithm above 0.
     """
-    return aligner_mypyc.log_likelihoods(_packed(log_probs), log_probs.shape[1], BLANK, list(hypotheses))
+    return aligner_mypyc.log_likelihoods(packed(log_probs), log_probs.shape[1], BLANK, list(hypotheses))
 
 
-def _packed(log_probs: Floats) -> bytes:
-    """As the kernels read them."""
+def packed(log_probs: Floats) -> bytes:
+    """Log-probabilities as the kernels read them."""
     return log_probs.astype("<f4", copy=False).tobytes()

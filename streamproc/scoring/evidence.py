@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import aligner_mypyc
 from aligner_mypyc import ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, MATCH, SUBSTITUTE, AlignerError
-from streamproc.scoring.ctc import Floats, Token
+from streamproc.scoring.ctc import Floats, Token, packed
 from streamproc.scoring.phonemes import BLANK
 from streamproc.scoring.words import HeardWord
 
@@ -50,13 +50,12 @@ def weigh_evidence(
     codes = b"".join(word.reference for word in words)
     if not codes or len(codes) * len(log_probs) > MOST_CELLS:
         return None
+    frames = packed(log_probs)
     try:
-        places = aligner_mypyc.force_align(
-            log_probs.astype("<f4", copy=False).tobytes(), log_probs.shape[1], BLANK, codes
-        )
+        places = aligner_mypyc.force_align(frames, BLANK + 1, BLANK, codes)
     except AlignerError:  # more phonemes than frames
         return None
-    goodness, rivalry = _pronunciation(places, log_probs)
+    goodness, rivalry = _pronunciation(places, frames)
     matched = sum(op in (MATCH, ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT) for word in words for op in word.ops)
     rows, spans, at = [], [], 0
     for word, margin in zip(words, margins, strict=True):
@@ -68,16 +67,10 @@ def weigh_evidence(
     return table
 
 
-def _pronunciation(places: Sequence[Token], log_probs: Floats) -> tuple[Row, Row]:
+def _pronunciation(places: list[Token], log_probs: bytes) -> tuple[Row, Row]:
     """Of each phoneme the log-probability at its best, and how far that is above its best rival in its frames."""
-    goodness, rivalry = np.empty(len(places)), np.empty(len(places))
-    spoken = log_probs[:, :BLANK]
-    for number, place in enumerate(places):
-        best = float(log_probs[place.start : place.end, place.code].max())
-        near = spoken[max(0, place.start - 1) : place.end + 1].max(axis=0)
-        near[place.code] = -np.inf
-        goodness[number], rivalry[number] = best, best - float(near.max())
-    return goodness, np.clip(rivalry, _POOREST, -_POOREST)
+    told = np.array(aligner_mypyc.goodness(log_probs, BLANK + 1, BLANK, places))
+    return told[:, 0], np.clip(told[:, 1], _POOREST, -_POOREST)
 
 
 def _row(word: HeardWord, margin: float, goodness: Row, rivalry: Row, tokens: Sequence[Token]) -> list[float]:

@@ -14,6 +14,7 @@ from .costs import MAX_COST, UNIT, Accepted, CostModel
 from .ctc import log_likelihoods
 from .errors import AlignerError, UnknownSymbolWarning
 from .frames import Token
+from .goodness import goodness
 from .inventory import MAX_SYMBOLS, Inventory
 from .mispronunciations import Mispronunciations, Slip, load_mispronunciations, slip_frequencies
 from .ops import (
@@ -71,6 +72,7 @@ __all__ = [
     "beam_search",
     "expand",
     "force_align",
+    "goodness",
     "greedy_decode",
     "lengths",
     "load_mispronunciations",

@@ -24,6 +24,7 @@ MODULES = (
     "frames",
     "ctc",
     "bestpath",
+    "goodness",
     "beam",
 )
 """Compiled together, in one extension: calls between them are C calls."""
