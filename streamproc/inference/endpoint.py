@@ -90,6 +90,8 @@ class Endpoint(Generic[S]):
         """Why its health checks keep it out, in words; empty while they do not."""
         self.ejections: Counter[Ejected] = Counter()
         """How often it went out of use."""
+        self.refusals = 0
+        """Calls for which its queue had no place."""
         self._clock = clock
         self._changed = changed
         self._in_use = self._was_in_use = False
@@ -167,6 +169,7 @@ class Endpoint(Generic[S]):
         except StreamprocError as error:
             if error.code is ErrorCode.INFERENCE_BUSY:
                 ended = Ended.BUSY
+                self.refusals += 1
                 self._answered()
                 self.breaker.given_up(ticket)
             elif isinstance(error, DoubtfulError) and not noise:

@@ -115,6 +115,9 @@ METRICS = {
         "How often an inference endpoint went out of use: silent (it answers nothing), unready (it says so), model "
         "(none of ours), errors (calls fail in a row), outlier (far more fail than elsewhere).",
     ),
+    "streamproc_endpoint_refusals": Metric(
+        "counter", "", ("endpoint",), "Requests for which the queue of an inference endpoint was full: they go again."
+    ),
     "streamproc_endpoint_breaker": Metric(
         "gauge",
         "",

@@ -44,6 +44,9 @@ def observe(endpoints: Iterable[Endpoint[Any]], fallback: Callable[[], bool]) ->
             for why in Ejected
         ]
 
+    def refusals(_: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(each.refusals, {"endpoint": each.address}) for each in endpoints]
+
     def falls_back(_: CallbackOptions) -> Iterable[Observation]:
         return [Observation(int(fallback()))]
 
@@ -57,5 +60,7 @@ def observe(endpoints: Iterable[Endpoint[Any]], fallback: Callable[[], bool]) ->
     for gauge, observed in gauges.items():
         name, unit, meaning = named(gauge)
         meter.create_observable_gauge(name, [observed], unit, meaning)
-    name, unit, meaning = named("streamproc_endpoint_ejections")
-    meter.create_observable_counter(name, [ejections], unit, meaning)
+    counters = {"streamproc_endpoint_ejections": ejections, "streamproc_endpoint_refusals": refusals}
+    for counter, observed in counters.items():
+        name, unit, meaning = named(counter)
+        meter.create_observable_counter(name, [observed], unit, meaning)

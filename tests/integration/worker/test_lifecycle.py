@@ -9,12 +9,16 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 import pytest
 from support.activities import activity, clip, inline, phrase, result, value
 from support.topics_of_test import Record, TestTopics
 from support.worker_process import WorkerProcess
+from tritonclient.grpc import InferenceServerClient, InferInput
+from tritonclient.utils import InferenceServerException
 
 from streamproc.contracts import files
 from streamproc.contracts.generated.events import SourcePosition
@@ -95,10 +99,35 @@ def test_sigterm_drains_and_the_next_worker_goes_on_where_it_ended(
     assert topics.read(topics.letters, 1, seconds=1) == []
 
 
+@contextmanager
+def rivals(address: str, count: int) -> Iterator[None]:
+    """So many others ask the same Triton, one request after the other each."""
+    ended = threading.Event()
+
+    def ask() -> None:
+        audio = InferInput("AUDIO", [1, 320], "FP32").set_data_from_numpy(np.zeros((1, 320), np.float32))
+        lengths = InferInput("LENGTHS", [1, 1], "INT32").set_data_from_numpy(np.array([[320]], np.int32))
+        with InferenceServerClient(address) as client:
+            while not ended.is_set():
+                try:
+                    client.infer("phonemes", [audio, lengths], client_timeout=30)
+                except InferenceServerException:  # its queue is full
+                    ended.wait(0.05)
+
+    with ThreadPoolExecutor(count) as threads:
+        asking = [threads.submit(ask) for _ in range(count)]
+        try:
+            yield
+        finally:
+            ended.set()
+    for each in asking:
+        each.result()
+
+
 def test_a_full_queue_pauses_nothing_and_makes_no_letter(
     start: Start, topics: TestTopics, schema_id: int, tmp_path: Path
 ) -> None:
-    """The model takes 1.5 s a request, and two may wait: most requests of eight activities are turned away at first."""
+    """The model takes 1.5 s a request, two may wait, and four others ask for a while: a worker is turned away."""
     folder = tmp_path / "models/phonemes"
     (folder / "1").mkdir(parents=True)
     (folder / "1/model.py").write_text((Path(__file__).parent / "odd_models/model.py").read_text())
@@ -112,11 +141,12 @@ def test_a_full_queue_pauses_nothing_and_makes_no_letter(
     try:
         triton.start()
         worker = start(STREAMPROC_TRITON__URLS=triton.address, STREAMPROC_EVENT__DEADLINE="1")
-        published = topics.publish(readings(8, schema_id))
-        assert results_of(topics, published, seconds=90) == Counter(published)
-        records = worker.log_records()
-        assert "INFERENCE_BUSY" in {record.get("code") for record in records if record["event"] == "trying again"}
-        assert "consumption is paused" not in {record["event"] for record in records}
+        with rivals(triton.address, 4):
+            published = topics.publish(readings(6, schema_id))
+            worker.wait_for(lambda: worker.metric("streamproc_endpoint_refusals_total") >= 3, "refusals", 30)
+        assert results_of(topics, published) == Counter(published)
+        assert "consumption is paused" not in {record["event"] for record in worker.log_records()}
+        assert worker.metric("streamproc_endpoint_ejections_total") == 0
         assert topics.read(topics.letters, 1, seconds=1) == []
         worker.terminate()
     finally:

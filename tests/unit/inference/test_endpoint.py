@@ -117,6 +117,7 @@ async def test_a_full_queue_shrinks_its_limit() -> None:
     with pytest.raises(StreamprocError):
         await ask(endpoint)
     assert endpoint.limiter.limit < LIMIT
+    assert endpoint.refusals == 1
 
 
 @simulated
