@@ -1,15 +1,19 @@
 """Fuzz the aligner: ``python tests/fuzz.py -len_control=0 -max_total_time=600`` (needs atheris).
 
-Every input becomes a cost model and two sequences, or the text of a file of mispronunciations. Alignments must replay
-to what was heard, cost what ``distance`` says and be the textbook's; nothing but AlignerError may be raised. With
+Every input becomes a cost model and two sequences, a network's outputs, a transcript, or the text of a file of
+mispronunciations. Alignments must replay to what was heard, cost what ``distance`` says and be the textbook's; what a
+beam promises must hold; nothing but AlignerError may be raised. With
 ``PYTHONPATH=src`` atheris sees the branches of the sources; without, it shakes the compiled package.
 """
 
 from __future__ import annotations
 
 import importlib
+import math
+import struct
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +22,21 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 atheris: Any = importlib.import_module("atheris")
 with atheris.instrument_imports(include=["aligner_mypyc", "tests"]):
     import aligner_mypyc
-    from aligner_mypyc import Accepted, Aligner, AlignerError, CostModel, Inventory, lengths, project
+    from aligner_mypyc import (
+        Accepted,
+        Aligner,
+        AlignerError,
+        CostModel,
+        Inventory,
+        beam_search,
+        force_align,
+        goodness,
+        greedy_decode,
+        lengths,
+        log_likelihoods,
+        project,
+        read_transcript,
+    )
     from aligner_mypyc.mispronunciations import load_mispronunciations
     from tests import oracle
     from tests.test_aligner import replayed
@@ -102,10 +120,65 @@ def check_file(data: Any) -> None:
 
 
 @atheris.instrument_func
+def check_ctc(data: Any) -> None:
+    """Frames of probabilities in sixteenths, or of any bits at all."""
+    symbols = data.ConsumeIntInRange(1, 6)
+    blank = data.ConsumeIntInRange(0, symbols - 1)
+    frames = data.ConsumeIntInRange(0, 40)
+    any_bits = data.ConsumeIntInRange(0, 3) == 0
+    if any_bits:
+        packed = data.ConsumeBytes(4 * symbols * frames)
+    else:
+        shares = [[data.ConsumeIntInRange(0, 15) for _ in range(symbols)] for _ in range(frames)]
+        rows = [[math.log(share / sum(row)) if share else -math.inf for share in row] for row in shares]
+        packed = struct.pack(f"<{symbols * frames}f", *(value for row in rows for value in row))
+    codes = bytes(data.ConsumeBytes(8))
+    try:
+        tokens = greedy_decode(packed, symbols, blank)
+        said = bytes(token.code for token in tokens)
+        kept = beam_search(packed, symbols, blank, data.ConsumeIntInRange(1, 6))
+        likely = log_likelihoods(packed, symbols, blank, [said, *(found for found, _ in kept)])
+        assert all(log_prob <= most + 1e-9 for (_, log_prob), most in zip(kept, likely[1:], strict=True))
+        assert len({found for found, _ in kept}) == len(kept)
+        aligned = force_align(packed, symbols, blank, said)
+        assert [token.code for token in aligned] == list(said)
+        goodness(packed, symbols, blank, aligned)
+    except AlignerError:
+        assert any_bits or any(not any(row) for row in shares)
+    try:
+        places = force_align(packed, symbols, blank, codes)
+        assert bytes(token.code for token in places) == codes
+        assert log_likelihoods(packed, symbols, blank, [codes])[0] > -math.inf
+    except AlignerError:
+        pass
+
+
+@atheris.instrument_func
+def check_transcript(data: Any) -> None:
+    inventory = Inventory(["P", "B", "T"])
+    text = data.ConsumeUnicodeNoSurrogates(60)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        forgiven = read_transcript(text, inventory, strict=False)
+    assert forgiven.spans == sorted(forgiven.spans)
+    assert not forgiven.spans or forgiven.spans[-1][1] == len(forgiven.codes)
+    try:
+        assert read_transcript(text, inventory) == forgiven
+    except AlignerError as problem:
+        if "position" not in str(problem):
+            raise
+
+
+@atheris.instrument_func
 def one_input(raw: bytes) -> None:
     data = atheris.FuzzedDataProvider(raw)
-    if data.ConsumeIntInRange(0, 7) == 0:
+    kind = data.ConsumeIntInRange(0, 7)
+    if kind == 0:
         check_file(data)
+    elif kind == 1:
+        check_transcript(data)
+    elif kind <= 3:
+        check_ctc(data)
     else:
         check_alignment(data)
 
