@@ -83,7 +83,7 @@ chaos-live: install  ## Records published while one of two workers is killed, re
 	cd tests && $(BOUNDED) 7200 ../$(BIN)/python -m chaos.live --runs $(or $(RUNS),10) --records $(or $(RECORDS),20000)
 
 chaos-inference: install  ## Tritons slow, silent, wrong, killed, certified anew while activities come; ends with a line of JSON. K="faults certificates capacity local"
-	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m chaos.inference $(K)
+	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m chaos.inference $(K) $(if $(K),,--save ../docs/benchmarks/inference-chaos.json)
 
 fuzz: install  ## Every property with 20 times as many examples, other ones each time (20 minutes); aligner, event decoder and audio loader, 10 minutes each (atheris); a worker with 20,000 mutated events, and one that sends 5,000 odd records.
 	$(BOUNDED) 3600 $(BIN)/python -m pytest -q tests/unit tests/contract -m hypothesis --hypothesis-profile=long --timeout 3600

@@ -71,7 +71,6 @@ class FallbackEngine:
                 f"the fallback onnx cannot be used: {error.message} (STREAMPROC_INFERENCE__FALLBACK, "
                 "STREAMPROC_ONNX__REPOSITORY, STREAMPROC_ONNX__MODEL, STREAMPROC_ONNX__MODEL_VERSION)",
             ) from None
-        self._open = True
         try:
             self.model = await self.primary.start()
         except StreamprocError as error:
@@ -87,6 +86,8 @@ class FallbackEngine:
                     endpoints=f"{self.model} {self.model.sha256}",
                     fallback=f"{self._cpu.model} {self._cpu.model.sha256}",
                 )
+        # Only now is it anybody's turn: endpoints that have not been looked at yet are not gone.
+        self._open = True
         self._look()
         return self.model
 

@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
 import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 from chaos.inference import capacity, faults, papers
 from chaos.inference.rig import Rig, Verdict
@@ -32,12 +36,23 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def _where(load: float) -> dict[str, Any]:
+    """Where a report comes from; ``load``: how busy the machine was before."""
+    packages = ("streamproc", "confluent-kafka", "faust-streaming", "tritonclient", "grpcio")
+    return {
+        "machine": {"cpus": os.cpu_count(), "platform": platform.platform(), "load": load},
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
+    }
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run it all. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="chaos.inference", description=__doc__)
     parser.add_argument("groups", nargs="*", help=f"of {', '.join(GROUPS)}; none: all of them")
     parser.add_argument("--keep", type=Path, help="leave logs in this folder")
+    parser.add_argument("--save", type=Path, help="write the report here too, with the machine that it comes from")
     options = parser.parse_args(arguments)
+    load = os.getloadavg()[0]
     verdicts: list[Verdict] = []
     broken: dict[str, str] = {}
     with tempfile.TemporaryDirectory(prefix="chaos-inference-") as name:
@@ -68,6 +83,8 @@ def main(arguments: list[str] | None = None) -> int:
         "duplicated": sum(verdict.duplicated for verdict in verdicts),
         "dead_lettered": sum(verdict.dead_lettered for verdict in verdicts),
     }
+    if options.save:
+        options.save.write_text(json.dumps({**report, **_where(load)}, indent=1) + "\n")
     print(json.dumps(report), flush=True)
     return int(not ok)
 

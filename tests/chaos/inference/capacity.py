@@ -32,7 +32,11 @@ SHARE = 0.9
 SURVIVES_S, REPAIRED_S, CPU_S = 2.0, 10.0, 5.0
 """Seconds within which the survivor, both, and the CPU have to be at work."""
 
-WINDOW_S = 4.0
+WINDOW_S = 6.0
+
+REQUESTS_AUDIO_S = 8.0
+"""Seconds of audio in flight at a server, at most: requests are half of that at most, so that results come one by one
+and not in lumps, and a rate can be read within seconds."""
 
 
 def of_stand_ins(rig: Rig) -> Iterator[Verdict]:
@@ -42,6 +46,7 @@ def of_stand_ins(rig: Rig) -> Iterator[Verdict]:
         "STREAMPROC_INFERENCE__FALLBACK": "onnx",
         "STREAMPROC_ONNX__REPOSITORY": str(MODELS),
         "STREAMPROC_WORKER__MAX_IN_FLIGHT": "128",
+        "STREAMPROC_TRITON__MAX_AUDIO_SECONDS": str(REQUESTS_AUDIO_S),
     }
     with (
         StandIn(behaviour) as first,

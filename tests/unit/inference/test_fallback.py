@@ -224,6 +224,25 @@ async def test_a_worker_may_start_without_an_endpoint_and_says_so() -> None:
 
 
 @simulated
+async def test_endpoints_that_were_not_looked_at_yet_are_not_said_to_be_gone() -> None:
+    world = World()
+    world.turns.available = False
+
+    async def start() -> ModelIdentity:
+        world.turns.turn(False)
+        await asyncio.sleep(1)
+        world.turns.turn(True)
+        return world.cpu.model
+
+    world.triton.start = start  # type: ignore[method-assign]
+    with capture_logs() as logs:
+        await world.engine.start()
+        assert await engines(world.ask(1)) == ["triton"]
+    await world.engine.close()
+    assert logs == []
+
+
+@simulated
 async def test_it_does_not_start_with_a_model_that_is_not_ours_or_without_its_fallback() -> None:
     world = World()
     world.triton.at_start = FATAL
