@@ -272,6 +272,9 @@ class Endpoint(Generic[S]):
                     return await question()
                 finally:
                     self._calls.discard(call)
+                    # It knows the task, that its cancellation, and that this frame: the clips of a call that was given
+                    # up would stay until the cycle is found.
+                    del call
         except TimeoutError:
             raise StreamprocError(
                 ErrorCode.INFERENCE_UNAVAILABLE, f"{self.address} is ejected: {self.ejected}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from random import Random
 
 from streamproc.audio.decode import SAMPLE_RATE
@@ -105,10 +105,7 @@ class TritonPool:
         if not clips:
             return Inference([], self.model, self.name, 0.0, 0.0)
         call = Call(next(self._numbers), clips, priority, self._queue.bounds)
-        for part in call.parts:
-            self._queue.add(part)
-        self._note()
-        self._soon()
+        self._take_in(call)
         try:
             logits, model = await call.done
             begun = call.begun or asked
@@ -132,6 +129,12 @@ class TritonPool:
         await asyncio.gather(*tasks, return_exceptions=True)
         self._note()
         await self.endpoints.close()
+
+    def _take_in(self, call: Call) -> None:
+        for part in call.parts:
+            self._queue.add(part)
+        self._note()
+        self._soon()
 
     def _soon(self) -> None:
         """See what can be sent, once for all that happens in this turn of the event loop."""
@@ -224,6 +227,7 @@ class TritonPool:
     def _over(self, batch: ClipBatch) -> None:
         """It is on its way no longer; also one that was given up before its task began."""
         self._batches.discard(batch)
+        batch.task = None
         for part in batch.parts:
             if part.batch is batch:
                 part.batch = None
@@ -270,7 +274,7 @@ class TritonPool:
             elif call.changes < MOST_CHANGES:
                 for each in call.parts:
                     each.only = batch.endpoint
-                    self._wait_again(each, company=call)
+                    self._wait_again(each, company=each.age[0])
             else:
                 changing = "the endpoints change the model all the time"
                 self._fail(call, StreamprocError(ErrorCode.INFERENCE_UNAVAILABLE, changing))
@@ -287,18 +291,19 @@ class TritonPool:
             rest = min(2 * rest, LONGEST_REST_S)
             self._rests[batch.endpoint] = asyncio.get_running_loop().time() + rest, rest
         for part in batch.parts:
-            part.error = error
+            part.error = StreamprocError(error.code, error.message)  # Without the frames, which know the part.
             if not busy:
                 part.tried.append(batch.endpoint)
-            self._wait_again(part, company=batch)
+            self._wait_again(part, company=batch.parts[0].age)
         self._end_late_ones()
 
     def _send_alone(self, batch: ClipBatch) -> None:
         """Each call by itself, to find which one the model fails on."""
         for part in batch.parts:
-            self._wait_again(part, company=part.call)
+            self._wait_again(part, company=part.age[0])
 
-    def _wait_again(self, part: CallPart, company: object) -> None:
+    def _wait_again(self, part: CallPart, company: Hashable) -> None:
+        """Together with those of its batch, or with those of its call, and with nobody else."""
         if part.call.over:
             return
         part.company = company

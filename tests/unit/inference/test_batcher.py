@@ -127,7 +127,7 @@ def test_clips_are_cut_into_requests_that_may_be_sent_and_as_few_as_can_be(lengt
     assert sorted(itertools.chain(*groups)) == list(range(len(lengths)))
     for group in groups:
         assert group == sorted(group)
-        assert len(group) == 1 or padding([lengths[place] for place in group]) <= MOST_PADDING
+        assert is_dense([lengths[place] for place in group])
         assert BOUNDS.hold(len(group), max(lengths[place] for place in group))
     # The widest of each group could not have gone with the whole group before it.
     widest = [max(max(lengths[place], NARROWEST) for place in group) for group in groups]
@@ -138,13 +138,14 @@ def test_clips_are_cut_into_requests_that_may_be_sent_and_as_few_as_can_be(lengt
 def test_every_part_goes_once_and_no_request_is_padded_by_more_than_it_may(activities: list[list[int]]) -> None:
     requests = requests_of(activities, backlog=16)
     assert sorted(itertools.chain(*requests)) == sorted(itertools.chain(*activities))
-    assert all(len(each) == 1 or padding(each) <= MOST_PADDING for each in requests)
+    assert all(map(is_dense, requests))
 
 
-def padding(lengths: Sequence[int]) -> float:
-    """Share of a request's samples that is padding; the shortest clips count as NARROWEST."""
+def is_dense(lengths: Sequence[int]) -> bool:
+    """Whether no more than MOST_PADDING of a request is padding; the shortest clips count as NARROWEST."""
     wide = [max(length, NARROWEST) for length in lengths]
-    return 1 - sum(wide) / (len(wide) * max(wide))
+    padded = len(wide) * max(wide)
+    return padded - sum(wide) <= MOST_PADDING * padded
 
 
 def requests_of(activities: Iterable[Sequence[int]], backlog: int, bounds: Bounds = BOUNDS) -> list[list[int]]:
