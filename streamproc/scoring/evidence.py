@@ -24,9 +24,11 @@ EVIDENCE = (
     "margin", "log_margin", "margin_a_phoneme", "substituted", "left_out", "added", "accepted", "matched",
     "goodness", "worst_goodness", "rivalry", "worst_rivalry", "certainty", "unheard", "length", "single",
     "phrase_goodness", "neighbours_goodness", "neighbours_margin", "phrase_heard", "slowness", "pause", "heard",
-    "phrase_length", "probability", "two_worst",
+    "phrase_length", "probability", "two_worst", "contrast", "rivals_contrast", "neighbours_contrast",
+    "log_margin_heard", "margin_heard", "substituted_heard",
 )  # fmt: skip
-"""The columns, in order. Goodness and rivalry are natural logarithms, margins too."""
+"""The columns, in order. Goodness and rivalry are natural logarithms, margins too. A contrast counts as much as the
+phrase is clear, and what ends in "heard" as much of the phrase was heard: the same flaw says more among good words."""
 
 MOST_CELLS = 20_000_000
 """Frames times phonemes of the largest phrase that is laid over its audio: a tenth of a second of work."""
@@ -83,7 +85,7 @@ def _row(word: HeardWord, margin: float, goodness: Row, rivalry: Row, tokens: Se
         float(goodness.mean()), float(goodness.min()), float(rivalry.mean()), float(rivalry.min()),
         float(np.mean(heard)) if heard else -9.2, float(word.start == word.end), float(np.log(size)), float(size == 1),
         0.0, 0.0, 0.0, 0.0, 0.0, 0.0, len(heard) / size, 0.0, float(np.exp(goodness).mean()),
-        float(np.sort(goodness)[:2].mean()),
+        float(np.sort(goodness)[:2].mean()), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
     ]  # fmt: skip
 
 
@@ -105,3 +107,11 @@ def _add_context(
         beside = [other for other in (row - 1, row + 1) if 0 <= other < count]
         table[row, column["neighbours_goodness"]] = goodness[beside].mean() if beside else goodness.mean()
         table[row, column["neighbours_margin"]] = margins[beside].mean() if beside else 0.0
+    clear = float(np.exp(goodness.mean()))
+    table[:, column["contrast"]] = (goodness.mean() - table[:, column["worst_goodness"]]) * clear
+    table[:, column["rivals_contrast"]] = np.maximum(0, -table[:, column["worst_rivalry"]]) * clear
+    table[:, column["neighbours_contrast"]] = table[:, column["neighbours_goodness"]] * clear
+    for name, of in (
+        ("log_margin_heard", "log_margin"), ("margin_heard", "margin_a_phoneme"), ("substituted_heard", "substituted"),
+    ):  # fmt: skip
+        table[:, column[name]] = table[:, column[of]] * matched

@@ -39,7 +39,7 @@ POINTS = {"lenient": 0.03, "balanced": 0.06, "strict": 0.12}
 LEAST_FIT = 0.01
 """Of readings of unheard speakers, how many may lie below ``least_fit``."""
 
-_MADE_CLIPS, _MADE_WEIGHT = 300, 0.5
+_MADE_CLIPS, _MADE_WEIGHT = 600, 2.0
 _RIDGE = 3.0
 
 Array = NDArray[np.float64]
