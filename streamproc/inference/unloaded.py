@@ -25,7 +25,8 @@ KEPT = 0.7
 """What a probe leaves of the weight of the ones before."""
 
 UNTOLD = 10.0
-"""Seconds without a word of the server's own after which it is probed."""
+"""Seconds from an answer after which a server that has told nothing is probed: one that was asked for nothing has
+nothing to tell."""
 
 
 class Unloaded:
@@ -37,7 +38,8 @@ class Unloaded:
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
-        self._told_until = clock()
+        self._silent_since: float | None = None
+        """When it answered for the first time since it last told something."""
         self.probing = False
         """Whether a request may begin only where no other is in flight."""
         self._left = 0
@@ -49,14 +51,14 @@ class Unloaded:
 
     def told(self) -> None:
         """The server has told it itself: there is nothing to probe for."""
-        self._told_until = self._clock() + UNTOLD
+        self._silent_since = None
         self.probing = False
         self._reset()
 
     @property
     def untold(self) -> bool:
-        """Whether the server has told nothing for a while."""
-        return self._clock() >= self._told_until
+        """Whether the server answers, and tells nothing."""
+        return self._silent_since is not None and self._clock() - self._silent_since >= UNTOLD
 
     def began(self, requests: int) -> None:
         """One more request is in flight: so many now."""
@@ -69,9 +71,13 @@ class Unloaded:
 
     def answered(self, seconds: float, latency: float) -> None:
         """One request was answered: so many seconds of audio, so long after it began."""
+        if self._silent_since is None:
+            self._silent_since = self._clock()
         if not self.untold:
             return
         if not self.probing:
+            if not self._line.weight:
+                return  # nothing to compare it with, until the first probe
             self.answers += 1
             self._seconds += seconds
             self._latency += latency

@@ -199,6 +199,31 @@ def test_what_is_light_becomes_heavy_at_once() -> None:
     assert load.rate_between(610, 660) >= 0.95 * 40
 
 
+@pytest.mark.parametrize("told", [True, False], ids=["after a pause", "at the start"])
+def test_who_has_had_nothing_to_tell_is_not_probed(told: bool) -> None:
+    now = 0.0
+    tried = Limiter(lambda: now, least=1.0, most=100.0, start=50.0)
+    if told:
+        tried.began(1.0)
+        tried.ended(1.0, 0.1, Ended.ANSWERED)
+        tried.served(0.0, 0.1)
+    now = 3600.0
+    for _ in range(20):
+        assert tried.admits(1.0)
+        tried.began(1.0)
+
+
+def test_answers_before_the_first_probe_are_compared_with_nothing() -> None:
+    now = 0.0
+    tried = Limiter(lambda: now, least=1.0, most=100.0, start=50.0)
+    for _ in range(50):
+        tried.began(1.0)
+    for second in range(50):
+        now = float(second)
+        tried.ended(1.0, 1.0, Ended.ANSWERED)
+    assert tried.limit == 50.0
+
+
 def test_failures_say_nothing() -> None:
     tried = Limiter(lambda: 0.0, least=1.0, most=100.0, start=50.0)
     for _ in range(100):
