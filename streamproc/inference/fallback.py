@@ -47,6 +47,7 @@ class FallbackEngine:
 
     def __init__(self, primary: Engine, endpoints: Availability, cpu: Engine, cores: int) -> None:
         self.name = primary.name
+        """The engine that answered last, as ``model`` is the model that did."""
         self.model = primary.model
         self.primary = primary
         self._endpoints = endpoints
@@ -77,7 +78,7 @@ class FallbackEngine:
             if error.code.error_class is not ErrorClass.TRANSIENT:
                 raise
             log.warning("the worker starts without an inference endpoint", reason=error.message)
-            self.model = self._cpu.model
+            self.name, self.model = self._cpu.name, self._cpu.model
         else:
             if self.model.sha256 != self._cpu.model.sha256:
                 # Results name the model, so this is no mistake: but one that may not be meant.
@@ -113,7 +114,7 @@ class FallbackEngine:
                 inference = await (self._on_cpu(clips, priority) if self.active else self._on_primary(clips, priority))
             except _LetGoError:
                 continue
-            self.model = inference.model
+            self.name, self.model = inference.engine, inference.model
             # From the first engine on; what was begun there for nothing was waiting, too.
             return replace(inference, waited=max(time.perf_counter() - asked - inference.worked, 0.0))
         raise StreamprocError(ErrorCode.INFERENCE_UNAVAILABLE, "the engine is not started, or closed")
