@@ -8,6 +8,7 @@ frames. A poor phoneme weighs less in a clip in which all are poor, as in a bad 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -69,23 +70,27 @@ def weigh_evidence(
     return table
 
 
-def _pronunciation(places: list[Token], log_probs: bytes) -> tuple[Row, Row]:
+def _pronunciation(places: list[Token], log_probs: bytes) -> tuple[list[float], list[float]]:
     """Of each phoneme the log-probability at its best, and how far that is above its best rival in its frames."""
-    told = np.array(aligner_mypyc.goodness(log_probs, BLANK + 1, BLANK, places))
-    return told[:, 0], np.clip(told[:, 1], _POOREST, -_POOREST)
+    told = aligner_mypyc.goodness(log_probs, BLANK + 1, BLANK, places)
+    return [best for best, _ in told], [min(max(above, _POOREST), -_POOREST) for _, above in told]
 
 
-def _row(word: HeardWord, margin: float, goodness: Row, rivalry: Row, tokens: Sequence[Token]) -> list[float]:
+def _row(
+    word: HeardWord, margin: float, goodness: Sequence[float], rivalry: Sequence[float], tokens: Sequence[Token]
+) -> list[float]:
+    # Plain numbers: a word has a handful of phonemes, and numpy takes longer to be called than they to be added up.
     size, ops = len(word.reference), word.ops
-    heard = [np.log(max(token.probability, 1e-4)) for token in tokens[word.start : word.end]]
-    accepted = sum(op in (ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT) for op in ops)
+    poorest = sorted(goodness)[:2]
+    heard = [math.log(max(token.probability, 1e-4)) for token in tokens[word.start : word.end]]
+    accepted = ops.count(ACCEPTED) + ops.count(ACCEPTED_DELETE) + ops.count(ACCEPTED_INSERT)
     return [
-        min(margin, 30.0), float(np.log1p(max(margin, 0.0))), margin / size, ops.count(SUBSTITUTE) / size,
+        min(margin, 30.0), math.log1p(max(margin, 0.0)), margin / size, ops.count(SUBSTITUTE) / size,
         ops.count(DELETE) / size, ops.count(INSERT) / size, accepted / size, ops.count(MATCH) / size,
-        float(goodness.mean()), float(goodness.min()), float(rivalry.mean()), float(rivalry.min()),
-        float(np.mean(heard)) if heard else -9.2, float(word.start == word.end), float(np.log(size)), float(size == 1),
-        0.0, 0.0, 0.0, 0.0, 0.0, 0.0, len(heard) / size, 0.0, float(np.exp(goodness).mean()),
-        float(np.sort(goodness)[:2].mean()), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
+        sum(goodness) / size, min(goodness), sum(rivalry) / size, min(rivalry),
+        sum(heard) / len(heard) if heard else -9.2, float(word.start == word.end), math.log(size), float(size == 1),
+        0.0, 0.0, 0.0, 0.0, 0.0, 0.0, len(heard) / size, 0.0, sum(map(math.exp, goodness)) / size,
+        sum(poorest) / len(poorest), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0,
     ]  # fmt: skip
 
 
@@ -103,10 +108,11 @@ def _add_context(
     table[:, column["slowness"]] = np.log((lengths + 1) / (np.median(lengths) + 1))
     table[:, column["pause"]] = pauses
     table[:, column["phrase_length"]] = np.log1p(count)
-    for row in range(count):
-        beside = [other for other in (row - 1, row + 1) if 0 <= other < count]
-        table[row, column["neighbours_goodness"]] = goodness[beside].mean() if beside else goodness.mean()
-        table[row, column["neighbours_margin"]] = margins[beside].mean() if beside else 0.0
+    if count > 1:
+        table[:, column["neighbours_goodness"]] = _beside(goodness)
+        table[:, column["neighbours_margin"]] = _beside(margins)
+    else:
+        table[:, column["neighbours_goodness"]] = goodness
     clear = float(np.exp(goodness.mean()))
     table[:, column["contrast"]] = (goodness.mean() - table[:, column["worst_goodness"]]) * clear
     table[:, column["rivals_contrast"]] = np.maximum(0, -table[:, column["worst_rivalry"]]) * clear
@@ -115,3 +121,12 @@ def _add_context(
         ("log_margin_heard", "log_margin"), ("margin_heard", "margin_a_phoneme"), ("substituted_heard", "substituted"),
     ):  # fmt: skip
         table[:, column[name]] = table[:, column[of]] * matched
+
+
+def _beside(values: Row) -> Row:
+    """The mean of each value's neighbours, of two or more."""
+    beside = np.zeros_like(values)
+    beside[1:] += values[:-1]
+    beside[:-1] += values[1:]
+    beside[1:-1] /= 2
+    return beside

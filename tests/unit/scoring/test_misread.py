@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from statistics import fmean
 
 import numpy as np
 import pytest
@@ -45,6 +46,23 @@ def test_evidence_is_against_the_word_that_was_read_otherwise() -> None:
     assert cat[COLUMN["worst_rivalry"]] < 0 < sat[COLUMN["worst_rivalry"]]
     assert cat[COLUMN["substituted"]] == pytest.approx(1 / 3)
     assert sat[COLUMN["neighbours_goodness"]] == pytest.approx(cat[COLUMN["goodness"]])
+
+
+def test_a_words_neighbours_are_those_beside_it() -> None:
+    log_probs = audio("DH", "AX", "K", "AO", "T", Sound("S", "Z", 0.3), "AE", "T")
+    for text in ("the cat sat", "the"):
+        evidence = phrase_evidence(hear(log_probs, words(text), ALIGNER), log_probs)
+        assert evidence is not None
+        column = {name: evidence.table[:, place].tolist() for place, name in enumerate(EVIDENCE)}
+        goodness, margins = column["goodness"], column["margin"]
+        places = range(len(goodness))
+        beside = [[other for other in (place - 1, place + 1) if other in places] for place in places]
+        assert column["neighbours_goodness"] == pytest.approx(
+            [fmean(goodness[other] for other in others) if others else goodness[0] for others in beside]
+        )
+        assert column["neighbours_margin"] == pytest.approx(
+            [fmean(margins[other] for other in others) if others else 0.0 for others in beside]
+        )
 
 
 def test_a_text_that_was_not_read_fits_badly() -> None:
