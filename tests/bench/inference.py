@@ -50,7 +50,7 @@ CLIPS = 2
 """Of each activity."""
 WARM_UP = 10.0
 """Seconds of work before results are counted: the limit on what is in flight finds its place."""
-DRIVEN = 2.0
+DRIVEN = 1.5
 """Seconds that each way to drive a server is tried."""
 LATENCY = {"STREAMPROC_TRANSPORT__COMMIT_INTERVAL": "0.05"}
 LOAD = 0.2
