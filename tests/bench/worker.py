@@ -10,8 +10,11 @@ The processor time of the whole process over a time in which the backlog never e
 
 ``stages`` say where it goes, in milliseconds of processor time an activity: each stage alone, afterwards, in a process
 without a worker. ``hops``: what scoring costs beyond its stages, threads and tasks; ``inference``: the engine's call of
-the stand-in; ``rest``: what remains of the whole, that is Kafka and its transactions, the event loop, logs. Prints a
-table and, as the last line, one JSON object.
+the stand-in; ``rest``: what remains of the whole, that is Kafka and its transactions, the event loop, logs.
+
+``pages_ms``: how long /metrics takes meanwhile, of a worker that has more to do than it can, and /health/live, which
+waits for the event loop alone: the median of some, and what 95 % of them stay within. Prints a table and, as the last
+line, one JSON object.
 """
 
 from __future__ import annotations
@@ -44,12 +47,19 @@ WARM_UP = 500
 PACKAGES = ("numpy", "soxr", "soundfile", "grpcio", "tritonclient", "fastavro")
 WINDOWS = 5
 """Times that are measured one after the other. The cheapest counts: the rest is what neighbours cost."""
+SCRAPES = 40
+PAGES = ("/metrics", "/health/live")
 PER_SECOND = 250
 """More than the worker can do: the backlog is made for it."""
 
 
-def whole(scene: Scene, server: StandIn, seconds: float, watch: Callable[[int], Any]) -> dict[str, float]:
-    """Processor time and rate of a worker that has more to do than it can, in the cheapest of WINDOWS times."""
+def whole(
+    scene: Scene, server: StandIn, seconds: float, watch: Callable[[int], Any]
+) -> tuple[dict[str, float], dict[str, list[float]]]:
+    """Processor time and rate of a worker that has more to do than it can, in the cheapest of WINDOWS times.
+
+    And its pages.
+    """
     with pinned_worker(scene.settings(server.address), scene.folder / "worker.log") as worker:
         worker.wait_for(lambda: worker.metric(RESULTS) >= WARM_UP, f"{WARM_UP} results", 120)
         watch(worker.pid)
@@ -67,9 +77,22 @@ def whole(scene: Scene, server: StandIn, seconds: float, watch: Callable[[int], 
                 }
             )
             before = after
+        pages = pages_ms(worker)
         assert worker.metric(LETTERS) == 0, "the mix has dead letters"
         assert worker.metric("streamproc_in_flight") > 1, "the backlog has ended"
-    return min(windows, key=lambda window: window["cpu_ms_per_activity"])
+    return min(windows, key=lambda window: window["cpu_ms_per_activity"]), pages
+
+
+def pages_ms(worker: WorkerProcess) -> dict[str, list[float]]:
+    """How long each page takes: the median, and what 95 % stay within."""
+    times: dict[str, list[float]] = {page: [] for page in PAGES}
+    for _ in range(SCRAPES):
+        for page in PAGES:
+            time.sleep(0.05)
+            began = time.perf_counter()
+            worker.page(page)
+            times[page].append(round((time.perf_counter() - began) * 1000, 1))
+    return {page: [sorted(taken)[SCRAPES // 2], sorted(taken)[SCRAPES * 95 // 100]] for page, taken in times.items()}
 
 
 def _reading(worker: WorkerProcess) -> tuple[float, float, float]:
@@ -96,9 +119,10 @@ def main() -> int:
         logits = mix.heard(clips)
         recorded = stage.folder / "recorded.npz"
         mix.record_answers(recorded, clips, logits)
-        stage.publish(mix.again_and_again(activities, WARM_UP + round(PER_SECOND * arguments.seconds)))
+        backlog = WARM_UP + round(PER_SECOND * (arguments.seconds + SCRAPES * 0.3))
+        stage.publish(mix.again_and_again(activities, backlog))
         with StandIn(recorded=recorded, cpu=other_core()) as server:
-            found = whole(stage, server, arguments.seconds, watch)
+            found, pages = whole(stage, server, arguments.seconds, watch)
             os.environ |= stage.settings(server.address)
             topics = (stage.topics.activities, stage.topics.results)
             costs = asyncio.run(stages(topics, load_settings(), activities, clips, logits))
@@ -107,10 +131,13 @@ def main() -> int:
     result = {
         "cpu_ms_per_activity": found["cpu_ms_per_activity"],
         "per_s": found["per_s"],
+        "pages_ms": pages,
         "stages": {stage: round(ms, 3) for stage, ms in costs.items()},
     }
     for name, ms in costs.items():
         print(f"{name:12} {ms:7.3f} ms")
+    for page, (median, most) in pages.items():
+        print(f"{page:12} {median:5.1f} ms, 95 % within {most:.1f}")
     print(
         f"{'whole':12} {found['cpu_ms_per_activity']:7.3f} ms, {found['per_s']:g} activities/s, "
         f"{100 * found['of_a_core']:.0f} % of the core"
