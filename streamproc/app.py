@@ -40,6 +40,7 @@ from streamproc.settings import PREFIX, Settings
 from streamproc.telemetry.endpoints import observe
 from streamproc.telemetry.lifecycle import Lifecycle
 from streamproc.telemetry.metrics import Metrics
+from streamproc.telemetry.push import Push
 from streamproc.transport import Transport
 from streamproc.web.pages import add_pages
 
@@ -144,8 +145,10 @@ _SETTING_OF_ENGINE = {
 class WorkerApp(faust.App):
     """The worker's Faust app: it starts what the agents call before anything is consumed."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, push: Push | None = None) -> None:
+        """``push``: sends the metrics, beside the page that has them."""
         self._settings = settings
+        self._push = push
         self._registry = Registry(settings.registry)
         self._certificates = certificates_of(settings)
         self._engine = create_engine(settings, self._certificates)
@@ -174,6 +177,8 @@ class WorkerApp(faust.App):
         self._driver = transport
         self._metrics = Metrics(lambda: transport.state, self._certificates.expiries, settings.telemetry.tenants)
         _observe(self._engine)
+        if push is not None:
+            push.count_in()
         assigned: Any = self._assigned  # Faust's types of signals fit no method.
         rebalanced: Any = self._rebalanced
         self.on_partitions_assigned.connect(assigned)
@@ -221,6 +226,8 @@ class WorkerApp(faust.App):
         await self._encoders.start()
         await self._engine.start()
         self.add_future(self._watch_progress())
+        if self._push is not None:
+            self.add_future(self._push.run())
         await super().on_start()
 
     async def _watch_progress(self) -> None:
@@ -235,6 +242,8 @@ class WorkerApp(faust.App):
         await super().on_stop()
         self._agents.give_up()
         self._tell_the_end()
+        if self._push is not None:
+            await self._push.close()
         await self._engine.close()
         await self._clips.close()
         await self._registry.close()

@@ -340,6 +340,18 @@ class TelemetrySettings(Section):
 
     tenants: int = Field(default=20, ge=0, le=1000)
     """Tenants that have their own name in the metrics, the first that come; further ones are "other"."""
+    otlp_endpoint: str = ""
+    """Collector that metrics are sent to by OTLP over HTTP, for example http://collector:4318/v1/metrics; empty: they
+    are at /metrics alone. Needs streamproc[otlp]; OTEL_EXPORTER_OTLP_HEADERS and the like hold for it."""
+    otlp_interval: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    """Seconds from one sending to the next."""
+
+    @field_validator("otlp_endpoint")
+    @classmethod
+    def _a_url(cls, value: str) -> str:
+        if value and not _HTTP.fullmatch(value):
+            raise ValueError("is not an http:// or https:// URL")
+        return value
 
 
 class LogSettings(Section):

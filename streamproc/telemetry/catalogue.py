@@ -140,6 +140,13 @@ METRICS = {
         "Time until a certificate expires, below 0 once it has: client, the worker's own for Triton, or server, that "
         "of an endpoint, as it was seen in the last minute.",
     ),
+    "streamproc_telemetry_exports": Metric(
+        "counter",
+        "",
+        ("success",),
+        "Times that metrics were sent by OTLP, or were not taken (success is false). There only with "
+        "`STREAMPROC_TELEMETRY__OTLP_ENDPOINT`.",
+    ),
     "streamproc_transport_partitions": Metric("gauge", "", (), "Partitions that this worker reads."),
     "streamproc_transport_paused_partitions": Metric(
         "gauge", "", (), "Those of them that it fetches nothing from, until less of theirs is in flight."

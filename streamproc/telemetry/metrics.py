@@ -14,6 +14,7 @@ from opentelemetry import metrics as api
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import CallbackOptions, Meter, Observation, get_meter_provider, set_meter_provider
 from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
@@ -216,8 +217,8 @@ def _transactions(state: TransportState) -> Rows:
         yield state.transactions[outcome] - sum(known.values()), {"outcome": outcome, "reason": ""}
 
 
-def configure() -> None:
-    """Install the meter provider; once in a process."""
+def configure(*readers: MetricReader) -> None:
+    """Install the meter provider; once in a process. ``readers``: beside Prometheus'."""
     views = [
         View(instrument_name=name, aggregation=ExplicitBucketHistogramAggregation(metric.buckets))
         for name, metric in METRICS.items()
@@ -225,7 +226,7 @@ def configure() -> None:
     ]
     # Scope labels would stand on every series and tell nothing apart.
     reader = PrometheusMetricReader(scope_info_enabled=False)
-    set_meter_provider(MeterProvider(metric_readers=[reader], resource=_resource(), views=views))
+    set_meter_provider(MeterProvider(metric_readers=[reader, *readers], resource=_resource(), views=views))
 
 
 def _resource() -> Resource:

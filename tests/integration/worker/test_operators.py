@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from support.activities import activity, clip, inline, phrase, value
+from support.collector import collector, total
 from support.holes import hole
 from support.topics_of_test import PARTITIONS, Record, TestTopics
 from support.worker_process import WorkerProcess
@@ -57,3 +59,21 @@ def test_a_workers_life_and_numbers(worker: WorkerProcess, topics: TestTopics, s
     assert stopped["transactions"]["committed"] >= 1
     assert "learner-" not in worker.log_text(), "who reads is nobody's business"
     assert {record["level"] for record in worker.log_records()} <= {"info", "warning"}
+
+
+def test_a_collector_has_the_last_numbers_too(
+    settings: dict[str, str], topics: TestTopics, schema_id: int, tmp_path: Path
+) -> None:
+    with collector() as (address, bodies):
+        sent = {"STREAMPROC_TELEMETRY__OTLP_ENDPOINT": address, "STREAMPROC_TELEMETRY__OTLP_INTERVAL": "600"}
+        worker = WorkerProcess({**settings, **sent}, tmp_path / "worker.log")
+        try:
+            worker.wait_ready()
+            topics.publish([Record(b"learner", value(activity(phrase(inline(clip(0.5)))), schema_id), [])])
+            worker.wait_for(lambda: worker.metric("streamproc_transport_events_total") == 1, "its outcome", 30)
+            assert worker.terminate() == 0
+        finally:
+            worker.kill()
+    assert total(bodies[0], "streamproc_transport_events") == 0
+    assert total(bodies[-1], "streamproc_transport_events") == 1
+    assert total(bodies[-1], "streamproc_results") == 1
