@@ -139,6 +139,14 @@ class InferenceSettings(Section):
     """What a worker does while none of the engine triton's servers can be used. pause: it begins nothing new until one
     can; onnx: it scores on its own CPU, with the model and on the cores that STREAMPROC_ONNX__… name."""
 
+    @field_validator("fallback")
+    @classmethod
+    def _of_triton_alone(cls, value: str, info: ValidationInfo) -> str:
+        engine = info.data.get("engine", "triton")
+        if value != "pause" and engine != "triton":
+            raise ValueError(f"the engine triton alone has a fallback; STREAMPROC_INFERENCE__ENGINE is {engine}")
+        return value
+
 
 class TritonSettings(Section):
     """Triton, the inference server: one or several."""

@@ -251,6 +251,15 @@ def test_what_is_no_list_of_servers_is_refused(monkeypatch: pytest.MonkeyPatch, 
     assert problems() == [f"STREAMPROC_TRITON__URLS: {told}"]
 
 
+def test_a_fallback_is_of_the_engine_triton(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMPROC_INFERENCE__FALLBACK", "ONNX")
+    assert settings.load().inference.fallback == "onnx"
+    monkeypatch.setenv("STREAMPROC_INFERENCE__ENGINE", "torch")
+    assert problems() == [
+        "STREAMPROC_INFERENCE__FALLBACK: the engine triton alone has a fallback; STREAMPROC_INFERENCE__ENGINE is torch"
+    ]
+
+
 def test_the_old_name_of_a_setting_leads_to_the_new_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     told = "STREAMPROC_TRITON__URL: it is called STREAMPROC_TRITON__URLS now, and takes several, separated by commas"
     write(tmp_path, '[triton]\nurl = "a:1"', monkeypatch)
