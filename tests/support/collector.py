@@ -8,8 +8,6 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
-
 
 @contextmanager
 def collector(status: int = 200) -> Iterator[tuple[str, list[bytes]]]:
@@ -33,12 +31,18 @@ def collector(status: int = 200) -> Iterator[tuple[str, list[bytes]]]:
         server.server_close()
 
 
+def received(body: bytes) -> Any:
+    """What was sent. It needs streamproc[otlp], as the worker that sends it does."""
+    from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
+
+    return ExportMetricsServiceRequest.FromString(body)
+
+
 def total(body: bytes, name: str) -> int:
     """The sum of a counter's points in what was sent."""
-    request = ExportMetricsServiceRequest.FromString(body)
     return sum(
         point.as_int
-        for resource in request.resource_metrics
+        for resource in received(body).resource_metrics
         for scope in resource.scope_metrics
         for metric in scope.metrics
         if metric.name == name
