@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-import numpy as np
-
 import aligner_mypyc
-from streamproc.audio.decode import Samples
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.audio.memory import ClipMemory
 from streamproc.contracts import rules
@@ -154,8 +150,6 @@ class ActivityScorer:
         clips = [work.samples for work in works if work.samples is not None]
         inference: Inference = await retry.until_it_works(Stage.INFERENCE, lambda: self._engine.infer(clips, priority))
         for work in works:
-            if work.samples is not None:
-                work.level_db = _decibels(work.samples)
             work.samples = None
         return inference
 
@@ -185,11 +179,6 @@ def _phrase_result(work: PhraseWork, words: tuple[WordResult, ...]) -> PhraseRes
         audio_ms=work.audio_ms,
         words=words,
     )
-
-
-def _decibels(samples: Samples) -> float:
-    power = float(np.dot(samples, samples)) / max(len(samples), 1)
-    return 10 * math.log10(max(power, 1e-12))
 
 
 def _explained(error: StreamprocError, level_db: float) -> StreamprocError:

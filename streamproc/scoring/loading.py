@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 
+import numpy as np
 import structlog
 
 from streamproc.audio.decode import BYTES_A_SECOND, SAMPLE_RATE, Samples, decode_clip
@@ -37,6 +39,14 @@ class PhraseWork:
     level_db: float = 0.0
     """Root mean square of the samples, in decibels of full scale."""
     error: StreamprocError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Clip:
+    """A clip, decoded, and its level in decibels of full scale."""
+
+    samples: Samples
+    level_db: float
 
 
 @dataclass(slots=True)
@@ -100,9 +110,9 @@ class PhraseLoader:
                 encoded = await retry.until_it_works(Stage.AUDIO, fetch)
                 # Fetched before it asks for room: who waits for a store takes none from others.
                 async with memory.decoding(self._most) as room:
-                    samples = await asyncio.to_thread(decode_clip, encoded, self._audio.max_seconds)
-                    self._accept(work, samples, remaining)
-                    room.kept = samples.nbytes
+                    clip = await asyncio.to_thread(self._decode, encoded)
+                    self._accept(work, clip, remaining)
+                    room.kept = clip.samples.nbytes
         except StreamprocError as error:
             _fail(work, error)
 
@@ -121,7 +131,7 @@ class PhraseLoader:
         for work, encoded in inline:
             if work.error is None:
                 try:
-                    self._accept(work, decode_clip(encoded, self._audio.max_seconds), remaining)
+                    self._accept(work, self._decode(encoded), remaining)
                 except StreamprocError as error:
                     _fail(work, error)
 
@@ -142,16 +152,26 @@ class PhraseLoader:
                     first_symbol=symbol,
                 )
 
-    def _accept(self, work: PhraseWork, samples: Samples, remaining: _Remaining) -> None:
-        remaining.seconds -= len(samples) / SAMPLE_RATE
+    def _decode(self, encoded: bytes) -> _Clip:
+        samples = decode_clip(encoded, self._audio.max_seconds)
+        return _Clip(samples, _decibels(samples))
+
+    def _accept(self, work: PhraseWork, clip: _Clip, remaining: _Remaining) -> None:
+        remaining.seconds -= len(clip.samples) / SAMPLE_RATE
         if remaining.seconds < 0:
             raise StreamprocError(
                 ErrorCode.AUDIO_TOO_LONG,
                 f"the activity has more than {self._audio.max_activity_seconds:g} s of audio "
                 "(STREAMPROC_AUDIO__MAX_ACTIVITY_SECONDS)",
             )
-        work.samples = samples
-        work.audio_ms = round(len(samples) * 1000 / SAMPLE_RATE)
+        work.samples, work.level_db = clip.samples, clip.level_db
+        work.audio_ms = round(len(clip.samples) * 1000 / SAMPLE_RATE)
+
+
+def _decibels(samples: Samples) -> float:
+    # Not np.dot: its threads would wait for work on other cores.
+    power = float(np.einsum("i,i->", samples, samples)) / max(len(samples), 1)
+    return 10 * math.log10(max(power, 1e-12))
 
 
 def _fail(work: PhraseWork, error: StreamprocError) -> None:
