@@ -263,3 +263,10 @@ def test_one_with_another_model_is_left_out_and_stops_no_worker(
             assert "AUDIO" in line["reason"]
     finally:
         other.stop()
+
+
+def test_a_name_stands_for_all_of_its_addresses(start: Start, pair: Pair, readings: Readings) -> None:
+    port = pair.proxies[0].port
+    worker = start(STREAMPROC_TRITON__URLS=f"dns:///localhost:{port}")
+    assert len(readings.results(readings.publish(20))) == 20
+    assert usable(worker, f"127.0.0.1:{port}")
