@@ -85,7 +85,11 @@ def _observe(engine: Engine) -> None:
     """Show the metrics of the endpoints that there are, and of the fallback."""
     fallback = engine if isinstance(engine, FallbackEngine) else None
     first = fallback.primary if fallback is not None else engine
-    observe(first.endpoints if isinstance(first, TritonPool) else (), lambda: fallback is not None and fallback.active)
+    active = (lambda: False) if fallback is None else (lambda: fallback.active)
+    if isinstance(first, TritonPool):
+        observe(first.endpoints, active, lambda: first.waiting)
+    else:
+        observe((), active)
 
 
 async def check_dependencies(settings: Settings) -> None:

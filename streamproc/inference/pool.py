@@ -92,6 +92,11 @@ class TritonPool:
         """See Engine."""
         return self._queue.has_room
 
+    @property
+    def waiting(self) -> float:
+        """Seconds of audio that wait for an endpoint."""
+        return self._queue.seconds
+
     async def room(self) -> None:
         """See Engine."""
         while not self.has_room and self._open:
@@ -289,6 +294,8 @@ class TritonPool:
         if busy:
             _, rest = self._rests.get(batch.endpoint, (0.0, REST_S / 2))
             rest = min(2 * rest, LONGEST_REST_S)
+            there = set(self.endpoints)
+            self._rests = {end: each for end, each in self._rests.items() if end in there}
             self._rests[batch.endpoint] = asyncio.get_running_loop().time() + rest, rest
         for part in batch.parts:
             part.error = StreamprocError(error.code, error.message)  # Without the frames, which know the part.

@@ -105,6 +105,13 @@ METRICS = {
     "streamproc_stage_duration": Metric(
         "histogram", "s", ("stage",), "Time that an activity which became a result has spent in each stage.", _SECONDS
     ),
+    "streamproc_inference_waiting": Metric(
+        "gauge",
+        "s",
+        (),
+        "Audio that waits in the worker for an inference endpoint with room; beyond two requests no new activity is "
+        "begun.",
+    ),
     "streamproc_endpoint_usable": Metric(
         "gauge", "", ("endpoint",), "1 while an inference endpoint is given work, 0 while it is out of use."
     ),

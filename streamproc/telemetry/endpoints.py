@@ -12,12 +12,15 @@ from streamproc.inference.endpoint import Ejected, Endpoint
 from streamproc.telemetry.catalogue import named
 
 
-def observe(endpoints: Iterable[Endpoint[Any]], fallback: Callable[[], bool]) -> None:
+def observe(
+    endpoints: Iterable[Endpoint[Any]], fallback: Callable[[], bool], waiting: Callable[[], float] = lambda: 0.0
+) -> None:
     """Show them from now on.
 
     Args:
         endpoints: those that there are, at each scrape.
         fallback: whether it scores.
+        waiting: seconds of audio that wait for an endpoint.
     """
     meter = get_meter_provider().get_meter("streamproc")
 
@@ -50,7 +53,11 @@ def observe(endpoints: Iterable[Endpoint[Any]], fallback: Callable[[], bool]) ->
     def falls_back(_: CallbackOptions) -> Iterable[Observation]:
         return [Observation(int(fallback()))]
 
+    def waits(_: CallbackOptions) -> Iterable[Observation]:
+        return [Observation(waiting())]
+
     gauges = {
+        "streamproc_inference_waiting": waits,
         "streamproc_endpoint_usable": usable,
         "streamproc_endpoint_breaker": breakers,
         "streamproc_endpoint_outstanding": outstanding,

@@ -47,7 +47,7 @@ used.restore()
 used.limiter.began(2.5)
 unused.breaker.trip()
 unused.ejections[Ejected.ERRORS] += 1
-endpoints.observe([used, unused], lambda: True)
+endpoints.observe([used, unused], lambda: True, lambda: 12.5)
 Push(None, 60).count_in()
 print(metrics.exposition()[0].decode(), "SCRAPED AGAIN")
 timings = StageTimings(decode_ms=1, audio_ms=20, wait_ms=0, inference_ms=300, score_ms=4, total_ms=325)
@@ -147,6 +147,7 @@ def test_what_fails_within_and_beyond_an_activity(scrapes: list[str]) -> None:
 def test_endpoints_and_the_fallback(scrapes: list[str]) -> None:
     found = samples(scrapes[0])
     assert value(found, "streamproc_fallback_active") == 1
+    assert value(found, "streamproc_inference_waiting_seconds") == 12.5
     for endpoint, usable, state, outstanding in (("a:8001", 1, "closed", 2.5), ("b:8001", 0, "open", 0)):
         assert value(found, "streamproc_endpoint_usable", endpoint=endpoint) == usable
         for each in ("closed", "open", "half_open"):
