@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from support.activities import activity, clip, inline, phrase, value
+from support.activities import activity, behind, clip, inline, phrase, value
 from support.collector import collector, total
 from support.holes import hole
 from support.topics_of_test import PARTITIONS, Record, TestTopics
@@ -77,3 +77,29 @@ def test_a_collector_has_the_last_numbers_too(
     assert total(bodies[0], "streamproc_transport_events") == 0
     assert total(bodies[-1], "streamproc_transport_events") == 1
     assert total(bodies[-1], "streamproc_results") == 1
+
+
+def test_the_backlog_is_true_while_nothing_is_fetched(
+    settings: dict[str, str], topics: TestTopics, schema_id: int, clips: Path, tmp_path: Path
+) -> None:
+    late = clips / "late.wav"
+    few = {"STREAMPROC_TRANSPORT__MAX_IN_FLIGHT": "4", "STREAMPROC_AUDIO__NOT_FOUND_GRACE": "100"}
+    worker = WorkerProcess({**settings, **few}, tmp_path / "worker.log")
+
+    def record(clip_uri: str) -> Record:
+        return Record(b"learner", value(activity(phrase(behind(clip_uri))), schema_id), [])
+
+    try:
+        worker.wait_ready()
+        # One learner's readings are scored one after the other: the first one, whose clip is not there, holds all up.
+        topics.publish([record(late.as_uri()) for _ in range(5)])
+        worker.wait_for(lambda: worker.metric("streamproc_transport_paused_partitions") == 1, "a pause", 30)
+        topics.publish([record(late.as_uri()) for _ in range(15)])
+        worker.wait_for(lambda: worker.metric("streamproc_transport_unfinished") == 20, "a backlog of 20", 30)
+        assert worker.metric("streamproc_transport_oldest_age_seconds") > 0
+        late.write_bytes(clip(0.5))
+        worker.wait_for(lambda: worker.metric("streamproc_transport_unfinished") == 0, "all done", 60)
+        assert worker.metric("streamproc_transport_oldest_age_seconds") == 0
+        assert worker.metric("streamproc_results_total") == 20
+    finally:
+        worker.kill()
