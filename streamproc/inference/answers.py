@@ -23,6 +23,10 @@ FRAME_SAMPLES = 320
 FRAMES_OFF = 5
 """Frames that an answer may have more or less than the clip's length promises."""
 
+SURELY_REFUSED = 3
+"""Times in a row that a clip is failed on, after noise was answered, until it is to blame: a server with a fault of its
+own, memory that fails for example, fails on good clips now and then."""
+
 PROBE: Samples = (0.01 * np.random.default_rng(0).standard_normal(SAMPLE_RATE)).astype(np.float32)
 """A second of faint noise: whatever model is ours answers it."""
 
@@ -86,7 +90,8 @@ async def or_blame(
     clips: Sequence[Samples],
     look: Callable[[], Awaitable[object]] | None = None,
 ) -> T:
-    """Infer; a model that fails on these clips, and on as many seconds of noise does not, makes them the poison.
+    """Infer; a model that fails on these clips again and again, and on as many seconds of noise does not, makes them
+    the poison.
 
     A model that fails on everything is the world's fault and is waited for; a clip that it always fails on would
     be waited for in vain, and hold up the worker.
@@ -105,9 +110,9 @@ async def or_blame(
         if look is not None:
             await look()
         await infer([PROBE] * len(clips))
-    try:
-        return await infer(clips)
-    except DoubtfulError as error:
-        raise StreamprocError(
-            ErrorCode.INFERENCE_REFUSED, f"the model fails on this input, and on no other: {error.message}"
-        ) from None
+    for _ in range(SURELY_REFUSED):
+        try:
+            return await infer(clips)
+        except DoubtfulError as error:
+            reason = error.message
+    raise StreamprocError(ErrorCode.INFERENCE_REFUSED, f"the model fails on this input, and on no other: {reason}")

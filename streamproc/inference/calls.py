@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from streamproc.audio.decode import SAMPLE_RATE
-from streamproc.errors import StreamprocError
+from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.batcher import Bounds, ClipGroup, alike
 from streamproc.inference.endpoint import Endpoint
 from streamproc.inference.engine import Logits, ModelIdentity, Priority, Samples
@@ -33,6 +33,11 @@ class CallPart(ClipGroup):
     """The one endpoint that it may go to."""
     error: StreamprocError | None = None
     """What it met last."""
+
+    @property
+    def refused(self) -> bool:
+        """Whether the endpoint that had it last finds its clips to blame."""
+        return self.error is not None and self.error.code is ErrorCode.INFERENCE_REFUSED
 
 
 class Call:

@@ -285,8 +285,11 @@ class TritonPool:
                 self._fail(call, StreamprocError(ErrorCode.INFERENCE_UNAVAILABLE, changing))
 
     def _failed(self, batch: ClipBatch, error: StreamprocError) -> None:
-        """The endpoint has not answered; another one may, or the same one later, if it is only busy."""
-        if error.code is ErrorCode.INFERENCE_REFUSED:
+        """The endpoint has not answered; another one may, or the same one later, if it is only busy.
+
+        Nor is an event to blame on the word of one endpoint, where there is another.
+        """
+        if error.code is ErrorCode.INFERENCE_REFUSED and any(part.refused for part in batch.parts):
             for call in batch.calls:  # one
                 self._fail(call, error)
             return

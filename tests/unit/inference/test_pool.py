@@ -51,6 +51,10 @@ class Server:
         self.a_second = 0.0
         """… and for each second of audio."""
         self.error: StreamprocError | None = None
+        self.fails_on: set[float] = {POISON}
+        """Clips that begin with one of these."""
+        self.unsound = 0
+        """So many of the next answers are of no use."""
         self.up = True
         self.hangs = False
         self.requests: list[list[float]] = []
@@ -113,7 +117,10 @@ class Server:
         await self.ready(within)
         if self.error is not None:
             raise self.error
-        if POISON in marks:
+        if self.unsound:
+            self.unsound -= 1
+            raise DoubtfulError(ErrorCode.INFERENCE_UNUSABLE, "no numbers")
+        if self.fails_on.intersection(marks):
             raise DoubtfulError(ErrorCode.INFERENCE_UNUSABLE, "no numbers")
         return Answer([np.array([[mark, float(model.version)]], np.float32) for mark in marks], model)
 
@@ -358,6 +365,47 @@ async def test_a_model_that_fails_on_everything_is_left_for_another_and_blames_n
         assert [marks_of(answer) for answer in answers] == [[mark] for mark in range(1, 31)]
         well.error = sick.error
         assert await code_of(pool.infer([clip(2)])) is not ErrorCode.INFERENCE_REFUSED
+
+
+@simulated
+async def test_no_event_is_to_blame_on_the_word_of_one_endpoint() -> None:
+    async with started(2) as pool:
+        sick, well = pool.servers
+        sick.fails_on = {7.0, POISON}
+        for _ in range(10):
+            assert marks_of(await pool.infer([clip(2, 7.0)])) == [7.0]
+        assert [7.0] in sick.requests, "it was never asked first"
+        before = len(sick.requests), len(well.requests)
+        assert await code_of(pool.infer([clip(2, POISON)])) is ErrorCode.INFERENCE_REFUSED
+        assert all(len(server.requests) > count for server, count in zip(pool.servers, before, strict=True))
+
+
+@simulated
+async def test_the_word_of_the_only_one_that_can_be_used_does() -> None:
+    async with started(3) as pool:
+        for server in pool.servers[1:]:
+            server.up = False
+        await asyncio.sleep(3)
+        assert await code_of(pool.infer([clip(2, POISON)])) is ErrorCode.INFERENCE_REFUSED
+
+
+@simulated
+async def test_of_many_endpoints_two_words_do() -> None:
+    async with started(5) as pool:
+        assert await code_of(pool.infer([clip(2, POISON)])) is ErrorCode.INFERENCE_REFUSED
+        assert sum(bool(server.requests) for server in pool.servers) == 2
+
+
+@simulated
+async def test_an_answer_of_no_use_now_and_then_makes_no_event_the_one_to_blame() -> None:
+    async with started() as pool:
+        (server,) = pool.servers
+        asked = asyncio.create_task(pool.infer([clip(2, 5.0)]))
+        server.unsound = 1
+        while len(server.requests) < 3:  # noqa: ASYNC110  the clip, noise, the clip again
+            await asyncio.sleep(0.01)
+        server.unsound = 2
+        assert marks_of(await asked) == [5.0]
 
 
 @simulated
