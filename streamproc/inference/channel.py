@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -67,6 +68,7 @@ class Certificates:
         self._now = now
         self._channels: set[Channel] = set()
         self._watching: asyncio.Task[None] | None = None
+        self._misread = False
         self._told: dict[str, str] = {}
         """What the log has last said of a file or a server: it is said once."""
         self.current: Credentials | None = None
@@ -107,22 +109,31 @@ class Certificates:
                 await watching
 
     async def _watch(self) -> None:
-        turn = 0
-        while True:
-            await self._read()
-            channels = tuple(self._channels)
-            renewed = await asyncio.gather(*(self._renew(each) for each in channels))
-            everyone = turn % EXAMINE_EVERY == 0 or any(renewed)
-            await asyncio.gather(*(self._examine(each) for each in channels if everyone or each.suspected))
-            turn += 1
+        for turn in itertools.count():
+            # First: what is wrong at the start is told there, in one message and not in the log.
             await asyncio.sleep(self._look)
+            try:
+                await self._look_once(turn)
+            except Exception as error:  # noqa: BLE001  a worker that no longer sees its certificates ends when they do
+                log.error("certificates could not be looked at", type=type(error).__name__)
+
+    async def _look_once(self, turn: int) -> None:
+        await self._read()
+        channels = tuple(self._channels)
+        renewed = await asyncio.gather(*(self._renew(each) for each in channels))
+        everyone = turn % EXAMINE_EVERY == 0 or any(renewed)
+        await asyncio.gather(*(self._examine(each) for each in channels if everyone or each.suspected))
 
     async def _read(self) -> None:
         try:
             found = await asyncio.to_thread(tls.read, self.files)
         except StreamprocError as error:
-            self._tell("files", error.message, "the certificates cannot be used; those from before stay in use")
+            # Files that are replaced one after the other do not belong together for a moment.
+            if self._misread:
+                self._tell("files", error.message, "the certificates cannot be used; those from before stay in use")
+            self._misread = True
             return
+        self._misread = False
         self._told.pop("files", None)
         if found != self.current:
             self.current = found

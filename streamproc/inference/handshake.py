@@ -121,7 +121,9 @@ def distrust(details: str) -> str:
 
 
 def _context(files: TlsFiles, credentials: Credentials) -> ssl.SSLContext:
-    context = ssl.create_default_context(cadata=credentials.roots.decode("latin-1") if credentials.roots else None)
+    # PEM is ASCII; what people write between the certificates need not be, and ssl takes nothing else.
+    roots = credentials.roots.decode("ascii", "ignore") if credentials.roots else None
+    context = ssl.create_default_context(cadata=roots)
     context.set_alpn_protocols(["h2"])
     if files.certificate is not None:
         # An empty password: a key that has become an encrypted one must not ask a terminal for it.

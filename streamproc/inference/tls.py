@@ -100,7 +100,12 @@ def read(files: TlsFiles) -> Credentials:
     chain, key_text = _content(files.certificate, CERTIFICATE_FILE), _content(files.key, KEY_FILE)
     certificate = _certificates(chain, files.certificate, CERTIFICATE_FILE)[0]
     key = _key(key_text, files.key)
-    if _spki(certificate.public_key()) != _spki(key.public_key()):
+    try:
+        belongs = _spki(certificate.public_key()) == _spki(key.public_key())
+    except (ValueError, UnsupportedAlgorithm):
+        what = f"the certificate in {files.certificate} has a key of a kind that is not supported"
+        raise _wrong(CERTIFICATE_FILE, what) from None
+    if not belongs:
         raise _wrong(KEY_FILE, f"{files.key} is not the key of the certificate in {files.certificate}")
     lifetime = Lifetime(certificate.not_valid_before_utc, certificate.not_valid_after_utc)
     now = datetime.now(UTC)

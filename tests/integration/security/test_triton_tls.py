@@ -222,6 +222,18 @@ async def test_a_rotation_that_went_wrong_changes_nothing_and_is_told(triton: Tr
     assert len([line for line in logs if "cannot be used" in line["event"]]) == 1
 
 
+async def test_a_server_behind_a_name_shows_the_certificate_of_that_name(papers: Papers, tmp_path: Path) -> None:
+    """The endpoint is an address of the name; and what a bundle of authorities says between them need not be ASCII."""
+    papers.certify("named", names=[x509.DNSName("localhost")])
+    papers.file("remarked").write_bytes("# Jürgens Stelle\n".encode() + papers.file("ca").read_bytes())
+    with serving(tmp_path / "triton", papers.file("named"), papers.file("ca")) as part:
+        by_name = f"dns:///localhost:{part.address.rpartition(':')[2]}"
+        async with started(by_name, papers.client(ca="remarked"), look=0.1) as (engine, certificates):
+            assert len((await engine.infer([CLIP])).logits) == 1
+            await until(lambda: "server" in [which for which, _, _ in certificates.expiries()])
+        assert "is not for '127.0.0.1'" in (await refusal(part.address, papers.client())).message
+
+
 async def test_the_log_warns_once_before_one_expires(triton: TritonPart, papers: Papers) -> None:
     papers.certify("ageing", valid=timedelta(minutes=10))  # and it is an hour old
     with capture_logs() as logs:

@@ -9,12 +9,17 @@ import pytest
 from support.topics_of_test import TestTopics
 from support.worker_process import free_port, run
 
+from streamproc.localstack.security import make_authority
 from streamproc.localstack.stack import Addresses
 
 
 @pytest.fixture(scope="module")
-def failures(stack: Addresses, settings: dict[str, str], schema_id: int) -> dict[str, subprocess.CompletedProcess[str]]:
+def failures(
+    stack: Addresses, settings: dict[str, str], schema_id: int, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, subprocess.CompletedProcess[str]]:
     """Start a worker with each wrong environment, two at once."""
+    authority = tmp_path_factory.mktemp("authority") / "ca.pem"
+    make_authority(authority)
     nobody = f"127.0.0.1:{free_port()}"
     fresh = TestTopics(stack.kafka_bootstrap)
     short = {"STREAMPROC_REGISTRY__TIMEOUT": "0.5", "STREAMPROC_TRITON__TIMEOUT": "2"}
@@ -24,6 +29,10 @@ def failures(stack: Addresses, settings: dict[str, str], schema_id: int) -> dict
         "no Triton": {"STREAMPROC_TRITON__URLS": nobody},
         "Kafka is no Triton": {"STREAMPROC_TRITON__URLS": stack.kafka_bootstrap},
         "no model": {"STREAMPROC_TRITON__MODEL": "graphemes"},
+        "no authority": {"STREAMPROC_TRITON__CA_FILE": "/nowhere/ca.pem"},
+        "no PEM": {"STREAMPROC_TRITON__CA_FILE": __file__},
+        "no key": {"STREAMPROC_TRITON__CERTIFICATE_FILE": "/nowhere/tls.crt"},
+        "no TLS": {"STREAMPROC_TRITON__CA_FILE": str(authority)},
         "no topics": fresh.settings,
         "no schema": {"STREAMPROC_KAFKA__RESULT_TOPIC": settings["STREAMPROC_KAFKA__ACTIVITY_TOPIC"]},
         "wrong settings": {
@@ -47,6 +56,10 @@ def failures(stack: Addresses, settings: dict[str, str], schema_id: int) -> dict
         ("no Triton", "INFERENCE_UNAVAILABLE", ["STREAMPROC_TRITON__URLS"]),
         ("Kafka is no Triton", "INFERENCE_UNAVAILABLE", ["STREAMPROC_TRITON__URLS"]),
         ("no model", "INFERENCE_UNAVAILABLE", ["STREAMPROC_TRITON__MODEL", "graphemes"]),
+        ("no authority", "SETTINGS_INVALID", ["STREAMPROC_TRITON__CA_FILE", "/nowhere/ca.pem"]),
+        ("no PEM", "SETTINGS_INVALID", ["STREAMPROC_TRITON__CA_FILE", "holds no certificate in PEM"]),
+        ("no key", "SETTINGS_INVALID", ["STREAMPROC_TRITON__KEY_FILE"]),
+        ("no TLS", "INFERENCE_UNAVAILABLE", ["STREAMPROC_TRITON__ALLOW_PLAINTEXT", "speaks no TLS"]),
         ("no topics", "TOPIC_MISSING", ["streamproc topics create", "STREAMPROC_KAFKA__ACTIVITY_TOPIC"]),
         ("no schema", "RESULT_SCHEMA_MISSING", ["streamproc schemas register"]),
         (
