@@ -24,7 +24,7 @@ REQUESTS = 3
 KEPT = 0.7
 """What a probe leaves of the weight of the ones before."""
 
-UNTOLD = 10.0
+UNTOLD = 5.0
 """Seconds from an answer after which a server that has told nothing is probed: one that was asked for nothing has
 nothing to tell."""
 
