@@ -92,6 +92,8 @@ class Limiter:
         self.in_flight = 0.0
         """Seconds of audio."""
         self._requests = 0
+        self._peak = 0.0
+        """Most that has been in flight since the last step: of a limit that is far away nothing is learnt."""
         self._held = False
         """Whether the limit has kept a request back since the last step: otherwise it says nothing about a higher
         one."""
@@ -123,6 +125,7 @@ class Limiter:
         """A request is on its way; `ended` is called once for each."""
         self._requests += 1
         self.in_flight += seconds
+        self._peak = max(self._peak, self.in_flight)
         self._unloaded.began(self._requests)
 
     def ended(self, seconds: float, latency: float, outcome: Ended) -> None:
@@ -168,6 +171,7 @@ class Limiter:
         self._latency = queue_s + compute_s
         compute_s *= self._sizes.spread
         held, self._held = self._held, False
+        peak, self._peak = self._peak, self.in_flight
         self._stepped = now
 
         def towards(wanted: float) -> float:
@@ -176,6 +180,8 @@ class Limiter:
             return self.limit * min(max(factor, CUT), RAISE)
 
         ratio = queue_s / max(compute_s, GRACE)
+        if peak < self.limit / 2:
+            return
         if ratio > HIGH:
             self._held_until = now + BATCH_HOLD_S
             self._set(towards(BATCH_WANTED if batches is Batches.WORTH else WANTED))
