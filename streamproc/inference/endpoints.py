@@ -158,7 +158,11 @@ class Endpoints(Generic[S]):
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._look_up.wait(), self._every)
             self._look_up.clear()
-            await self._follow(await self._resolver.addresses(), slowly=True)
+            try:
+                await self._follow(await self._resolver.addresses(), slowly=True)
+            except Exception:
+                # A certificate that cannot be used today, for example: the next lookup is to come all the same.
+                log.exception("the inference endpoints of a name cannot be followed")
             await asyncio.sleep(LOOKUP_AGAIN_S)
 
     async def _compare_on(self) -> None:

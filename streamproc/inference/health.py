@@ -11,9 +11,13 @@ import asyncio
 import random
 from typing import Protocol, TypeVar
 
+import structlog
+
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.endpoint import Ejected, Endpoint
 from streamproc.inference.engine import ModelIdentity
+
+log = structlog.get_logger(__name__)
 
 EVERY_S = 1.0
 """Seconds from one look to the next."""
@@ -82,7 +86,11 @@ class HealthCheck:
         while True:
             # Workers that were started together do not ask together for ever.
             await asyncio.sleep(AGAIN_S if 0 < self._misses < MISSES else EVERY_S * random.uniform(0.8, 1.0))  # noqa: S311
-            await self.look()
+            try:
+                await self.look()
+            except Exception:
+                # Whatever it was: who is no longer looked at would stay as it is for ever.
+                log.exception("a health check of an inference endpoint failed", endpoint=self._endpoint.address)
 
     async def look(self) -> None:
         """Look once, and eject or restore the endpoint."""

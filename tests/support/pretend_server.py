@@ -34,8 +34,11 @@ class PretendServer:
         """What calls raise."""
         self.probes = self.calls = 0
         self.opened = self.closed = False
+        self.has_a_bug = False
 
     async def open(self) -> None:
+        if self.has_a_bug:
+            raise RuntimeError("nobody has thought of this")
         self.opened = True
 
     async def close(self) -> None:
@@ -43,6 +46,8 @@ class PretendServer:
 
     async def ready(self, within: float) -> bool:
         await self._reached(within)
+        if self.has_a_bug:
+            raise RuntimeError("nobody has thought of this")
         if self.loses:
             self.loses -= 1
             raise unavailable()

@@ -281,3 +281,18 @@ async def test_a_name_without_addresses_is_no_start() -> None:
     world.pods = ["10.0.0.1"]
     await asyncio.wait_for(until(world, available=True), EVERY + 1)
     await world.endpoints.close()
+
+
+@simulated
+async def test_whatever_a_lookup_meets_the_next_one_comes() -> None:
+    def broken(server: PretendServer) -> None:
+        server.has_a_bug = world.lookups < 3
+
+    async with started("dns:///pods:1", pods=["10.0.0.1"]) as world:
+        world.set_up = broken
+        world.pods = ["10.0.0.1", "10.0.0.2"]
+        await asyncio.sleep(EVERY + 2)
+        assert len(world.endpoints) == 1
+        await asyncio.sleep(EVERY + 2)
+        assert [endpoint.available for endpoint in world.endpoints] == [True, True]
+        world.servers["10.0.0.2:1"].has_a_bug = False

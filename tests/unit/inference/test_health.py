@@ -170,3 +170,13 @@ async def test_a_server_that_is_full_is_fit() -> None:
     server.error = StreamprocError(ErrorCode.INFERENCE_BUSY)
     async with checked(server) as endpoint:
         assert endpoint.available
+
+
+@simulated
+async def test_whatever_a_check_meets_the_next_one_comes() -> None:
+    async with checked() as endpoint:
+        endpoint.server.has_a_bug = True
+        await asyncio.sleep(3)
+        endpoint.server.has_a_bug = False
+        endpoint.server.up = False
+        assert await seconds_until(lambda: not endpoint.available) < 2
