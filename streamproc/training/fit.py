@@ -25,7 +25,7 @@ from streamproc.training import lattice
 from streamproc.training.causal import LiveNetwork
 from streamproc.training.labels import Sound
 from streamproc.training.mixture import MixedBatch, Mixture
-from streamproc.training.train import hide_parts
+from streamproc.training.train import has_bf16, hide_parts
 
 BATCH = 24
 RATE = 1.5e-3
@@ -35,6 +35,7 @@ _MEAN_OVER = 1000
 """Steps that the running mean of the weights spans."""
 
 START = Path(__file__).parents[2] / "models/phonemes/1/model.safetensors"
+"""A network that has heard espeak-ng alone: it knows what a phoneme is."""
 
 
 @dataclass
@@ -154,11 +155,6 @@ def ctc(log_probs: Tensor, frames: Tensor, said: list[list[Sound]]) -> Tensor:
     return loss
 
 
-def has_bf16() -> bool:
-    """Whether the processor computes in bf16; where it does not, torch takes nine times as long for it as for fp32."""
-    return bool(torch.cpu._is_avx512_bf16_supported())
-
-
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("folder", type=click.Path(file_okay=False, exists=True, path_type=Path))
 @click.argument("run", type=click.Path(file_okay=False, path_type=Path))
@@ -168,7 +164,7 @@ def has_bf16() -> bool:
 )
 @click.option(
     "--start", type=click.Path(dir_okay=False, exists=True, path_type=Path), default=START,
-    show_default="the served model's", help="Weights to begin with.",
+    show_default="version 1", help="Weights to begin with.",
 )  # fmt: skip
 def main(folder: Path, run: Path, seed: int, steps: int, start: Path) -> None:
     """Train on the packs in FOLDER; RUN holds the checkpoint, the log and the weights, and goes on where it stopped."""

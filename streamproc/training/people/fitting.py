@@ -7,7 +7,6 @@ gave it 6 or less. Made clips with seeded mistakes stand beside them, so that cl
 
 from __future__ import annotations
 
-import hashlib
 import json
 import random
 from collections.abc import Iterator, Sequence
@@ -27,7 +26,7 @@ from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.score import hear, phrase_evidence
 from streamproc.scoring.variants import VariantAligner
 from streamproc.training.corpus import VOICES, draw_voice, misread, read_well, training_sentence
-from streamproc.training.evaluate import Recogniser
+from streamproc.training.evaluate import Recogniser, digest
 from streamproc.training.mixture import calibration_speakers
 from streamproc.training.people.clips import Floats, PersonClip, read_folder
 from streamproc.training.people.verdicts import FULL, MISREAD
@@ -159,16 +158,20 @@ def _logistic(table: Array, labels: Array, weights: Array, ridge: float) -> Arra
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the made clips.")
 def main(data: Path, model: Path, output: Path, seed: int) -> None:
     """Fit the classifier of MODEL (an ONNX file) on what `streamproc.training.data` made in DATA."""
+    with Console(stderr=True).status("listening"):
+        classifier = classifier_of(data, model, seed)
+    output.write_text(json.dumps(classifier.to_json(), indent=1) + "\n", "utf-8")
+    print(f"{output}: {len(EVIDENCE)} weights")
+
+
+def classifier_of(data: Path, model: Path, seed: int) -> WordClassifier:
+    """The classifier of a model; ``data``: what `streamproc.training.data` made, ``seed``: of the made clips."""
     recogniser = Recogniser(model)
     clips = read_folder(data / "real/train")
     apart = calibration_speakers([{"speaker": clip.speaker, "age": clip.age} for clip in clips])
-    with Console(stderr=True).status("listening"):
-        heard = people_examples([clip for clip in clips if clip.speaker not in apart], recogniser)
-        unheard = people_examples([clip for clip in clips if clip.speaker in apart], recogniser)
-        made = made_examples(recogniser, seed)
-    classifier = fit(hashlib.sha256(model.read_bytes()).hexdigest(), heard, unheard, made)
-    output.write_text(json.dumps(classifier.to_json(), indent=1) + "\n", "utf-8")
-    print(f"{output}: {len(heard.labels) + len(unheard.labels)} words of people, {len(EVIDENCE)} weights")
+    heard = people_examples([clip for clip in clips if clip.speaker not in apart], recogniser)
+    unheard = people_examples([clip for clip in clips if clip.speaker in apart], recogniser)
+    return fit(digest(model), heard, unheard, made_examples(recogniser, seed))
 
 
 if __name__ == "__main__":
