@@ -232,10 +232,9 @@ class Channel:
         if self.client is None or credentials == self.credentials:
             return False
         client = self._connect(credentials)
-        if not await _lives(client) and await _lives(self.client):
-            await client.close()
-            return False
-        if self.client is None:
+        lives = await _lives(client)
+        # While the servers were asked the endpoint may have gone, and this channel been closed.
+        if self.client is None or (not lives and await _lives(self.client)) or self.client is None:
             await client.close()
             return False
         old, self.client, self.credentials = self.client, client, credentials
@@ -277,6 +276,11 @@ async def _lives(client: Any) -> bool:
         return bool(await client.is_server_live(client_timeout=TRY_S))
     except InferenceServerException:
         return False
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        return False  # gRPC cancels the calls of a connection that is closed
 
 
 def _date(lifetime: Lifetime | None) -> str | None:

@@ -86,7 +86,7 @@ async def examine(
         raise UnreachableError(ErrorCode.INFERENCE_UNAVAILABLE, f"nothing listens at {address}") from None
     except (ConnectionResetError, EOFError):
         raise _cut_off(address) from None
-    except (TimeoutError, OSError) as error:
+    except (TimeoutError, OSError, UnicodeError) as error:  # the last one: the host is no name
         what = f"{address} cannot be reached: {str(error) or 'no answer'}"
         raise UnreachableError(ErrorCode.INFERENCE_UNAVAILABLE, what) from None
     finally:
@@ -106,7 +106,7 @@ async def speaks_tls(address: str, seconds: float = 5.0) -> bool:
             _, writer = await asyncio.open_connection(host.strip("[]"), int(port), ssl=context)
     except ssl.SSLError as error:
         return "ALERT" in (error.reason or "")
-    except (TimeoutError, OSError):
+    except (TimeoutError, OSError, UnicodeError):
         return False
     writer.close()
     return True

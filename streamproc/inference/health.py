@@ -103,7 +103,8 @@ class HealthCheck:
         self._misses = 0
         came, self._was_ready = ready and not self._was_ready, ready
         if not ready:
-            unserved = f"{endpoint.address} does not serve the model {endpoint.server.model.name!r}"
+            model = endpoint.server.model
+            unserved = f"{endpoint.address} does not serve the model {(str(model) if model.version else model.name)!r}"
             self.error = StreamprocError(ErrorCode.INFERENCE_UNAVAILABLE, unserved)
             endpoint.eject(Ejected.UNREADY, "it says that it does not serve the model")
         elif endpoint.available:

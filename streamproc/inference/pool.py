@@ -12,6 +12,8 @@ import time
 from collections.abc import Hashable, Sequence
 from random import Random
 
+import structlog
+
 from streamproc.audio.decode import SAMPLE_RATE
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.answers import PROBE, DoubtfulError, or_blame
@@ -22,6 +24,8 @@ from streamproc.inference.endpoints import Endpoints
 from streamproc.inference.engine import Inference, ModelIdentity, Priority, Samples
 from streamproc.inference.statistics import EVERY_S
 from streamproc.inference.triton import MAX_CALL_SAMPLES, MOST_CHANGES, Answer, TritonServer
+
+log = structlog.get_logger(__name__)
 
 FULL_REQUESTS = 2
 """So many requests, at least, an endpoint may have in flight at the most: while one is worked on another waits."""
@@ -343,7 +347,11 @@ class TritonPool:
     async def _tell_loads_on(self) -> None:
         while True:
             await asyncio.sleep(EVERY_S)
-            await self._tell_loads()
+            try:
+                await self._tell_loads()
+            except Exception:
+                # Limits that are told nothing any more would go by probes for ever.
+                log.exception("the load of the inference endpoints could not be read")
             self._soon()
 
     async def _tell_loads(self) -> None:

@@ -72,7 +72,7 @@ class Resolver:
         name, _, port = target.removeprefix(DNS).rpartition(":")
         try:
             hosts = await asyncio.wait_for(self._lookup(name, int(port)), LOOKUP_S)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, UnicodeError) as error:  # the last one: it is no name
             kept = self._known.get(target, ())
             reason = getattr(error, "strerror", None) or type(error).__name__
             log.warning(

@@ -144,7 +144,13 @@ class TritonServer:
         """How long requests have waited and been computed since the last time; None where it does not tell."""
         if self._channel.client is None:
             return None
-        return await read_load(self._channel.client, self._model, self._version, self._statistics, within)
+        try:
+            load: ServerLoad | None = await self._ask(
+                read_load(self._channel.client, self._model, self._version, self._statistics, within), within
+            )
+            return load
+        except StreamprocError:
+            return None  # The connection was closed meanwhile: the server is gone.
 
     async def infer(self, clips: Sequence[Samples], priority: Priority, within: float) -> Answer:
         """The logits of all clips, all by one model, within so many seconds.

@@ -158,9 +158,9 @@ class TritonSettings(Section):
     """Seconds from one lookup of the names after dns:/// to the next; while a server fails it is one."""
     model: str = Field(default="phonemes", min_length=1)
     """Model in its repository."""
-    model_version: str = ""
+    model_version: str = Field(default="", pattern="^[0-9]*$")
     """Version of the model; empty: the newest that is served."""
-    timeout: Seconds = 30.0
+    timeout: Annotated[float, Field(gt=0, le=3600)] = 30.0
     """Seconds that one inference call may take."""
     max_audio_seconds: Seconds = 3600.0
     """Seconds of audio that this worker has in flight at one server, at the most. How much it really is follows what

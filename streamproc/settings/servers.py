@@ -7,6 +7,8 @@ import re
 DNS = "dns:///"
 """What stands before a name all of whose addresses are servers; gRPC's own word for it."""
 
+MOST_PORT = 65535
+
 _HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\s:;/\[\]]+):[0-9]{1,5}")
 """An IPv6 address stands in brackets."""
 
@@ -15,9 +17,17 @@ _SCHEME = re.compile(r"(https?|grpcs?)://", re.IGNORECASE)
 
 def host_and_port(value: str) -> str:
     """The value itself. Raises ValueError where it is something else than host:port."""
+    login, at, rest = value.rpartition("@")
+    shown = repr("…" + at + rest if login else value)
     if not _HOST_AND_PORT.fullmatch(value):
-        login, at, rest = value.rpartition("@")
-        raise ValueError(f"{'…' + at + rest if login else value!r} is not host:port")
+        raise ValueError(f"{shown} is not host:port")
+    host, _, port = value.rpartition(":")
+    if not 0 < int(port) <= MOST_PORT:
+        raise ValueError(f"{shown} has a port that there is not: they go from 1 to {MOST_PORT}")
+    try:
+        host.encode("idna")  # as the system's resolver does
+    except UnicodeError:
+        raise ValueError(f"{shown} has a host that is no name: between dots stand 1 to 63 characters") from None
     return value
 
 

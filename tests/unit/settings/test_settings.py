@@ -244,6 +244,10 @@ def test_triton_may_be_several_and_have_ipv6_addresses(monkeypatch: pytest.Monke
         ("a:1,b:1,a:1", "'a:1' stands there twice"),
         ("Triton:8001, triton:8001", "'triton:8001' stands there twice"),
         ("dns:///a:1,dns:///a:1", "'dns:///a:1' stands there twice"),
+        ("a:1,b:65536", "'b:65536' has a port that there is not: they go from 1 to 65535"),
+        ("a:0", "'a:0' has a port that there is not: they go from 1 to 65535"),
+        ("dns:///a..b:1", "'a..b:1' has a host that is no name: between dots stand 1 to 63 characters"),
+        (64 * "a" + ":1", f"'{64 * 'a'}:1' has a host that is no name: between dots stand 1 to 63 characters"),
     ],
 )
 def test_what_is_no_list_of_servers_is_refused(monkeypatch: pytest.MonkeyPatch, urls: str, told: str) -> None:
