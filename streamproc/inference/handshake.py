@@ -34,6 +34,8 @@ class UnreachableError(StreamprocError):
 
 
 _WORDS = {
+    "Connection refused": "nothing listens there",
+    "Domain name not found": "there is no host of this name",
     "certificate has expired": "the server's certificate has expired: renew it there",
     "CERTIFICATE_VERIFY_FAILED": f"the server's certificate is of no authority that is trusted ({CA_FILE})",
     "Hostname Verification": "the server's certificate is for another host",
@@ -113,7 +115,7 @@ async def speaks_tls(address: str, seconds: float = 5.0) -> bool:
 
 
 def distrust(details: str) -> str:
-    """What gRPC's words for a failed handshake mean; empty where they are about something else."""
+    """What gRPC's words for a connection that does not come about mean; empty where they are about something else."""
     for words, meaning in _WORDS.items():
         if words in details:
             return meaning

@@ -80,6 +80,17 @@ async def test_a_channel_may_be_closed_while_new_certificates_are_tried(
         assert await asyncio.wait_for(renewing, 10) is False
 
 
+@pytest.mark.parametrize(("host", "told"), [("127.0.0.1", "nothing listens there"), ("no.such.invalid", "no host")])
+async def test_nobody_is_told_in_words(host: str, told: str) -> None:
+    async with silent() as address:
+        port = address.rpartition(":")[2]
+    server = TritonServer(f"{host}:{port}", "m", "", 30, Certificates(allow_plaintext=True))
+    await server.open()
+    with pytest.raises(StreamprocError, match=told):
+        await server.ready(20)
+    await server.close()
+
+
 async def test_a_host_that_is_no_name_is_nobody() -> None:
     files = TlsFiles()
     with pytest.raises(handshake.UnreachableError):
