@@ -128,16 +128,20 @@ class TritonServer:
         return bool(ready)
 
     async def prove(self, within: float) -> ModelIdentity:
-        """Have it say what its model takes and gives, and answer noise.
+        """Have it say what its model takes and gives, and answer noise; all of it within so many seconds.
 
         Raises:
             StreamprocError: MODEL_UNSUITABLE, the model is not ours; INFERENCE_BUSY, it works and is full; others.
         """
+        within = min(within, self._timeout)
         try:
-            await self.look()
+            async with asyncio.timeout(within):
+                await self.look()
+                await probe(lambda clips: self.infer(clips, Priority.LIVE, within))
         except DoubtfulError as error:
             raise unsuitable(error) from None
-        await probe(lambda clips: self.infer(clips, Priority.LIVE, min(within, self._timeout)))
+        except TimeoutError:
+            raise _late(within) from None
         return self.model
 
     async def load(self, within: float) -> ServerLoad | None:

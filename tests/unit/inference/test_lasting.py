@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.scripted_stream import until
@@ -96,6 +97,21 @@ async def test_a_host_that_is_no_name_is_nobody() -> None:
     with pytest.raises(handshake.UnreachableError):
         await handshake.examine(64 * "a" + ":1", files, read(files))
     assert not await handshake.speaks_tls(64 * "a" + ":1")
+
+
+async def test_a_proof_has_its_own_time_whatever_hangs() -> None:
+    class Hanging:
+        """A client whose server never says what its model is like."""
+
+        async def get_model_config(self, *_: Any, **__: Any) -> None:
+            """Never."""
+            await asyncio.sleep(3600)
+
+    server = TritonServer("127.0.0.1:1", "m", "", 60)
+    server._channel.client = Hanging()
+    with pytest.raises(StreamprocError) as caught:
+        await asyncio.wait_for(server.prove(0.1), 10)
+    assert caught.value.code is ErrorCode.INFERENCE_TIMEOUT
 
 
 async def test_a_look_that_goes_wrong_is_not_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
