@@ -276,6 +276,10 @@ class TritonPool:
         logits = iter(answer.logits)
         for part in batch.parts:
             call, own = part.call, Answer(list(itertools.islice(logits, len(part.places))), answer.model)
+            if part.refused:
+                # Whoever refused it was wrong: with noise alone it would never be found out.
+                part.tried[-1].tally.noted(failed=True)
+                part.error = None
             if call.over:
                 continue
             if call.answered(part, own):

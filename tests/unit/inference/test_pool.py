@@ -20,6 +20,7 @@ from support.simulated_time import simulated
 from streamproc.audio.decode import SAMPLE_RATE
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.answers import DoubtfulError
+from streamproc.inference.endpoint import Ejected
 from streamproc.inference.endpoints import Endpoints
 from streamproc.inference.engine import Inference, ModelIdentity, Priority, Samples
 from streamproc.inference.limiter import Limiter
@@ -372,12 +373,25 @@ async def test_no_event_is_to_blame_on_the_word_of_one_endpoint() -> None:
     async with started(2) as pool:
         sick, well = pool.servers
         sick.fails_on = {7.0, POISON}
-        for _ in range(10):
+        for _ in range(4):
             assert marks_of(await pool.infer([clip(2, 7.0)])) == [7.0]
         assert [7.0] in sick.requests, "it was never asked first"
         before = len(sick.requests), len(well.requests)
         assert await code_of(pool.infer([clip(2, POISON)])) is ErrorCode.INFERENCE_REFUSED
         assert all(len(server.requests) > count for server, count in zip(pool.servers, before, strict=True))
+
+
+@simulated
+async def test_whoever_refuses_what_another_answers_is_an_outlier() -> None:
+    async with started(2) as pool:
+        sick, _ = pool.servers
+        sick.fails_on = {7.0}
+        sick_one, well_one = pool.endpoints
+        for _ in range(100):
+            assert marks_of(await pool.infer([clip(2, 7.0)])) == [7.0]
+        assert sick_one.ejections[Ejected.OUTLIER]
+        assert well_one.available
+        assert not sum(well_one.ejections.values())
 
 
 @simulated
