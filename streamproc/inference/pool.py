@@ -104,6 +104,9 @@ class TritonPool:
     async def room(self) -> None:
         """See Engine."""
         while not self.has_room and self._open:
+            # A batch may have come back since the last note. To wait for an event that is set gives nobody else a turn:
+            # the event loop would stand still for ever.
+            self._vacant.clear()
             await self._vacant.wait()
 
     async def infer(self, clips: Sequence[Samples], priority: Priority = Priority.LIVE) -> Inference:

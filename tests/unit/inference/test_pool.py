@@ -11,7 +11,7 @@ import weakref
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from random import Random
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -473,6 +473,45 @@ async def test_beyond_two_batches_there_is_no_room_until_some_are_sent() -> None
         await pool.room()
         assert 0 < asyncio.get_running_loop().time() - began < 2
         await asyncio.gather(*calls)
+
+
+@simulated
+async def test_whoever_waits_for_room_lets_the_others_run_also_when_a_batch_has_just_come_back() -> None:
+    class Counted(asyncio.Event):
+        waits = 0
+
+        async def wait(self) -> Literal[True]:
+            """Of an event that is set it does not give the loop a turn."""
+            self.waits += 1
+            assert self.waits < 100, "nobody else runs any more"
+            return await super().wait()
+
+    async with started(most=8) as pool:
+        pool._vacant = Counted()
+        pool._vacant.set()
+        (server,) = pool.servers
+        server.takes = 1
+        server.error = StreamprocError(ErrorCode.INFERENCE_BUSY, "full")
+        asking = [asyncio.create_task(pool.infer([clip(4)])) for _ in range(2)]
+        await settled()
+        while pool.has_room:
+            asking.append(asyncio.create_task(pool.infer([clip(0.5)])))
+            await settled()
+        asking.pop().cancel()
+        await settled()
+        assert pool.has_room
+
+        async def ask_for_room() -> None:
+            await asyncio.sleep(1)
+            assert not pool.has_room
+            assert pool._vacant.is_set()
+            await pool.room()
+
+        room = asyncio.create_task(ask_for_room())
+        await asyncio.sleep(1.5)
+        server.error = None
+        await room
+        await asyncio.gather(*asking, return_exceptions=True)
 
 
 @simulated
