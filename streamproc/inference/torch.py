@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
-import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamproc.audio.decode import SAMPLE_RATE
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.inference.answers import SYMBOLS, DoubtfulError, clips_of, or_blame, probe
-from streamproc.inference.batcher import Bounds, alike
-from streamproc.inference.engine import Inference, Logits, ModelIdentity, Priority, Samples
-from streamproc.inference.places import Places
+from streamproc.inference.answers import SYMBOLS
+from streamproc.inference.batcher import Bounds
+from streamproc.inference.engine import ModelIdentity, Samples
+from streamproc.inference.in_process import InProcessEngine
 from streamproc.inference.repository import ModelFile, raise_if_memory, read_model, told
 
 _INPUTS = {"audio": ("FLOAT", 2), "lengths": ("INT64", 1)}
@@ -72,16 +70,15 @@ class _Loaded:
         return self.run is not self.graph
 
 
-class TorchEngine:
-    """Inference by torch, in threads of its own: the event loop never waits for a device.
+class TorchEngine(InProcessEngine[_Loaded, threading.Event]):
+    """Inference by torch.
 
     It runs the same model.onnx as the other engines (`torch_graph`), read once, at the start: a result names what was
     read. On an accelerator the clips of a call go in runs of like length, with at most 15 % padding; calls of different
     activities do not wait for each other to share a run: a worker's own core is what bounds it, not a batch of two.
 
     Args:
-        repository, model, version: as OnnxEngine takes them.
-        timeout: seconds that one run may take.
+        repository, model, version, timeout: see InProcessEngine.
         threads: runs at once; on a CPU each has one core.
         options: device, precision, compilation.
     """
@@ -91,50 +88,8 @@ class TorchEngine:
     def __init__(
         self, repository: Path, model: str, version: str, timeout: float, threads: int, options: TorchOptions
     ) -> None:
-        self._repository = repository
-        self._timeout = timeout
+        super().__init__(repository, model, version, timeout, threads)
         self._options = options
-        self._places = Places(threads)
-        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="torch")
-        self._loaded: _Loaded | None = None
-        self._runs: set[threading.Event] = set()
-        """Of the runs that somebody waits for: set, it ends one."""
-        self.model = ModelIdentity(model, version, "")
-
-    async def start(self) -> ModelIdentity:
-        """See Engine."""
-        loop = asyncio.get_running_loop()
-        self._loaded, self.model = await loop.run_in_executor(self._threads, self._load)
-        try:
-            await probe(self._infer)
-        except DoubtfulError as error:  # It raises, whatever the input.
-            raise StreamprocError(ErrorCode.MODEL_UNSUITABLE, error.message) from None
-        return self.model
-
-    @property
-    def has_room(self) -> bool:
-        """See Engine."""
-        return self._places.has_room
-
-    async def room(self) -> None:
-        """See Engine."""
-        await self._places.room()
-
-    async def infer(self, clips: Sequence[Samples], priority: Priority = Priority.LIVE) -> Inference:
-        """See Engine."""
-        asked = time.perf_counter()
-        async with self._places.one(priority):
-            began = time.perf_counter()
-            logits = await or_blame(self._infer, clips)
-            return Inference(logits, self.model, self.name, began - asked, time.perf_counter() - began)
-
-    async def close(self) -> None:
-        """See Engine."""
-        self._loaded = None
-        self._places.close()
-        for stopped in self._runs:
-            stopped.set()
-        self._threads.shutdown(wait=False)
 
     def _load(self) -> tuple[_Loaded, ModelIdentity]:
         try:
@@ -163,54 +118,33 @@ class TorchEngine:
             _warm_up(torch, loaded)
         return loaded, file.identity
 
-    async def _infer(self, clips: Sequence[Samples]) -> list[Logits]:
-        if self._loaded is None:
-            raise _closed()
-        found: dict[int, Logits] = {}
-        for places in alike([len(clip) for clip in clips], self._loaded.bounds):
-            found.update(zip(places, await self._run([clips[place] for place in places]), strict=True))
-        return [found[place] for place in range(len(clips))]
+    def _bounds(self, loaded: _Loaded) -> Bounds:
+        return loaded.bounds
 
-    async def _run(self, clips: Sequence[Samples]) -> list[Logits]:
-        """The logits of one run; whoever stops waiting, for whatever reason, ends it too."""
-        if self._loaded is None:
-            raise _closed()
-        stopped = threading.Event()
-        call = asyncio.get_running_loop().run_in_executor(self._threads, self._work, clips, stopped)
-        self._runs.add(stopped)
-        try:
-            async with asyncio.timeout(self._timeout):
-                logits, frames = await call
-        except TimeoutError:
-            raise StreamprocError(ErrorCode.INFERENCE_TIMEOUT, f"no answer within {self._timeout:g} s") from None
-        finally:
-            stopped.set()
-            self._runs.discard(stopped)
-        lengths = [len(clip) for clip in clips]
-        return list(clips_of(self.model.name, logits, np.expand_dims(frames, -1), lengths))
+    def _handle(self) -> threading.Event:
+        return threading.Event()
 
-    def _work(self, clips: Sequence[Samples], stopped: threading.Event) -> tuple[Any, Any]:
-        """Run the model, in a thread of the executor."""
-        if (loaded := self._loaded) is None:
-            raise _closed()
-        if stopped.is_set():
-            return None, None  # nobody waits for it
+    def _end(self, handle: threading.Event) -> None:
+        handle.set()
+
+    def _outputs(
+        self, loaded: _Loaded, clips: Sequence[Samples], handle: threading.Event
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        nothing = np.zeros((0, 0, 0), np.float32), np.zeros(0, np.int64)
+        if handle.is_set():
+            return nothing  # nobody waits for it
         try:
-            return _outputs(loaded, clips, stopped)
-        except Exception as error:  # noqa: BLE001
-            if self._loaded is None:
-                raise _closed() from None
-            if stopped.is_set():
-                return None, None
-            raise_if_memory(error)
+            return _outputs(loaded, clips, handle)
+        except Exception as error:
+            if handle.is_set():
+                return nothing
             if "out of memory" in str(error):
+                raise_if_memory(error)
                 # The accelerator's, which others may use too; so many seconds of noise would not fit either.
                 raise StreamprocError(
                     ErrorCode.INFERENCE_UNAVAILABLE, f"the memory of {loaded.device} is used up: {told(error)}"
                 ) from None
-            raise DoubtfulError(
-                ErrorCode.INFERENCE_UNAVAILABLE, f"model {self.model.name!r} fails: {told(error)}"
-            ) from None
+            raise
 
 
 def _outputs(loaded: _Loaded, clips: Sequence[Samples], stopped: threading.Event | None = None) -> tuple[Any, Any]:
@@ -286,7 +220,3 @@ def _check(graph: Any, file: ModelFile) -> None:
             f"takes {graph.inputs} and gives {graph.outputs} (types and dimensions); needed are {_INPUTS} and "
             f"{_OUTPUTS}, of {SYMBOLS} symbols"
         )
-
-
-def _closed() -> StreamprocError:
-    return StreamprocError(ErrorCode.INFERENCE_UNAVAILABLE, "the engine is not started, or closed")

@@ -99,7 +99,7 @@ USELESS = {
 @pytest.mark.parametrize("answer", USELESS.values(), ids=USELESS)
 async def test_a_model_of_no_use_is_waited_for_and_makes_no_letter(answer: tuple[Any, Any]) -> None:
     engine = OnnxEngine(REPOSITORY, "phonemes", "", 10, 1)
-    engine._session = Odd(*answer)
+    engine._loaded = Odd(*answer)
     try:
         with pytest.raises(StreamprocError) as caught:
             await engine.infer(noise(16_000))
@@ -111,7 +111,7 @@ async def test_a_model_of_no_use_is_waited_for_and_makes_no_letter(answer: tuple
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("Failed to allocate memory for a buffer of size 9")])
 async def test_memory_that_runs_out_is_nobodys_fault(error: Exception) -> None:
     engine = OnnxEngine(REPOSITORY, "phonemes", "", 10, 1)
-    engine._session = Odd(error, None)
+    engine._loaded = Odd(error, None)
     try:
         with pytest.raises(MemoryError):
             await engine.infer(noise(16_000))

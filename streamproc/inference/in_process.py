@@ -1,0 +1,163 @@
+"""What the engines that run in this process have in common: threads of their own, a deadline, an end for what nobody
+waits for."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.inference.answers import DoubtfulError, clips_of, or_blame, probe
+from streamproc.inference.batcher import Bounds, alike
+from streamproc.inference.engine import Inference, Logits, ModelIdentity, Priority, Samples
+from streamproc.inference.places import Places
+from streamproc.inference.repository import raise_if_memory, told
+
+L = TypeVar("L")
+"""The loaded model."""
+H = TypeVar("H")
+"""What a run can be ended by, from another thread."""
+
+
+class InProcessEngine(ABC, Generic[L, H]):
+    """Inference in threads of its own: the event loop never waits for a core or a device.
+
+    The model lies where a Triton looks for it too, at ``repository/model/version/model.onnx``, weights included. It
+    takes ``audio`` (float, clips × samples) and ``lengths`` (int64, clips) and gives ``logits`` (float, clips × frames
+    × 41) and ``frames`` (int64, clips). It is read once, at the start: a result names what was read.
+
+    Args:
+        repository: folder of models.
+        model: its name, a folder in there.
+        version: a folder in that; "" for the highest number.
+        timeout: seconds that one run may take.
+        threads: runs at once.
+    """
+
+    name: str
+
+    def __init__(self, repository: Path, model: str, version: str, timeout: float, threads: int) -> None:
+        self._repository = repository
+        self._timeout = timeout
+        self._places = Places(threads)
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix=self.name)
+        self._loaded: L | None = None
+        self._running: set[H] = set()
+        """Of the runs that somebody waits for."""
+        self.model = ModelIdentity(model, version, "")
+
+    @abstractmethod
+    def _load(self) -> tuple[L, ModelIdentity]:
+        """Read and check the model, in a thread.
+
+        Raises:
+            StreamprocError: SETTINGS_INVALID or MODEL_UNSUITABLE.
+        """
+
+    @abstractmethod
+    def _bounds(self, loaded: L) -> Bounds:
+        """What one run may hold."""
+
+    @abstractmethod
+    def _handle(self) -> H:
+        """For one run."""
+
+    @abstractmethod
+    def _end(self, handle: H) -> None:
+        """End the run of ``handle``, if it is not over; also a second time."""
+
+    @abstractmethod
+    def _outputs(self, loaded: L, clips: Sequence[Samples], handle: H) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Logits (clips × frames × 41) and frames (clips) of one run, in a thread; whatever it raises, the model fails.
+
+        Raises:
+            StreamprocError: where more is known of the failure.
+        """
+
+    async def start(self) -> ModelIdentity:
+        """See Engine."""
+        self._loaded, self.model = await asyncio.get_running_loop().run_in_executor(self._threads, self._load)
+        try:
+            await probe(self._infer)
+        except DoubtfulError as error:  # It raises, whatever the input.
+            raise StreamprocError(ErrorCode.MODEL_UNSUITABLE, error.message) from None
+        return self.model
+
+    @property
+    def has_room(self) -> bool:
+        """See Engine."""
+        return self._places.has_room
+
+    async def room(self) -> None:
+        """See Engine."""
+        await self._places.room()
+
+    async def infer(self, clips: Sequence[Samples], priority: Priority = Priority.LIVE) -> Inference:
+        """See Engine."""
+        asked = time.perf_counter()
+        async with self._places.one(priority):
+            began = time.perf_counter()
+            logits = await or_blame(self._infer, clips)
+            return Inference(logits, self.model, self.name, began - asked, time.perf_counter() - began)
+
+    async def close(self) -> None:
+        """See Engine."""
+        self._loaded = None
+        self._places.close()
+        for handle in self._running:
+            self._end(handle)
+        self._threads.shutdown(wait=False)
+
+    async def _infer(self, clips: Sequence[Samples]) -> list[Logits]:
+        if self._loaded is None:
+            raise _closed()
+        found: dict[int, Logits] = {}
+        for places in alike([len(clip) for clip in clips], self._bounds(self._loaded)):
+            found.update(zip(places, await self._run([clips[place] for place in places]), strict=True))
+        return [found[place] for place in range(len(clips))]
+
+    async def _run(self, clips: Sequence[Samples]) -> list[Logits]:
+        """The logits of one run; whoever stops waiting, for whatever reason, ends it too."""
+        if self._loaded is None:
+            raise _closed()
+        handle = self._handle()
+        call = asyncio.get_running_loop().run_in_executor(self._threads, self._work, clips, handle)
+        self._running.add(handle)
+        try:
+            async with asyncio.timeout(self._timeout):
+                logits, frames = await call
+        except TimeoutError:
+            raise StreamprocError(ErrorCode.INFERENCE_TIMEOUT, f"no answer within {self._timeout:g} s") from None
+        finally:
+            self._end(handle)
+            self._running.discard(handle)
+        lengths = [len(clip) for clip in clips]
+        return list(clips_of(self.model.name, logits, np.expand_dims(frames, -1), lengths))
+
+    def _work(self, clips: Sequence[Samples], handle: H) -> tuple[NDArray[Any], NDArray[Any]]:
+        """Run the model, in a thread of the executor."""
+        if (loaded := self._loaded) is None:
+            raise _closed()
+        try:
+            return self._outputs(loaded, clips, handle)
+        except StreamprocError:
+            raise
+        except Exception as error:  # noqa: BLE001
+            if self._loaded is None:
+                raise _closed() from None
+            raise_if_memory(error)
+            raise DoubtfulError(
+                ErrorCode.INFERENCE_UNAVAILABLE, f"model {self.model.name!r} fails: {told(error)}"
+            ) from None
+
+
+def _closed() -> StreamprocError:
+    return StreamprocError(ErrorCode.INFERENCE_UNAVAILABLE, "the engine is not started, or closed")
