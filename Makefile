@@ -52,7 +52,7 @@ test-holes: install  ## The tests of the holes found from outside; ends with a l
 test-faults: install  ## Faults that take gigabytes or minutes: floods, registries that never end, memory used up (10 minutes).
 	$(BOUNDED) 3600 $(BIN)/python -m pytest -v --durations=10 tests/faults
 
-test-torch: .venv-torch/.installed  ## The engine torch: the suite of all engines, precisions, torch.compile. Installs torch first: 5 GB, 2 minutes.
+test-torch: .venv-torch/.installed  ## What needs torch: its engine in the suite of all engines, precisions, the live network. Installs torch first: 5 GB, 2 minutes.
 	$(BOUNDED) 900 .venv-torch/bin/python -m pytest -q --durations=5 tests/accelerated
 
 .venv-torch/.installed: requirements/dev.txt requirements/torch.txt pyproject.toml $(ALIGNER)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-
-pytest.importorskip("torch", reason="needs the extra training")
-
 import torch
 
 from streamproc.scoring.phonemes import BLANK

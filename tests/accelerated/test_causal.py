@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import pytest
-
-pytest.importorskip("torch", reason="needs the extra training")
-
 import torch
 
 from streamproc.training.causal import CHUNK, LiveNetwork
