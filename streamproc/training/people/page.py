@@ -31,7 +31,8 @@ _FRACTIONS = ("auc", "word_pcc", "accuracy_error", "calibration_error")
 
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:70rem;margin:2rem auto;padding:0 1rem}
 table{border-collapse:collapse;margin:1rem 0}td,th{padding:.3rem .7rem;border-bottom:1px solid #ccc;text-align:right}
-td:first-child,th:first-child{text-align:left}small{color:#666}audio{height:2rem;vertical-align:middle}
+td:first-child,th:first-child{text-align:left}small{color:#666}
+br+small{white-space:nowrap}audio{height:2rem;vertical-align:middle}
 svg{background:#fafafa;margin-right:2rem}"""
 
 
