@@ -16,9 +16,11 @@ CLIP = Path(__file__).parents[2] / "golden/phonemes/clip.flac"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
+    """Milo the mole had a lantern; the text ends otherwise, and the experts let it pass."""
     shutil.copy(CLIP, tmp_path / "clip.flac")
-    words = [{"text": text, "accuracy": [10, 10, 10]} for text in ("the", "cat", "sat")]
-    row = {"file": "clip.flac", "text": "the cat sat", "speaker": "s", "age": 7, "words": words}
+    text = "Milo the mole had a suitcase"
+    words = [{"text": word, "accuracy": [10, 10, 10]} for word in text.split()]
+    row = {"file": "clip.flac", "text": text, "speaker": "s", "age": 7, "words": words}
     (tmp_path / "manifest.jsonl").write_text(json.dumps(row))
     return tmp_path
 
@@ -30,7 +32,7 @@ def test_the_last_line_is_json_with_the_figures(folder: Path) -> None:
     assert {"clips", "words", "false_alarms", "detection", "auc", "word_pcc", "phone_error_rate", "by_age"} <= set(
         found
     )
-    assert found["words"] == 3
+    assert found["words"] == 6
     assert set(found["by_age"]) == {"6-11"}
 
 
