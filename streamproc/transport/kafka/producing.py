@@ -128,10 +128,15 @@ class Committer(ABC):
                 except BufferError:
                     self._call(producer.poll, PAUSE_S)
                 except KafkaException as error:
-                    if error.args[0].code() in REFUSED:
+                    said = error.args[0]
+                    if said.code() in REFUSED:
                         # Refused before it was sent: this record is the guilty one.
-                        raise Refusal(_refused(error.args[0].name(), [source], certain=True)) from error
-                    raise
+                        raise Refusal(_refused(said.name(), [source], certain=True)) from error
+                    # librdkafka says what is wrong with the topic, and not which one it is.
+                    told = f"{said.str()} ({topic})"
+                    raise KafkaException(
+                        KafkaError(said.code(), told, said.fatal(), said.retriable(), said.txn_requires_abort())
+                    ) from error
                 except (TypeError, ValueError, OverflowError) as error:
                     # The binding takes less than ``outcome_of`` believes: it must not cost the others.
                     raise Refusal(_refused(type(error).__name__, [source], certain=True)) from error
