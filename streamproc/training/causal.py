@@ -11,25 +11,18 @@ What lies beyond a clip's length never reaches its logits, and logits computed c
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from streamproc.scoring.phonemes import BLANK
-from streamproc.training.speech import SAMPLE_RATE
-
-HOP = 160
-"""Samples between two feature frames (10 ms); a frame of logits is two of them."""
+from streamproc.training.spectrum import BANDS, HOP, SPECTRUM, WINDOW, fourier, mask, mel
 
 CHUNK = 2 * HOP
 """`LiveNetwork.hear` takes a multiple of this many samples."""
 
-_WINDOW = 400
-_REMEMBERED = _WINDOW // 2 + HOP
-_SPECTRUM = 512
-_BANDS = 40
+_REMEMBERED = WINDOW // 2 + HOP
 _CHANNELS = 128
 _WIDTH = 5
 _BLOCKS = ((1, 2), (1, 2), (2, 2), (2, 1), (4, 2), (4, 2), (1, 2), (1, 2))
@@ -45,30 +38,6 @@ _PRIOR = 1e-4
 """Energy in each band that the running mean starts with, for `_PRIOR_FRAMES`: about -70 dB of full scale."""
 
 _PRIOR_FRAMES = 10
-
-
-def _mask(lengths: Tensor, size: int | Tensor) -> Tensor:
-    """1.0 for positions below each length, else 0.0: [batch, size]."""
-    positions = torch.arange(size, device=lengths.device)
-    return (positions.unsqueeze(0) < lengths.unsqueeze(1)).to(torch.float32)
-
-
-def _fourier() -> Tensor:
-    """Windowed cosines and sines, one output channel each: [2 × 257, 1, 400]."""
-    time = torch.arange(_WINDOW, dtype=torch.float64)
-    window = 0.5 - 0.5 * torch.cos(2 * math.pi * time / _WINDOW)
-    angle = 2 * math.pi * torch.arange(_SPECTRUM // 2 + 1, dtype=torch.float64).unsqueeze(1) * time / _SPECTRUM
-    return (torch.cat([angle.cos(), angle.sin()]) * window).unsqueeze(1).float()
-
-
-def _mel() -> Tensor:
-    """Triangular filters, evenly spaced on the mel scale (O'Shaughnessy 1987) from 60 Hz to 7.6 kHz: [40, 257]."""
-    low, high = (2595 * math.log10(1 + hertz / 700) for hertz in (60.0, 7600.0))
-    edges = 700 * (10 ** (torch.linspace(low, high, _BANDS + 2, dtype=torch.float64) / 2595) - 1)
-    bins = torch.arange(_SPECTRUM // 2 + 1, dtype=torch.float64) * SAMPLE_RATE / _SPECTRUM
-    left, centre, right = (part.unsqueeze(1) for part in (edges[:-2], edges[1:-1], edges[2:]))
-    rising, falling = (bins - left) / (centre - left), (right - bins) / (right - centre)
-    return torch.minimum(rising, falling).clamp(min=0).float()
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +65,15 @@ class LiveFeatures(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("fourier", _fourier(), persistent=False)
-        self.register_buffer("mel", _mel().unsqueeze(2), persistent=False)
-        self.register_buffer("centre", torch.zeros(_BANDS, 1))
-        self.register_buffer("scale", torch.ones(_BANDS, 1))
+        self.register_buffer("fourier", fourier(), persistent=False)
+        self.register_buffer("mel", mel().unsqueeze(2), persistent=False)
+        self.register_buffer("centre", torch.zeros(BANDS, 1))
+        self.register_buffer("scale", torch.ones(BANDS, 1))
 
     def energy(self, audio: Tensor) -> Tensor:
         """[batch, samples] to energies [batch, 40, frames], the first window beginning with the first sample."""
         spectrum = nn.functional.conv1d(audio.unsqueeze(1), self.fourier, stride=HOP)
-        half = _SPECTRUM // 2 + 1
+        half = SPECTRUM // 2 + 1
         return nn.functional.conv1d(spectrum[:, :half] ** 2 + spectrum[:, half:] ** 2, self.mel)
 
     def normalise(self, energy: Tensor, before: Tensor, first: int | Tensor) -> Tensor:
@@ -117,10 +86,10 @@ class LiveFeatures(nn.Module):
 
     def forward(self, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """[batch, samples] and [batch] to features [batch, 40, n] and their lengths [batch], n = samples // 160 + 1."""
-        audio = audio * _mask(lengths, audio.shape[1])
-        energy = self.energy(nn.functional.pad(audio, (_WINDOW // 2, _WINDOW // 2)))
+        audio = audio * mask(lengths, audio.shape[1])
+        energy = self.energy(nn.functional.pad(audio, (WINDOW // 2, WINDOW // 2)))
         count = lengths // HOP + 1
-        valid = _mask(count, energy.shape[2]).unsqueeze(1)
+        valid = mask(count, energy.shape[2]).unsqueeze(1)
         return self.normalise(energy, energy.new_zeros(energy.shape[:2]), 0) * valid, count
 
 
@@ -145,7 +114,7 @@ class LiveNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.features = LiveFeatures()
-        self.stem = nn.Conv1d(_BANDS, _CHANNELS, _WIDTH, stride=2, bias=False)
+        self.stem = nn.Conv1d(BANDS, _CHANNELS, _WIDTH, stride=2, bias=False)
         self.norm = nn.BatchNorm1d(_CHANNELS)
         self.blocks = nn.ModuleList(_Block(dilation, ahead) for dilation, ahead in _BLOCKS)
         self.dropout = nn.Dropout(0.05)
@@ -160,7 +129,7 @@ class LiveNetwork(nn.Module):
         """LiveFeatures [batch, 40, n] and their lengths to logits [batch, frames, 41] and theirs."""
         frames = (count + 1) // 2
         x = torch.relu(self.norm(self.stem(nn.functional.pad(features, (2, 2)))))
-        valid = _mask(frames, x.shape[2]).unsqueeze(1)
+        valid = mask(frames, x.shape[2]).unsqueeze(1)
         x = x * valid
         for block in self.blocks:
             x = block(nn.functional.pad(x, (block.back, block.ahead))) * valid
@@ -178,8 +147,8 @@ class LiveNetwork(nn.Module):
         weight = self.head.weight
         return Memory(
             weight.new_zeros(batch, _REMEMBERED),
-            weight.new_zeros(batch, _BANDS),
-            weight.new_zeros(batch, _BANDS, 3),
+            weight.new_zeros(batch, BANDS),
+            weight.new_zeros(batch, BANDS, 3),
             tuple(weight.new_zeros(batch, _CHANNELS, block.back + block.ahead) for block in self.blocks),
             0,
         )

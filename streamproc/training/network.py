@@ -7,47 +7,15 @@ its logits: every stage is masked, so a clip gives the same logits alone and pad
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
 
 from streamproc.scoring.phonemes import BLANK
-from streamproc.training.speech import SAMPLE_RATE
+from streamproc.training.spectrum import BANDS, HOP, SPECTRUM, WINDOW, fourier, mask, mel
 
-HOP = 160
-"""Samples between two feature frames (10 ms); a frame of logits is two of them."""
-
-_WINDOW = 400
-_SPECTRUM = 512
-_BANDS = 40
 _CHANNELS = 128
 _DILATIONS = (1, 1, 2, 2, 4, 4, 1, 1)
 _WIDTH = 5
-
-
-def _mask(lengths: Tensor, size: int | Tensor) -> Tensor:
-    """1.0 for positions below each length, else 0.0: [batch, size]."""
-    positions = torch.arange(size, device=lengths.device)
-    return (positions.unsqueeze(0) < lengths.unsqueeze(1)).to(torch.float32)
-
-
-def _fourier() -> Tensor:
-    """Windowed cosines and sines, one output channel each: [2 × 257, 1, 400]."""
-    time = torch.arange(_WINDOW, dtype=torch.float64)
-    window = 0.5 - 0.5 * torch.cos(2 * math.pi * time / _WINDOW)
-    angle = 2 * math.pi * torch.arange(_SPECTRUM // 2 + 1, dtype=torch.float64).unsqueeze(1) * time / _SPECTRUM
-    return (torch.cat([angle.cos(), angle.sin()]) * window).unsqueeze(1).float()
-
-
-def _mel() -> Tensor:
-    """Triangular filters, evenly spaced on the mel scale (O'Shaughnessy 1987) from 60 Hz to 7.6 kHz: [40, 257]."""
-    low, high = (2595 * math.log10(1 + hertz / 700) for hertz in (60.0, 7600.0))
-    edges = 700 * (10 ** (torch.linspace(low, high, _BANDS + 2, dtype=torch.float64) / 2595) - 1)
-    bins = torch.arange(_SPECTRUM // 2 + 1, dtype=torch.float64) * SAMPLE_RATE / _SPECTRUM
-    left, centre, right = (part.unsqueeze(1) for part in (edges[:-2], edges[1:-1], edges[2:]))
-    rising, falling = (bins - left) / (centre - left), (right - bins) / (right - centre)
-    return torch.minimum(rising, falling).clamp(min=0).float()
 
 
 class Features(nn.Module):
@@ -55,24 +23,24 @@ class Features(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.register_buffer("fourier", _fourier(), persistent=False)
-        self.register_buffer("mel", _mel().unsqueeze(2), persistent=False)
+        self.register_buffer("fourier", fourier(), persistent=False)
+        self.register_buffer("mel", mel().unsqueeze(2), persistent=False)
 
     def forward(self, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """[batch, samples] and [batch] to features [batch, 40, n] and their lengths [batch], n = samples // 160 + 1."""
-        inside = _mask(lengths, audio.shape[1])
+        inside = mask(lengths, audio.shape[1])
         audio = audio * inside
         # The loudness of the recording must not matter, and silence must not become noise: hence the two floors.
         power = (audio * audio).sum(1, keepdim=True) / lengths.clamp(min=1).unsqueeze(1).to(audio.dtype)
         audio = audio / (power.sqrt() + 1e-4)
         spectrum = nn.functional.conv1d(
-            audio.unsqueeze(1), self.fourier, stride=HOP, padding=_WINDOW // 2
+            audio.unsqueeze(1), self.fourier, stride=HOP, padding=WINDOW // 2
         )  # fmt: skip
-        half = _SPECTRUM // 2 + 1
+        half = SPECTRUM // 2 + 1
         energy = spectrum[:, :half] ** 2 + spectrum[:, half:] ** 2
         features = (nn.functional.conv1d(energy, self.mel) + 1e-2).log()
         count = lengths // HOP + 1
-        valid = _mask(count, features.shape[2]).unsqueeze(1)
+        valid = mask(count, features.shape[2]).unsqueeze(1)
         total = count.view(-1, 1, 1).to(features.dtype)
         centred = (features - (features * valid).sum(2, keepdim=True) / total) * valid
         deviation = ((centred * centred).sum(2, keepdim=True) / total).sqrt()
@@ -99,7 +67,7 @@ class PhonemeNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.features = Features()
-        self.stem = nn.Conv1d(_BANDS, _CHANNELS, _WIDTH, stride=2, padding=_WIDTH // 2, bias=False)
+        self.stem = nn.Conv1d(BANDS, _CHANNELS, _WIDTH, stride=2, padding=_WIDTH // 2, bias=False)
         self.norm = nn.BatchNorm1d(_CHANNELS)
         self.blocks = nn.ModuleList(_Block(dilation) for dilation in _DILATIONS)
         self.dropout = nn.Dropout(0.05)
@@ -109,7 +77,7 @@ class PhonemeNetwork(nn.Module):
         """Features [batch, 40, n] and their lengths to logits [batch, frames, 41] and theirs."""
         frames = (count + 1) // 2
         x = self.norm(self.stem(features))
-        valid = _mask(frames, x.shape[2]).unsqueeze(1)
+        valid = mask(frames, x.shape[2]).unsqueeze(1)
         x = torch.relu(x) * valid
         for block in self.blocks:
             x = block(x, valid)
