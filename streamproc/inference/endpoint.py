@@ -34,6 +34,9 @@ FAILURES = 5
 OPEN_FOR_S, OPEN_FOR_MOST_S = 1.0, 5.0
 """Seconds from the opening to the first probe, doubled with each probe that fails."""
 
+REST_S, LONGEST_REST_S = 0.02, 1.0
+"""Seconds for which an endpoint whose queue is full is given nothing; doubled each time in a row."""
+
 SURELY = 4.0
 """What takes so many times as long as usual takes too long."""
 
@@ -92,6 +95,9 @@ class Endpoint(Generic[S]):
         """How often it went out of use."""
         self.refusals = 0
         """Calls for which its queue had no place."""
+        self._rest = 0.0
+        self._rests_until = float("-inf")
+        """How long its last rest was to be, its queue being full, and until when it lasts."""
         self._clock = clock
         self._changed = changed
         self._in_use = self._was_in_use = False
@@ -125,7 +131,7 @@ class Endpoint(Generic[S]):
 
     def admits(self, seconds: float) -> bool:
         """Whether it takes so many seconds of audio now."""
-        if not self.available:
+        if not self.available or self._clock() < self._rests_until:
             return False
         if (weight := self.weight) < 1.0 and self.outstanding and self.outstanding >= weight * self.limiter.limit:
             return False
@@ -170,6 +176,8 @@ class Endpoint(Generic[S]):
             if error.code is ErrorCode.INFERENCE_BUSY:
                 ended = Ended.BUSY
                 self.refusals += 1
+                self._rest = min(max(REST_S, 2 * self._rest), LONGEST_REST_S)
+                self._rests_until = self._clock() + self._rest
                 self._answered()
                 self.breaker.given_up(ticket)
             elif isinstance(error, DoubtfulError) and not noise:
@@ -187,6 +195,7 @@ class Endpoint(Generic[S]):
             raise
         else:
             ended = Ended.ANSWERED
+            self._rest, self._rests_until = 0.0, float("-inf")
             self._answered()
             pace = (self._clock() - began) / outstanding if outstanding else 0.0
             self._pace += (pace - self._pace) * (PACE_STEP if self._pace else 1.0)

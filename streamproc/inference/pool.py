@@ -40,9 +40,6 @@ LEAST_LEFT = 0.05
 LOOK_S = 0.05
 """Seconds from one look at the endpoints to the next, while something waits that none of them admits."""
 
-REST_S, LONGEST_REST_S = 0.02, 1.0
-"""Seconds for which an endpoint whose queue is full is given nothing; doubled each time in a row."""
-
 
 class TritonPool:
     """Inference by the Tritons that there are.
@@ -69,8 +66,6 @@ class TritonPool:
         self._resent: set[CallPart] = set()
         """Those that wait for the second time or more: their time runs."""
         self._batches: set[ClipBatch] = set()
-        self._rests: dict[TritonEndpoint, tuple[float, float]] = {}
-        """Until when an endpoint whose queue is full is given nothing, and how long that rest is."""
         self._soonest: asyncio.Handle | None = None
         self._later: asyncio.TimerHandle | None = None
         self._vacant = asyncio.Event()
@@ -172,8 +167,7 @@ class TritonPool:
     def _send_next(self) -> None:
         """Send the batch that goes next, if there is an endpoint for it, and look again."""
         usable = [endpoint for endpoint in self.endpoints if endpoint.available]
-        now = asyncio.get_running_loop().time()
-        free = [endpoint for endpoint in usable if self._rests.get(endpoint, (0.0, 0.0))[0] <= now]
+        free = usable
         for head in self._queue.heads():
             able = [end for end in usable if end not in head.tried and head.only in (None, end)]
             if not able:
@@ -230,7 +224,6 @@ class TritonPool:
             for call in batch.calls:
                 self._fail(call, error)
         else:
-            self._rests.pop(batch.endpoint, None)
             if answer is None:
                 self._send_alone(batch)
             else:
@@ -304,16 +297,9 @@ class TritonPool:
             for call in batch.calls:  # one
                 self._fail(call, error)
             return
-        busy = error.code is ErrorCode.INFERENCE_BUSY
-        if busy:
-            _, rest = self._rests.get(batch.endpoint, (0.0, REST_S / 2))
-            rest = min(2 * rest, LONGEST_REST_S)
-            there = set(self.endpoints)
-            self._rests = {end: each for end, each in self._rests.items() if end in there}
-            self._rests[batch.endpoint] = asyncio.get_running_loop().time() + rest, rest
         for part in batch.parts:
             part.error = StreamprocError(error.code, error.message)  # Without the frames, which know the part.
-            if not busy:
+            if error.code is not ErrorCode.INFERENCE_BUSY:
                 part.tried.append(batch.endpoint)
             self._wait_again(part, company=batch.parts[0].age)
         self._end_late_ones()

@@ -11,7 +11,7 @@ from support.simulated_time import simulated
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.answers import DoubtfulError
 from streamproc.inference.breaker import Circuit
-from streamproc.inference.endpoint import FAILURES, LEAST_WEIGHT, SLOW_START_S, Ejected, Endpoint
+from streamproc.inference.endpoint import FAILURES, LEAST_WEIGHT, REST_S, SLOW_START_S, Ejected, Endpoint
 from streamproc.inference.limiter import Limiter
 
 LIMIT = 40.0
@@ -118,6 +118,25 @@ async def test_a_full_queue_shrinks_its_limit() -> None:
         await ask(endpoint)
     assert endpoint.limiter.limit < LIMIT
     assert endpoint.refusals == 1
+
+
+@simulated
+async def test_its_queue_full_it_rests_twice_as_long_each_time_until_it_answers() -> None:
+    endpoint = make()
+    for rest in (REST_S, 2 * REST_S, 4 * REST_S):
+        endpoint.server.error = StreamprocError(ErrorCode.INFERENCE_BUSY)
+        with pytest.raises(StreamprocError):
+            await ask(endpoint)
+        await asyncio.sleep(0.9 * rest)
+        assert not endpoint.admits(1)
+        await asyncio.sleep(0.2 * rest)
+        assert endpoint.admits(1)
+    endpoint.server.error = StreamprocError(ErrorCode.INFERENCE_BUSY)
+    with pytest.raises(StreamprocError):
+        await ask(endpoint)
+    endpoint.server.error = None
+    await ask(endpoint)
+    assert endpoint.admits(1)
 
 
 @simulated
