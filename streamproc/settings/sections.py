@@ -202,30 +202,27 @@ class TritonSettings(Section):
         return servers_of(self.urls)
 
 
-class OnnxSettings(Section):
-    """The engine onnx: the model in the worker itself."""
-
+class _ModelFile(Section):
     repository: Path = Path("models")
     """Folder of models, laid out as Triton's: the model is REPOSITORY/MODEL/VERSION/model.onnx."""
     model: str = Field(default="phonemes", min_length=1)
     """Model in the repository."""
     model_version: str = ""
     """Version of the model; empty: the highest number."""
+
+
+class OnnxSettings(_ModelFile):
+    """The engine onnx: the model in the worker itself."""
+
     timeout: Seconds = 30.0
     """Seconds that one clip may take."""
     threads: Count = 1
     """Cores that inference may take: so many clips are run at once."""
 
 
-class TorchSettings(Section):
+class TorchSettings(_ModelFile):
     """The engine torch: the model in the worker itself, on an accelerator of its own."""
 
-    repository: Path = Path("models")
-    """Folder of models, laid out as Triton's: the model is REPOSITORY/MODEL/VERSION/model.onnx."""
-    model: str = Field(default="phonemes", min_length=1)
-    """Model in the repository."""
-    model_version: str = ""
-    """Version of the model; empty: the highest number."""
     timeout: Seconds = 30.0
     """Seconds that the clips of one activity, or so many of them as are run at once, may take."""
     threads: Count = 1
