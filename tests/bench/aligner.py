@@ -17,19 +17,20 @@ import gc
 import importlib
 import json
 import os
-import platform
 import random
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import aligner_mypyc
 from aligner_mypyc import Aligner, CostModel, Inventory, expand
+
+sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
+from bench.kernels import machine  # noqa: E402  run as a script
 
 ROOT = Path(__file__).resolve().parents[2]
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmn"
@@ -225,23 +226,6 @@ def similar_times(groups: dict[str, Pairs]) -> dict[str, float]:
     return {name: float(seconds) for name, seconds in (line.split("\t") for line in done.stdout.splitlines())}
 
 
-def machine() -> dict[str, Any]:
-    names = ("rapidfuzz", "edlib", "kaldialign", "biopython", "parasail", "mypy", "librt")
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        found = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        model = found[0] if found else model
-    return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "load_before": os.getloadavg()[0],
-        "python": platform.python_version(),
-        "aligner_mypyc": aligner_mypyc.__version__,
-        **{name: version(name) for name in names},
-    }
-
-
 def measure(quick: bool) -> list[dict[str, Any]]:
     """One record for each peer, length and rate."""
     matrix = cost_matrix()
@@ -315,7 +299,7 @@ def main() -> int:
     if not aligner_mypyc.COMPILED:
         print("the installed aligner_mypyc is interpreted: install it where mypy and a compiler are", file=sys.stderr)
         return 2
-    about = machine()
+    about = machine("rapidfuzz", "edlib", "kaldialign", "biopython", "parasail", "mypy", "librt")
     try:
         records = measure(arguments.quick)
     except (OSError, subprocess.CalledProcessError) as error:

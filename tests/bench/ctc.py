@@ -16,13 +16,10 @@ import importlib
 import json
 import math
 import operator
-import os
-import platform
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from timeit import repeat
 from typing import Any
@@ -32,7 +29,9 @@ import numpy as np
 import aligner_mypyc
 
 sys.path[:0] = [str(Path(__file__).resolve().parents[1])]
-from support import numpy_ctc  # noqa: E402  run as a script
+from support import numpy_ctc  # noqa: E402
+
+from bench.kernels import machine  # noqa: E402  run as a script
 
 SYMBOLS = 41
 BLANK = 40
@@ -134,23 +133,6 @@ def cases(frames: int) -> Iterator[Case]:
         )  # fmt: skip
 
 
-def machine() -> dict[str, Any]:
-    """Where the figures come from."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        found = [line.split(":", 1)[1].strip() for line in cpuinfo.read_text().splitlines() if "model name" in line]
-        model = found[0] if found else model
-    return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "load_before": os.getloadavg()[0],
-        "python": platform.python_version(),
-        "aligner_mypyc": aligner_mypyc.__version__,
-        **{name: version(name) for name in ("fast-ctc-decode", "numpy", "mypy", "librt")},
-    }
-
-
 def table(records: list[dict[str, Any]]) -> str:
     """The figures for people."""
     lines = [f"{'kernel':36} {'frames':>6} {'ours µs':>9}  {'peer':16} {'peer µs':>9} {'ratio':>7}"]
@@ -168,7 +150,7 @@ def main() -> int:
     if not aligner_mypyc.COMPILED:
         print("the installed aligner_mypyc is interpreted: install it where mypy and a compiler are", file=sys.stderr)
         return 2
-    about = machine()
+    about = machine("fast-ctc-decode", "numpy", "mypy", "librt")
     every = [case for frames in FRAMES for case in cases(frames)]
     wrong = [
         f"{case.kernel}, {case.frames} frames, {case.peer}"
