@@ -9,7 +9,7 @@ BOUNDED := timeout -s KILL
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos chaos-live chaos-inference fuzz
-.PHONY: test-holes test-faults test-packages test-torch faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-decode bench-codec evaluate model lock clean
+.PHONY: test-operate test-holes test-faults test-packages test-torch faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-decode bench-codec evaluate model lock clean
 .PHONY: bench-latency bench-worker bench-inference
 
 help:  ## List the targets.
@@ -63,6 +63,10 @@ test-torch: .venv-torch/.installed  ## What needs torch: its engine in the suite
 	@.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall ./aligner_mypyc
 	@.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+test-operate: install  ## Rules of alerts under promtool; installs Prometheus first, or fails (3 minutes).
+	tests/operate/install.sh
+	$(BOUNDED) 1800 $(BIN)/python -m pytest -q --durations=5 tests/operate
 
 test-packages: install  ## Wheels and each extra, tried in empty environments (3 minutes).
 	$(BOUNDED) 1800 $(BIN)/python -m pytest -q --durations=5 tests/extras

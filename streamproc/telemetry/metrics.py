@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from confluent_kafka import KafkaError
 from opentelemetry import metrics as api
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import CallbackOptions, Meter, Observation, get_meter_provider, set_meter_provider
@@ -23,9 +24,13 @@ from streamproc.contracts.generated.events import Result, ResultStatus
 from streamproc.errors import ErrorClass, ErrorCode, Stage
 from streamproc.telemetry.catalogue import METRICS, named
 from streamproc.telemetry.tenants import UNKNOWN, Tenants
+from streamproc.transport.codes import FENCED_PRODUCER
 from streamproc.transport.surface.monitor import TransportState
 
 STAGES = ("decode", "audio", "wait", "inference", "score", "total")
+
+FENCED = tuple(sorted(KafkaError(code).name() for code in FENCED_PRODUCER))
+"""Kafka's names for what becomes of a transaction of a producer that another has replaced."""
 
 _ALIGNING = {Stage.REFERENCE, Stage.SCORE}
 _SHORT_MS = 5_000
@@ -211,7 +216,7 @@ def _of(code: ErrorCode) -> dict[str, str]:
 def _transactions(state: TransportState) -> Rows:
     """By how they ended, and the aborted ones by Kafka's name of the reason."""
     for outcome in ("committed", "aborted", "refused", "in_doubt"):
-        known = state.aborted if outcome == "aborted" else {}
+        known = {**dict.fromkeys(FENCED, 0), **state.aborted} if outcome == "aborted" else {}
         for reason, count in known.items():
             yield count, {"outcome": outcome, "reason": reason}
         yield state.transactions[outcome] - sum(known.values()), {"outcome": outcome, "reason": ""}

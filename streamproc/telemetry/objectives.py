@@ -45,6 +45,11 @@ class Objective:
         """PromQL: the share that missed it; divided by the budget, how fast that burns. No data without activities."""
         return f"1 - {self.good(period)} / {self.total(period)}"
 
+    def missed_in(self, period: str) -> str:
+        """PromQL: how many missed it in a period."""
+        rates = f"{self.total(period)} - {self.good(period)}"
+        return rates.replace("rate(", "increase(")
+
     def _rate(self, part: str, period: str, labels: Mapping[str, str]) -> str:
         chosen = ",".join(f'{label}="{value}"' for label, value in labels.items())
         series = f"{exposed(self.metric)}_{part}" + (f"{{{chosen}}}" if chosen else "")

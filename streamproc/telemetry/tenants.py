@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from streamproc.contracts.synthetic import is_synthetic
+
 OTHER = "other"
 UNKNOWN = "unknown"
 _LONGEST = 64
 
 
 class Tenants:
-    """Names the first ``limit`` tenants that come; those of another worker may be others.
+    """Names the first ``limit`` tenants that come, and that of synthetic activities; another worker may name others.
 
     Who publishes chooses the names: without a limit they would make series without end.
     """
@@ -21,7 +23,7 @@ class Tenants:
         """What stands for a tenant; None: the event was not read."""
         if tenant is None:
             return UNKNOWN
-        if tenant in self._named:
+        if tenant in self._named or is_synthetic(tenant):
             return tenant
         if len(self._named) >= self._limit or not tenant.isprintable() or not 0 < len(tenant) <= _LONGEST:
             return OTHER
