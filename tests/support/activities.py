@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import io
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import fastavro
 import numpy as np
 import soundfile
+import soxr
 
 from streamproc.contracts import files, wire
 from streamproc.contracts.generated.conversions import activity_to_avro, result_from_avro
@@ -17,18 +20,26 @@ from streamproc.contracts.generated.events import Activity, Audio, Phrase, Resul
 CHILD = "learner-7f3a"
 """A pseudonym that must not be in any log."""
 
-TEXT = "The quick brown fox."
-"""A text that must not be in any log."""
+TEXT = "Milo the mole had a lantern."
+"""A text that must not be in any log: what `reading` reads."""
 
 _SCHEMA = fastavro.parse_schema(files.newest(files.ACTIVITY).schema)
 _RESULT_SCHEMA = fastavro.parse_schema(files.newest(files.RESULT).schema)
+_READING = Path(__file__).parents[1] / "golden/phonemes/clip.flac"
 _TIME = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
 
 
 def clip(seconds: float = 1.0, rate: int = 16_000, container: str = "WAV", channels: int = 1) -> bytes:
-    """A clip of quiet noise."""
+    """A clip of quiet noise, for whoever does not ask what is heard: the phrase is not judged, its outcome comes."""
     noise = np.random.default_rng(1).normal(0, 0.05, (int(seconds * rate), channels))
     return encode(noise, rate, container)
+
+
+def reading(rate: int = 16_000, container: str = "WAV", channels: int = 1, share: slice = slice(None)) -> bytes:
+    """A clip of somebody who reads TEXT, 2.15 s; ``share``: which of its samples, at 16 kHz."""
+    samples, recorded = soundfile.read(_READING, dtype="float32")
+    resampled = soxr.resample(samples[share], recorded, rate)
+    return encode(np.tile(resampled[:, None], channels), rate, container)
 
 
 def encode(samples: Any, rate: int, container: str = "WAV", subtype: str | None = None) -> bytes:
@@ -39,8 +50,14 @@ def encode(samples: Any, rate: int, container: str = "WAV", subtype: str | None 
 
 
 def inline(data: bytes | None = None) -> Audio:
-    """Audio within the event."""
-    return Audio(data=clip() if data is None else data, sample_rate=16_000)
+    """Audio within the event: TEXT is read, if nothing else is given."""
+    return Audio(data=_small_reading() if data is None else data, sample_rate=16_000)
+
+
+@functools.cache
+def _small_reading() -> bytes:
+    """Small enough for many in one activity."""
+    return reading(container="OGG")
 
 
 def behind(uri: str) -> Audio:
