@@ -144,10 +144,13 @@ evaluate: install  ## How well the model in the tree hears, and how well misread
 	$(BOUNDED) 600 $(BIN)/python -m streamproc.training.evaluate --output docs/benchmarks/model.json
 	$(if $(PEOPLE),$(BOUNDED) 600 $(BIN)/streamproc models evaluate $(PEOPLE) --json | tail -1 | $(BIN)/python -m json.tool > docs/benchmarks/people.json)
 
-model: ## Train and export the phoneme model (needs torch: its own environment, about 15 minutes).
+model: ## Train on people and make the served model (needs torch, flite, festival): DATA=folder RUN=folder; 2 hours on a quiet core.
+	@test -n "$(DATA)" -a -n "$(RUN)" || { echo "make model DATA=folder RUN=folder: where what is heard and the training lie"; exit 2; }
 	@test -x .venv-training/bin/python || $(PYTHON) -m venv .venv-training
 	@.venv-training/bin/python -m pip install --quiet --require-hashes -r requirements/training.txt
-	.venv-training/bin/python -m streamproc.training
+	OMP_NUM_THREADS=1 .venv-training/bin/python -m streamproc.training.data $(DATA)
+	OMP_NUM_THREADS=1 .venv-training/bin/python -m streamproc.training.fit $(DATA) $(RUN)
+	OMP_NUM_THREADS=1 .venv-training/bin/python -m streamproc.training.publish $(DATA) $(RUN)
 
 lock:  ## Lock the dependencies anew, with hashes (1 minute).
 	@test -x .venv-lock/bin/python || $(PYTHON) -m venv .venv-lock

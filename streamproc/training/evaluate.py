@@ -40,7 +40,7 @@ from streamproc.training.speech import Synthesiser
 
 Floats = NDArray[np.float32]
 
-MODEL = Path(__file__).parents[2] / "models/phonemes/1/model.onnx"
+MODEL = Path(__file__).parents[2] / "models/phonemes/2/model.onnx"
 """The model that is served."""
 
 MARGIN: float = ScoringSettings.model_fields["margin"].default

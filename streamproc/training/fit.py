@@ -34,8 +34,8 @@ _FALLS = 0.1
 _MEAN_OVER = 1000
 """Steps that the running mean of the weights spans."""
 
-START = Path(__file__).parents[2] / "models/phonemes/1/model.safetensors"
-"""A network that has heard espeak-ng alone: it knows what a phoneme is."""
+START = Path(__file__).parents[2] / "models/start.safetensors"
+"""A network that has heard espeak-ng alone (`python -m streamproc.training`): it knows what a phoneme is."""
 
 
 @dataclass
@@ -164,7 +164,7 @@ def ctc(log_probs: Tensor, frames: Tensor, said: list[list[Sound]]) -> Tensor:
 )
 @click.option(
     "--start", type=click.Path(dir_okay=False, exists=True, path_type=Path), default=START,
-    show_default="version 1", help="Weights to begin with.",
+    show_default="models/start.safetensors", help="Weights to begin with.",
 )  # fmt: skip
 def main(folder: Path, run: Path, seed: int, steps: int, start: Path) -> None:
     """Train on the packs in FOLDER; RUN holds the checkpoint, the log and the weights, and goes on where it stopped."""

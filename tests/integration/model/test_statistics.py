@@ -13,13 +13,13 @@ from streamproc.inference.triton import TritonServer
 
 
 async def test_triton_tells_its_load(triton_url: str) -> None:
-    server = TritonServer(triton_url, "phonemes", "1", timeout=60)
+    server = TritonServer(triton_url, "phonemes", "2", timeout=60)
     clip = np.zeros(48_000, dtype=np.float32)
     client = aio.InferenceServerClient(triton_url)
     statistics = ServerStatistics()
 
     async def read() -> ServerLoad | None:
-        return await read_load(client, "phonemes", "1", statistics, 10.0)
+        return await read_load(client, "phonemes", "2", statistics, 10.0)
 
     try:
         await server.open()

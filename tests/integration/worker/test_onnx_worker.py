@@ -53,7 +53,7 @@ def test_it_scores_without_a_triton(worker: WorkerProcess, topics: TestTopics, s
     assert sorted((one.source.partition, one.source.offset) for one in results) == sorted(
         (one.partition, one.offset) for one in published
     )
-    model = Model(name="phonemes", version="1", sha256=hashlib.sha256(MODEL.read_bytes()).hexdigest())
+    model = Model(name="phonemes", version="2", sha256=hashlib.sha256(MODEL.read_bytes()).hexdigest())
     for one in results:
         assert (one.engine, one.model) == ("onnx", model)
         for each in one.phrases:
