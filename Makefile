@@ -10,6 +10,7 @@ BOUNDED := timeout -s KILL
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos chaos-live chaos-inference fuzz
 .PHONY: test-operate test-holes test-faults test-packages test-torch faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-decode bench-codec evaluate model lock clean
+.PHONY: test-terraform kafka-provider
 .PHONY: bench-latency bench-worker bench-inference
 
 help:  ## List the targets.
@@ -70,6 +71,16 @@ test-operate: install  ## Rules of alerts under promtool; installs Prometheus fi
 
 test-packages: install  ## Wheels and each extra, tried in empty environments (3 minutes).
 	$(BOUNDED) 1800 $(BIN)/python -m pytest -q --durations=5 tests/extras
+
+test-terraform: install  ## Terraform's modules: their own tests, plans, and one applied to a real Kafka where its provider is found (3 minutes).
+	@command -v terraform >/dev/null || { echo "test-terraform: terraform 1.11 or newer is not on the PATH, and no package registry has it"; exit 1; }
+	$(BOUNDED) 1200 $(BIN)/python -m pytest -q -rs --durations=5 tests/terraform
+
+KAFKA_PROVIDER := .tools/plugins/registry.terraform.io/mongey/kafka/0.9.0/$(shell uname -s | tr A-Z a-z)_$(subst x86_64,amd64,$(subst aarch64,arm64,$(shell uname -m)))
+kafka-provider:  ## Build the Terraform provider Mongey/kafka from SOURCE=its/checkout, for test-terraform (needs Go; 2 minutes).
+	@test -f "$(SOURCE)/go.mod" || { echo "kafka-provider: SOURCE=path/to/terraform-provider-kafka is no checkout of it"; exit 1; }
+	@mkdir -p $(KAFKA_PROVIDER)
+	cd $(SOURCE) && $(BOUNDED) 900 env CGO_ENABLED=0 go build -o $(abspath $(KAFKA_PROVIDER))/terraform-provider-kafka_v0.9.0 .
 
 lint: install  ## ruff: lint and format; import-linter: the order of the rooms (10 s).
 	$(BIN)/ruff check
@@ -159,4 +170,4 @@ lock:  ## Lock the dependencies anew, with hashes (1 minute).
 
 clean:  ## Take the local stack down and remove everything that was built.
 	@test ! -x $(BIN)/streamproc || $(BIN)/streamproc local down
-	rm -rf $(VENV) .venv-training .venv-lock .venv-bench .venv-peers .venv-faust .venv-torch .local build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-training .venv-lock .venv-bench .venv-peers .venv-faust .venv-torch .local .tools build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,6 +32,18 @@ class Contract:
     key: str
     retention: str
     ordering: str
+
+    @property
+    def retention_days(self) -> int:
+        """How long its topic keeps events.
+
+        Raises:
+            ValueError: it is not said in days.
+        """
+        days = re.fullmatch(r"([1-9]\d*) days", self.retention)
+        if days is None:
+            raise ValueError(f"compatibility.toml: [{self.name!r}]: retention {self.retention!r} is not like '30 days'")
+        return int(days[1])
 
 
 def contracts(folder: Path | None = None) -> tuple[Contract, ...]:

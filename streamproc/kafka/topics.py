@@ -12,6 +12,7 @@ from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.admin._config import ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
+from streamproc.contracts import files
 from streamproc.contracts.majors import MAJORS
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka.refusals import WORKER, Refusals, misconfigured
@@ -106,12 +107,15 @@ def configurations(kafka: KafkaSettings, activity_bytes: int = ACTIVITY_MAX_BYTE
     """Every topic and its settings; ``activity_bytes`` is what the activity topic accepts."""
     letter = kafka.dead_letter_topic
     letter_size = _size(DEAD_LETTER_FACTOR * activity_bytes + DEAD_LETTER_ROOM)
-    days = {"retention.ms": str(KEPT_DAYS * 24 * 3600 * 1000)}
+    days = {contract.name: contract.retention_days for contract in files.contracts()}
     return {
-        kafka.activity_topic: _size(activity_bytes),
-        **{topic: _size(ACTIVITY_MAX_BYTES) for topic in result_topics(kafka).values()},
-        letter: letter_size | days,
-        parked_topic(letter): letter_size | days,
+        kafka.activity_topic: _size(activity_bytes) | _kept(days[files.ACTIVITY]),
+        **{
+            topic: _size(ACTIVITY_MAX_BYTES) | _kept(days[MAJORS[number].contract])
+            for number, topic in result_topics(kafka).items()
+        },
+        letter: letter_size | _kept(KEPT_DAYS),
+        parked_topic(letter): letter_size | _kept(KEPT_DAYS),
         ledger_topic(letter): {"cleanup.policy": "compact"},
         audit_topic(letter): {"retention.ms": "-1"},
     }
@@ -119,6 +123,10 @@ def configurations(kafka: KafkaSettings, activity_bytes: int = ACTIVITY_MAX_BYTE
 
 def _size(max_bytes: int) -> dict[str, str]:
     return {"max.message.bytes": str(max_bytes)}
+
+
+def _kept(days: int) -> dict[str, str]:
+    return {"retention.ms": str(days * 24 * 3600 * 1000)}
 
 
 def _accepted(settings: Settings) -> int:

@@ -79,6 +79,9 @@ def _lint_table(name: str, table: Any) -> Iterator[SchemaProblem]:
     level = table.get("compatibility")
     if level is not None and level not in list(Level):
         yield SchemaProblem(where, f"compatibility {level!r} is not one of {', '.join(Level)}")
+    retention = table.get("retention")
+    if retention is not None and re.fullmatch(r"[1-9]\d* days", str(retention)) is None:
+        yield SchemaProblem(where, f"retention {retention!r} is not like '30 days'")
 
 
 def _lint_contract(folder: Path) -> Iterator[SchemaProblem]:

@@ -122,6 +122,10 @@ def test_a_repeated_key_is_refused(folder: Path) -> None:
             lambda folder: replace(folder, '"BACKWARD_TRANSITIVE"', '"MOSTLY"'),
             "compatibility.toml: ['reading.activity']: compatibility 'MOSTLY' is not one of NONE, BACKWARD,",
         ),
+        (
+            lambda folder: replace(folder, '"7 days"', '"a week"'),
+            "compatibility.toml: ['reading.activity']: retention 'a week' is not like '30 days'",
+        ),
     ],
 )
 def test_a_bad_folder_is_named(folder: Path, break_it: Callable[[Path], object], expected: str) -> None:

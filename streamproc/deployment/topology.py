@@ -1,0 +1,89 @@
+"""All that Terraform's modules must know of streamproc, as JSON: topics, permissions, alarms, metrics, objectives.
+
+``python -m streamproc.deployment.topology`` prints terraform/modules/topology/topology.json. In its names,
+``{group}`` stands for the workers' consumer group and ``{subscriber_group}`` for a subscriber's.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import Any
+
+from streamproc.contracts import files
+from streamproc.contracts.majors import MAJORS
+from streamproc.deployment.alarms import alarms
+from streamproc.kafka import topics
+from streamproc.kafka.permissions import Grant, grants
+from streamproc.settings import KafkaSettings
+from streamproc.telemetry.catalogue import METRICS
+from streamproc.telemetry.objectives import objectives
+
+GROUP = "{group}"
+SUBSCRIBER_GROUP = "{subscriber_group}"
+
+_RESOURCES = {"topic": "Topic", "group": "Group", "transactional id": "TransactionalID"}
+
+
+def topology() -> dict[str, Any]:
+    """The document."""
+    kafka = KafkaSettings(group_id=GROUP, result_majors=tuple(MAJORS))
+    contracts = {contract.name: contract for contract in files.contracts()}
+    return {
+        "topics": _topics(kafka),
+        "contracts": {
+            contract.topic: {"compatibility": contract.compatibility, "owner": contract.owner, "key": contract.key}
+            for contract in contracts.values()
+        },
+        "permissions": [acl for grant in _of_all_majors(kafka) for acl in _acls(grant)],
+        "alarms": {alarm.name: _without_name(alarm) for alarm in alarms()},
+        "metrics": {
+            name: {"kind": metric.kind, "unit": metric.unit, "labels": metric.labels}
+            for name, metric in METRICS.items()
+        },
+        "objectives": {one.name: _without_name(one) for one in objectives()},
+    }
+
+
+def document() -> str:
+    """The file's text."""
+    return json.dumps(topology(), indent=2, sort_keys=True) + "\n"
+
+
+def _topics(kafka: KafkaSettings) -> dict[str, Any]:
+    """Topic -> its settings, and the major version of results that alone needs it; 0: every release."""
+    majors = {topic: number for number, topic in topics.result_topics(kafka).items()}
+    return {
+        name: {"config": config, "major": majors.get(name, 0)} for name, config in topics.configurations(kafka).items()
+    }
+
+
+def _of_all_majors(kafka: KafkaSettings) -> list[Grant]:
+    """The grants, those on the results' topic once for each major version."""
+    found = []
+    for grant in grants(kafka, SUBSCRIBER_GROUP):
+        on_results = grant.kind == "topic" and grant.name == kafka.result_topic
+        names = topics.result_topics(kafka).values() if on_results else [grant.name]
+        found += [dataclasses.replace(grant, name=name) for name in names]
+    return found
+
+
+def _acls(grant: Grant) -> list[dict[str, str]]:
+    return [
+        {
+            "role": grant.user,
+            "resource_type": _RESOURCES[grant.kind],
+            "resource_name": grant.name,
+            "pattern": "Prefixed" if grant.prefixed else "Literal",
+            "operation": operation,
+        }
+        for operation in grant.operations
+    ]
+
+
+def _without_name(row: Any) -> dict[str, Any]:
+    return {name: value for name, value in dataclasses.asdict(row).items() if name != "name"}
+
+
+if __name__ == "__main__":
+    print(document(), end="")

@@ -1,0 +1,15 @@
+terraform {
+  required_version = ">= 1.11, < 2.0"
+
+  required_providers {
+    kafka = {
+      source  = "Mongey/kafka"
+      version = "~> 0.9"
+    }
+  }
+
+  # A lock file beside the state keeps two applies apart.
+  backend "local" {
+    path = "terraform.tfstate"
+  }
+}

@@ -1,0 +1,38 @@
+"""What Terraform's modules read is what the code does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from streamproc.contracts import files
+from streamproc.deployment.topology import document, topology
+from streamproc.kafka import topics
+from streamproc.settings import KafkaSettings
+
+FILE = Path(__file__).parents[3] / "terraform" / "modules" / "topology" / "topology.json"
+DAY_MS = 24 * 3600 * 1000
+
+
+def test_the_modules_file_is_the_code_s() -> None:
+    assert FILE.read_text("utf-8") == document(), "python -m streamproc.deployment.topology > " + str(FILE)
+
+
+def test_every_topic_that_is_created_is_there_with_the_same_settings() -> None:
+    there = topology()["topics"]
+    for name, config in topics.configurations(KafkaSettings(result_majors=(1, 2))).items():
+        assert there[name]["config"] == config
+
+
+def test_contracts_say_how_long_their_topics_keep_events() -> None:
+    there = topology()["topics"]
+    for contract in files.contracts():
+        assert there[contract.topic]["config"]["retention.ms"] == str(contract.retention_days * DAY_MS)
+
+
+def test_a_new_major_of_results_has_the_first_one_s_permissions() -> None:
+    found = {
+        (acl["role"], acl["operation"], acl["resource_name"])
+        for acl in topology()["permissions"]
+        if acl["resource_name"].startswith("reading.result.")
+    }
+    assert {(role, operation, "reading.result.v2") for role, operation, _ in found} <= found
