@@ -42,6 +42,8 @@ from streamproc.telemetry.lifecycle import Lifecycle
 from streamproc.telemetry.metrics import Metrics
 from streamproc.telemetry.push import Push
 from streamproc.transport import Transport
+from streamproc.web.console.overview import WorkerView
+from streamproc.web.console.routes import PATH, ConsoleRoutes
 from streamproc.web.pages import add_pages
 
 log = structlog.get_logger(__name__)
@@ -199,6 +201,18 @@ class WorkerApp(faust.App):
             paused=lambda: self._agents.paused,
             stalled=lambda: self._agents.stalled,
         )
+        self._add_console()
+
+    def _add_console(self) -> None:
+        worker = WorkerView(
+            state=lambda: self._driver.state,
+            engine=self._engine,
+            ready=lambda: self._life.joined and not self.rebalancing,
+            paused=lambda: self._agents.paused,
+            stalled=lambda: self._agents.stalled,
+        )
+        server: Any = self.web  # Faust's type of it has no aiohttp.
+        server.web_app.add_subapp(PATH, ConsoleRoutes(self._settings, worker).application())
 
     def _reading_agent(self) -> ReadingAgent:
         settings, engine = self._settings, self._engine

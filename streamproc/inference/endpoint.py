@@ -124,6 +124,11 @@ class Endpoint(Generic[S]):
         return not self.ejected and self.breaker.state is Circuit.CLOSED
 
     @property
+    def rests_for(self) -> float:
+        """Seconds for which it is given nothing more, as its queue was full."""
+        return max(0.0, self._rests_until - self._clock())
+
+    @property
     def weight(self) -> float:
         """Its share of the load: it grows from LEAST_WEIGHT to 1 once it is back."""
         grown = (self._clock() - self._restored) / SLOW_START_S

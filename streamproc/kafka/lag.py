@@ -8,7 +8,7 @@ are counted, where they are not too many.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from confluent_kafka import Message
@@ -42,8 +42,16 @@ class Lag:
     exact: bool
 
 
-def lags(settings: Settings, group: str, topics: Sequence[str]) -> list[Lag]:
-    """How much each partition has left.
+def lags(
+    settings: Settings,
+    group: str,
+    topics: Sequence[str],
+    *,
+    records: int = MOST_RECORDS,
+    size: int = MOST_BYTES,
+    without: Collection[TP] = (),
+) -> list[Lag]:
+    """How much each partition has left, but for those ``without``; it reads ``records`` and about ``size`` bytes.
 
     What workers finish meanwhile counts as unfinished. A group that has committed nothing has everything left.
 
@@ -51,11 +59,13 @@ def lags(settings: Settings, group: str, topics: Sequence[str]) -> list[Lag]:
         StreamprocError: KAFKA_UNAVAILABLE, KAFKA_REFUSED, TOPIC_MISSING.
     """
     with TopicReader(settings) as reader:
-        looks = [Look(topic, span) for topic in topics for span in reader.bounds(topic)]
+        spans = [(topic, span) for topic in topics for span in reader.bounds(topic)]
+        looks = [Look(topic, span) for topic, span in spans if (topic, span.partition) not in without]
+        if not looks:
+            return []
         progress = committed(settings, group, [TP(look.topic, look.span.partition) for look in looks])
         ends = {(topic, span.partition): span.end for topic in topics for span in reader.bounds(topic)}
-        now, records, size = time.time(), MOST_RECORDS, MOST_BYTES
-        found = []
+        now, found = time.time(), []
         for look in looks:
             tp = TP(look.topic, look.span.partition)
             look.stand(progress.get(tp, Progress.at(look.span.begin)), ends[tp] or 0)

@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Iterable, Iterator
 from types import TracebackType
+from typing import Any
 
 import stamina
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -27,6 +28,25 @@ _ATTEMPT = 1.0
 """Seconds after which it is asked whether the brokers refuse to answer."""
 
 
+def configuration(settings: Settings, refusals: Refusals) -> dict[str, Any]:
+    """Of a consumer that reads committed records alone, belongs to no group, and says where partitions end."""
+    return {
+        **settings.transport.client(settings.kafka.bootstrap_servers),
+        "group.id": f"streamproc-command-{uuid.uuid4()}",
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "earliest",
+        # Bounds the memory of a scan over large letters.
+        "queued.max.messages.kbytes": 32_768,
+        "fetch.wait.max.ms": 20,
+        # By default a full queue stops fetching for a second, ten times as long as it takes to empty it.
+        "fetch.queue.backoff.ms": 10,
+        "log_level": 0,
+        "error_cb": refusals.heard,
+    }
+
+
 class TopicReader:
     """Reads committed records alone. It belongs to no consumer group: it commits nothing and disturbs nobody.
 
@@ -36,21 +56,7 @@ class TopicReader:
     def __init__(self, settings: Settings) -> None:
         self._bootstrap = settings.kafka.bootstrap_servers
         self._refusals = Refusals(WORKER)
-        self._configuration = {
-            **settings.transport.client(self._bootstrap),
-            "group.id": f"streamproc-command-{uuid.uuid4()}",
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "enable.partition.eof": True,
-            "auto.offset.reset": "earliest",
-            # Bounds the memory of a scan over large letters.
-            "queued.max.messages.kbytes": 32_768,
-            "fetch.wait.max.ms": 20,
-            # By default a full queue stops fetching for a second, ten times as long as it takes to empty it.
-            "fetch.queue.backoff.ms": 10,
-            "log_level": 0,
-            "error_cb": self._refusals.heard,
-        }
+        self._configuration = configuration(settings, self._refusals)
         try:
             self._consumer = Consumer(self._configuration)
         except KafkaException as error:

@@ -7,6 +7,7 @@ environment wins over it.
 
 from __future__ import annotations
 
+from streamproc.settings.console import ConsoleSettings, is_loopback
 from streamproc.settings.kubernetes import service_links
 from streamproc.settings.loading import given, load
 from streamproc.settings.reference import documentation
@@ -33,6 +34,7 @@ __all__ = [
     "CONFIG_VARIABLE",
     "PREFIX",
     "AudioSettings",
+    "ConsoleSettings",
     "EventSettings",
     "InferenceSettings",
     "KafkaSettings",
@@ -49,6 +51,7 @@ __all__ = [
     "WorkerSettings",
     "documentation",
     "given",
+    "is_loopback",
     "load",
     "service_links",
     "variable",

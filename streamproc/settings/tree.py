@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from pydantic import (
+    ValidationInfo,
     field_validator,
 )
 from pydantic.fields import FieldInfo
@@ -15,6 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from streamproc.settings.console import ConsoleSettings, is_loopback
 from streamproc.settings.sections import (
     AudioSettings,
     EventSettings,
@@ -61,6 +63,7 @@ class Settings(BaseSettings):
     # The process is the worker's own: it may tune all of it.
     transport: TransportSettings = TransportSettings(compression="zstd", tune_gc=True)
     web: WebSettings = WebSettings()
+    console: ConsoleSettings = ConsoleSettings()
     log: LogSettings = LogSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
 
@@ -69,6 +72,17 @@ class Settings(BaseSettings):
     def _every_event_has_an_outcome(cls, value: TransportSettings) -> TransportSettings:
         if value.on_raise == "skip":
             raise ValueError("on_raise: 'skip' would leave events without an outcome; the worker stops or retries")
+        return value
+
+    @field_validator("console")
+    @classmethod
+    def _local_is_local(cls, value: ConsoleSettings, info: ValidationInfo) -> ConsoleSettings:
+        web = info.data.get("web")
+        if value.local and web is not None and not is_loopback(web.host):
+            raise ValueError(
+                f"STREAMPROC_CONSOLE__LOCAL needs a loopback address, such as 127.0.0.1; STREAMPROC_WEB__HOST is "
+                f"{web.host}, where others could see and hear children"
+            )
         return value
 
     @classmethod

@@ -1,0 +1,1 @@
+"""The operator's page: whether readings are being scored, and why not."""

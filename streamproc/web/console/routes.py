@@ -1,0 +1,148 @@
+"""The operator's page as an aiohttp application: files, figures, and what children's data it shows to whom."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from importlib.resources import files
+from typing import Any
+
+import structlog
+from aiohttp import web
+
+from streamproc.errors import ErrorClass, StreamprocError
+from streamproc.settings import Settings
+from streamproc.web.console.access import Access, AccessDenied
+from streamproc.web.console.aside import Busy
+from streamproc.web.console.overview import Overview, WorkerView
+from streamproc.web.console.streams import Streams
+from streamproc.web.console.watch import Watch
+
+log = structlog.get_logger(__name__)
+
+PATH = "/console/"
+
+_POLICY = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+_VIEWS = {"": "overview.html"}
+_TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
+_LONGEST_BODY = 64 * 1024
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class ConsoleRoutes:
+    """Wires the page's parts, and serves them.
+
+    Args:
+        settings: all of them.
+        worker: the one that serves the page.
+    """
+
+    def __init__(self, settings: Settings, worker: WorkerView) -> None:
+        self._settings = settings
+        self._access = Access(settings.console)
+        self._watch = Watch(settings, lambda: self._overview.own())
+        self._overview = Overview(settings, worker, self._watch)
+        self._streams = Streams(self._picture)
+        self._files = {file.name: file.read_bytes() for file in files(__package__).joinpath("static").iterdir()}
+
+    def application(self) -> web.Application:
+        """To be added under PATH."""
+        app = web.Application(middlewares=[self._guard], client_max_size=_LONGEST_BODY)
+        for view, name in _VIEWS.items():
+            app.router.add_get(f"/{view}", self._file(name))
+        app.router.add_get("/static/{name}", self._static)
+        app.router.add_get("/api/overview", self._figures)
+        app.router.add_get("/api/live", self._live)
+        app.router.add_get("/api/access", self._may)
+        app.on_response_prepare.append(_protect)
+        app.on_shutdown.append(self._shutdown)
+        return app
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        response: web.StreamResponse
+        try:
+            self._access.check_origin(request.headers)
+            response = await handler(request)
+        except AccessDenied as refusal:
+            if refusal.status == 401:
+                log.warning("console: the token is missing or wrong", remote=request.remote)
+            response = _told(str(refusal), refusal.status)
+        except Busy:
+            response = _told("too much is asked for at once: try again", 503)
+        except StreamprocError as error:
+            status = 503 if error.code.error_class is ErrorClass.TRANSIENT else 422
+            response = _told(f"{error.code.name}: {error.message}", status)
+        return response
+
+    def _picture(self) -> Any:
+        self._watch.looked()
+        return self._overview.picture()
+
+    def _file(self, name: str) -> Handler:
+        async def serve(_: web.Request) -> web.Response:
+            return self._response(name)
+
+        return serve
+
+    async def _static(self, request: web.Request) -> web.Response:
+        # Known names alone: no path is ever made of what is asked for.
+        return self._response(request.match_info["name"])
+
+    def _response(self, name: str) -> web.Response:
+        kind = _TYPES.get(name[name.rfind(".") :])
+        if kind is None or name not in self._files:
+            raise web.HTTPNotFound
+        return web.Response(body=self._files[name], content_type=kind, charset="utf-8")
+
+    async def _figures(self, _: web.Request) -> web.Response:
+        return _json(self._picture())
+
+    async def _live(self, request: web.Request) -> web.StreamResponse:
+        if self._streams.full:
+            raise AccessDenied(503, "as many look on as may; ask for api/overview now and then")
+        return await self._streams.serve(request)
+
+    async def _may(self, request: web.Request) -> web.Response:
+        """What this visitor may do, for the page to show it."""
+        return _json(
+            {
+                "local": self._access.local,
+                "token_set": self._access.has_token,
+                "reads": _lets(lambda: self._access.check_reader(request.headers)),
+                "trace_url": self._settings.console.trace_url,
+            }
+        )
+
+    async def _shutdown(self, _: web.Application) -> None:
+        self._streams.close()
+        await self._watch.close()
+
+
+async def _protect(_: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_POLICY)
+    response.headers.setdefault("Cache-Control", "no-store")
+
+
+def _lets(check: Callable[[], None]) -> bool:
+    try:
+        check()
+    except AccessDenied:
+        return False
+    return True
+
+
+def _json(values: Any) -> web.Response:
+    return web.Response(body=json.dumps(values, separators=(",", ":")).encode(), content_type="application/json")
+
+
+def _told(message: str, status: int) -> web.Response:
+    return web.json_response({"error": message}, status=status)
