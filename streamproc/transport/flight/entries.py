@@ -6,9 +6,9 @@ Everything here belongs to the event loop, but for the fields of Assignment that
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, Protocol
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
 from faust.types import TP
@@ -151,11 +151,31 @@ class Joint(list[Entry]):
         self.unfinished = sum(1 for entry in self if entry.state is not FINISHED)
 
 
+class Tables(Protocol):
+    """The stores of a partition's tables; whoever forgets the partition closes them."""
+
+    @property
+    def stores(self) -> Mapping[str, Any]:
+        """By the tables' names."""
+
+    def close(self) -> None:
+        """Nothing more is asked of the stores. From any thread, and as often as you like."""
+
+
 class Assignment:
     """A partition, from its assignment to its revocation. A new assignment is a new object: it fences the old one."""
 
-    def __init__(self, tp: TP, progress: Progress, *, commit_base: bool = False, mark: Mark | None = None) -> None:
+    def __init__(
+        self,
+        tp: TP,
+        progress: Progress,
+        *,
+        commit_base: bool = False,
+        mark: Mark | None = None,
+        tables: Tables | None = None,
+    ) -> None:
         self.tp = tp
+        self.tables = tables
         #: The topic that its offsets are counted in.
         self.mark = mark
         self.span = Span(progress, commit_base=commit_base, mark=mark.encode() if mark else b"")

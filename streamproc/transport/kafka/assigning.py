@@ -12,18 +12,28 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Executor
 from contextlib import suppress
+from functools import partial
 from typing import Literal
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from faust.types import TP
 
 from streamproc.transport.flight.entries import Assignment
+from streamproc.transport.flight.state.restored import Restored
 from streamproc.transport.kafka.commands import Commands
 from streamproc.transport.kafka.listener import Listener
 from streamproc.transport.kafka.offsets import Offsets, Start
 from streamproc.transport.settings import TransportSettings
 
 logger = logging.getLogger(__name__)
+
+#: Brings a source partition's tables up to date, as long as it is wanted, then calls what comes last; see Recovery.
+Restore = Callable[[TP, Callable[[], bool], Callable[[Restored], None]], None]
+
+
+def no_tables(_tp: TP, _wanted: Callable[[], bool], then: Callable[[Restored], None]) -> None:
+    """Of an app without tables nothing is restored."""
+    then(Restored({}))
 
 
 class Assigning:
@@ -39,6 +49,7 @@ class Assigning:
         commands: Commands,
         capture: Callable[[Consumer], None],
         stopping: Callable[[], bool],
+        restore: Restore = no_tables,
     ) -> None:
         """``reader``: reads positions. ``capture``: takes note of the group's generation."""
         self._settings = settings
@@ -49,17 +60,18 @@ class Assigning:
         self._commands = commands
         self._capture = capture
         self._stopping = stopping
+        self._restore = restore
         self._eager = settings.assignment == "range"
         self.topics: list[str] = []
         #: Whether the group has ever let this worker in.
         self.joined = False
         self.assignments: dict[TP, Assignment] = {}
         #: Positions that are known, with the token of the assignment that they were read for.
-        self._known: queue.SimpleQueue[tuple[TP, object, Start]] = queue.SimpleQueue()
+        self._known: queue.SimpleQueue[tuple[TP, object, Start, Restored]] = queue.SimpleQueue()
         #: Assigned by the group, but not fetched yet: their positions are being read. The token tells one assignment
         #: of a partition from the next.
         self._pending: dict[TP, object] = {}
-        self._starts: dict[TP, Start] = {}
+        self._starts: dict[TP, tuple[Start, Restored]] = {}
         self._second_round: Literal["not due", "due", "asked for"] = "not due"
 
     def subscribe(self, consumer: Consumer, *more: str) -> None:
@@ -87,6 +99,9 @@ class Assigning:
             with suppress(KafkaException):
                 consumer.unsubscribe()
         consumer.close()
+        with suppress(queue.Empty):
+            while True:
+                self._known.get_nowait()[3].close()
 
     def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         if self._eager:
@@ -110,10 +125,17 @@ class Assigning:
     def _read_starts(self, tps: list[TP], token: object) -> None:
         try:
             for tp, start in self._offsets.starts(tps, lambda tp: self._pending.get(tp) is token):
-                self._known.put((tp, token, start))
+                # Only now: the end of a changelog that is read before the group's offset is too early.
+                self._restore(tp, partial(self._is_pending, tp, token), partial(self._is_known, tp, token, start))
         except BaseException as error:  # noqa: BLE001 - it must end the worker, not this thread
             if not self._stopping():
                 self._listener.on_crash(error)
+
+    def _is_pending(self, tp: TP, token: object) -> bool:
+        return self._pending.get(tp) is token and not self._stopping()
+
+    def _is_known(self, tp: TP, token: object, start: Start, restored: Restored) -> None:
+        self._known.put((tp, token, start, restored))
 
     def begin_known(self, consumer: Consumer) -> None:
         """Begin assignments. Only between two polls: what a poll brings is of the assignment that was there before it.
@@ -125,15 +147,16 @@ class Assigning:
             while True:
                 self._begin(consumer, *self._known.get_nowait())
 
-    def _begin(self, consumer: Consumer, tp: TP, token: object, start: Start) -> None:
+    def _begin(self, consumer: Consumer, tp: TP, token: object, start: Start, restored: Restored) -> None:
         """The position is known: fetch from it, unless the partition was taken away meanwhile."""
         if self._pending.get(tp) is not token:
+            restored.close()
             return
-        self._starts[tp] = start
+        self._starts[tp] = start, restored
         if self._eager and len(self._starts) < len(self._pending):
             return  # an eager assignment is made all at once
         starts, self._starts = self._starts, {}
-        positions = [TopicPartition(*tp, start.progress.base) for tp, start in starts.items()]
+        positions = [TopicPartition(*tp, start.progress.base) for tp, (start, _) in starts.items()]
         try:
             if self._eager:
                 consumer.assign(positions)
@@ -145,8 +168,8 @@ class Assigning:
             self._listener.on_crash(error)
             return
         begun = [
-            Assignment(tp, start.progress, commit_base=start.commit_base, mark=start.mark)
-            for tp, start in starts.items()
+            Assignment(tp, start.progress, commit_base=start.commit_base, mark=start.mark, tables=restored)
+            for tp, (start, restored) in starts.items()
         ]
         for assignment in begun:
             del self._pending[assignment.tp]
@@ -198,7 +221,8 @@ class Assigning:
         for partition in partitions:
             tp = TP(partition.topic, partition.partition)
             self._pending.pop(tp, None)
-            self._starts.pop(tp, None)
+            if (known := self._starts.pop(tp, None)) is not None:
+                known[1].close()
             if assignment := self.assignments.pop(tp, None):
                 forgotten.append(assignment)
         return forgotten

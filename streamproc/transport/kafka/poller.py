@@ -19,7 +19,7 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from streamproc.transport.codes import shuts_out
 from streamproc.transport.errors import ShutOut
 from streamproc.transport.flight.backpressure import Backpressure
-from streamproc.transport.kafka.assigning import Assigning
+from streamproc.transport.kafka.assigning import Assigning, Restore, no_tables
 from streamproc.transport.kafka.commands import Commands
 from streamproc.transport.kafka.consumer_errors import judge
 from streamproc.transport.kafka.ends_watch import EndsWatch
@@ -52,6 +52,7 @@ class Poller:
         offsets: Offsets,
         listener: Listener,
         loop: asyncio.AbstractEventLoop,
+        restore: Restore = no_tables,
     ) -> None:
         #: The group's generation as of the last poll, for the offsets of a transaction; None while there is none.
         self.generation: bytes | None = None
@@ -76,6 +77,7 @@ class Poller:
             self._commands,
             self._capture_generation,
             self._stop.is_set,
+            restore,
         )
         self._assignments = self._assigning.assignments
         self._ends = EndsWatch(offsets, self._reader)

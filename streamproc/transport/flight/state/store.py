@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, Protocol
 
+from streamproc.transport.flight.state.position import ChangelogPosition
+
 #: A key, and its new value; None: it is deleted.
 Write = tuple[bytes, bytes | None]
 
@@ -15,8 +17,18 @@ class Store(Protocol):
     def get(self, key: bytes) -> bytes | None:
         """A key's value; None: there is none."""
 
-    def apply(self, writes: Iterable[Write]) -> None:
-        """Change all of these or none of them; of one key the last write counts."""
+    def apply(self, writes: Iterable[Write], position: ChangelogPosition | None = None) -> None:
+        """Change all of these or none of them; of one key the last write counts.
+
+        ``position``: how much of the changelog is in the store then, kept with them; None: as before.
+        """
+
+    @property
+    def position(self) -> ChangelogPosition | None:
+        """How much of the changelog is in the store; None: nobody knows."""
+
+    def clear(self) -> None:
+        """Forget all keys and the position."""
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """All keys with their values. Nothing is applied while this is iterated over."""
@@ -44,12 +56,13 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._values: dict[bytes, bytes] = {}
+        self.position: ChangelogPosition | None = None
 
     def get(self, key: bytes) -> bytes | None:
         """See Store."""
         return self._values.get(key)
 
-    def apply(self, writes: Iterable[Write]) -> None:
+    def apply(self, writes: Iterable[Write], position: ChangelogPosition | None = None) -> None:
         """See Store."""
         values = self._values
         for key, value in writes:
@@ -57,6 +70,13 @@ class MemoryStore:
                 values.pop(key, None)
             else:
                 values[key] = value
+        if position is not None:
+            self.position = position
+
+    def clear(self) -> None:
+        """See Store."""
+        self._values.clear()
+        self.position = None
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
         """See Store."""

@@ -21,6 +21,7 @@ from streamproc.transport.flight.admission import Admission
 from streamproc.transport.flight.entries import FINISHED, Assignment
 from streamproc.transport.flight.ledger import Ledger
 from streamproc.transport.flight.progress import Progress, Span
+from streamproc.transport.flight.state.restored import Restored
 from streamproc.transport.kafka.listener import Listener
 from streamproc.transport.kafka.offsets import Start
 from streamproc.transport.kafka.poller import Poller
@@ -227,7 +228,7 @@ async def test_no_record_of_an_earlier_fetch_reaches_a_later_assignment() -> Non
 
     def assign(tp: TP, base: int) -> None:
         poller._assigning._on_assign(log, [Mock(topic=tp.topic, partition=tp.partition)])
-        poller._assigning._known.put((tp, poller._assigning._pending[tp], Start(Progress.at(base))))
+        poller._assigning._known.put((tp, poller._assigning._pending[tp], Start(Progress.at(base)), Restored({})))
 
     for tp in (IN, other):
         assign(tp, 0)

@@ -1,0 +1,61 @@
+"""The stores of a source partition's tables: what they are read from, and whose they are."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from faust.types import TP
+
+from streamproc.transport.flight.mark import Mark
+from streamproc.transport.flight.state.store import Store, Write
+
+#: Turns records of a changelog into writes: of most tables they are the same.
+Replay = Callable[[Store, Sequence[Write]], Iterable[Write]]
+
+
+class StoreInUse(Exception):  # noqa: N818 - reads as what it says
+    """Somebody else has the store open, for the moment."""
+
+
+@dataclass(frozen=True, slots=True)
+class Changelog:
+    """What the state of a table is for one source partition.
+
+    ``tp``: the partition of the changelog. ``open``: opens its store; raises StoreInUse, or TransportError where it can
+    never be opened. ``replay``: None for a plain table's.
+    """
+
+    table: str
+    tp: TP
+    open: Callable[[], Store]
+    replay: Replay | None = None
+
+    def __str__(self) -> str:
+        return f"{self.tp.topic}[{self.tp.partition}]"
+
+
+class Restored:
+    """Stores that are as their changelogs, by table; whoever has this closes it, once and from any thread."""
+
+    def __init__(
+        self,
+        stores: Mapping[Changelog, tuple[Store, Mark]],
+        close: Callable[[Changelog, Store], None] = lambda _, store: store.close(),
+    ) -> None:
+        """``close``: what becomes of a store that is not used any more."""
+        self.stores: Mapping[str, Store] = {changelog.table: store for changelog, (store, _) in stores.items()}
+        self.changelogs = dict(stores)
+        self._close = close
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def close(self) -> None:
+        """Nothing more is asked of the stores."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        for changelog, (store, _) in self.changelogs.items():
+            self._close(changelog, store)
