@@ -12,4 +12,5 @@ debian() {  # program package
   command -v "$1" >/dev/null || { echo "$1 is needed, and $2 does not bring it" >&2; exit 1; }
 }
 
+debian prometheus prometheus
 debian promtool prometheus
