@@ -151,7 +151,7 @@ class Joint(list[Entry]):
         self.unfinished = sum(1 for entry in self if entry.state is not FINISHED)
 
 
-class Tables(Protocol):
+class Stores(Protocol):
     """The stores of a partition's tables; whoever forgets the partition closes them."""
 
     @property
@@ -172,10 +172,11 @@ class Assignment:
         *,
         commit_base: bool = False,
         mark: Mark | None = None,
-        tables: Tables | None = None,
+        restored: Stores | None = None,
     ) -> None:
         self.tp = tp
-        self.tables = tables
+        #: The stores of its tables, as the recovery has handed them over.
+        self.restored = restored
         #: The topic that its offsets are counted in.
         self.mark = mark
         self.span = Span(progress, commit_base=commit_base, mark=mark.encode() if mark else b"")
@@ -243,6 +244,11 @@ class Assignment:
         if not self.span.closed:
             self.released_events += 1
             self.released_bytes += size
+
+    def close_stores(self) -> None:
+        """Nothing more is asked of its tables. From any thread."""
+        if self.restored is not None:
+            self.restored.close()
 
     def release(self, offsets: Iterable[int]) -> None:
         """These events are committed, or need no work."""

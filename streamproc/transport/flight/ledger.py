@@ -72,6 +72,7 @@ class Ledger:
         torn = [other for entry in assignment.entries.values() for other in self.part(entry)]
         assignment.release(list(assignment.entries))
         assignment.gate.clear()
+        assignment.close_stores()
         return [entry for entry in torn if entry.live]
 
     def join(self, entries: list[Entry]) -> None:

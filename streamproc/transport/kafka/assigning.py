@@ -168,7 +168,7 @@ class Assigning:
             self._listener.on_crash(error)
             return
         begun = [
-            Assignment(tp, start.progress, commit_base=start.commit_base, mark=start.mark, tables=restored)
+            Assignment(tp, start.progress, commit_base=start.commit_base, mark=start.mark, restored=restored)
             for tp, (start, restored) in starts.items()
         ]
         for assignment in begun:

@@ -62,8 +62,11 @@ class Rebalance:
         for assignment in begun:
             if self.over:
                 assignment.give_up()  # too late for this worker to begin anything
+                assignment.close_stores()
             elif assignment.alive:
                 self._ledger.add(assignment)
+            else:
+                assignment.close_stores()
         if begun:
             self._report.gained()
         app = self._app
