@@ -11,6 +11,7 @@ from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka.reading import TIMEOUT, configuration
 from streamproc.kafka.refusals import WORKER, Refusals, misconfigured
 from streamproc.settings import Settings
+from streamproc.transport.codes import NO_TOPIC
 
 BATCH = 500
 """Records that are handed over at once."""
@@ -76,7 +77,7 @@ class TopicTail:
             told = message.error()
             if told is None:
                 records.append(message)
-            elif told.code() not in (KafkaError._PARTITION_EOF, KafkaError.GROUP_AUTHORIZATION_FAILED):
+            elif told.code() != KafkaError._PARTITION_EOF and told.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
                 raise self._refusals.failure(told, self._where)
         return records
 
@@ -87,7 +88,7 @@ class TopicTail:
     def _begins(self, topic: str, back: int) -> list[TailBegin]:
         found = self._consumer.list_topics(topic, timeout=TIMEOUT).topics[topic]
         if found.error is not None:
-            if found.error.code() in (KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC):
+            if found.error.code() in NO_TOPIC:
                 raise StreamprocError(ErrorCode.TOPIC_MISSING, f"{self._where}: run 'streamproc topics create'")
             raise KafkaException(found.error)
         begins = []
