@@ -70,6 +70,19 @@ test-operate: install  ## What operators have: alerts under promtool, dashboards
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/operate.txt
 	$(BOUNDED) 1800 $(BIN)/python -m pytest -q --durations=5 tests/operate
 
+.PHONY: test-hama
+test-hama: .venv-hama/.installed  ## The second model: its symbols, alone and as one with ours. Installs hama first (a minute).
+	$(BOUNDED) 300 .venv-hama/bin/python -m pytest -q tests/second
+
+.venv-hama/.installed: requirements/dev.txt requirements/hama.txt pyproject.toml $(ALIGNER)
+	@echo "Installing hama into .venv-hama (about a minute)"
+	@test -x .venv-hama/bin/python || $(PYTHON) -m venv .venv-hama
+	@.venv-hama/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
+	@.venv-hama/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/hama.txt
+	@.venv-hama/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall ./aligner_mypyc
+	@.venv-hama/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
 test-packages: install  ## Wheels and each extra, tried in empty environments (3 minutes).
 	$(BOUNDED) 1800 $(BIN)/python -m pytest -q --durations=5 tests/extras
 
@@ -171,4 +184,4 @@ lock:  ## Lock the dependencies anew, with hashes (1 minute).
 
 clean:  ## Take the local stack down and remove everything that was built.
 	@test ! -x $(BIN)/streamproc || $(BIN)/streamproc local down
-	rm -rf $(VENV) .venv-training .venv-lock .venv-bench .venv-peers .venv-faust .venv-torch .local .tools build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-training .venv-lock .venv-bench .venv-peers .venv-faust .venv-torch .venv-hama .local .tools build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

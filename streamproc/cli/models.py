@@ -44,6 +44,13 @@ def command() -> None:
     "--classifier", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A word classifier's JSON instead of the one that is shipped for the model.",
 )  # fmt: skip
+@click.option(
+    "--second", type=click.Choice(["hama"]), help="Ask this model too, alone and with the first as one (extra hama)."
+)
+@click.option(
+    "--second-classifier", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="A word classifier's JSON for both models as one, instead of the one that is shipped for them.",
+)  # fmt: skip
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with pictures and audio.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, as the last line.")
 def evaluate(
@@ -52,6 +59,8 @@ def evaluate(
     margin: float,
     operating_point: OperatingPoint,
     classifier: Path | None,
+    second: str | None,
+    second_classifier: Path | None,
     html: Path | None,
     as_json: bool,
 ) -> None:
@@ -64,20 +73,29 @@ def evaluate(
         from streamproc.training.evaluate import MODEL, Recogniser, digest
         from streamproc.training.people import columns, figures, page
         from streamproc.training.people.clips import FolderError, read_folder
+        from streamproc.training.people.second import disputes, fused_name, opinions
         from streamproc.training.people.verdicts import judge
     except ImportError as missing:
         raise click.ClickException(f"{missing}: pip install 'streamproc[onnx]'") from None
     model = model or MODEL
     named = digest(model)
     strictness = _strictness(classifier, operating_point) if classifier else strictness_of(named, operating_point)
+    fused = None
+    if second:
+        chosen = second_classifier
+        fused = _strictness(chosen, operating_point) if chosen else strictness_of(fused_name(named), operating_point)
     console = Console(stderr=True)
     try:
         clips = read_folder(folder)
         with Progress(console=console, transient=True) as bar:
             task = bar.add_task("judging", total=len(clips))
-            judged = list(
-                judge(clips, Recogniser(model), margin, strictness, lambda done: bar.update(task, completed=done))
-            )
+            listener = Recogniser(model)
+
+            def progress(done: int) -> None:
+                bar.update(task, completed=done)
+
+            judged = list(judge(clips, listener, margin, strictness, progress))
+            asked = opinions(clips, listener, margin, fused, progress) if second else None
     except FolderError as error:
         raise click.ClickException(str(error)) from None
     if not judged:
@@ -87,6 +105,16 @@ def evaluate(
     conditions = figures.by_condition(words, judged, clips)
     reports = {"all": figures.report(words, len(clips)), **ages, **conditions}
     experts = figures.human(judged)
+    beside: dict[str, object] = {}
+    if asked is not None:
+        alone = figures.report(columns.columns(asked.alone, clips), len(clips))
+        both = figures.report(columns.columns(asked.both, clips), len(clips)) if asked.both else None
+        reports[f"{asked.name} alone"] = alone
+        if both is None:
+            console.print(f"No word classifier goes with this model and {asked.name}: see --second-classifier.")
+        else:
+            reports["both as one"] = both
+        beside = {"name": asked.name, "alone": alone, "both": both, "disputes": disputes(judged, asked.alone)}
     if html is not None:
         html.write_text(
             page.page(f"Model {named[:12]} on {folder.name}", reports, experts, words, judged, clips), "utf-8"
@@ -98,6 +126,7 @@ def evaluate(
             json.dumps(
                 {
                     **reports["all"], "by_age": ages, "by_condition": conditions, "human": experts,
+                    **({"second": beside} if beside else {}),
                     "model_sha256": named, "margin": margin, "operating_point": operating_point if strictness else None,
                 }
             )

@@ -118,6 +118,7 @@ def test_the_worker_runs_with_its_compiled_aligner(environment: Callable[[str], 
     [
         ("worker,onnx", "import onnxruntime, streamproc.inference.onnx"),
         ("worker,speech", "from streamproc.scoring import espeak, g2p"),
+        ("worker,hama", "from streamproc.inference.hama import Hama; Hama()"),
         ("parquet", "import pyarrow, streamproc.deadletter.export"),
         ("otlp", "from streamproc.telemetry.push import push_to; push_to('http://127.0.0.1:4318/v1/metrics', 60)"),
     ],

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
+from streamproc.inference.hama import Hama
 from streamproc.scoring import lexicon
 from streamproc.scoring.ctc import log_softmax
 from streamproc.scoring.evidence import EVIDENCE
@@ -29,7 +30,8 @@ from streamproc.training.corpus import VOICES, draw_voice, misread, read_well, t
 from streamproc.training.evaluate import Recogniser, digest
 from streamproc.training.mixture import calibration_speakers
 from streamproc.training.people.clips import Floats, PersonClip, read_folder
-from streamproc.training.people.verdicts import FULL, MISREAD
+from streamproc.training.people.second import Fused, fused_name
+from streamproc.training.people.verdicts import FULL, MISREAD, PhonemeModel
 from streamproc.training.speech import Synthesiser
 
 POINTS = {"lenient": 0.03, "balanced": 0.06, "strict": 0.12}
@@ -56,7 +58,7 @@ class Examples:
     fits: Array
 
 
-def people_examples(clips: Sequence[PersonClip], recogniser: Recogniser) -> Examples:
+def people_examples(clips: Sequence[PersonClip], model: PhonemeModel) -> Examples:
     """The words of marked recordings."""
     return _examples(
         (
@@ -68,11 +70,11 @@ def people_examples(clips: Sequence[PersonClip], recogniser: Recogniser) -> Exam
             )
             for clip in clips
         ),
-        recogniser,
+        model,
     )
 
 
-def made_examples(recogniser: Recogniser, seed: int) -> Examples:
+def made_examples(model: PhonemeModel, seed: int) -> Examples:
     """The words of made sentences, half of them with mistakes."""
 
     def clips() -> Iterator[tuple[Floats, list[str], list[float], list[bool]]]:
@@ -86,14 +88,14 @@ def made_examples(recogniser: Recogniser, seed: int) -> Examples:
             places = range(len(reading.expected))
             yield audio, list(reading.expected), [float(i in wrong) for i in places], [i not in wrong for i in places]
 
-    return _examples(clips(), recogniser)
+    return _examples(clips(), model)
 
 
-def _examples(clips: Iterator[tuple[Floats, list[str], list[float], list[bool]]], recogniser: Recogniser) -> Examples:
+def _examples(clips: Iterator[tuple[Floats, list[str], list[float], list[bool]]], model: PhonemeModel) -> Examples:
     aligner = VariantAligner()
     tables, labels, full, exact, fits = [], [], [], [], []
     for audio, texts, wrong, perfect in clips:
-        (logits,) = recogniser.logits([audio])
+        (logits,) = model.logits([audio])
         log_probs = log_softmax(logits)
         heard = hear(log_probs, [ExpectedWord(text, lexicon.pronunciations(text)) for text in texts], aligner)
         expected = [index for index, word in enumerate(heard.words) if word.expected]
@@ -156,22 +158,31 @@ def _logistic(table: Array, labels: Array, weights: Array, ridge: float) -> Arra
 @click.argument("model", type=click.Path(dir_okay=False, exists=True, path_type=Path))
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The JSON to write.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the made clips.")
-def main(data: Path, model: Path, output: Path, seed: int) -> None:
+@click.option("--second", type=click.Choice(["hama"]), help="For MODEL and this one as one.")
+def main(data: Path, model: Path, output: Path, seed: int, second: str | None) -> None:
     """Fit the classifier of MODEL (an ONNX file) on what `streamproc.training.data` made in DATA."""
     with Console(stderr=True).status("listening"):
-        classifier = classifier_of(data, model, seed)
+        classifier = fused_classifier_of(data, model, seed) if second else classifier_of(data, model, seed)
     output.write_text(json.dumps(classifier.to_json(), indent=1) + "\n", "utf-8")
     print(f"{output}: {len(EVIDENCE)} weights")
 
 
 def classifier_of(data: Path, model: Path, seed: int) -> WordClassifier:
     """The classifier of a model; ``data``: what `streamproc.training.data` made, ``seed``: of the made clips."""
-    recogniser = Recogniser(model)
+    return _fitted(data, Recogniser(model), digest(model), seed)
+
+
+def fused_classifier_of(data: Path, model: Path, seed: int) -> WordClassifier:
+    """The classifier of a model and hama as one. Raises StreamprocError where hama is not installed."""
+    return _fitted(data, Fused(Recogniser(model), Hama()), fused_name(digest(model)), seed)
+
+
+def _fitted(data: Path, model: PhonemeModel, name: str, seed: int) -> WordClassifier:
     clips = read_folder(data / "real/train")
     apart = calibration_speakers([{"speaker": clip.speaker, "age": clip.age} for clip in clips])
-    heard = people_examples([clip for clip in clips if clip.speaker not in apart], recogniser)
-    unheard = people_examples([clip for clip in clips if clip.speaker in apart], recogniser)
-    return fit(digest(model), heard, unheard, made_examples(recogniser, seed))
+    heard = people_examples([clip for clip in clips if clip.speaker not in apart], model)
+    unheard = people_examples([clip for clip in clips if clip.speaker in apart], model)
+    return fit(name, heard, unheard, made_examples(model, seed))
 
 
 if __name__ == "__main__":

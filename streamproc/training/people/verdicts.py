@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Protocol
 
 from streamproc.contracts.generated.events import Operation, Verdict, WordResult
 from streamproc.errors import StreamprocError
@@ -16,7 +17,6 @@ from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.score import score_phrase
 from streamproc.scoring.spelling import split_words
 from streamproc.scoring.variants import VariantAligner
-from streamproc.training.evaluate import Recogniser
 from streamproc.training.people.clips import Floats, PersonClip
 
 FULL, MISREAD, BAD = 10.0, 6.0, 3.0
@@ -25,6 +25,13 @@ FULL, MISREAD, BAD = 10.0, 6.0, 3.0
 _WRONG = (Operation.SUBSTITUTE, Operation.DELETE, Operation.INSERT)
 _FLAGGED = (Verdict.MISPRONOUNCED, Verdict.OMITTED)
 _SURE = 50.0
+
+
+class PhonemeModel(Protocol):
+    """A phoneme model."""
+
+    def logits(self, clips: Sequence[Floats]) -> list[Floats]:
+        """[frames, 41] of each clip of 16 kHz samples, the blank last, one frame each 20 ms."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +66,7 @@ class JudgedWord:
 
 def judge(
     clips: Sequence[PersonClip],
-    recogniser: Recogniser,
+    model: PhonemeModel,
     margin: float,
     strictness: Strictness | None,
     progress: Callable[[int], None],
@@ -72,7 +79,7 @@ def judge(
     """
     aligner = VariantAligner()
     for index, clip in enumerate(clips):
-        (logits,) = recogniser.logits([clip.audio()])
+        (logits,) = model.logits([clip.audio()])
         yield from judge_clip(index, clip, log_softmax(logits), aligner, margin, strictness)
         progress(index + 1)
 
