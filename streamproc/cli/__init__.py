@@ -23,6 +23,7 @@ COMMANDS = {
     "reconcile": "Check that every activity has exactly one outcome.",
     "schemas": "The event schemas: check, compare and register them.",
     "settings": "List every setting with its variable, default and meaning.",
+    "synthetic": "Publish a synthetic activity each minute: are readings scored?",
     "topics": "Create the topics.",
     "worker": "Score readings: consume activities, publish results.",
 }

@@ -24,9 +24,11 @@ from streamproc.contracts.generated.events import (
     ResultStatus,
     Verdict,
 )
+from streamproc.contracts.synthetic import TENANT as SYNTHETIC_TENANT
 from streamproc.errors import ErrorCode, StreamprocError
 
 __all__ = [
+    "SYNTHETIC_TENANT",
     "Activity",
     "ActivityPublisher",
     "Audio",

@@ -24,6 +24,7 @@ from streamproc.contracts.generated import events as v1
 from streamproc.contracts.generated import events_v2 as v2
 from streamproc.contracts.majors import V1, V2, Major, caster, numbered
 from streamproc.contracts.registry import Registry
+from streamproc.contracts.synthetic import is_synthetic
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka.refusals import CLIENT, Refusals, misconfigured
 
@@ -76,6 +77,7 @@ class _Subscriber(Generic[T]):
         topic: str,
         written: Major[Any],
         wanted: Major[T],
+        synthetic: bool,
     ) -> None:
         connection_argument(connection)
         text_argument("group_id", group_id)
@@ -87,6 +89,7 @@ class _Subscriber(Generic[T]):
         self._topic = topic
         self._written = written
         self._cast = caster(written, wanted)
+        self._synthetic = synthetic
         self._closed = False
         self._iterating = False
         self._lock = threading.Lock()
@@ -115,7 +118,9 @@ class _Subscriber(Generic[T]):
                     if pending.due:
                         pending.poll()
                     if (message := pending.pop()) is not None:
-                        yield runner.run(self._result_of(decode, message))
+                        result = runner.run(self._result_of(decode, message))
+                        if self._is_told(result):
+                            yield result
                         _store(consumer, message)
             finally:
                 runner.run(registry.close())
@@ -138,10 +143,15 @@ class _Subscriber(Generic[T]):
                     if pending.due:
                         await loop.run_in_executor(executor, pending.poll)
                     if (message := pending.pop()) is not None:
-                        yield await self._result_of(decode, message)
+                        result = await self._result_of(decode, message)
+                        if self._is_told(result):
+                            yield result
                         _store(consumer, message)
             finally:
                 await registry.close()
+
+    def _is_told(self, result: Any) -> bool:
+        return self._synthetic or not is_synthetic(result.tenant)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -224,14 +234,32 @@ class ResultSubscriber(_Subscriber[v1.Result]):
         group_id: the consumer group that remembers how far it has come.
         topic: where from.
         major: the major version that ``topic`` holds.
+        synthetic: tell the results of synthetic activities too, which operators publish to see that readings are
+            scored: they are no child's, and their tenant is ``streamproc.client.SYNTHETIC_TENANT``.
     """
 
-    def __init__(self, connection: Connection, group_id: str, topic: str = V1.topic, *, major: int = V1.number) -> None:
-        super().__init__(connection, group_id, topic, numbered(major), V1)
+    def __init__(
+        self,
+        connection: Connection,
+        group_id: str,
+        topic: str = V1.topic,
+        *,
+        major: int = V1.number,
+        synthetic: bool = False,
+    ) -> None:
+        super().__init__(connection, group_id, topic, numbered(major), V1, synthetic)
 
 
 class ResultSubscriberV2(_Subscriber[v2.Result]):
     """Iterates over results as ``events_v2.Result``; the arguments are those of ``ResultSubscriber``."""
 
-    def __init__(self, connection: Connection, group_id: str, topic: str = V2.topic, *, major: int = V2.number) -> None:
-        super().__init__(connection, group_id, topic, numbered(major), V2)
+    def __init__(
+        self,
+        connection: Connection,
+        group_id: str,
+        topic: str = V2.topic,
+        *,
+        major: int = V2.number,
+        synthetic: bool = False,
+    ) -> None:
+        super().__init__(connection, group_id, topic, numbered(major), V2, synthetic)

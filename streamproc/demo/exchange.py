@@ -11,7 +11,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
-from streamproc.client import ActivityPublisher, Connection
+from streamproc.client import ActivityPublisher
+from streamproc.client.operating import connection_of, login_of
 from streamproc.contracts.codec import ResultDecoder
 from streamproc.contracts.generated.events import Activity, Result, SourcePosition
 from streamproc.contracts.majors import V1
@@ -41,31 +42,13 @@ def publish(settings: Settings, activities: Sequence[Activity]) -> list[SourcePo
     Raises:
         StreamprocError: as `streamproc.client.ActivityPublisher`.
     """
-    connection = Connection(
-        bootstrap_servers=settings.kafka.bootstrap_servers,
-        registry_url=settings.registry.url,
-        registry_username=settings.registry.username,
-        registry_password=settings.registry.password.get_secret_value(),
-        registry_token=settings.registry.token.get_secret_value(),
-        registry_ca_file=settings.registry.ca_file,
-        timeout=settings.registry.timeout,
-        kafka=_kafka(settings),
-    )
+    connection = connection_of(settings)
     with ActivityPublisher(connection, source="/streamproc/demo", topic=settings.kafka.activity_topic) as publisher:
         # The first one alone: the others do not wait for the connection, as in a service that publishes all day.
         first = publisher.send(activities[0]).result(TIMEOUT)
         rest = [publisher.send(activity) for activity in activities[1:]]
         receipts = [first, *(future.result(TIMEOUT) for future in rest)]
     return [SourcePosition(topic=r.topic, partition=r.partition, offset=r.offset) for r in receipts]
-
-
-def _kafka(settings: Settings) -> dict[str, Any]:
-    """The transport's settings for a client of ours: how to log in, how to encrypt, and all that librdkafka is told."""
-    return {
-        name: value
-        for name, value in settings.transport.client(settings.kafka.bootstrap_servers).items()
-        if name not in ("bootstrap.servers", "logger")
-    }
 
 
 class OutcomeReader:
@@ -81,7 +64,7 @@ class OutcomeReader:
         self.activity_timestamps: dict[SourcePosition, int] = {}
         """Position of each activity that was read -> its timestamp (milliseconds since 1970)."""
         self._consumer = Consumer(
-            _kafka(settings)
+            login_of(settings)
             | {
                 "bootstrap.servers": kafka.bootstrap_servers,
                 "group.id": f"streamproc-demo-{uuid.uuid4()}",

@@ -33,6 +33,7 @@ from streamproc.settings.sections import (
     WebSettings,
     WorkerSettings,
 )
+from streamproc.settings.synthetic import SyntheticSettings
 from streamproc.settings.variables import PREFIX
 from streamproc.transport.settings import TransportSettings
 
@@ -66,6 +67,7 @@ class Settings(BaseSettings):
     console: ConsoleSettings = ConsoleSettings()
     log: LogSettings = LogSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    synthetic: SyntheticSettings = SyntheticSettings()
 
     @field_validator("transport")
     @classmethod

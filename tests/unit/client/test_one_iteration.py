@@ -23,7 +23,7 @@ def results(monkeypatch: pytest.MonkeyPatch) -> ResultSubscriber:
 
     monkeypatch.setattr(ResultSubscriber, "_consumer", consumer)
     monkeypatch.setattr(ResultSubscriber, "_subscribe", Mock())
-    monkeypatch.setattr(ResultSubscriber, "_result_of", AsyncMock(return_value="a result"))
+    monkeypatch.setattr(ResultSubscriber, "_result_of", AsyncMock(return_value=Mock(tenant="school")))
     monkeypatch.setattr(subscriber, "check_registry", AsyncMock())
     return ResultSubscriber(Connection(bootstrap_servers="127.0.0.1:1", registry_url="http://127.0.0.1:1"), "group")
 
