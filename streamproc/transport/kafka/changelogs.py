@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
@@ -18,6 +18,7 @@ from streamproc.transport.codes import HOPELESS, NO_TOPIC
 from streamproc.transport.errors import TransportError
 from streamproc.transport.flight.mark import Mark
 from streamproc.transport.flight.state.position import Log
+from streamproc.transport.kafka.topics import Topics
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class Changelogs:
         self._config = config
         self._admin = AdminClient(config)
         self._topic = topic
+        self._topics = Topics(config)
         self._stopped = stopped
         self._retention: dict[Mark, float] = {}
 
@@ -57,19 +59,56 @@ class Changelogs:
         first, end = self._ends(tps, _FIRST), self._ends(tps, _END)
         return {tp: Log(topics[tp.topic], first[tp], end[tp], retention[tp.topic], asked) for tp in tps}
 
+    def prepare(self, name: str, source: str, replication: int, config: Mapping[str, Any], **create: Any) -> int:
+        """Make the changelog of a table that is written by the events of a topic, or look at the one that is there.
+
+        Args:
+            config: of a topic that is made.
+            create: more of ``Topics.create``.
+
+        Returns:
+            How many partitions both have.
+
+        Raises:
+            TransportError: the brokers refuse; there is no source; the changelog's partitions are not as many as the
+                source's; or records are not kept for ever in it.
+        """
+        wanted = self._try(lambda: self._topic(source), f"the topic {source!r}")[1]
+        if self._topics.look_up(name) is None:
+            logger.info("Making the changelog %r with %d partitions", name, wanted)
+            settings = {"cleanup.policy": "compact", **config}
+            self._topics.create(name, wanted, replication, config=settings, **create)
+        found = self._try(lambda: self._topic(name), f"the changelog {name!r}")[1]
+        if found != wanted:
+            raise TransportError(
+                f"The changelog {name!r} has {found} partitions, and {source!r} has {wanted}, whose events write the "
+                "table: what an event writes is kept in the partition of its own number. Give both as many; a "
+                "changelog that is deleted while no worker runs is made anew, without what it held."
+            )
+        policy = self._config_of(name)["cleanup.policy"]
+        if policy != "compact":
+            raise TransportError(
+                f"The changelog {name!r} has cleanup.policy={policy}: what a table holds would be deleted with time. "
+                f"Set it: kafka-configs.sh --alter --topic {name} --add-config cleanup.policy=compact"
+            )
+        return found
+
+    def _config_of(self, name: str) -> dict[str, str]:
+        resource = ConfigResource(ResourceType.TOPIC, name)
+
+        def ask() -> dict[str, str]:
+            found = self._admin.describe_configs([resource], request_timeout=_REQUEST_S)[resource].result()
+            return {key: str(entry.value) for key, entry in found.items()}
+
+        return self._try(ask, f"the settings of {name!r}")
+
     def _mark(self, name: str) -> Mark:
         return self._try(lambda: self._topic(name)[0], f"the changelog {name!r}")
 
     def _tombstones(self, name: str, mark: Mark) -> float:
         """For how many seconds a topic keeps tombstones."""
         if mark not in self._retention:
-            resource = ConfigResource(ResourceType.TOPIC, name)
-
-            def ask() -> float:
-                found = self._admin.describe_configs([resource], request_timeout=_REQUEST_S)[resource].result()
-                return float(found["delete.retention.ms"].value) / 1000
-
-            self._retention[mark] = self._try(ask, f"the settings of {name!r}")
+            self._retention[mark] = float(self._config_of(name)["delete.retention.ms"]) / 1000
         return self._retention[mark]
 
     def _ends(self, tps: Iterable[TP], spec: OffsetSpec) -> dict[TP, int]:
@@ -98,7 +137,7 @@ class Changelogs:
                 if reason.code() in HOPELESS:
                     raise TransportError(f"Kafka does not let this worker read {what}: {reason.str()}") from error
                 if reason.code() in NO_TOPIC and time.monotonic() > give_up:
-                    raise TransportError(f"There is no such topic any more: {what}; start again") from error
+                    raise TransportError(f"There is no such topic: {what}") from error
                 logger.warning("Reading %s: %s; trying again", what, reason.name())
                 time.sleep(_RETRY_S)
                 # An admin client that has lived through its broker's death may time out on every later request.

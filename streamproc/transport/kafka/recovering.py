@@ -246,7 +246,7 @@ class Recovery:
             if (reading := self._reading.get(tp)) is not None:
                 self._again(consumer, reading, "the changelog's records were deleted while they were read")
         elif error.code() in NO_TOPIC:
-            raise TransportError(f"There is no such topic any more: the changelog {tp.topic!r}; start again")
+            raise TransportError(f"There is no such topic: the changelog {tp.topic!r}")
         else:
             judge(error, message)
 
