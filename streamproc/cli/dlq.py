@@ -16,23 +16,23 @@ from pathlib import Path
 from typing import Any
 
 import click
-from confluent_kafka import KafkaException
 
 from streamproc import settings as settings_module
 from streamproc.cli.letters import Number, PositionType, filters, progress, selection, state_of, state_option
-from streamproc.cli.shown import described_lines, group_json, group_lines, letter_json, letter_lines
+from streamproc.cli.shown import described_lines, group_lines, letter_lines
 from streamproc.deadletter import export as exports
 from streamproc.deadletter.discard import discard_deed
+from streamproc.deadletter.doing import FENCED, do_to_letters
 from streamproc.deadletter.ledger import LetterState, read_ledger
 from streamproc.deadletter.letters import Letter, Selection
-from streamproc.deadletter.operation import Fenced, LetterOperation
+from streamproc.deadletter.operation import Fenced
 from streamproc.deadletter.originals import Originals
-from streamproc.deadletter.replay import DeedOf, Tally, perform, rehearse, replay_deed
+from streamproc.deadletter.replay import DeedOf, Tally, replay_deed
+from streamproc.deadletter.rows import group_json, letter_json, tally_json
 from streamproc.deadletter.scan import after, scan, size, spans_of
 from streamproc.deadletter.show import describe
 from streamproc.deadletter.statistics import course, group_letters
-from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.kafka.places import OffsetRange, Position
+from streamproc.kafka.places import Position
 from streamproc.kafka.reading import TopicReader
 from streamproc.settings import Settings
 from streamproc.telemetry.logs import leave_retries_to_us
@@ -275,38 +275,19 @@ def _do(
 ) -> Tally:
     """Do it to every open letter that is chosen, or only find out what that would be."""
     tree, topic, reader = opened
-    spans = spans_of(reader, topic, chosen)
-    if dry_run:
-        with progress(size(spans), "looking") as report:
-            letters = scan(reader, topic, spans, chosen, read_ledger(reader, topic), LetterState.OPEN, report)
-            return rehearse(letters, deed_of)
-    with _operating(tree, reader) as operation, progress(size(spans), "at work") as report:
-        letters = scan(reader, topic, spans, chosen, operation.read_ledger(), LetterState.OPEN, report)
-        return perform(operation, letters, deed_of, rate)
-
-
-@contextmanager
-def _operating(tree: Settings, reader: TopicReader) -> Iterator[LetterOperation]:
+    total = size(spans_of(reader, topic, chosen))
     try:
-        with LetterOperation(tree, reader) as operation:
-            yield operation
-    except KafkaException as error:
-        raise StreamprocError(
-            ErrorCode.KAFKA_UNAVAILABLE, f"{error.args[0].str()}: what was reported is done; run the command again"
-        ) from None
+        with progress(total, "looking" if dry_run else "at work") as report:
+            return do_to_letters(tree, reader, chosen, deed_of, rate=rate, dry_run=dry_run, report=report)
     except Fenced:
-        raise click.ClickException(
-            "another replay or discard on this topic has begun and taken over, or this one paused for longer than a "
-            "transaction may. Nothing was done twice; what is still open can be replayed later."
-        ) from None
+        raise click.ClickException(FENCED) from None
 
 
 def _find(reader: TopicReader, topic: str, place: Position) -> Letter:
-    there = spans_of(reader, topic, Selection(spans=(OffsetRange(place.partition, place.offset, place.offset + 1),)))
-    for batch in reader.read(topic, there):
-        for message in batch:
-            return Letter(message)
-    raise click.ClickException(f"there is no letter {place} in {topic}")
+    message = reader.record_at(topic, place.partition, place.offset)
+    if message is None:
+        raise click.ClickException(f"there is no letter {place} in {topic}")
+    return Letter(message)
 
 
 def _who() -> str:
@@ -325,24 +306,23 @@ def _print(lines: Iterator[str]) -> None:
 def _report(verb: str, states: Sequence[LetterState], outcome: Tally, as_json: bool) -> None:
     """Say what was done; exit code 1 where a letter stays open or a record was no letter."""
     counts = {state.value: outcome.done[state] for state in states}
-    refused = [{"position": str(position), "reason": reason} for position, reason in outcome.refused]
-    foreign = [str(position) for position in outcome.foreign]
+    told = tally_json(outcome, states)
     if as_json:
-        click.echo(json.dumps({**counts, "refused": refused, "no_letters": len(foreign), "no_letters_at": foreign}))
+        click.echo(json.dumps(told))
     else:
         click.echo(
             ", ".join(f"{counted(count, 'letter')} {_were(verb, count)} {name}" for name, count in counts.items())
         )
-        for row in refused:
+        for row in told["refused"]:
             click.secho(f"letter {row['position']} stays open: {safe(row['reason'])}", fg="red", err=True)
-        for position in foreign:
+        for position in told["no_letters_at"]:
             click.secho(
                 f"record {position} is no dead letter of streamproc, or cannot be read: it stays, discard it by "
                 f"--offset {position}",
                 fg="red",
                 err=True,
             )
-    if refused or foreign:
+    if outcome.refused or outcome.foreign:
         sys.exit(1)
 
 

@@ -15,36 +15,15 @@ import click
 from streamproc.deadletter.envelope import source_of
 from streamproc.deadletter.ledger import LetterLedger
 from streamproc.deadletter.letters import Letter
+from streamproc.deadletter.rows import BAR_WIDTH, tries_of
 from streamproc.deadletter.statistics import Group, columns
 from streamproc.deadletter.times import iso_of
 from streamproc.kafka.places import number, write_place
 from streamproc.terminal import counted, indented, safe
 
 BARS = " ▁▂▃▄▅▆▇█"
-BAR_WIDTH = 32
 _NO_TIME = "no time"
 _LONGEST_NAME = 40
-
-
-def letter_json(letter: Letter, ledger: LetterLedger) -> dict[str, Any]:
-    """A letter, for programs."""
-    return {
-        "position": str(letter.position),
-        "time": iso_of(letter.timestamp_ms),
-        "state": ledger.state(letter.position).value,
-        "replays": letter.replays,
-        "tries": tries_of(letter),
-        "stub": letter.is_stub,
-        "error": dict(letter.error),
-    }
-
-
-def tries_of(letter: Letter) -> int | None:
-    """How often the event was tried, as far as the letter tells: once in every run before the last, in which steps
-    may have been tried again unseen, and the attempts of the last run. None: it does not tell.
-    """
-    attempts = number(letter.error.get("attempts"))
-    return None if attempts is None else letter.replays + attempts
 
 
 def letter_lines(letter: Letter, ledger: LetterLedger) -> Iterator[str]:
@@ -66,20 +45,6 @@ def _about(letter: Letter, ledger: LetterLedger) -> Iterator[str]:
         yield f"a stub: the original has {counted(number(error.get('original.bytes')) or 0, 'byte')}, a replay reads it"
     if message := error.get("message"):
         yield message
-
-
-def group_json(group: Group, first: int, last: int) -> dict[str, Any]:
-    """The letters of one cause, for programs; ``first`` and ``last``: the time in which ``over_time`` is divided."""
-    return {
-        "code": group.code,
-        "stage": group.stage,
-        "fingerprint": group.fingerprint,
-        "letters": group.count,
-        "first": iso_of(group.first_ms),
-        "last": iso_of(group.last_ms),
-        "over_time": columns(group, first, last, BAR_WIDTH),
-        "message": group.message,
-    }
 
 
 def group_lines(group: Group, total: int, first: int, last: int) -> Iterator[str]:

@@ -109,6 +109,15 @@ class TopicReader:
                 yield from self._read_span(topic, span)
             yield []
 
+    def record_at(self, topic: str, partition: int, offset: int) -> Message | None:
+        """The record at this place; None where none is: deleted, not written yet, aborted, or a marker."""
+        for there in self.bounds(topic):
+            if there.partition == partition and there.begin <= offset < (there.end or 0):
+                for batch in self.read(topic, [OffsetRange(partition, offset, offset + 1)]):
+                    for message in batch:
+                        return message
+        return None
+
     def read_all(self, topic: str) -> Iterator[list[Message]]:
         """All records of a topic, its partitions side by side: in order within each."""
         spans = self.bounds(topic)

@@ -94,6 +94,12 @@ class TestTopics:
             )
         return positions
 
+    def write(self, topic: str, values: Iterable[bytes]) -> None:
+        """Write values to another topic than the activities', as nobody of ours would."""
+        for value in values:
+            self._producer.produce(topic, value=value)
+        assert self._producer.flush(30) == 0
+
     def read(
         self,
         topic: str,

@@ -22,7 +22,7 @@ ACTION_HEADER = "X-Streamproc-Action"
 _OWN = {"same-origin", "none", ""}
 
 
-class AccessDenied(Exception):  # noqa: N818 - reads as what it says
+class RequestRefused(Exception):  # noqa: N818 - reads as what it says
     """The request is refused with this HTTP status; the message says why and what to do."""
 
     def __init__(self, status: int, message: str) -> None:
@@ -44,33 +44,33 @@ class Access:
         return bool(self._token)
 
     def check_origin(self, headers: Mapping[str, str]) -> None:
-        """Of every request. Raises AccessDenied for those that another site's page has made."""
+        """Of every request. Raises RequestRefused for those that another site's page has made."""
         host = headers.get("Host", "")
         if self.local and not is_loopback(_name_of(host)):
-            raise AccessDenied(421, "in the local mode the page is there under 127.0.0.1 and localhost alone")
+            raise RequestRefused(421, "in the local mode the page is there under 127.0.0.1 and localhost alone")
         if headers.get("Sec-Fetch-Site", "") not in _OWN and headers.get("Sec-Fetch-Mode", "") != "navigate":
-            raise AccessDenied(403, "another site's page asks")
+            raise RequestRefused(403, "another site's page asks")
 
     def check_reader(self, headers: Mapping[str, str]) -> None:
-        """Of what shows children's data. Raises AccessDenied."""
+        """Of what shows children's data. Raises RequestRefused."""
         if not self.local:
             self._check_token(headers)
 
     def check_actor(self, headers: Mapping[str, str]) -> None:
-        """Of what changes something. Raises AccessDenied."""
+        """Of what changes something. Raises RequestRefused."""
         self._check_token(headers)
         if headers.get(ACTION_HEADER) != "1":
-            raise AccessDenied(403, f"an action needs the header {ACTION_HEADER}: 1")
+            raise RequestRefused(403, f"an action needs the header {ACTION_HEADER}: 1")
         origin = headers.get("Origin")
         if origin is not None and urlsplit(origin).netloc != headers.get("Host", ""):
-            raise AccessDenied(403, "another site's page asks")
+            raise RequestRefused(403, "another site's page asks")
 
     def _check_token(self, headers: Mapping[str, str]) -> None:
         if not self._token:
-            raise AccessDenied(403, "no token is set: STREAMPROC_CONSOLE__TOKEN on this worker")
+            raise RequestRefused(403, "no token is set: STREAMPROC_CONSOLE__TOKEN on this worker")
         kind, _, given = headers.get("Authorization", "").partition(" ")
         if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(errors="replace"), self._token):
-            raise AccessDenied(401, "this takes the token (STREAMPROC_CONSOLE__TOKEN of this worker)")
+            raise RequestRefused(401, "this takes the token (STREAMPROC_CONSOLE__TOKEN of this worker)")
 
 
 def _name_of(host: str) -> str:

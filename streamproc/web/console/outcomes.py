@@ -68,6 +68,11 @@ class RecentOutcomes:
         self._count(time_ms, 1)
         self._codes.append((time_ms / 1000, code))
 
+    @property
+    def count(self) -> int:
+        """Results that are kept."""
+        return len(self._kept)
+
     def newest(self, count: int) -> list[KeptResult]:
         """The newest results first."""
         return sorted(self._kept, key=lambda kept: (kept.time_ms, kept.place.offset), reverse=True)[:count]

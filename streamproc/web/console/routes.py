@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from importlib.resources import files
 from typing import Any
@@ -10,10 +9,15 @@ from typing import Any
 import structlog
 from aiohttp import web
 
+from streamproc.deadletter.doing import FENCED
+from streamproc.deadletter.operation import Fenced
 from streamproc.errors import ErrorClass, StreamprocError
 from streamproc.settings import Settings
-from streamproc.web.console.access import Access, AccessDenied
+from streamproc.web.console.access import Access, RequestRefused
+from streamproc.web.console.answers import LONGEST_BODY, json_answer
 from streamproc.web.console.aside import Busy
+from streamproc.web.console.children import ChildrenRoutes
+from streamproc.web.console.letters import BadRequest
 from streamproc.web.console.overview import Overview, WorkerView
 from streamproc.web.console.streams import Streams
 from streamproc.web.console.watch import Watch
@@ -30,9 +34,8 @@ _POLICY = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-_VIEWS = {"": "overview.html"}
+_VIEWS = {"": "overview.html", "results": "results.html", "letters": "letters.html", "activity": "activity.html"}
 _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_LONGEST_BODY = 64 * 1024
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -51,17 +54,19 @@ class ConsoleRoutes:
         self._watch = Watch(settings, lambda: self._overview.own())
         self._overview = Overview(settings, worker, self._watch)
         self._streams = Streams(self._picture)
+        self._children = ChildrenRoutes(settings, self._access, self._watch)
         self._files = {file.name: file.read_bytes() for file in files(__package__).joinpath("static").iterdir()}
 
     def application(self) -> web.Application:
         """To be added under PATH."""
-        app = web.Application(middlewares=[self._guard], client_max_size=_LONGEST_BODY)
+        app = web.Application(middlewares=[self._guard], client_max_size=LONGEST_BODY)
         for view, name in _VIEWS.items():
             app.router.add_get(f"/{view}", self._file(name))
         app.router.add_get("/static/{name}", self._static)
         app.router.add_get("/api/overview", self._figures)
         app.router.add_get("/api/live", self._live)
         app.router.add_get("/api/access", self._may)
+        self._children.add_to(app)
         app.on_response_prepare.append(_protect)
         app.on_shutdown.append(self._shutdown)
         return app
@@ -72,12 +77,16 @@ class ConsoleRoutes:
         try:
             self._access.check_origin(request.headers)
             response = await handler(request)
-        except AccessDenied as refusal:
+        except RequestRefused as refusal:
             if refusal.status == 401:
                 log.warning("console: the token is missing or wrong", remote=request.remote)
             response = _told(str(refusal), refusal.status)
+        except BadRequest as problem:
+            response = _told(str(problem), 400)
         except Busy:
             response = _told("too much is asked for at once: try again", 503)
+        except Fenced:
+            response = _told(FENCED, 409)
         except StreamprocError as error:
             status = 503 if error.code.error_class is ErrorClass.TRANSIENT else 422
             response = _told(f"{error.code.name}: {error.message}", status)
@@ -104,16 +113,16 @@ class ConsoleRoutes:
         return web.Response(body=self._files[name], content_type=kind, charset="utf-8")
 
     async def _figures(self, _: web.Request) -> web.Response:
-        return _json(self._picture())
+        return json_answer(self._picture())
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         if self._streams.full:
-            raise AccessDenied(503, "as many look on as may; ask for api/overview now and then")
+            raise RequestRefused(503, "as many look on as may; ask for api/overview now and then")
         return await self._streams.serve(request)
 
     async def _may(self, request: web.Request) -> web.Response:
         """What this visitor may do, for the page to show it."""
-        return _json(
+        return json_answer(
             {
                 "local": self._access.local,
                 "token_set": self._access.has_token,
@@ -125,6 +134,7 @@ class ConsoleRoutes:
     async def _shutdown(self, _: web.Application) -> None:
         self._streams.close()
         await self._watch.close()
+        self._children.close()
 
 
 async def _protect(_: web.Request, response: web.StreamResponse) -> None:
@@ -135,14 +145,10 @@ async def _protect(_: web.Request, response: web.StreamResponse) -> None:
 def _lets(check: Callable[[], None]) -> bool:
     try:
         check()
-    except AccessDenied:
+    except RequestRefused:
         return False
     return True
 
 
-def _json(values: Any) -> web.Response:
-    return web.Response(body=json.dumps(values, separators=(",", ":")).encode(), content_type="application/json")
-
-
 def _told(message: str, status: int) -> web.Response:
-    return web.json_response({"error": message}, status=status)
+    return json_answer({"error": message}, status)

@@ -13,6 +13,9 @@ from confluent_kafka import KafkaError, KafkaException
 from support.holes import hole
 
 from streamproc.cli import dlq
+from streamproc.deadletter import doing
+from streamproc.deadletter.doing import do_to_letters
+from streamproc.deadletter.letters import Selection
 from streamproc.deadletter.operation import LetterOperation
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.settings import Settings
@@ -36,8 +39,9 @@ def test_kafka_that_goes_away_is_an_error_that_says_what_to_do(monkeypatch: pyte
     monkeypatch.setattr(LetterOperation, "__init__", lambda *_: None)
     monkeypatch.setattr(LetterOperation, "__enter__", gone)
     nobody: Any = None
-    with pytest.raises(StreamprocError, match="run the command again") as failed, dlq._operating(Settings(), nobody):
-        pass
+    monkeypatch.setattr(doing, "spans_of", lambda *_: [])
+    with pytest.raises(StreamprocError, match="run the command again") as failed:
+        do_to_letters(Settings(), nobody, Selection(), lambda _: None)
     assert failed.value.code is ErrorCode.KAFKA_UNAVAILABLE
 
 

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from support.holes import hole
 
 from streamproc.cli.reconcile import runs
-from streamproc.cli.shown import described_lines, group_lines, letter_json, letter_lines
+from streamproc.cli.shown import described_lines, group_lines, letter_lines
 from streamproc.deadletter.envelope import LENGTH, PREFIX, REPLAY_COUNT, Headers
 from streamproc.deadletter.ledger import LetterLedger
 from streamproc.deadletter.letters import Letter
+from streamproc.deadletter.rows import letter_json
 from streamproc.deadletter.statistics import course, group_letters
 
 

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from support.holes import hole
 
-from streamproc.cli.shown import group_lines, letter_json, letter_lines
+from streamproc.cli.shown import group_lines, letter_lines
 from streamproc.contracts.generated.events import SourcePosition
 from streamproc.deadletter.envelope import Source, WorkerIdentity, error_headers, failure_of, split_headers
 from streamproc.deadletter.ledger import LetterLedger
 from streamproc.deadletter.letters import Letter, Selection
+from streamproc.deadletter.rows import letter_json
 from streamproc.deadletter.statistics import course, group_letters
 from streamproc.deadletter.times import iso_of, timestamp_of
 from streamproc.errors import ErrorCode, StreamprocError

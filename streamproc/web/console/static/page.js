@@ -51,7 +51,7 @@ export function act(path, body) {
   return ask(path, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
-const VIEWS = [["", "Overview"]];
+const VIEWS = [["", "Overview"], ["results", "Results"], ["letters", "Dead letters"], ["activity", "Activity"]];
 
 export function heading(current) {
   const links = VIEWS.map(([path, name]) =>

@@ -7,7 +7,7 @@ from multidict import CIMultiDict
 from pydantic import SecretStr
 
 from streamproc.settings import ConsoleSettings
-from streamproc.web.console.access import ACTION_HEADER, Access, AccessDenied
+from streamproc.web.console.access import ACTION_HEADER, Access, RequestRefused
 
 TOKEN = "a-token-of-the-tests"
 SECRET = Access(ConsoleSettings(token=SecretStr(TOKEN)))
@@ -23,7 +23,7 @@ def headers(token: str | None = TOKEN, **others: str) -> CIMultiDict[str]:
 
 def status(check: object, *arguments: object) -> int:
     assert callable(check)
-    with pytest.raises(AccessDenied) as caught:
+    with pytest.raises(RequestRefused) as caught:
         check(*arguments)
     return caught.value.status
 
