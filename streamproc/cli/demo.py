@@ -79,8 +79,10 @@ def _left_up(shown: Run, folder: Path) -> str:
         "these readings again:": f"streamproc demo{option}",
         "take it down:": f"streamproc local down{option}",
     }
+    page = [f"Look on: {shown.worker.page}", ""] if shown.worker else []
     return "\n".join(
         [
+            *page,
             "The stack is left up" + (", and a worker too." if shown.worker else "."),
             "In a shell of your own, first:",
             *activate,

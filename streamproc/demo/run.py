@@ -80,6 +80,8 @@ def run(folder: Path, display: Display, *, keep: bool) -> Run:
             reader = OutcomeReader(settings)
             cleanup.callback(reader.close)
         display.say(f"the worker consumes; its log: {worker.log}")
+        if keep_worker:
+            display.say(f"look on: {worker.page}")
         published = publish(settings, activities)
         display.say(f"{len(published)} activities are published")
         outcomes = _await_outcomes(reader, published, worker, display)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import sys
 from collections.abc import Iterator, Mapping
@@ -18,7 +19,7 @@ from streamproc.localstack.packages import cache_folder
 from streamproc.localstack.ports import HOST, claimed_ports
 from streamproc.localstack.private import private_folder
 from streamproc.localstack.processes import ProcessRef, spawn, wait_ready
-from streamproc.settings import Settings, given, variable
+from streamproc.settings import Settings, given, is_loopback, variable
 
 NAME = "worker"
 """The worker's name among the parts of a local stack, and its folder there."""
@@ -39,6 +40,8 @@ class WorkerProcess:
         self.process: ProcessRef | None = None
         self.address = ""
         """Where its health and metrics pages are, once it has been started."""
+        self.page = ""
+        """The address of the operator's page, with the token that lets its reader act."""
 
     def is_kept(self) -> bool:
         """Whether a worker that an earlier demonstration left up in this folder still runs."""
@@ -70,6 +73,7 @@ class WorkerProcess:
             self.address = f"http://{host}:{port}"
             environment = {**os.environ, **environment_of(settings)}
             environment |= {variable("web", "host"): host, variable("web", "port"): port}
+            environment |= self._console(host)
             prefixes = [*settings.audio.allowed_prefixes, f"{self.clips.as_uri()}/"]
             environment[variable("audio", "allowed_prefixes")] = json.dumps(prefixes)
             command = [sys.executable, "-m", "streamproc", "worker"]
@@ -80,6 +84,13 @@ class WorkerProcess:
                     state.write(self._stack, {**state.read(self._stack), NAME: part})
             yield
             wait_ready("the worker", self.process, self.log, lambda: consuming(settings), START_TIMEOUT_S)
+
+    def _console(self, host: str) -> Mapping[str, str]:
+        """The operator's page as it is on one's own machine: readings are seen and heard, and actions have a token."""
+        token = given("console", "token") or secrets.token_urlsafe(24)
+        self.page = f"{self.address}/console/#token={token}"
+        local = given("console", "local") or str(is_loopback(host)).lower()
+        return {variable("console", "token"): token, variable("console", "local"): local}
 
     def end(self) -> None:
         """Let it finish what it has, and end it."""

@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import urllib.request
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -127,6 +128,10 @@ def test_a_kept_worker_scores_the_tutorials_reading_is_replaced_by_the_next_run_
     for name in ("STREAMPROC_KAFKA__BOOTSTRAP_SERVERS", "STREAMPROC_REGISTRY__URL", "STREAMPROC_TRITON__URLS"):
         assert f"export {name}={environment[name]}\n" in run.stdout
     assert f"streamproc local down --folder {folder}" in run.stdout
+    (page,) = re.findall(r"^Look on: (http://\S+/console/)#token=\S{20,}$", run.stdout, re.MULTILINE)
+    assert run.stderr.index("look on: http://") < run.stderr.index("activities are published")
+    with urllib.request.urlopen(f"{page}api/letters", timeout=10) as answer:
+        assert len(json.load(answer)["letters"]) == 1
 
     tutorial = subprocess.run(
         [sys.executable, "-c", tutorial_program(environment)],
