@@ -41,7 +41,10 @@ from streamproc.telemetry.endpoints import observe
 from streamproc.telemetry.lifecycle import Lifecycle
 from streamproc.telemetry.metrics import Metrics
 from streamproc.telemetry.push import Push
+from streamproc.telemetry.spans import SpanQueue
+from streamproc.telemetry.traces import Tracing
 from streamproc.transport import Transport
+from streamproc.transport.surface.report import TransactionEnded
 from streamproc.web.console.overview import WorkerView
 from streamproc.web.console.routes import PATH, ConsoleRoutes
 from streamproc.web.pages import add_pages
@@ -152,10 +155,12 @@ _SETTING_OF_ENGINE = {
 class WorkerApp(faust.App):
     """The worker's Faust app: it starts what the agents call before anything is consumed."""
 
-    def __init__(self, settings: Settings, push: Push | None = None) -> None:
-        """``push``: sends the metrics, beside the page that has them."""
+    def __init__(self, settings: Settings, push: Push | None = None, spans: SpanQueue | None = None) -> None:
+        """``push``: sends the metrics, beside the page that has them; ``spans``: sends the spans."""
         self._settings = settings
         self._push = push
+        self._spans = spans
+        self._tracing = None if spans is None else self._tracing_to(spans)
         self._registry = Registry(settings.registry)
         self._certificates = certificates_of(settings)
         self._engine = create_engine(settings, self._certificates)
@@ -186,6 +191,9 @@ class WorkerApp(faust.App):
         _observe(self._engine)
         if push is not None:
             push.count_in()
+        if spans is not None:
+            spans.count_in()
+            transport.on_transaction = self._transaction_ended
         assigned: Any = self._assigned  # Faust's types of signals fit no method.
         rebalanced: Any = self._rebalanced
         self.on_partitions_assigned.connect(assigned)
@@ -214,6 +222,14 @@ class WorkerApp(faust.App):
         server: Any = self.web  # Faust's type of it has no aiohttp.
         server.web_app.add_subapp(PATH, ConsoleRoutes(self._settings, worker).application())
 
+    def _tracing_to(self, spans: SpanQueue) -> Tracing:
+        tracing, group = self._settings.tracing, self._settings.kafka.group_id
+        return Tracing(spans, tracing.ratio, tracing.slow, as_parent=tracing.creation == "parent", group=group)
+
+    def _transaction_ended(self, ended: TransactionEnded) -> None:
+        assert self._tracing is not None
+        self._tracing.transaction(ended.outcome, ended.reason, ended.began, ended.offsets)
+
     def _reading_agent(self) -> ReadingAgent:
         settings, engine = self._settings, self._engine
         aligner = VariantAligner(settings.scoring.accepted_file)
@@ -229,6 +245,7 @@ class WorkerApp(faust.App):
             {topic: self._topic(topic) for topic in topics.result_topics(settings.kafka).values()},
             letters,
             settings,
+            self._tracing,
         )
 
     def _topic(self, name: str) -> Any:
@@ -263,6 +280,8 @@ class WorkerApp(faust.App):
         self._tell_the_end()
         if self._push is not None:
             await self._push.close()
+        if self._spans is not None:
+            await asyncio.to_thread(self._spans.close)
         await self._engine.close()
         await self._clips.close()
         await self._registry.close()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import structlog
 from faust import EventT, TopicT
+from opentelemetry.trace import SpanContext, SpanKind
 
 from streamproc.agents.retrying import Retries
 from streamproc.contracts.generated.events import SourcePosition
@@ -24,12 +26,18 @@ from streamproc.deadletter.envelope import (
     stub_headers,
 )
 from streamproc.deadletter.times import timestamp_of
+from streamproc.kafka.places import write_place
 from streamproc.telemetry.metrics import Metrics
+from streamproc.tracing.context import traceparent
+from streamproc.tracing.conventions import SEND, messaging, operation
+from streamproc.tracing.event import EventScope, SpanNote, current_trace
 from streamproc.transport.headers import shown
 
 log = structlog.get_logger(__name__)
 
 _LOGGED_ID = 128
+_CORRELATION = ("ce_correlationid", "ce_id")
+"""Headers that name an event for those who published it, the best first."""
 
 
 @dataclass(slots=True)
@@ -39,9 +47,14 @@ class Record:
     event: EventT[bytes]
     source: Source
     retries: Retries
+    scope: EventScope
     activity_id: str | None = None
     tenant: str | None = None
     """None: it is not decoded."""
+    outcome: str = ""
+    """What it became: COMPLETE, PARTIAL or dead_letter; empty: nothing yet."""
+    code: str = ""
+    """Why it became a dead letter."""
 
     @property
     def message(self) -> Any:
@@ -59,7 +72,18 @@ def record_of(event: EventT[bytes], retries: Retries) -> Record:
     message: Any = event.message
     position = SourcePosition(topic=message.topic, partition=message.partition, offset=message.offset)
     headers = [(shown(name), value) for name, value in header_list(message.headers)]
-    return Record(event, Source(position, timestamp_of(message.record), headers), retries)
+    source = Source(position, timestamp_of(message.record), headers)
+    return Record(event, source, retries, EventScope(correlation_of(source)))
+
+
+def correlation_of(source: Source) -> str:
+    """What those who published an event call it, by CloudEvents' headers, or its place in Kafka."""
+    named = {name: value for name, value in source.headers if name in _CORRELATION}
+    for name in _CORRELATION:
+        if value := named.get(name):
+            return value[:_LOGGED_ID].decode(errors="replace")
+    position = source.position
+    return write_place(position.topic, position.partition, position.offset)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +93,8 @@ class OutcomeRecord:
     topic: TopicT
     value: bytes | None
     headers: Headers
+    context: SpanContext | None = None
+    """Of the span of its sending; None: nothing is traced."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +109,30 @@ class EventOutcome:
         """Hand all records to the transport: they share the event's one transaction."""
         for record in self.records:
             headers: Any = record.headers  # Faust's type leaves out headers without a value.
-            await record.topic.send(key=self.key, value=record.value, headers=headers)
+            with sending(record.topic, record.context):
+                await record.topic.send(key=self.key, value=record.value, headers=headers)
+
+
+@contextmanager
+def sending(topic: TopicT, context: SpanContext | None) -> Iterator[None]:
+    """Note the span of a record's sending: the context is in the record's headers already."""
+    trace = current_trace()
+    if trace is None or context is None:
+        yield
+        return
+    began, name = trace.clock(), topic.get_topic_name()
+    yield
+    trace.note(
+        SpanNote(
+            operation(SEND, name),
+            context,
+            trace.context,
+            began,
+            trace.clock(),
+            SpanKind.PRODUCER,
+            messaging(SEND, name),
+        )
+    )
 
 
 class DeadLetters:
@@ -104,13 +153,19 @@ class DeadLetters:
 
     def letter(self, record: Record, error: Exception) -> EventOutcome:
         """The record itself, with what ended it."""
-        retries = record.retries
-        failure = failure_of(error, retries.attempts, retries.first, record.tenant)
+        retries, trace, context = record.retries, record.scope.trace, None
+        if trace is not None:
+            trace.keep("dead_letter")
+            context = trace.child(trace.context)
+        own = None if context is None else traceparent(context)
+        failure = failure_of(error, retries.attempts, retries.first, record.tenant, own)
         seconds = (failure.last - failure.first).total_seconds()
         self._metrics.dead_letter(failure.code, record.tenant, seconds, record.source.timestamp_ms)
         log.warning(
             "dead letter",
             activity_id=logged_id(record.activity_id),
+            status="DEAD_LETTER",
+            latency_ms=round(seconds * 1000, 3),
             code=failure.code.name,
             stage=failure.code.stage.value,
             reason=failure.message,
@@ -120,7 +175,7 @@ class DeadLetters:
         )
         self._failures[record.event] = failure
         headers = error_headers(record.source, failure, self._worker())
-        letter = OutcomeRecord(self._topic, record.message.value, headers)
+        letter = OutcomeRecord(self._topic, record.message.value, headers, context)
         return EventOutcome(record.message.key, (letter,), failure.fingerprint)
 
     def stub(self, record: Record, reason: str) -> EventOutcome | None:

@@ -10,16 +10,18 @@ import asyncio
 import logging
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import structlog
 from faust import EventT, Stream, TopicT
+from faust.types import TP
 
 from streamproc.agents.intake import Intake
 from streamproc.agents.outcome import DeadLetters, EventOutcome, OutcomeRecord, Record, logged_id, record_of
 from streamproc.agents.retrying import Retries
-from streamproc.contracts.cloudevents import event_headers, trace_context
+from streamproc.contracts.cloudevents import Headers, event_headers, trace_context
 from streamproc.contracts.codec import ActivityDecoder
 from streamproc.contracts.generated.events import Activity, Result
 from streamproc.contracts.records import EncodedResult, ResultEncoders
@@ -32,6 +34,10 @@ from streamproc.kafka.places import write_place
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.settings import Settings
 from streamproc.telemetry.metrics import Metrics
+from streamproc.telemetry.traces import Tracing
+from streamproc.tracing.context import carried
+from streamproc.tracing.conventions import ACTIVITY_ID, CODE, MESSAGE_ID, TRY_AGAIN
+from streamproc.tracing.event import current, current_trace, failure_name, stage
 from streamproc.transport import OutcomeRefused, each
 from streamproc.transport.headers import unreadable
 
@@ -56,18 +62,26 @@ class ReadingAgent:
         results: the topics of the results, by name; each of them gets all results.
         letters: makes the dead letters.
         settings: the topics, how many records at once, the event's deadline, when to quarantine.
+        tracing: traces the events; None: they are not traced.
     """
 
     name = "score_readings"
 
     def __init__(
-        self, stages: Stages, metrics: Metrics, results: Mapping[str, TopicT], letters: DeadLetters, settings: Settings
+        self,
+        stages: Stages,
+        metrics: Metrics,
+        results: Mapping[str, TopicT],
+        letters: DeadLetters,
+        settings: Settings,
+        tracing: Tracing | None = None,
     ) -> None:
         self._stages = stages
         self._metrics = metrics
         self._results = results
         self._letters = letters
         self._settings = settings
+        self._tracing = tracing
         self.topic = settings.kafka.activity_topic
         self.outcomes = {"results": next(iter(results)), "dead_letters": settings.kafka.dead_letter_topic}
         self._intake = Intake(self._intake_changed)
@@ -117,8 +131,9 @@ class ReadingAgent:
         self._metrics.started()
         try:
             record = self._record(event)
-            outcome = await self._outcome_of(record)
-            await outcome.send()
+            with self._traced(record):
+                outcome = await self._outcome_of(record)
+                await outcome.send()
         except StreamprocError as error:
             self._stops(error)
             raise
@@ -136,8 +151,10 @@ class ReadingAgent:
         """
         record = self._record(event)
         if refusal.topic != self._settings.kafka.dead_letter_topic:
-            letter = self._letters.letter(record, StreamprocError(ErrorCode.RESULT_TOO_LARGE, refusal.reason))
-            await letter.send()
+            with self._traced(record):
+                error = StreamprocError(ErrorCode.RESULT_TOO_LARGE, refusal.reason)
+                letter = self._dead_letter(record, error)
+                await letter.send()
             self._watch(letter, record)
             return
         stub = self._letters.stub(record, refusal.reason)
@@ -148,8 +165,50 @@ class ReadingAgent:
         await stub.send()
 
     def _record(self, event: EventT[bytes]) -> Record:
+        """What is known of an event. From now on the log and the spans of this task are about it."""
         deadline, grace = self._settings.event.deadline, self._settings.audio.not_found_grace
-        return record_of(event, Retries(deadline, grace, self._intake, failed=self._metrics.failed))
+        record = record_of(event, Retries(deadline, grace, self._intake, failed=self._failed))
+        current.set(record.scope)
+        return record
+
+    def _failed(self, code: ErrorCode) -> None:
+        """A step of the current event failed and is tried again."""
+        self._metrics.failed(code)
+        if (trace := current_trace()) is not None:
+            trace.keep("retry")
+            trace.moment(TRY_AGAIN, {CODE: code.name})
+
+    @contextmanager
+    def _traced(self, record: Record) -> Iterator[None]:
+        """Trace what is done for a record inside the block."""
+        tracing, scope = self._tracing, record.scope
+        if tracing is None:
+            yield
+            return
+        position, arrived = record.source.position, getattr(record.message, "time_in", None)
+        waited = 0.0 if arrived is None else time.monotonic() - arrived
+        trace = scope.trace = tracing.begin(position.topic, record.source.headers, waited)
+        code = ""
+        try:
+            yield
+        except BaseException as error:
+            code = failure_name(error)
+            raise
+        finally:
+            tracing.end(
+                trace,
+                TP(position.topic, position.partition),
+                position.offset,
+                "given_up" if code else record.outcome,
+                record.retries.attempts,
+                code or record.code,
+                {ACTIVITY_ID: logged_id(record.activity_id) or "", MESSAGE_ID: scope.correlation_id},
+            )
+
+    def _dead_letter(self, record: Record, error: Exception) -> EventOutcome:
+        record.outcome = "dead_letter"
+        record.code = failure_name(error)
+        return self._letters.letter(record, error)
 
     async def _outcome_of(self, record: Record) -> EventOutcome:
         """Decide the outcome of one record.
@@ -161,10 +220,12 @@ class ReadingAgent:
         try:
             if unreadable(header_list(record.message.headers)):
                 raise StreamprocError(ErrorCode.HEADERS_UNREADABLE)
-            activity = await retries.until_it_works(
-                Stage.DECODE, lambda: self._stages.decoder.decode(record.message.value)
-            )
+            with stage("decode"):
+                activity = await retries.until_it_works(
+                    Stage.DECODE, lambda: self._stages.decoder.decode(record.message.value)
+                )
             record.activity_id, record.tenant = activity.activity_id, activity.tenant_id
+            record.scope.activity_id = logged_id(activity.activity_id)
             priority = Priority.REPLAY if replays_of(record.source.headers) else Priority.LIVE
             result = await self._stages.scorer.score(
                 activity, record.source.position, received, time.perf_counter(), retries, priority
@@ -181,7 +242,8 @@ class ReadingAgent:
                 log.error("unexpected failure", type=type(error).__name__, stack=stack)
             elif error.code.error_class is ErrorClass.FATAL:
                 raise
-            return self._letters.letter(record, error)
+            return self._dead_letter(record, error)
+        record.outcome = result.status.value
         self._metrics.result(result, record.source.timestamp_ms)
         log.info(
             "scored",
@@ -189,7 +251,7 @@ class ReadingAgent:
             partition=result.source.partition,
             offset=result.source.offset,
             status=result.status.value,
-            total_ms=result.timings.total_ms,
+            latency_ms=result.timings.total_ms,
         )
         return self._result(record, activity, result, encoded)
 
@@ -199,11 +261,13 @@ class ReadingAgent:
         """A record for each major version."""
         source = record.source.position
         event_id = write_place(source.topic, source.partition, source.offset)
-        trace = trace_context(record.message.headers)
+        trace = record.scope.trace
         records = []
         for major in encoded:
+            context = None if trace is None else trace.child(trace.context)
+            passed_on: Headers = trace_context(record.message.headers) if context is None else carried(context)
             headers = event_headers(major.event_type, event_id, "/streamproc", activity.activity_id, result.scored_at)
-            records.append(OutcomeRecord(self._results[major.topic], major.value, [*headers, *trace]))
+            records.append(OutcomeRecord(self._results[major.topic], major.value, [*headers, *passed_on], context))
         return EventOutcome(activity.learner_id.encode(), tuple(records))
 
     def _watch(self, outcome: EventOutcome, record: Record) -> None:

@@ -39,15 +39,19 @@ def command() -> None:
     from streamproc.app import WorkerApp, check_dependencies
     from streamproc.telemetry import logs, metrics
     from streamproc.telemetry.push import push_to
+    from streamproc.telemetry.resource import identity
+    from streamproc.telemetry.spans import spans_to
 
-    logs.configure(tree.log)
+    logs.configure(tree.log, identity(tree.telemetry.environment))
     keep_freed_memory()
     if links := service_links(settings.PREFIX):
         log.debug("these variables are Kubernetes' service links, not settings", ignored=links)
     try:
         telemetry = tree.telemetry
         push = push_to(telemetry.otlp_endpoint, telemetry.otlp_interval) if telemetry.otlp_endpoint else None
-        metrics.configure(*[push.reader] if push else [])
+        metrics.configure(*[push.reader] if push else [], environment=telemetry.environment)
+        tracing = tree.tracing
+        spans = spans_to(tracing.endpoint, tracing.queue, telemetry.environment) if tracing.endpoint else None
         web = _with_port(tree.web)
         asyncio.run(check_dependencies(tree))
     except Exception as error:
@@ -65,7 +69,7 @@ def command() -> None:
     # What the transport raises says all that there is to say; the stack beneath it is none of the operator's business.
     logging.getLogger("faust.worker").addFilter(lambda record: _without_stack(record, TransportError))
     log.info("pages", address=f"http://{web.address}", live="/health/live", ready="/health/ready")
-    app = WorkerApp(tree.model_copy(update={"web": web}), push)
+    app = WorkerApp(tree.model_copy(update={"web": web}), push, spans)
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     # Faust moves the terminal's cursor for its progress display, even where there is no terminal.
     worker.spinner = None

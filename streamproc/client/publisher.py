@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import threading
 import time
 from concurrent.futures import Future
@@ -14,6 +13,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streamproc.client.closing import Closing
 from streamproc.client.connection import Connection, RegistryConnection, connection_argument, text_argument
+from streamproc.client.spans import SendingSpan
 from streamproc.client.start import check_topics, naming_the_registry, refuse_in_asynchronous_code
 from streamproc.contracts.cloudevents import ACTIVITY_TYPE, Headers, event_headers
 from streamproc.contracts.codec import ActivityEncoder
@@ -38,6 +38,16 @@ class Receipt:
     topic: str
     partition: int
     offset: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Outgoing:
+    """A record to be sent, and the span of its sending."""
+
+    key: bytes
+    value: bytes
+    headers: Headers
+    span: SendingSpan
 
 
 class ActivityPublisher(Closing):
@@ -87,16 +97,16 @@ class ActivityPublisher(Closing):
                 KAFKA_UNAVAILABLE, or KAFKA_REFUSED with the reason.
             TypeError: it is no activity, or ``traceparent`` no text.
         """
-        record = self._record(activity, traceparent)
-        while (future := self._queue(record)) is None:
+        outgoing = self._outgoing(activity, traceparent)
+        while (future := self._queue(outgoing)) is None:
             time.sleep(_FULL_QUEUE_WAIT)
         return future
 
     async def publish(self, activity: Activity, *, traceparent: str | None = None) -> Receipt:
         """``send`` and wait for Kafka's confirmation; a cancelled wait does not recall the activity."""
-        record = self._record(activity, traceparent)
+        outgoing = self._outgoing(activity, traceparent)
         while True:
-            future = self._queue(record)
+            future = self._queue(outgoing)
             if future is not None:
                 return await asyncio.shield(asyncio.wrap_future(future))
             await asyncio.sleep(_FULL_QUEUE_WAIT)
@@ -180,7 +190,7 @@ class ActivityPublisher(Closing):
                 # A wrong password does not become right within a minute. Later it may: a broker's restart looks alike.
                 producer.purge()
 
-    def _record(self, activity: Activity, traceparent: str | None) -> dict[str, Any]:
+    def _outgoing(self, activity: Activity, traceparent: str | None) -> _Outgoing:
         validate(activity)
         if traceparent is not None:
             text_argument("traceparent", traceparent)
@@ -189,13 +199,11 @@ class ActivityPublisher(Closing):
         headers = event_headers(
             ACTIVITY_TYPE, activity.activity_id, self._source, activity.activity_id, activity.submitted_at
         )
-        return {
-            "key": activity.learner_id.encode(),
-            "value": self._encoder.encode(activity),
-            "headers": headers + _trace_headers(traceparent),
-        }
+        value = self._encoder.encode(activity)
+        span = SendingSpan(self._topic, len(value), traceparent)
+        return _Outgoing(activity.learner_id.encode(), value, headers + span.headers, span)
 
-    def _queue(self, record: dict[str, Any]) -> Future[Receipt] | None:
+    def _queue(self, outgoing: _Outgoing) -> Future[Receipt] | None:
         """Hand a record to the producer; None while its queue is full."""
         if self._producer is None:
             raise RuntimeError("the publisher is closed: use it inside 'with'")
@@ -203,29 +211,23 @@ class ActivityPublisher(Closing):
 
         def confirm(error: KafkaError | None, message: Message) -> None:
             if error is not None:
+                outgoing.span.failed(error.name())
                 future.set_exception(self._refusals.failure(error, self._topic))
             else:
                 self._was_let_in = True
                 place: tuple[Any, Any, Any] = (message.topic(), message.partition(), message.offset())
+                outgoing.span.confirmed(*place[1:])
                 future.set_result(Receipt(*place))
 
         # A future that somebody cancels must not fail in the callback.
         future.set_running_or_notify_cancel()
         try:
-            self._producer.produce(self._topic, on_delivery=confirm, **record)
+            headers: Any = outgoing.headers  # The type of lists is invariant.
+            self._producer.produce(self._topic, outgoing.value, outgoing.key, on_delivery=confirm, headers=headers)
         except BufferError:
             return None
         except KafkaException as error:
+            outgoing.span.failed(error.args[0].name())
             code = ErrorCode.ACTIVITY_INVALID if error.args[0].code() == _TOO_LARGE else ErrorCode.KAFKA_UNAVAILABLE
-            raise StreamprocError(code, f"{len(record['value'])} bytes: {error.args[0].str()}") from error
+            raise StreamprocError(code, f"{len(outgoing.value)} bytes: {error.args[0].str()}") from error
         return future
-
-
-def _trace_headers(traceparent: str | None) -> Headers:
-    if traceparent is None and "opentelemetry" in sys.modules:
-        from opentelemetry import propagate
-
-        carrier: dict[str, str] = {}
-        propagate.inject(carrier)
-        return [(name, value.encode()) for name, value in carrier.items()]
-    return [] if traceparent is None else [("traceparent", traceparent.encode())]

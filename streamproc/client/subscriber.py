@@ -18,6 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message
 
 from streamproc.client.arrivals import Pending
 from streamproc.client.connection import Connection, RegistryConnection, connection_argument, text_argument
+from streamproc.client.spans import ProcessingSpan
 from streamproc.client.start import check_registry, check_topics, refuse_in_asynchronous_code
 from streamproc.contracts.codec import ResultDecoder
 from streamproc.contracts.generated import events as v1
@@ -78,6 +79,8 @@ class _Subscriber(Generic[T]):
         written: Major[Any],
         wanted: Major[T],
         synthetic: bool,
+        *,
+        continue_trace: bool,
     ) -> None:
         connection_argument(connection)
         text_argument("group_id", group_id)
@@ -87,6 +90,7 @@ class _Subscriber(Generic[T]):
         self._connection = connection
         self._group_id = group_id
         self._topic = topic
+        self._continue_trace = continue_trace
         self._written = written
         self._cast = caster(written, wanted)
         self._synthetic = synthetic
@@ -112,6 +116,7 @@ class _Subscriber(Generic[T]):
             self._subscribe(consumer, pending)
             registry = Registry(RegistryConnection.of(self._connection))
             decode = ResultDecoder(registry, self._topic, self._written).decode
+            span = self._span()
             try:
                 runner.run(check_registry(registry, self._topic))
                 while not self._closed:
@@ -120,9 +125,12 @@ class _Subscriber(Generic[T]):
                     if (message := pending.pop()) is not None:
                         result = runner.run(self._result_of(decode, message))
                         if self._is_told(result):
+                            span.begin(message)
                             yield result
+                            span.end()
                         _store(consumer, message)
             finally:
+                span.end()
                 runner.run(registry.close())
 
     async def __aiter__(self) -> AsyncIterator[T]:
@@ -137,6 +145,7 @@ class _Subscriber(Generic[T]):
             await loop.run_in_executor(executor, self._subscribe, consumer, pending)
             registry = Registry(RegistryConnection.of(self._connection))
             decode = ResultDecoder(registry, self._topic, self._written).decode
+            span = self._span()
             try:
                 await check_registry(registry, self._topic)
                 while not self._closed:
@@ -145,13 +154,19 @@ class _Subscriber(Generic[T]):
                     if (message := pending.pop()) is not None:
                         result = await self._result_of(decode, message)
                         if self._is_told(result):
+                            span.begin(message)
                             yield result
+                            span.end()
                         _store(consumer, message)
             finally:
+                span.end()
                 await registry.close()
 
     def _is_told(self, result: Any) -> bool:
         return self._synthetic or not is_synthetic(result.tenant)
+
+    def _span(self) -> ProcessingSpan:
+        return ProcessingSpan(self._topic, self._group_id, continue_trace=self._continue_trace)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
@@ -236,6 +251,7 @@ class ResultSubscriber(_Subscriber[v1.Result]):
         major: the major version that ``topic`` holds.
         synthetic: tell the results of synthetic activities too, which operators publish to see that readings are
             scored: they are no child's, and their tenant is ``streamproc.client.SYNTHETIC_TENANT``.
+        continue_trace: the span in which a result is worked on is below the worker's; by default it is linked to it.
     """
 
     def __init__(
@@ -246,8 +262,9 @@ class ResultSubscriber(_Subscriber[v1.Result]):
         *,
         major: int = V1.number,
         synthetic: bool = False,
+        continue_trace: bool = False,
     ) -> None:
-        super().__init__(connection, group_id, topic, numbered(major), V1, synthetic)
+        super().__init__(connection, group_id, topic, numbered(major), V1, synthetic, continue_trace=continue_trace)
 
 
 class ResultSubscriberV2(_Subscriber[v2.Result]):
@@ -261,5 +278,6 @@ class ResultSubscriberV2(_Subscriber[v2.Result]):
         *,
         major: int = V2.number,
         synthetic: bool = False,
+        continue_trace: bool = False,
     ) -> None:
-        super().__init__(connection, group_id, topic, numbered(major), V2, synthetic)
+        super().__init__(connection, group_id, topic, numbered(major), V2, synthetic, continue_trace=continue_trace)

@@ -87,6 +87,10 @@ FIELDS = (
     Field("first.time", "When the worker began with the event, ISO 8601 in UTC."),
     Field("last.time", "When it gave the event up."),
     Field("trace.id", "Trace id of the original record's traceparent; absent where it has none."),
+    Field(
+        "worker.traceparent",
+        "Trace context of this letter's sending, as W3C's traceparent; absent where the worker does not trace.",
+    ),
     Field("tenant", "The activity's tenant; absent where the activity cannot be decoded."),
     Field("original.bytes", "Of a stub alone: how many bytes the original record's value has."),
     Field("original.sha256", "Of a stub alone: the SHA-256 of the original record's value, in hexadecimal digits."),
@@ -123,9 +127,12 @@ class Failure:
     first: datetime
     last: datetime
     tenant: str | None = None
+    traceparent: str | None = None
 
 
-def failure_of(error: Exception, attempts: int, first: datetime, tenant: str | None) -> Failure:
+def failure_of(
+    error: Exception, attempts: int, first: datetime, tenant: str | None, traceparent: str | None = None
+) -> Failure:
     """Describe what ended an event: a StreamprocError by its code, anything else as UNEXPECTED.
 
     The message of an unknown exception may quote the event: only its type is kept.
@@ -143,6 +150,7 @@ def failure_of(error: Exception, attempts: int, first: datetime, tenant: str | N
         first,
         datetime.now(UTC),
         tenant,
+        traceparent,
     )
 
 
@@ -233,6 +241,7 @@ def _fields(source: Source, failure: Failure, worker: WorkerIdentity) -> dict[st
         "first.time": iso(failure.first),
         "last.time": iso(failure.last),
         "trace.id": trace_id(source.headers),
+        "worker.traceparent": failure.traceparent,
         "tenant": None if failure.tenant is None else failure.tenant[:200],
     }
     return {name: value for name, value in fields.items() if value is not None}

@@ -12,6 +12,7 @@ from streamproc.inference.batcher import Bounds, ClipGroup, alike
 from streamproc.inference.endpoint import Endpoint
 from streamproc.inference.engine import Logits, ModelIdentity, Priority, Samples
 from streamproc.inference.triton import Answer, TritonServer
+from streamproc.tracing.event import EventTrace, current_trace
 
 TritonEndpoint = Endpoint[TritonServer]
 
@@ -60,6 +61,8 @@ class Call:
         ]
         self.begun: float | None = None
         """When its first part was sent, by time.perf_counter."""
+        self.trace = current_trace()
+        """Of the event that it is made for."""
         self.changes = 0
         """How often its parts were answered by different models."""
         self._answers: dict[CallPart, Answer] = {}
@@ -113,6 +116,11 @@ class ClipBatch:
     def calls(self) -> set[Call]:
         """Whose parts they are."""
         return {part.call for part in self.parts}
+
+    @property
+    def traces(self) -> list[EventTrace | None]:
+        """Of the events that they are made for, the oldest first."""
+        return [part.call.trace for part in sorted(self.parts, key=lambda part: part.age)]
 
     @property
     def clips(self) -> list[Samples]:

@@ -181,7 +181,9 @@ class Endpoints(Generic[S]):
                 worst.trip(Ejected.OUTLIER, reason)
         models = {endpoint.address: f"{endpoint.server.model} {endpoint.server.model.sha256}" for endpoint in in_use}
         if len(set(models.values())) > 1 and models != self._models:
-            log.warning("the inference endpoints serve different models; results name the one that answered", **models)
+            log.warning(
+                "the inference endpoints serve different models; results name the one that answered", models=models
+            )
         self._models = models
 
     def _note(self) -> None:

@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Hashable, Sequence
+from contextvars import Context
 from random import Random
 
 import structlog
@@ -24,6 +25,8 @@ from streamproc.inference.endpoints import Endpoints
 from streamproc.inference.engine import Inference, ModelIdentity, Priority, Samples
 from streamproc.inference.statistics import EVERY_S
 from streamproc.inference.triton import MAX_CALL_SAMPLES, MOST_CHANGES, Answer, TritonServer
+from streamproc.tracing.conventions import CLIPS, SERVER_ADDRESS
+from streamproc.tracing.request import request
 
 log = structlog.get_logger(__name__)
 
@@ -146,7 +149,8 @@ class TritonPool:
     def _soon(self) -> None:
         """See what can be sent, once for all that happens in this turn of the event loop."""
         if self._soonest is None and self._open:
-            self._soonest = asyncio.get_running_loop().call_soon(self._look)
+            # What looks, and what it begins, belongs to no event, though an event has set it going.
+            self._soonest = asyncio.get_running_loop().call_soon(self._look, context=Context())
 
     def _look(self) -> None:
         self._soonest = None
@@ -161,7 +165,7 @@ class TritonPool:
             for call in {part.call for part in self._queue}:
                 self._fail(call, error)
         if len(self._queue) and self._soonest is None and self._open:
-            self._later = asyncio.get_running_loop().call_later(LOOK_S, self._look)
+            self._later = asyncio.get_running_loop().call_later(LOOK_S, self._look, context=Context())
         self._note()
 
     def _send_next(self) -> None:
@@ -257,7 +261,9 @@ class TritonPool:
         async def infer(samples: Sequence[Samples]) -> Answer:
             noise = samples is not clips
             seconds = batch.seconds if not noise else len(samples) * len(PROBE) / SAMPLE_RATE
-            return await endpoint.call(seconds, lambda: server.infer(samples, priority, self._timeout), noise=noise)
+            traces = [] if noise else batch.traces
+            with request("infer", traces, {SERVER_ADDRESS: endpoint.address, CLIPS: len(samples)}):
+                return await endpoint.call(seconds, lambda: server.infer(samples, priority, self._timeout), noise=noise)
 
         if len(batch.calls) == 1:
             return await or_blame(infer, clips, server.look)

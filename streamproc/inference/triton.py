@@ -20,6 +20,7 @@ from streamproc.inference.channel import Certificates, Channel
 from streamproc.inference.engine import Logits, ModelIdentity, Priority, Samples
 from streamproc.inference.handshake import distrust
 from streamproc.inference.statistics import ServerLoad, ServerStatistics, read_load
+from streamproc.tracing.request import metadata
 
 MAX_CALL_SAMPLES = 8_000_000
 """Padded samples in one call (32 MB): an activity beyond that is sent in several."""
@@ -226,7 +227,15 @@ class TritonServer:
         del padded  # It has been copied, and an answer may take its time.
         outputs = [triton.InferRequestedOutput(name) for name in _OUTPUTS]
         answer = await self._ask(
-            self._server.infer(self._model, inputs, self._version, outputs, priority=priority, client_timeout=within),
+            self._server.infer(
+                self._model,
+                inputs,
+                self._version,
+                outputs,
+                priority=priority,
+                client_timeout=within,
+                headers=metadata(),
+            ),
             within,
         )
         logits, frames = self._tensor(answer, "LOGITS"), self._tensor(answer, "FRAMES")

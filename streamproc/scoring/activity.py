@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+import structlog
+
 import aligner_mypyc
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.audio.memory import ClipMemory
@@ -33,6 +35,9 @@ from streamproc.scoring.score import score_phrase
 from streamproc.scoring.unscorable import TOO_QUIET_DB
 from streamproc.scoring.variants import PhonemeAligner
 from streamproc.settings import AudioSettings, ScoringSettings
+from streamproc.tracing.event import stage
+
+log = structlog.get_logger(__name__)
 
 
 class ActivityScorer:
@@ -93,7 +98,8 @@ class ActivityScorer:
         rules.check(activity, self._limits)
         began = time.perf_counter()
         with self._memory.activity() as memory:
-            works = await self._loader.load(activity, retry, memory)
+            with stage("audio"):
+                works = await self._loader.load(activity, retry, memory)
             memory.complete()
             loaded = time.perf_counter()
             ready = [work for work in works if work.error is None]
@@ -103,13 +109,19 @@ class ActivityScorer:
                 raise StreamprocError(
                     first.code, f"none of {len(works)} phrases can be scored; the first: {first.message}"
                 )
-            inference = await self._infer(ready, retry, priority)
+            with stage("inference"):
+                inference = await self._infer(ready, retry, priority)
         inferred, model = time.perf_counter(), inference.model
         strictness = strictness_of(model.sha256, self._scoring.operating_point)
-        words = await asyncio.to_thread(self._judge, ready, inference.logits, strictness)
+        with stage("score"):
+            words = await asyncio.to_thread(self._judge, ready, inference.logits, strictness)
         judged = dict(zip((work.phrase.index for work in ready), words, strict=True))
         done = time.perf_counter()
 
+        for work in works:
+            if work.error is not None:
+                code = work.error.code
+                log.debug("phrase not scored", phrase_index=work.phrase.index, code=code.name, stage=code.stage.value)
         phrases = tuple(_phrase_result(work, judged.get(work.phrase.index, ())) for work in works)
         audio_ms = sum(phrase.audio_ms for phrase in phrases if phrase.status is PhraseStatus.SCORED)
         counts = fluency.count_verdicts(word for phrase in phrases for word in phrase.words)

@@ -146,7 +146,7 @@ class PhraseLoader:
                 word, symbol = passed_over[0]
                 log.warning(
                     "symbols of a reference that are no phonemes are passed over",
-                    phrase=phrase.index,
+                    phrase_index=phrase.index,
                     symbols=len(passed_over),
                     first_word=word,
                     first_symbol=symbol,

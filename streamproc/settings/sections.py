@@ -350,6 +350,9 @@ class TelemetrySettings(Section):
     are at /metrics alone. Needs streamproc[otlp]; OTEL_EXPORTER_OTLP_HEADERS and the like hold for it."""
     otlp_interval: Annotated[float, Field(ge=1, le=3600)] = 30.0
     """Seconds from one sending to the next."""
+    environment: str = Field(default="", max_length=64)
+    """Where this worker runs, for example production: env in the log, deployment.environment.name in metrics and traces
+    that are sent. Empty: as OTEL_RESOURCE_ATTRIBUTES says."""
 
     @field_validator("otlp_endpoint")
     @classmethod
@@ -366,3 +369,5 @@ class LogSettings(Section):
     """Least severe level that is written."""
     format: Literal["auto", "json", "console"] = "auto"
     """json for machines, console for people; auto chooses console on a terminal."""
+    debug_share: Annotated[float, Field(ge=0, le=1)] = 1.0
+    """Share of the DEBUG lines that is written, at the level DEBUG; of one activity all or none."""

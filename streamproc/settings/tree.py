@@ -34,6 +34,7 @@ from streamproc.settings.sections import (
     WorkerSettings,
 )
 from streamproc.settings.synthetic import SyntheticSettings
+from streamproc.settings.tracing import TracingSettings
 from streamproc.settings.variables import PREFIX
 from streamproc.transport.settings import TransportSettings
 
@@ -68,6 +69,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     synthetic: SyntheticSettings = SyntheticSettings()
+    tracing: TracingSettings = TracingSettings()
 
     @field_validator("transport")
     @classmethod

@@ -30,7 +30,8 @@ LABELS = {
     "change": "gained, given_up",
     "code": "the error codes",
     "endpoint": "the inference endpoints that the settings name, or that their names lead to",
-    "outcome": "COMPLETE, PARTIAL, dead_letter; of transactions: committed, aborted, refused, in_doubt",
+    "outcome": "COMPLETE, PARTIAL, dead_letter; of transactions: committed, aborted, refused, in_doubt; of spans: "
+    "sent, dropped, failed",
     "partition": "the partitions that the worker reads",
     "reason": "the codes of transient errors, quarantine, stopping; of transactions: Kafka's errors",
     "stage": "the stages of the work, total",
@@ -153,6 +154,13 @@ METRICS = {
         ("success",),
         "Times that metrics were sent by OTLP, or were not taken (success is false). There only with "
         "`STREAMPROC_TELEMETRY__OTLP_ENDPOINT`.",
+    ),
+    "streamproc_trace_spans": Metric(
+        "counter",
+        "",
+        ("outcome",),
+        "Spans that were sent, that the queue had no room for (dropped), and that the collector did not take (failed). "
+        "There only with `STREAMPROC_TRACING__ENDPOINT`.",
     ),
     "streamproc_transport_partitions": Metric("gauge", "", (), "Partitions that this worker reads."),
     "streamproc_transport_paused_partitions": Metric(

@@ -7,17 +7,24 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Mapping
 
 import stamina
 import structlog
 
 from streamproc.settings import LogSettings
+from streamproc.telemetry.logfields import DebugSample, about, escaped
 from streamproc.telemetry.repetition import Repetitions
 from streamproc.terminal import colour_refused
 
 
-def configure(settings: LogSettings) -> None:
-    """Send structlog's and the standard library's records, Faust's among them, through one renderer."""
+def configure(settings: LogSettings, identity: Mapping[str, str] | None = None) -> None:
+    """Send structlog's and the standard library's records, Faust's among them, through one renderer.
+
+    Args:
+        settings: which lines, and what they look like.
+        identity: who writes: service, env, version.
+    """
     as_json = settings.format == "json" or (settings.format == "auto" and not sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -42,9 +49,15 @@ def configure(settings: LogSettings) -> None:
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                about(identity or {}),
+                *([] if as_json else [escaped]),  # JSON has escapes of its own
+                renderer,
+            ],
         )
     )
+    handler.addFilter(DebugSample(settings.debug_share))
     handler.addFilter(Repetitions())
     root = logging.getLogger()
     root.handlers[:] = [handler]

@@ -17,12 +17,12 @@ from opentelemetry.metrics import CallbackOptions, Meter, Observation, get_meter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import MetricReader
 from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, View
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from streamproc.contracts.generated.events import Result, ResultStatus
 from streamproc.errors import ErrorClass, ErrorCode, Stage
 from streamproc.telemetry.catalogue import METRICS, named
+from streamproc.telemetry.resource import resource
 from streamproc.telemetry.tenants import UNKNOWN, Tenants
 from streamproc.transport.codes import FENCED_PRODUCER
 from streamproc.transport.surface.monitor import TransportState
@@ -222,7 +222,7 @@ def _transactions(state: TransportState) -> Rows:
         yield state.transactions[outcome] - sum(known.values()), {"outcome": outcome, "reason": ""}
 
 
-def configure(*readers: MetricReader) -> None:
+def configure(*readers: MetricReader, environment: str = "") -> None:
     """Install the meter provider; once in a process. ``readers``: beside Prometheus'."""
     views = [
         View(instrument_name=name, aggregation=ExplicitBucketHistogramAggregation(metric.buckets))
@@ -231,15 +231,7 @@ def configure(*readers: MetricReader) -> None:
     ]
     # Scope labels would stand on every series and tell nothing apart.
     reader = PrometheusMetricReader(scope_info_enabled=False)
-    set_meter_provider(MeterProvider(metric_readers=[reader, *readers], resource=_resource(), views=views))
-
-
-def _resource() -> Resource:
-    """What OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES say of this service; without them its name is streamproc."""
-    found = Resource.create()
-    if str(found.attributes[SERVICE_NAME]).startswith("unknown_service"):
-        found = found.merge(Resource({SERVICE_NAME: "streamproc"}))
-    return found
+    set_meter_provider(MeterProvider(metric_readers=[reader, *readers], resource=resource(environment), views=views))
 
 
 def exposition() -> tuple[bytes, str]:

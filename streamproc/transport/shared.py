@@ -26,6 +26,8 @@ class Shared(base.Transport):
     default_port = 9092
     #: What to do with an event whose outcome is refused; None: stop the worker.
     on_refused: RefusedHandler | None = None
+    #: Told of each transaction's end, a TransactionEnded, on the event loop; it must not raise.
+    on_transaction: Callable[[Any], None] | None = None
     #: The group's consumer's way of stopping the worker.
     on_crash: Callable[[BaseException], None] | None = None
 

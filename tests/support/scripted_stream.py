@@ -34,6 +34,10 @@ class ScriptedTopic:
         self._stream = stream
         self.name = name
 
+    def get_topic_name(self) -> str:
+        """Its name."""
+        return self.name
+
     async def send(self, *, key: bytes | None = None, value: bytes | None, headers: Any = ()) -> None:
         """Keep the record."""
         self._stream.sent.append(Sent(self.name, key, value, dict(headers)))

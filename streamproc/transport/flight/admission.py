@@ -17,14 +17,14 @@ class Admission:
     def __init__(self, *, by_key: bool) -> None:
         self._by_key = by_key
 
-    def admit(self, assignment: Assignment, record: Any, size: int) -> Entry | None:
-        """Take a record in. Returns its entry if it may start now."""
+    def admit(self, assignment: Assignment, record: Any, size: int, arrived: float = 0.0) -> Entry | None:
+        """Take a record in, which has arrived at this time. Returns its entry if it may start now."""
         offset = record.offset()
         if not assignment.span.deliver(offset):
             assignment.pass_over(size)
             return None
         key = record.key()
-        entry = assignment.entries[offset] = Entry(assignment, offset, key, record, size)
+        entry = assignment.entries[offset] = Entry(assignment, offset, key, record, size, arrived)
         if key is None or not self._by_key:
             return entry
         gate = assignment.gate

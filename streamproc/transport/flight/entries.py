@@ -43,6 +43,7 @@ class Entry:
     """
 
     __slots__ = (
+        "arrived",
         "assignment",
         "attempts",
         "events",
@@ -57,7 +58,11 @@ class Entry:
         "state",
     )
 
-    def __init__(self, assignment: Assignment, offset: int, key: bytes | None, record: Any, size: int) -> None:
+    def __init__(
+        self, assignment: Assignment, offset: int, key: bytes | None, record: Any, size: int, arrived: float = 0.0
+    ) -> None:
+        #: When it was taken in, by time.monotonic.
+        self.arrived = arrived
         self.assignment = assignment
         self.offset = offset
         self.key = key

@@ -68,7 +68,7 @@ class Consumer(FaustConsumer):
         self.settings = self.transport.settings_in_force()
         self.ledger = self.transport.ledger
         admission = Admission(by_key=self.settings.ordering == "key")
-        self._report = Report(cast(App, self.app), self.ledger)
+        self._report = Report(cast(App, self.app), self.ledger, lambda: self.transport.on_transaction)
         self.inbox = Inbox(admission)
         self.desk = LedgerDesk(self.app, self.transport, admission, self.inbox, lambda: self._cycle.soon())
         self.rebalance = Rebalance(

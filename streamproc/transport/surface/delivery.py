@@ -72,7 +72,9 @@ class Delivery(ConsumerMessage):
             self.serialized_key_size = len(self.key or b"")
         elif name == "serialized_value_size":
             self.serialized_value_size = len(self.value or b"")
-        elif name in ("checksum", "time_in", "time_out", "time_total"):
+        elif name == "time_in":
+            self.time_in = self.entry.arrived
+        elif name in ("checksum", "time_out", "time_total"):
             setattr(self, name, None)
         else:
             raise AttributeError(name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
@@ -60,12 +61,13 @@ class Inbox:
 
     async def admit(self, records: Records) -> None:
         """Take records in."""
+        arrived = time.monotonic()
         for assignment, record, size in records:
             # Only the span may pass a record over: it lets nothing behind that record move it.
             if record.error() is not None:
                 assignment.span.reach(record.offset() or 0)
             else:
-                entry = self._admission.admit(assignment, record, size)
+                entry = self._admission.admit(assignment, record, size, arrived)
                 if entry is not None:
                     self._ready.append(entry)
 

@@ -18,7 +18,7 @@ def results(monkeypatch: pytest.MonkeyPatch) -> ResultSubscriber:
 
     @contextmanager
     def consumer(_: Any) -> Iterator[Any]:
-        message = Mock(**{"error.return_value": None})
+        message = Mock(**{"error.return_value": None, "headers.return_value": [], "offset.return_value": 0})
         yield Mock(**{"poll.return_value": message, "consume.return_value": []})
 
     monkeypatch.setattr(ResultSubscriber, "_consumer", consumer)

@@ -26,7 +26,10 @@ from streamproc.deadletter.redaction import MESSAGE_LIMIT, redact
 from streamproc.errors import ErrorCode, StreamprocError
 
 TIME = datetime(2026, 3, 1, 9, 30, tzinfo=UTC)
-FAILURE = Failure(ErrorCode.AUDIO_EMPTY, "no samples", "x.Error", "0123456789ab", 3, TIME, TIME, "school-1")
+WORKERS_SPAN = "00-6c63baf1f3ba4c9faf1f8e1a9a6b4f2e-6e0c63257de34c92-01"
+FAILURE = Failure(
+    ErrorCode.AUDIO_EMPTY, "no samples", "x.Error", "0123456789ab", 3, TIME, TIME, "school-1", WORKERS_SPAN
+)
 STUB_FIELDS = ("original.bytes", "original.sha256")
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01".encode()
@@ -79,6 +82,7 @@ def test_every_documented_field_is_there_and_no_other() -> None:
         "first.time": "2026-03-01T09:30:00.000Z",
         "last.time": "2026-03-01T09:30:00.000Z",
         "trace.id": TRACE,
+        "worker.traceparent": WORKERS_SPAN,
         "tenant": "school-1",
         "headers": str(len(FIELDS) - len(STUB_FIELDS)),
     }

@@ -238,7 +238,7 @@ async def test_who_serves_another_model_is_told_once_and_who_serves_none_of_ours
         ("c:1", "model", "takes X; needed is Y")
     ]
     (different,) = [line for line in logs if "different models" in line["event"]]
-    assert (different["a:1"], different["b:1"]) == ("m/1 f00", "m/2 beef")
+    assert (different["models"]["a:1"], different["models"]["b:1"]) == ("m/1 f00", "m/2 beef")
 
 
 @simulated

@@ -123,8 +123,8 @@ async def test_unknown_phonemes_are_refused_or_passed_over_as_the_setting_says(
     with capture_logs() as logs:
         robust, other = (await score(given, Settings())).phrases
     assert [word.reference for word in robust.words] == [("AE", "N", "AX")]
-    (warning,) = logs
-    assert (warning["phrase"], warning["symbols"], warning["first_word"], warning["first_symbol"]) == (0, 1, 1, 2)
+    (warning,) = [line for line in logs if line["log_level"] == "warning"]
+    assert (warning["phrase_index"], warning["symbols"], warning["first_word"], warning["first_symbol"]) == (0, 1, 1, 2)
     assert "Anna" not in str(logs)
 
 

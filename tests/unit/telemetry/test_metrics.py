@@ -25,6 +25,7 @@ from streamproc.inference.endpoint import Ejected, Endpoint
 from streamproc.inference.limiter import Limiter
 from streamproc.telemetry import endpoints, metrics
 from streamproc.telemetry.push import Push
+from streamproc.telemetry.spans import SpanQueue
 from streamproc.transport.surface.monitor import TransportState
 
 metrics.configure()
@@ -49,6 +50,7 @@ unused.breaker.trip()
 unused.ejections[Ejected.ERRORS] += 1
 endpoints.observe([used, unused], lambda: True, lambda: 12.5)
 Push(None, 60).count_in()
+SpanQueue(None, 60, None).count_in()
 print(metrics.exposition()[0].decode(), "SCRAPED AGAIN")
 timings = StageTimings(decode_ms=1, audio_ms=20, wait_ms=0, inference_ms=300, score_ms=4, total_ms=325)
 for status in (ResultStatus.COMPLETE, ResultStatus.COMPLETE, ResultStatus.PARTIAL):

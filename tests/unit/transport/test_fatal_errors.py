@@ -16,7 +16,8 @@ from faust.agents.replies import BarrierState, ReplyPromise
 from support.holes import hole
 
 from streamproc.client.connection import Connection
-from streamproc.client.publisher import ActivityPublisher
+from streamproc.client.publisher import ActivityPublisher, _Outgoing
+from streamproc.client.spans import SendingSpan
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.transport import TransportError
 from streamproc.transport.flight.ledger import Batch
@@ -130,8 +131,8 @@ def test_what_a_publisher_has_queued_fails(error: Exception, monkeypatch: pytest
         Connection(bootstrap_servers="127.0.0.1:1", registry_url="http://127.0.0.1:1"), source="test"
     )
     publisher._open()
-    record = {"key": b"k", "value": b"v", "headers": []}
-    future = cast(Any, publisher._queue(record))
+    outgoing = _Outgoing(b"k", b"v", [], SendingSpan("activities", 1, None))
+    future = cast(Any, publisher._queue(outgoing))
     with pytest.raises(StreamprocError) as told:
         future.result(5)
     assert told.value.code is ErrorCode.KAFKA_UNAVAILABLE
