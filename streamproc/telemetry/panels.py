@@ -215,4 +215,5 @@ _WORKERS = (
         {f"process_resident_memory_bytes and on (instance) {_A_WORKER}": "{{instance}}"},
     ),
     _counted("streamproc_telemetry_exports", "Metrics sent by OTLP", "success"),
+    _counted("streamproc_trace_spans", "Spans, by what became of them", "outcome"),
 )

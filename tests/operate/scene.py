@@ -76,6 +76,7 @@ def a_scene(kafka: str, registry: str, folder: Path) -> Iterator[Scene]:
                 "STREAMPROC_TRITON__KEY_FILE": str(folder / "client.pem"),
                 "STREAMPROC_TELEMETRY__OTLP_ENDPOINT": address,
                 "STREAMPROC_TELEMETRY__OTLP_INTERVAL": "1",
+                "STREAMPROC_TRACING__ENDPOINT": address.replace("metrics", "traces"),
                 "STREAMPROC_LOG__FORMAT": "json",
             }
             scene = Scene(settings, topics, triton, folder, authority)
