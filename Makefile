@@ -9,7 +9,7 @@ BOUNDED := timeout -s KILL
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos chaos-live chaos-inference fuzz
-.PHONY: test-operate test-holes test-faults test-packages test-torch faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-decode bench-codec evaluate model lock clean
+.PHONY: test-operate test-holes test-faults test-packages test-torch test-rocksdb faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-decode bench-codec evaluate model lock clean
 .PHONY: test-terraform kafka-provider
 .PHONY: bench-latency bench-worker bench-inference
 
@@ -52,6 +52,10 @@ test-holes: install  ## The tests of the holes found from outside; ends with a l
 
 test-faults: install  ## Faults that take gigabytes or minutes: floods, registries that never end, memory used up (10 minutes).
 	$(BOUNDED) 3600 $(BIN)/python -m pytest -v --durations=10 tests/faults
+
+test-rocksdb: install  ## Tables on disk: the store, killed processes, a full disk. Installs RocksDB first (1 minute).
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/rocksdb.txt
+	$(BOUNDED) 600 $(BIN)/python -m pytest -q --durations=5 tests/rocksdb
 
 test-torch: .venv-torch/.installed  ## What needs torch: its engine in the suite of all engines, precisions, the live network. Installs torch first: 5 GB, 2 minutes.
 	$(BOUNDED) 900 .venv-torch/bin/python -m pytest -q --durations=5 tests/accelerated

@@ -64,6 +64,8 @@ class _Reading:
         self.since = log.asked
         self.begun = time.monotonic()
         self.records = 0
+        #: When it is said again that somebody else has the store; the one before may just be closing it.
+        self.warn_due = time.monotonic() + 1.0
         #: Where it was when somebody last looked.
         self.looked_at = -1
 
@@ -199,7 +201,9 @@ class Recovery:
             try:
                 reading.open()
             except StoreInUse as error:
-                logger.info("%s: %s", changelog, error)
+                if time.monotonic() >= reading.warn_due:
+                    reading.warn_due = time.monotonic() + _LOOK_S
+                    logger.warning("%s: %s", changelog, error)
                 self._waiting.append(reading)
                 continue
             self._reading[changelog.tp] = reading
