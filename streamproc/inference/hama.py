@@ -26,6 +26,10 @@ LEAST = -15.0
 FRAME = 320
 """Samples from one frame to the next."""
 
+PIECE = 12 * 16_000
+"""Samples that are heard at once, with `_AROUND` on either side: of a minute the model makes little."""
+
+_AROUND = 16_000
 _SHORTEST = 640
 
 SYMBOLS: dict[str, str] = {
@@ -90,7 +94,16 @@ class Hama:
 
     def logits(self, clips: Sequence[Floats]) -> list[Floats]:
         """Log-probabilities [samples // 320 + 1, 41] of each clip of 16 kHz samples."""
-        return [grouped(self._heard(clip), self._groups) for clip in clips]
+        return [
+            np.concatenate([self._grouped(clip, begin) for begin in range(0, len(clip) + 1, PIECE)]) for clip in clips
+        ]
+
+    def _grouped(self, clip: Floats, begin: int) -> Floats:
+        """The frames of the piece that begins with sample ``begin``, heard with what lies around it."""
+        first = max(0, begin - _AROUND)
+        found = grouped(self._heard(clip[first : begin + PIECE + _AROUND]), self._groups)
+        end = min(begin + PIECE, len(clip) + 1)
+        return found[(begin - first) // FRAME : -(-(end - first) // FRAME)]
 
     def _heard(self, clip: Floats) -> Floats:
         # It mirrors a clip at its ends, which takes a few samples.

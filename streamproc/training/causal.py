@@ -45,14 +45,15 @@ class Memory:
     """What a network that hears in chunks remembers of the chunks before, all of it tensors of fixed shapes.
 
     ``samples`` [batch, 360], ``energy`` [batch, 40] (sums over frames), ``features`` [batch, 40, 3], ``blocks`` one
-    [batch, 128, 4 × dilation] each, and ``frames``: how many frames of logits have begun.
+    [batch, 128, 4 × dilation] each, and ``frames``: how many frames of logits have begun, of all rows or, as a tensor
+    [batch, 1], of each.
     """
 
     samples: Tensor
     energy: Tensor
     features: Tensor
     blocks: tuple[Tensor, ...]
-    frames: int
+    frames: int | Tensor
 
 
 class LiveFeatures(nn.Module):
@@ -77,10 +78,12 @@ class LiveFeatures(nn.Module):
         return nn.functional.conv1d(spectrum[:, :half] ** 2 + spectrum[:, half:] ** 2, self.mel)
 
     def normalise(self, energy: Tensor, before: Tensor, first: int | Tensor) -> Tensor:
-        """Energies of frames ``first``, ``first`` + 1, … over the running mean; ``before``: their sums until then."""
+        """Energies of frames ``first``, ``first`` + 1, … over the running mean; ``before``: their sums until then.
+
+        ``first`` is a number, or a tensor [batch, 1]."""
         count = torch.arange(1, energy.shape[2] + 1, device=energy.device) + first + _PRIOR_FRAMES
         sums = energy.cumsum(2) + (before.unsqueeze(2) + _PRIOR * _PRIOR_FRAMES)
-        mean = sums / count.to(energy.dtype)
+        mean = sums / count.to(energy.dtype).unsqueeze(-2)
         mean = mean + _EMPTY * mean.mean(1, keepdim=True)
         return ((energy / mean + _FLOOR).log() - self.centre) / self.scale
 
@@ -153,11 +156,12 @@ class LiveNetwork(nn.Module):
             0,
         )
 
-    def hear(self, audio: Tensor, memory: Memory, *, end: int | None = None) -> tuple[Tensor, Memory]:
+    def hear(self, audio: Tensor, memory: Memory, *, end: int | Tensor | None = None) -> tuple[Tensor, Memory]:
         """The logits that ``audio`` [batch, a multiple of 320] makes certain, and what to remember.
 
         The first `delay` frames that come out lie before the recording's beginning: leave them out. After its last
-        sample give zeros for the frames still owed; ``end`` is then its length in samples, and nothing beyond is heard.
+        sample give zeros for the frames still owed; ``end`` is then its length in samples, a number
+        or [batch, 1], and nothing beyond is heard.
         """
         count = audio.shape[1] // CHUNK
         samples = torch.cat([memory.samples, audio], 1)
@@ -166,7 +170,7 @@ class LiveNetwork(nn.Module):
         energy = self.features.energy(samples)
         frame = torch.arange(2 * count, device=audio.device) + first
         last = 2**62 if end is None else end // HOP
-        valid = ((frame >= 0) & (frame <= last)).to(energy.dtype)
+        valid = ((frame >= 0) & (frame <= last)).to(energy.dtype).unsqueeze(-2)
         energy = energy * valid
         features = self.features.normalise(energy, memory.energy, first) * valid
         features = torch.cat([memory.features, features], 2)
@@ -180,7 +184,7 @@ class LiveNetwork(nn.Module):
                 x = block(whole)
                 begin -= block.ahead
             frame = torch.arange(count, device=audio.device) + begin
-            x = x * ((frame >= 0) & (frame < until)).to(x.dtype)
+            x = x * ((frame >= 0) & (frame < until)).to(x.dtype).unsqueeze(-2)
         logits = self.head(x).transpose(1, 2)
         return logits, Memory(
             samples[:, count * CHUNK :], memory.energy + energy.sum(2), features[:, :, 2 * count :], tuple(kept),

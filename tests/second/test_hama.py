@@ -52,6 +52,15 @@ def test_it_hears_most_of_what_a_synthesiser_says(hama: Hama) -> None:
     assert steps.count(MATCH) > 0.6 * len(expected)
 
 
+def test_a_long_recording_is_heard_as_its_parts_are(hama: Hama) -> None:
+    audio, _ = soundfile.read(CLIP, dtype="float32")
+    times = -(-50 * 16_000 // len(audio))
+    (once,), (often,) = hama.logits([audio]), hama.logits([np.tile(audio, times)])
+    heard, expected = greedy_decode(often), greedy_decode(once)
+    assert len(often) == len(audio) * times // 320 + 1
+    assert abs(len(heard) - times * len(expected)) < 0.1 * len(heard)
+
+
 def test_the_evaluation_asks_it_alone_and_both_as_one(tmp_path: Path) -> None:
     shutil.copy(CLIP, tmp_path / "clip.flac")
     words = [{"text": word, "accuracy": [10, 10, 10]} for word in TEXT.split()]
