@@ -51,6 +51,10 @@ def command() -> None:
     "--second-classifier", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="A word classifier's JSON for both models as one, instead of the one that is shipped for them.",
 )  # fmt: skip
+@click.option(
+    "--rooms", type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Judge every recording in these rooms too: a folder that streamproc.training.rooms made.",
+)  # fmt: skip
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with pictures and audio.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, as the last line.")
 def evaluate(
@@ -61,6 +65,7 @@ def evaluate(
     classifier: Path | None,
     second: str | None,
     second_classifier: Path | None,
+    rooms: Path | None,
     html: Path | None,
     as_json: bool,
 ) -> None:
@@ -75,6 +80,7 @@ def evaluate(
         from streamproc.training.people.clips import FolderError, read_folder
         from streamproc.training.people.second import disputes, fused_name, opinions
         from streamproc.training.people.verdicts import judge
+        from streamproc.training.rooms import clips_in_room, read_rooms
     except ImportError as missing:
         raise click.ClickException(f"{missing}: pip install 'streamproc[onnx]'") from None
     model = model or MODEL
@@ -95,6 +101,10 @@ def evaluate(
                 bar.update(task, completed=done)
 
             judged = list(judge(clips, listener, margin, strictness, progress))
+            echoing = {}
+            for room, response in (read_rooms(rooms) if rooms else {}).items():
+                there = clips_in_room(clips, room, response)
+                echoing[there[0].condition] = list(judge(there, listener, margin, strictness, progress))
             asked = opinions(clips, listener, margin, fused, progress) if second else None
     except FolderError as error:
         raise click.ClickException(str(error)) from None
@@ -103,6 +113,8 @@ def evaluate(
     words = columns.columns(judged, clips)
     ages = figures.by_age(words, judged, clips)
     conditions = figures.by_condition(words, judged, clips)
+    for room, heard in echoing.items():
+        conditions[room] = figures.report(columns.columns(heard, clips), len(clips))
     reports = {"all": figures.report(words, len(clips)), **ages, **conditions}
     experts = figures.human(judged)
     beside: dict[str, object] = {}

@@ -9,23 +9,19 @@ reader slips on counts as a false alarm too.
 from __future__ import annotations
 
 import csv
-import io
 import json
-import subprocess
 import sys
-import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.resources import files
-from itertools import groupby
 from pathlib import Path
+from subprocess import CalledProcessError
 
 import click
 import numpy as np
 import soundfile
-import soxr
 from rich.console import Console
 
-RATE = 16_000
+from streamproc.training.repositories import RATE, Given, files_of, repository_option, samples
 
 
 def recordings() -> list[Mapping[str, str]]:
@@ -34,64 +30,31 @@ def recordings() -> list[Mapping[str, str]]:
     return list(csv.DictReader(table.splitlines(), delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
-def fetch(folder: Path, repositories: Mapping[str, Path]) -> int:
-    """Write the recordings (16 kHz, mono) and their manifest into ``folder``; ``repositories``: git directories by
-    owner/name, the others are cloned. Returns how many. Raises CalledProcessError where git cannot reach one."""
+def fetch(folder: Path, given: Given) -> int:
+    """Write the recordings (16 kHz, mono) and their manifest into ``folder``; returns how many.
+
+    Raises CalledProcessError where git cannot reach a repository.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     rows = []
-    for repository, ours in groupby(recordings(), key=lambda row: row["repository"]):
-        with tempfile.TemporaryDirectory() as cloned:
-            source = repositories.get(repository) or _clone(repository, Path(cloned))
-            for row, content in _contents(source, list(ours)):
-                name = f"{row['speaker']}-{Path(row['file']).stem}.flac"
-                _write(folder / name, content)
-                rows.append({"file": name, "text": row["text"], "speaker": row["speaker"]})
+    for row, content in files_of(recordings(), given):
+        name = f"{row['speaker']}-{Path(row['file']).stem}.flac"
+        soundfile.write(folder / name, np.clip(samples(content), -1, 1), RATE)
+        rows.append({"file": name, "text": row["text"], "speaker": row["speaker"]})
     (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     return len(rows)
 
 
-def _clone(repository: str, folder: Path) -> Path:
-    """The newest commit, of whose files only those that are asked for are fetched."""
-    address = f"https://github.com/{repository}"
-    subprocess.run(
-        ["git", "clone", "--quiet", "--bare", "--depth", "1", "--filter=blob:none", address, str(folder)], check=True
-    )
-    return folder
-
-
-def _contents(source: Path, rows: list[Mapping[str, str]]) -> Iterator[tuple[Mapping[str, str], bytes]]:
-    for row in rows:
-        shown = subprocess.run(
-            ["git", "--git-dir", str(source), "show", f"HEAD:{row['file']}"], check=True, capture_output=True
-        )
-        yield row, shown.stdout
-
-
-def _write(file: Path, content: bytes) -> None:
-    audio, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
-    samples = soxr.resample(audio.mean(axis=1), rate, RATE)
-    soundfile.write(file, np.clip(samples, -1, 1), RATE)
-
-
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("folder", type=click.Path(file_okay=False, path_type=Path))
-@click.option(
-    "--repository", "given", multiple=True, metavar="OWNER/NAME=FOLDER",
-    help="A git directory of one of the repositories, where there is one; else it is cloned. May be repeated.",
-)  # fmt: skip
-def main(folder: Path, given: tuple[str, ...]) -> None:
+@repository_option
+def main(folder: Path, given: Given) -> None:
     """Fetch recordings of native adults into FOLDER, with a manifest. Needs git, and network without --repository."""
     console = Console(stderr=True)
-    repositories = {}
-    for pair in given:
-        name, equals, place = pair.partition("=")
-        if not equals or not Path(place).is_dir():
-            raise click.BadParameter(f"{pair!r} is no OWNER/NAME=FOLDER of a git directory", param_hint="--repository")
-        repositories[name] = Path(place)
     try:
         with console.status("fetching"):
-            count = fetch(folder, repositories)
-    except subprocess.CalledProcessError as error:
+            count = fetch(folder, given)
+    except CalledProcessError as error:
         console.print(f"[red]{error}[/]")
         sys.exit(1)
     print(f"{folder}: {count} recordings; streamproc models evaluate {folder}")
