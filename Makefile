@@ -90,7 +90,18 @@ test-hama: .venv-hama/.installed  ## The second model: its symbols, alone and as
 test-packages: install  ## Wheels and each extra, tried in empty environments (3 minutes).
 	$(BOUNDED) 1800 $(BIN)/python -m pytest -q --durations=5 tests/extras
 
-test-terraform: install  ## Terraform's modules: their own tests, plans, and one applied to a real Kafka where its provider is found (3 minutes).
+GO_TOOL = @test -x .tools/bin/$(1) || { command -v go >/dev/null || { echo "$(1) is built with Go, which is not on the PATH"; exit 1; }; \
+	echo "Building $(2) (up to 10 minutes)"; GOBIN=$(abspath .tools/bin) $(BOUNDED) 1200 go install $(2); }
+
+.tools/bin/tflint:
+	$(call GO_TOOL,tflint,github.com/terraform-linters/tflint@v0.64.0)
+
+.venv-checkov/.installed: requirements/checkov.txt
+	@test -x .venv-checkov/bin/python || $(PYTHON) -m venv .venv-checkov
+	@.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/checkov.txt
+	@touch $@
+
+test-terraform: install .tools/bin/tflint .venv-checkov/.installed  ## Terraform's modules: their own tests, plans, and one applied to a real Kafka where its provider is found (3 minutes).
 	@command -v terraform >/dev/null || { echo "test-terraform: terraform 1.11 or newer is not on the PATH, and no package registry has it"; exit 1; }
 	$(BOUNDED) 1200 $(BIN)/python -m pytest -q -rs --durations=5 tests/terraform
 
@@ -188,4 +199,4 @@ lock:  ## Lock the dependencies anew, with hashes (1 minute).
 
 clean:  ## Take the local stack down and remove everything that was built.
 	@test ! -x $(BIN)/streamproc || $(BIN)/streamproc local down
-	rm -rf $(VENV) .venv-training .venv-lock .venv-bench .venv-peers .venv-faust .venv-torch .venv-hama .local .tools build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-training .venv-lock .venv-bench .venv-peers .venv-faust .venv-torch .venv-hama .venv-checkov .local .tools build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

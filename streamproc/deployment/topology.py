@@ -22,6 +22,15 @@ from streamproc.telemetry.objectives import objectives
 GROUP = "{group}"
 SUBSCRIBER_GROUP = "{subscriber_group}"
 
+_SHOWN = (
+    "streamproc_results",
+    "streamproc_transport_unfinished",
+    "streamproc_in_flight",
+    "streamproc_inference_waiting",
+    "streamproc_transient_failures",
+)
+"""What a dashboard shows beside the metrics that have alarms."""
+
 _RESOURCES = {"topic": "Topic", "group": "Group", "transactional id": "TransactionalID"}
 
 
@@ -38,8 +47,8 @@ def topology() -> dict[str, Any]:
         "permissions": [acl for grant in _of_all_majors(kafka) for acl in _acls(grant)],
         "alarms": {alarm.name: _without_name(alarm) for alarm in alarms()},
         "metrics": {
-            name: {"kind": metric.kind, "unit": metric.unit, "labels": metric.labels}
-            for name, metric in METRICS.items()
+            name: {"kind": METRICS[name].kind, "unit": METRICS[name].unit, "meaning": METRICS[name].meaning}
+            for name in _watched()
         },
         "objectives": {one.name: _without_name(one) for one in objectives()},
     }
@@ -48,6 +57,11 @@ def topology() -> dict[str, Any]:
 def document() -> str:
     """The file's text."""
     return json.dumps(topology(), indent=2, sort_keys=True) + "\n"
+
+
+def _watched() -> list[str]:
+    """The metrics that a deployment keeps: those of alarms, of dashboards, and of scaling."""
+    return sorted({*_SHOWN, *(alarm.metric for alarm in alarms())})
 
 
 def _topics(kafka: KafkaSettings) -> dict[str, Any]:

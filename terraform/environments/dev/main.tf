@@ -1,0 +1,22 @@
+module "topology" {
+  source = "../../modules/topology"
+
+  partitions = 6
+}
+
+module "aws" {
+  source = "../../modules/aws"
+
+  name              = "streamproc-dev"
+  account_id        = var.account_id
+  region            = var.region
+  network           = var.network
+  topology          = module.topology
+  registry          = var.registry
+  initial_passwords = var.initial_passwords
+  worker            = { image_digest = var.worker_image_digest, min = 1, max = 4 }
+  triton            = merge(var.triton, { min = 1, max = 1 })
+  collector_image   = var.collector_image
+  alarm_receivers   = var.alarm_receivers
+  ci                = merge(var.ci, { environment = "dev" })
+}

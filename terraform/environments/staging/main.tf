@@ -1,0 +1,22 @@
+module "topology" {
+  source = "../../modules/topology"
+
+  partitions = 12
+}
+
+module "aws" {
+  source = "../../modules/aws"
+
+  name              = "streamproc-staging"
+  account_id        = var.account_id
+  region            = var.region
+  network           = var.network
+  topology          = module.topology
+  registry          = var.registry
+  initial_passwords = var.initial_passwords
+  worker            = { image_digest = var.worker_image_digest, min = 2, max = 6 }
+  triton            = merge(var.triton, { min = 1, max = 2 })
+  collector_image   = var.collector_image
+  alarm_receivers   = var.alarm_receivers
+  ci                = merge(var.ci, { environment = "staging" })
+}

@@ -1,0 +1,16 @@
+terraform {
+  required_version = ">= 1.11, < 2.0"
+
+  required_providers {
+    kafka = {
+      source  = "Mongey/kafka"
+      version = "~> 0.9"
+    }
+  }
+
+  backend "s3" {
+    key          = "streamproc/staging/topics.tfstate"
+    encrypt      = true
+    use_lockfile = true
+  }
+}
