@@ -9,7 +9,7 @@ BOUNDED := timeout -s KILL
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos chaos-live chaos-inference fuzz
-.PHONY: test-operate test-holes test-faults test-packages test-torch test-rocksdb faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-decode bench-codec evaluate model lock clean
+.PHONY: test-operate drill test-holes test-faults test-packages test-torch test-rocksdb faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-decode bench-codec evaluate model lock clean
 .PHONY: test-terraform kafka-provider
 .PHONY: bench-latency bench-worker bench-inference
 
@@ -86,6 +86,10 @@ test-hama: .venv-hama/.installed  ## The second model: its symbols, alone and as
 	@.venv-hama/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall ./aligner_mypyc
 	@.venv-hama/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
+
+drill: install  ## Each alert's cause on a local stack: see it fire, follow its runbook, see it resolve; ends with a line of JSON (10 minutes).
+	tests/operate/install.sh
+	cd tests && $(BOUNDED) 1500 ../$(BIN)/python -m operate.drill
 
 test-packages: install  ## Wheels and each extra, tried in empty environments (3 minutes).
 	$(BOUNDED) 1800 $(BIN)/python -m pytest -q --durations=5 tests/extras

@@ -17,6 +17,7 @@ from streamproc.terminal import colour_refused, safe
 COMMANDS = {
     "demo": "Publish known readings, wait for their results and show them.",
     "dlq": "Dead letters: list, show, count, replay, export, discard.",
+    "doctor": "Will a worker work here, and if not, what is to be done?",
     "lag": "Unfinished records of each partition, and the age of the oldest.",
     "local": "A Kafka, a schema registry and a Triton on this machine.",
     "models": "Phoneme models: judge one on recordings of people.",

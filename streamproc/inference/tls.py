@@ -120,6 +120,15 @@ def read(files: TlsFiles) -> Credentials:
     return Credentials(roots, chain, key_text, lifetime)
 
 
+def certificates(file: Path, setting: str) -> list[x509.Certificate]:
+    """The certificates of a file that a setting names.
+
+    Raises:
+        StreamprocError: SETTINGS_INVALID.
+    """
+    return _certificates(_content(file, setting), file, setting)
+
+
 def _content(file: Path, setting: str) -> bytes:
     try:
         return file.read_bytes()

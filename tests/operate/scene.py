@@ -52,6 +52,7 @@ class Scene:
 @contextmanager
 def a_scene(kafka: str, registry: str, folder: Path) -> Iterator[Scene]:
     """Topics, schemas and a Triton by TLS; no worker yet."""
+    folder.mkdir(parents=True, exist_ok=True)
     authority = make_authority(folder / "ca.pem")
     make_certified_key(folder / "server.pem", "server", *authority)
     triton = TritonPart(

@@ -38,8 +38,9 @@ def alerts() -> Iterator[Alert]:
     yield Alert(
         name="StreamprocNoProgress",
         severity="page",
+        # A worker that has finished nothing yet has no such series: none is as good as 0.
         expression=lambda scale: (
-            f"sum by (topic) ({_UNFINISHED}) > 0 and sum by (topic) (rate({_EVENTS}[{scale('5m')}])) == 0"
+            f"sum by (topic) ({_UNFINISHED}) > 0 unless sum by (topic) (rate({_EVENTS}[{scale('5m')}])) > 0"
         ),
         hold="5m",
         summary="{{ $value }} activities wait, and none gets an outcome.",
@@ -74,7 +75,7 @@ def alerts() -> Iterator[Alert]:
     yield Alert(
         name="StreamprocSyntheticMissing",
         severity="page",
-        expression=lambda scale: f'sum(increase({_SUCCESS}{{success="true",tenant="{TENANT}"}}[{scale("5m")}])) == 0',
+        expression=_synthetic_missing,
         hold="5m",
         summary="The synthetic activity of each minute gets no result.",
         runbook="synthetic-missing",
@@ -82,8 +83,8 @@ def alerts() -> Iterator[Alert]:
     yield Alert(
         name="StreamprocBreakerOpen",
         severity="ticket",
-        # It closes and opens again while it tries: what it was lately is what it is.
-        expression=lambda scale: f'max by (endpoint) (max_over_time({_BREAKER}{{state="open"}}[{scale("5m")}])) > 0',
+        # It half opens while it tries, and closes for a moment: what it was lately is what it is.
+        expression=lambda scale: f'max by (endpoint) (max_over_time({_BREAKER}{{state!="closed"}}[{scale("5m")}])) > 0',
         hold="5m",
         summary="The circuit breaker of {{ $labels.endpoint }} opens again and again.",
         runbook="breaker-open",
@@ -134,6 +135,12 @@ _EXPIRY = exposed("streamproc_certificate_expiry")
 _LETTERS = exposed("streamproc_dead_letters")
 _RESULTS = exposed("streamproc_results")
 _TRANSACTIONS = exposed("streamproc_transport_transactions")
+
+
+def _synthetic_missing(scale: Scale) -> str:
+    # Where none was ever published nobody waits for one; a worker that was started anew has not counted any yet.
+    known = f'sum(count_over_time({_SUCCESS}{{tenant="{TENANT}"}}[{scale("6h")}])) > 0'
+    return f'{known} unless sum(increase({_SUCCESS}{{success="true",tenant="{TENANT}"}}[{scale("5m")}])) > 0'
 
 
 def _dead(scale: Scale) -> str:
