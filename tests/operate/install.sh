@@ -14,3 +14,4 @@ debian() {  # program package
 
 debian prometheus prometheus
 debian promtool prometheus
+debian chromium chromium

@@ -156,7 +156,10 @@ class ChildrenRoutes:
     async def _detail(self, kept: KeptResult) -> dict[str, Any]:
         about = {**_where(kept), "place": f"{kept.place.topic}/{kept.place.partition}/{kept.place.offset}"}
         try:
-            return {**detail_of(await self._watch.digest.result(kept.value)), **about}
+            result = await self._watch.digest.result(kept.value)
+            # Of another topic's activity the recording is not where this worker would look for it.
+            here = result.source.topic == self._settings.kafka.activity_topic
+            return {**detail_of(result), **about, "here": here}
         except StreamprocError as error:
             return {**about, "unreadable": f"{error.code.name}: {error.message}"}
 

@@ -23,7 +23,7 @@ async function refresh(now) {
     access = await ask("access");
     const found = await ask(`results?limit=${limit}`);
     // What nobody has read yet is asked for again with the next picture.
-    version = found.results.some((row) => row.pending) ? null : now;
+    version = !found.read || found.results.some((row) => row.pending) ? null : now;
     rows(found);
     tell(byId("problem"), found.problem ? { message: found.problem } : null);
   } catch (problem) {

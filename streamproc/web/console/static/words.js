@@ -16,6 +16,10 @@ export function legend() {
 const known = (verdict) => (verdict in MEANING ? verdict : "UNKNOWN");
 const said = (word) => word.text ?? word.columns.map((column) => column[1]).join(" ");
 
+// By its first letter, as HTML's "auto" does; that one passes over what is isolated, and here every word is.
+const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]/;
+const direction = (text) => (RIGHT_TO_LEFT.test(text.match(/\p{L}/u)?.[0] ?? "") ? "rtl" : "ltr");
+
 function wordOf(word, play) {
   const verdict = known(word.verdict);
   const [mark, meaning] = MEANING[verdict];
@@ -42,10 +46,10 @@ function phraseOf(phrase, result, local) {
     part.append(el("p", { class: "sentence", dir: "auto", text: phrase.text }),
       el("p", { class: "notice bad", text: phrase.error ?? "not scored" }));
   }
-  const heard = local ? recording(result.source, phrase) : null;
+  const heard = local && result.here ? recording(result.source, phrase) : null;
   if (phrase.words.length) {
     const words = phrase.words.flatMap((word) => [wordOf(word, heard?.play), " "]);
-    part.append(el("p", { class: "sentence", dir: "auto" }, ...words));
+    part.append(el("p", { class: "sentence", dir: direction(phrase.text) }, ...words));
   }
   if (heard) part.append(heard.shown);
   if (phrase.words.length) {
