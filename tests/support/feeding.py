@@ -57,9 +57,10 @@ class LiveFeed:
         topic: str,
         values: Sequence[int],
         rate: float = LIVE_RATE,
-        record: Callable[[int], tuple[bytes, bytes]] = lambda value: (b"key-%d" % (value % KEYS), b"%d" % value),
+        record: Callable[[int], tuple[bytes | None, bytes]] = lambda value: (b"key-%d" % (value % KEYS), b"%d" % value),
+        unkeyed: int = -1,
     ) -> None:
-        """``rate``: events a second; ``record``: a value's key and content."""
+        """``rate``: events a second; ``record``: a value's key and content; ``unkeyed``: where those without go."""
         self._producer = Producer(
             {"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 2, "log_level": 0}
         )
@@ -67,6 +68,7 @@ class LiveFeed:
         self._values = values
         self._rate = rate
         self._record = record
+        self._unkeyed = unkeyed
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="live-feed", daemon=True)
         #: Values published so far.
@@ -107,7 +109,8 @@ class LiveFeed:
                 if self._stop.wait(min(early, 0.05)):
                     return
             key, content = self._record(value)
-            self._producer.produce(self._topic, key=key, value=content)
+            partition = self._unkeyed if key is None else -1
+            self._producer.produce(self._topic, key=key, value=content, partition=partition)
             self.fed += 1
         self.unsent = self._producer.flush(60)
 

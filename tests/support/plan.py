@@ -46,6 +46,9 @@ class Plan:
     poison: list[str] = field(default_factory=list)
     #: Where letters of refused outcomes go; empty: the worker stops.
     letters: str = ""
+    #: Of an app with tables: where they are kept, and how many partitions they have.
+    store: str = "memory://"
+    partitions: int = 6
 
     def environment(self) -> dict[str, str]:
         """How a worker is told."""
@@ -71,6 +74,7 @@ def new_plan(
         sink=f"{unique}-out",
         folder="",
         settings={"commit_interval": 0.05, **(settings or {})},
+        partitions=partitions,
         **changes,
     )
     create_topics(bootstrap, plan.source, plan.sink, partitions=partitions, replication=replication)

@@ -1,0 +1,162 @@
+"""What events, outcomes, changelogs and tables say of the same counters and accounts, read as downstream reads."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+from typing import Any
+
+from confluent_kafka import Consumer, TopicPartition
+
+from chaos.state.worker import BALANCE
+
+#: A table's key, for the events of a partition.
+Place = tuple[int, str]
+
+
+@dataclass
+class StateJudgement:
+    """What is wrong."""
+
+    #: Counters and accounts that are not what their events make of them: in the table, its changelog or the output.
+    miscounted: int = 0
+    #: Numbers that no outcome of a counter shows.
+    gaps: int = 0
+    #: Numbers that several show; and outcomes beyond one an event.
+    repeats: int = 0
+    #: Sums of accounts that are not kept, or accounts below nothing.
+    torn: int = 0
+
+    def add(self, other: StateJudgement) -> None:
+        """Both together."""
+        self.miscounted += other.miscounted
+        self.gaps += other.gaps
+        self.repeats += other.repeats
+        self.torn += other.torn
+
+    def __bool__(self) -> bool:
+        return any(astuple(self))
+
+
+class Topic:
+    """All that is committed in a topic, from its start."""
+
+    def __init__(self, bootstrap: str, name: str, partitions: int, take: Callable[[Any], None]) -> None:
+        config = {
+            "bootstrap.servers": bootstrap,
+            "group.id": f"judge-{uuid.uuid4()}",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "log_level": 0,
+            "auto.offset.reset": "earliest",
+        }
+        self._consumer = Consumer(config)
+        self._consumer.assign([TopicPartition(name, number, 0) for number in range(partitions)])
+        self._take = take
+        self.count = 0
+
+    def read(self, seconds: float) -> None:
+        """What comes within so long."""
+        for message in self._consumer.consume(5_000, seconds):
+            assert message.error() is None, message.error()
+            self.count += 1
+            self._take(message)
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._consumer.close()
+
+
+class StateJudge:
+    """Keeps what was read."""
+
+    def __init__(self, bootstrap: str, source: str, sink: str, group: str, partitions: int) -> None:
+        self.partitions = partitions
+        #: What events make of counters, and how many there are.
+        self.expected: Counter[Place] = Counter()
+        self.shown: defaultdict[Place, Counter[int]] = defaultdict(Counter)
+        self.balances: Counter[Place] = Counter()
+        self.tables: dict[int, dict[str, dict[str, int]]] = {}
+        self.changelogs: dict[str, dict[Place, int]] = {"counts": {}, "accounts": {}}
+        self.events = Topic(bootstrap, source, partitions, self._event)
+        self.outcomes = Topic(bootstrap, sink, partitions, self._outcome)
+        self._changelogs = [
+            Topic(bootstrap, f"{group}-{table}-changelog", partitions, self._changed(found))
+            for table, found in self.changelogs.items()
+        ]
+
+    def wait(self, published: int, seconds: float, alive: Callable[[], None]) -> bool:
+        """Until each of so many events has an outcome; False: they do not come in time."""
+        deadline = time.monotonic() + seconds
+        while self.events.count < published or self.outcomes.count < published:
+            self.events.read(0.1)
+            self.outcomes.read(0.2)
+            if time.monotonic() > deadline:
+                return False
+            alive()
+        return True
+
+    def judge(self) -> StateJudgement:
+        """Compare all, once nothing is under way and each partition was asked to show its tables."""
+        for _ in range(2):
+            for topic in (self.events, self.outcomes, *self._changelogs):
+                before = -1
+                while topic.count > before:  # to the end
+                    before = topic.count
+                    topic.read(0.5)
+        found = StateJudgement()
+        for place, number in self.expected.items():
+            shown = self.shown[place]
+            found.gaps += sum(1 for one in range(1, number + 1) if one not in shown)
+            found.repeats += sum(times - 1 for times in shown.values())
+            table = self.tables.get(place[0], {}).get("counts", {}).get(place[1])
+            agree = max(shown, default=0) == table == self.changelogs["counts"].get(place) == number
+            found.miscounted += not agree
+        found.miscounted += len(self.shown.keys() - self.expected.keys())
+        found.repeats += max(0, self.outcomes.count - self.events.count)
+        self._judge_accounts(found)
+        return found
+
+    def _judge_accounts(self, found: StateJudgement) -> None:
+        for partition in range(self.partitions):
+            table = self.tables.get(partition, {}).get("accounts", {})
+            log = {key: value for (of, key), value in self.changelogs["accounts"].items() if of == partition}
+            for account in table.keys() | log.keys():
+                now = BALANCE + self.balances[partition, account]
+                found.miscounted += not now == table.get(account, BALANCE) == log.get(account, BALANCE)
+            for one in (table, log):
+                found.torn += sum(one.values()) != BALANCE * len(one)
+                found.torn += sum(1 for balance in one.values() if balance < 0)
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        for topic in (self.events, self.outcomes, *self._changelogs):
+            topic.close()
+
+    def _event(self, message: Any) -> None:
+        what, *more = message.value().decode().split()
+        if what == "count":
+            self.expected[message.partition(), more[0]] += 1
+
+    def _outcome(self, message: Any) -> None:
+        partition = message.partition()
+        what, *more = message.key().decode().split()
+        match what:
+            case "count":
+                self.shown[partition, more[0]][int(message.value())] += 1
+            case "move":
+                self.balances[partition, more[0]] -= int(message.value())
+                self.balances[partition, more[1]] += int(message.value())
+            case _:
+                self.tables[partition] = json.loads(message.value())
+
+    @staticmethod
+    def _changed(found: dict[Place, int]) -> Callable[[Any], None]:
+        def changed(message: Any) -> None:
+            found[message.partition(), json.loads(message.key())] = json.loads(message.value())
+
+        return changed
