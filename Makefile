@@ -11,7 +11,7 @@ BOUNDED := timeout -s KILL
 .PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos chaos-live chaos-state chaos-inference fuzz
 .PHONY: test-operate drill test-holes test-faults test-packages test-torch test-rocksdb faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-decode bench-codec evaluate model lock clean
 .PHONY: test-terraform kafka-provider
-.PHONY: bench-latency bench-worker bench-inference
+.PHONY: bench-latency bench-worker bench-inference bench-state
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST) | expand -t 26
@@ -170,6 +170,12 @@ bench-rdkafka: install  ## One unmodified Faust app under three URLs, beside qui
 	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench-transport.txt
 	$(BOUNDED) 7200 $(BIN)/python tests/bench/transport_surface.py $(if $(FULL),--full) --peer-python .venv-peers/bin/python \
 		--save docs/benchmarks/transport_surface.json
+
+bench-state: install  ## Tables: counting in memory and on disk, without a table, a hot key, cold restores; beside quixstreams (15 minutes).
+	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
+	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench-transport.txt
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/rocksdb.txt
+	$(BOUNDED) 3600 $(BIN)/python tests/bench/state.py --peer-python .venv-peers/bin/python --save docs/benchmarks/state.json
 
 bench-aligner: .venv-bench/.installed  ## The aligner against the C++ and Rust libraries (needs cargo; 5 minutes).
 	$(BOUNDED) 1800 .venv-bench/bin/python tests/bench/aligner.py --output docs/benchmarks/aligner.json

@@ -58,6 +58,8 @@ class Contender:
     query: str = ""
     python: str = sys.executable
     what: str = ""
+    #: More of the environment.
+    extra: tuple[tuple[str, str], ...] = ()
 
 
 def contenders(peer_python: str | None) -> list[Contender]:
@@ -136,6 +138,7 @@ def measure(bootstrap: str, source: str, contender: Contender, warm_up: float, s
             "SOURCE": source,
             "SINK": f"{unique}-out",
             "DATADIR": folder,
+            **dict(contender.extra),
         }
         log = Path(folder, "log")
         command = [contender.python, str(APPS / contender.file), *contender.arguments]
