@@ -6,9 +6,9 @@ Everything here belongs to the event loop, but for the fields of Assignment that
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from enum import Enum
-from typing import Any, Protocol
+from typing import Any
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
 from faust.types import TP
@@ -16,6 +16,10 @@ from faust.types import TP
 from streamproc.transport.flight.mark import Mark
 from streamproc.transport.flight.progress import Progress, Span
 from streamproc.transport.flight.sendable import Outcome, size_of_headers
+from streamproc.transport.flight.state.access import TableAccess
+from streamproc.transport.flight.state.contention import Contention
+from streamproc.transport.flight.state.restored import Restored
+from streamproc.transport.flight.state.versions import states_of
 
 
 class State(Enum):
@@ -43,6 +47,7 @@ class Entry:
     """
 
     __slots__ = (
+        "access",
         "arrived",
         "assignment",
         "attempts",
@@ -80,6 +85,8 @@ class Entry:
         self.events: Sequence[Any] = ()
         #: Those that share its outcomes: all are committed in one transaction, or none of them.
         self.joint: Joint | None = None
+        #: What it has read of tables and written to them; None: nothing.
+        self.access: TableAccess | None = None
 
     @property
     def ready(self) -> bool:
@@ -121,6 +128,11 @@ class Entry:
         self.size += size
         self.assignment.released_bytes -= size
 
+    def hold_size(self, size: int) -> None:
+        """So many bytes more, or less, are kept for it."""
+        self.size += size
+        self.assignment.released_bytes -= size
+
     def fence(self) -> None:
         """Ignore what is still sent or acknowledged by those who have the event now."""
         self.message = None
@@ -154,17 +166,8 @@ class Joint(list[Entry]):
         super().__init__(entries)
         #: How many of them are not finished.
         self.unfinished = sum(1 for entry in self if entry.state is not FINISHED)
-
-
-class Stores(Protocol):
-    """The stores of a partition's tables; whoever forgets the partition closes them."""
-
-    @property
-    def stores(self) -> Mapping[str, Any]:
-        """By the tables' names."""
-
-    def close(self) -> None:
-        """Nothing more is asked of the stores. From any thread, and as often as you like."""
+        #: The access that they share, once one of them has touched a table.
+        self.access: TableAccess | None = None
 
 
 class Assignment:
@@ -177,17 +180,19 @@ class Assignment:
         *,
         commit_base: bool = False,
         mark: Mark | None = None,
-        restored: Stores | None = None,
+        restored: Restored | None = None,
     ) -> None:
         self.tp = tp
-        #: The stores of its tables, as the recovery has handed them over.
-        self.restored = restored
         #: The topic that its offsets are counted in.
         self.mark = mark
         self.span = Span(progress, commit_base=commit_base, mark=mark.encode() if mark else b"")
         self.entries: dict[int, Entry] = {}
         #: Keys with an event in progress, and those that wait behind it.
         self.gate: dict[bytes, deque[Entry] | None] = {}
+        #: The stores of its tables, and by table what its events make of them.
+        self.restored = restored
+        self.states = states_of(restored) if restored is not None else {}
+        self.contention = Contention()
         #: Cleared by the poll thread, before it learns of any newer generation of the group.
         self.alive = True
         #: Written by the poll thread.
@@ -251,7 +256,9 @@ class Assignment:
             self.released_bytes += size
 
     def close_stores(self) -> None:
-        """Nothing more is asked of its tables. From any thread."""
+        """Nothing more is asked of its tables."""
+        for table in self.states.values():
+            table.close()
         if self.restored is not None:
             self.restored.close()
 

@@ -9,6 +9,7 @@ import math
 from collections import defaultdict, deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from faust.types import TP
@@ -18,6 +19,9 @@ from streamproc.transport.flight.loose import Loose, LooseSends
 from streamproc.transport.flight.progress import Offer, Progress
 from streamproc.transport.flight.sendable import Outcome
 from streamproc.transport.flight.sequence import in_order
+from streamproc.transport.flight.state.access import TableAccess
+from streamproc.transport.flight.state.booking import book, changelog_of, too_early
+from streamproc.transport.flight.stateful import Stateful
 
 #: Records of one transaction that belong to no event: more than the brokers take before it times out would never pass.
 LOOSE_LIMIT = 10_000
@@ -40,6 +44,8 @@ class Batch:
     loose: list[Loose] = field(default_factory=list)
     #: There are suspects among the events: each record is sent by itself, and what is refused is guilty.
     one_by_one: bool = False
+    #: What its events have read of tables and written to them, in the order of their ends.
+    accesses: list[TableAccess] = field(default_factory=list)
 
 
 class Ledger:
@@ -52,6 +58,9 @@ class Ledger:
         self.loose = LooseSends(LOOSE_LIMIT, LOOSE_BYTES) if loose is None else loose
         self.finished = 0
         self._first = 0
+        self.tables = Stateful()
+        #: Events whose work was done again because what they had read of tables was not the newest any more.
+        self.overtaken = 0
         #: Events of a refused transaction, until they are committed or the guilty one is known.
         self.suspects: set[Entry] = set()
         #: Those whose outcome was refused and is not replaced yet. Others of their keys have been let pass already.
@@ -109,11 +118,30 @@ class Ledger:
         joint.unfinished -= 1
         return () if joint.unfinished else joint
 
+    def start_over(self, entry: Entry) -> None:
+        """What an event has read of tables is not the newest any more: its work will be done again."""
+        attempts = entry.attempts
+        self.reopen(entry)
+        entry.attempts = attempts
+        entry.fence()
+        entry.assignment.contention.overtaken(entry)
+        entry.access = TableAccess()  # as in reopen
+        self.overtaken += 1
+
     def reopen(self, entry: Entry) -> None:
-        """Discard an event's outcomes: its work will be done again."""
+        """Discard an event's outcomes: its work will be done again.
+
+        What it has written to tables as a finished event stays until
+        ``Stateful.withdraw``: a transaction that is under way may
+        commit it after all.
+        """
         if entry.joint is not None and entry.state is FINISHED:
             entry.joint.unfinished += 1
         entry.discard()
+        if entry.access is not None and not entry.access.finished:
+            entry.access.forget()
+            # Others may wait for the privileged one: its end is looked at, even if it touches no table next time.
+            entry.access = TableAccess() if entry.assignment.contention.privileged is entry else None
         entry.assignment.span.reopen(entry.offset)
         entry.attempts += 1
 
@@ -161,6 +189,9 @@ class Ledger:
         self._fill(batch, withheld, {})
         if batch.offers and (records < math.inf or size < math.inf):
             self._fill(batch, withheld, self._portion(batch, records, size))
+        if batch.accesses:
+            batch.accesses.sort(key=attrgetter("seq"))
+            batch.outcomes += changelog_of(batch.accesses)
         batch.one_by_one = any(entry in self.suspects for entry, _ in batch.outcomes)
 
     def _fill(self, batch: Batch, withheld: defaultdict[TP, set[int]], below: dict[TP, int]) -> None:
@@ -169,6 +200,7 @@ class Ledger:
             batch.offers.clear()
             batch.outcomes.clear()
             chosen: defaultdict[int, list[Entry]] = defaultdict(list)
+            stateful: dict[TableAccess, list[Entry]] = {}
             for tp, assignment in self.assignments.items():
                 # The poll thread clears `alive` before it publishes a newer generation, and the generation was read
                 # before: a span of a partition given up can only meet a generation that brokers refuse.
@@ -186,19 +218,24 @@ class Ledger:
                         batch.outcomes.append((entry, outcome))
                     if entry.joint is not None:
                         chosen[id(entry.joint)].append(entry)
+                    if entry.access is not None:
+                        stateful.setdefault(entry.access, []).append(entry)
             torn: list[list[Entry]] = [
                 entries[0].joint or [] for entries in chosen.values() if len(entries) < len(entries[0].joint or [])
             ]
-            if not torn:
+            early = [one for access in too_early(stateful) for one in stateful[access]] if stateful else []
+            if not torn and not early:
                 if chosen:
                     self._put_in_order(batch)
+                batch.accesses = [access for access in stateful if access.finished]
                 return
             if any(not entry.assignment.alive for joint in torn for entry in joint):
                 # The event loop has yet to hear of a loss, and to undo what depended on it.
                 batch.offers.clear()
                 batch.outcomes.clear()
+                batch.accesses.clear()
                 return
-            self._withhold((entry for joint in torn for entry in joint), withheld)
+            self._withhold((*early, *(entry for joint in torn for entry in joint)), withheld)
 
     def _put_in_order(self, batch: Batch) -> None:
         """What an agent has sent for a batch is held by one event of it, and must not overtake what the others follow.
@@ -256,7 +293,10 @@ class Ledger:
                     one = entries[entry.assignment.tp][offsets.popleft()]
                     taken.append(one)
                     wanted += one.joint or ()
+                    if one.access is not None:
+                        wanted += [earlier.entry for earlier in one.access.after if not earlier.booked]
             sizes = [outcome.size for one in taken for outcome in one.outcomes]
+            sizes += [one.access.size for one in taken if one.access is not None and one.access.entry is one]
             if begun and (len(sizes) > records or sum(sizes) > size):
                 break
             begun = True
@@ -266,20 +306,35 @@ class Ledger:
         return below
 
     def settle(self, batch: Batch) -> None:
-        """The transaction is committed."""
+        """The transaction is committed.
+
+        Raises:
+            Exception: a table's store cannot take what was written. It is in the changelog.
+        """
         self.loose.settle(batch.loose)
+        accesses = [access for access in batch.accesses if access.entry.assignment.alive]
         for assignment, offer in batch.offers:
             if assignment.alive:
                 assignment.span.settle(offer)
                 assignment.release(offer.finished)
+        book(accesses)
 
     def suspect(self, entries: list[Entry]) -> None:
         """A transaction was refused because of one of these."""
         self.suspects.update(entries)
 
     def adopt(self, positions: dict[TP, Progress]) -> None:
-        """A transaction is in doubt: the group's committed progress was read again and tells what took effect."""
+        """A transaction is in doubt: the group's committed progress was read again and tells what took effect.
+
+        Raises:
+            Exception: as ``settle``.
+        """
+        accesses: dict[TableAccess, None] = {}
         for tp, progress in positions.items():
             assignment = self.assignments.get(tp)
             if assignment is not None and assignment.alive:
-                assignment.release(assignment.span.adopt(progress))
+                done = assignment.span.adopt(progress)
+                entries = [assignment.entries[offset] for offset in done if offset in assignment.entries]
+                accesses |= {one.access: None for one in entries if one.access is not None and one.access.finished}
+                assignment.release(done)
+        book(sorted(accesses, key=attrgetter("seq")))

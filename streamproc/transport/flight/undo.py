@@ -1,4 +1,4 @@
-"""What must be done again when a partition goes away with events that shared outcomes with those of others."""
+"""What must be done again when something is not committed that other events depend on."""
 
 from __future__ import annotations
 
@@ -9,11 +9,15 @@ from streamproc.transport.flight.entries import Entry
 from streamproc.transport.flight.ledger import Ledger
 
 
-def undo(torn: Iterable[Entry], ledger: Ledger, admission: Admission) -> tuple[list[Entry], set[Entry]]:
+def undo(
+    torn: Iterable[Entry], ledger: Ledger, admission: Admission, *, tables: bool
+) -> tuple[list[Entry], set[Entry]]:
     """Forget what was done on these events, and on all that depends on it.
 
-    What depends on an event: in the order of keys those of its key that were let pass behind it, which wait again; and
-    the events that any of these shares its outcomes with.
+    What depends on an event: in the order of keys those of its key that were let pass behind it, which wait again; the
+    events that any of these shares its outcomes with; and with ``tables`` those that have read what it wrote there.
+
+    ``tables``: no transaction is under way that has any of these, so what they wrote is undone as well.
 
     Returns:
         Those that may begin anew, and those that wait for them.
@@ -31,6 +35,9 @@ def undo(torn: Iterable[Entry], ledger: Ledger, admission: Admission) -> tuple[l
             left += ledger.part(one)
             ledger.reopen(one)
             one.fence()
+            one.assignment.contention.unpark(one)
+        if tables:
+            left += ledger.tables.withdraw((entry, *behind))
         waiting.update(behind)
         for one in behind:
             anew.pop(one, None)

@@ -179,14 +179,13 @@ class Cycle:
                 self._crash(error)
                 return
             self._learn(batch, self._clock() - began, committed=isinstance(verdict, Committed))
+            if not self._book(batch, verdict):
+                return
             match verdict:
                 case Committed():
-                    self._ledger.settle(batch)
                     for loose in batch.loose:
                         if not loose.sent.done():
                             loose.sent.set_result(record_metadata(loose.outcome, -1))
-                case InDoubt(committed):
-                    self._ledger.adopt(committed)
                 case Refused():
                     self._refuse(verdict, certain=batch.one_by_one or verdict.certain)
                 case Aborted():
@@ -197,6 +196,20 @@ class Cycle:
                 self.soon()  # all others wait for the end of the search
             if isinstance(verdict, Aborted):
                 await self._before_the_next(generation if verdict.stale else None)
+
+    def _book(self, batch: Batch, verdict: Verdict) -> bool:
+        """Book what took effect. False: a table's store did not take it, and the worker stops; the changelog has it."""
+        try:
+            match verdict:
+                case Committed():
+                    self._ledger.settle(batch)
+                case InDoubt(committed):
+                    self._ledger.adopt(committed)
+        except Exception as error:
+            logger.exception("What is committed could not be booked")
+            self._crash(error)
+            return False
+        return True
 
     def _learn(self, batch: Batch, seconds: float, *, committed: bool) -> None:
         too_long = self._portion.learn(batch, seconds, committed=committed)

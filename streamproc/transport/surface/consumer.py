@@ -75,7 +75,7 @@ class Consumer(FaustConsumer):
             self, self.ledger, admission, self.inbox, self.desk, self._report, lambda: self._cycle
         )
         self.transport.on_crash = self.crash_soon
-        self._refused_outcomes = RefusedOutcomes(self.transport, self.ledger, self.crash_soon)
+        self._refused_outcomes = RefusedOutcomes(self.transport, self.ledger, self.crash_soon, self.desk.withdraw)
         self._crashed_with: BaseException | None = None
         self._closing = False
         self._poller: Poller

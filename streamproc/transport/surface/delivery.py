@@ -21,6 +21,9 @@ _SKIPPED = -1
 #: after the event is done is never taken for one outside any event.
 current_delivery: ContextVar[Delivery | None] = ContextVar("current_delivery", default=None)
 
+#: Whether this task only sends something in the place of what Kafka has refused of its event.
+replacing: ContextVar[bool] = ContextVar("replacing", default=False)
+
 
 class Desk(Protocol):
     """Where streams and agents tell what became of an event; on the event loop, where it does not say otherwise."""

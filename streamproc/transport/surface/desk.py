@@ -8,9 +8,10 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from streamproc.transport.errors import HandlerFailed
+from streamproc.transport.errors import HandlerFailed, Unsupported
 from streamproc.transport.flight.admission import Admission
 from streamproc.transport.flight.entries import FINISHED, STARTED, Entry
+from streamproc.transport.flight.undo import undo
 from streamproc.transport.shared import Shared
 from streamproc.transport.surface.delivery import Delivery
 from streamproc.transport.surface.inbox import Inbox
@@ -57,6 +58,8 @@ class LedgerDesk:
         # One that is released has no message.
         if entry.message is not delivery or not entry.assignment.alive or entry.state is FINISHED:
             return False
+        if (entry.access is not None or entry.joint is not None) and self._overtaken(entry):
+            return False
         # A handler of refusals is given the event and the delivery.
         self._finish(entry, forget=self._shared.on_refused is None)
         return True
@@ -70,6 +73,12 @@ class LedgerDesk:
         entry = delivery.entry
         if not delivery.current or entry.state is FINISHED:
             return
+        if entry.access is not None:
+            if entry.access.stale and not self.closing and not isinstance(error, asyncio.CancelledError):
+                # Maybe it has raised because of that: nobody should have seen all of it together.
+                self._begin_anew(entry)
+                return
+            self._over(entry)
         for other in self._ledger.part(entry):
             if other.state in (STARTED, FINISHED) and other.message not in together:
                 self._ledger.reopen(other)
@@ -82,6 +91,8 @@ class LedgerDesk:
         where = f"{entry.assignment.tp.topic}[{entry.assignment.tp.partition}]@{entry.offset}"
         if isinstance(error, asyncio.CancelledError):
             self._again(entry)
+        elif isinstance(error, Unsupported):
+            self._shared.crash(error)
         elif self._settings.on_raise == "skip":
             logger.error("Skipped %s: the agent raised", where, exc_info=error)
             self._finish(entry)
@@ -99,13 +110,63 @@ class LedgerDesk:
         """An agent works on these as a batch: what it sends belongs to all of them."""
         self._ledger.join([delivery.entry for delivery in deliveries])
 
-    def redo(self, entries: Iterable[Entry]) -> None:
-        """What these were done for is gone: they begin anew, unless they are committed after all."""
+    def redo(self, entries: Iterable[Entry], waiting: Iterable[Entry] = ()) -> None:
+        """What these were done for is gone: they begin anew, unless they are committed after all.
+
+        ``waiting``: those that begin behind them.
+        """
+        entries = list(entries)
+        self.withdraw((*entries, *waiting))
         for entry in entries:
             if entry.live:
                 self._again(entry)
             else:
                 self._let_successor_pass(entry)
+
+    def withdraw(self, entries: Iterable[Entry]) -> None:
+        """These are not committed with what they have written to tables: who has read it begins anew.
+
+        No transaction is under way that has any of them.
+        """
+        dependents = self._ledger.tables.withdraw(entries)
+        if dependents:
+            anew, waiting = undo(dependents, self._ledger, self._admission, tables=True)
+            self._inbox.take_back(waiting)
+            self.redo(anew)
+
+    def _overtaken(self, entry: Entry) -> bool:
+        """Whether it begins anew, or waits, because of what others do to tables at the same time."""
+        joint = entry.joint
+        if joint is not None and joint.unfinished > 1:
+            return False  # the last one of them is asked
+        entries = joint or (entry,)
+        in_the_way = any(
+            one.access is not None and one.assignment.contention.in_the_way(one, one.access) for one in entries
+        )
+        if in_the_way or not self._ledger.tables.write(entries):
+            self._begin_anew(entry, parked=in_the_way)
+            return True
+        for one in entries:
+            if one.access is not None:
+                self._over(one)
+        return False
+
+    def _begin_anew(self, entry: Entry, *, parked: bool = False) -> None:
+        """It is done again, with those that share its outcomes; ``parked``: when the privileged event is done."""
+        for one in (entry, *self._ledger.part(entry)):
+            self._ledger.start_over(one)
+            if self.closing:
+                continue
+            if parked:
+                one.assignment.contention.park(one)
+            else:
+                self._again(one)
+
+    def _over(self, entry: Entry) -> None:
+        """The work on an event that has touched tables is over, well or not."""
+        for parked in entry.assignment.contention.over(entry):
+            if parked.live:
+                self._again(parked)
 
     def _finish(self, entry: Entry, *, forget: bool = False) -> None:
         for one in self._ledger.finish(entry, forget=forget):

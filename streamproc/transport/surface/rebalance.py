@@ -112,11 +112,11 @@ class Rebalance:
         if assignments:
             self._report.given_up(len(assignments))
         torn = [entry for assignment in assignments for entry in self._ledger.drop(assignment)]
-        anew, waiting = undo(torn, self._ledger, self._admission)
+        # A transaction that is under way may have them: then its verdict tells whether they are done.
+        anew, waiting = undo(torn, self._ledger, self._admission, tables=False)
         if waiting:
             self._inbox.take_back(waiting)
         if anew:
-            # A transaction that is under way may have them: then its verdict tells whether they are done.
-            self._cycle().after_this(partial(self._desk.redo, anew))
+            self._cycle().after_this(partial(self._desk.redo, anew, waiting))
         if assignments and not self.over:
             self._inbox.receive(partial(self.assigned, []))

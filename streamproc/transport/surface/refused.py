@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from faust.types import EventT
@@ -14,7 +14,7 @@ from streamproc.transport.errors import HandlerFailed, OutcomeRefused
 from streamproc.transport.flight.entries import FINISHED, Entry
 from streamproc.transport.flight.ledger import Ledger
 from streamproc.transport.shared import Shared
-from streamproc.transport.surface.delivery import Delivery, current_delivery
+from streamproc.transport.surface.delivery import Delivery, current_delivery, replacing
 from streamproc.transport.surface.seams import current_event_ref
 
 #: A handler that has smaller and smaller things to say comes to an end before these are used up.
@@ -24,10 +24,18 @@ _REPLACEMENTS = 3
 class RefusedOutcomes:
     """Has refused outcomes replaced, or stops the worker."""
 
-    def __init__(self, transport: Shared, ledger: Ledger, crash: Callable[[BaseException], None]) -> None:
+    def __init__(
+        self,
+        transport: Shared,
+        ledger: Ledger,
+        crash: Callable[[BaseException], None],
+        withdraw: Callable[[Sequence[Entry]], None],
+    ) -> None:
+        """``withdraw``: undoes what events have written to tables."""
         self._transport = transport
         self._ledger = ledger
         self._crash = crash
+        self._withdraw = withdraw
         self._tasks: set[asyncio.Task[None]] = set()
 
     def refused(self, entry: Entry, error: OutcomeRefused) -> None:
@@ -36,6 +44,7 @@ class RefusedOutcomes:
         self._ledger.part(entry)
         for one in batch:
             self._replace_outcome(one, error)
+        self._withdraw(batch)
 
     def _replace_outcome(self, entry: Entry, error: OutcomeRefused) -> None:
         if not entry.live or entry.state is not FINISHED:
@@ -51,6 +60,7 @@ class RefusedOutcomes:
         context = contextvars.copy_context()
         context.run(current_event_ref.set, weakref.ref(event))
         context.run(current_delivery.set, message)
+        context.run(replacing.set, True)
         task = asyncio.get_running_loop().create_task(self._replace(handler, event, message, error), context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
