@@ -39,6 +39,10 @@ class SentAfterAck(TransportError):  # noqa: N818
     """A send came after its event was acknowledged: it can no longer share the event's transaction."""
 
 
+class OutsideEvent(TransportError, TypeError):  # noqa: N818
+    """A table was written where no event is worked on that the change could be committed with."""
+
+
 class OutcomeRefused(TransportError):  # noqa: N818
     """The broker refuses an event's outcome for good, for example because it is too large.
 

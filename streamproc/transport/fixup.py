@@ -17,6 +17,9 @@ CLASSES = {
     "Topic": "streamproc.transport.surface.topic:Topic",
     "Agent": "streamproc.transport.surface.agent:Agent",
     "Monitor": "streamproc.transport.surface.monitor:Monitor",
+    "Table": "streamproc.transport.surface.tables.table:Table",
+    "SetTable": "streamproc.transport.surface.tables.sets:SetTable",
+    "TableManager": "streamproc.transport.surface.tables.manager:TableManager",
 }
 
 

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, cast
 
@@ -26,12 +26,16 @@ from streamproc.transport.errors import TransportError
 from streamproc.transport.flight.admission import Admission
 from streamproc.transport.flight.entries import Assignment
 from streamproc.transport.flight.portion import Portion
+from streamproc.transport.flight.state.restored import Restored
+from streamproc.transport.kafka.assigning import Restore, no_tables
+from streamproc.transport.kafka.changelogs import Changelogs
 from streamproc.transport.kafka.committers import PlainCommitter, TransactionalCommitter, commit_offsets
 from streamproc.transport.kafka.cycle import Cycle
 from streamproc.transport.kafka.listener import Records
 from streamproc.transport.kafka.offsets import Offsets
 from streamproc.transport.kafka.poller import Poller
 from streamproc.transport.kafka.producing import Committer
+from streamproc.transport.kafka.recovering import Recovery
 from streamproc.transport.kafka.verdicts import Stopped
 from streamproc.transport.shared import Shared
 from streamproc.transport.surface.checks import check
@@ -42,6 +46,9 @@ from streamproc.transport.surface.process import collect_less
 from streamproc.transport.surface.rebalance import LAST_TRY_S, Rebalance
 from streamproc.transport.surface.refused import RefusedOutcomes
 from streamproc.transport.surface.report import Report
+from streamproc.transport.surface.tables.manager import tables_of
+from streamproc.transport.surface.tables.sources import Sources
+from streamproc.transport.surface.tables.stores import open_store
 from streamproc.transport.surface.unanswered import FaustConsumer
 
 logger = logging.getLogger(__name__)
@@ -97,7 +104,8 @@ class Consumer(FaustConsumer):
         offsets = Offsets(
             settings.client(servers), group, settings.offset_reset, settings.out_of_range, lambda: self._closing
         )
-        self._poller = Poller(settings.consumer(servers, group), settings, offsets, self, self.loop)
+        restore = await self._restoring(offsets)
+        self._poller = Poller(settings.consumer(servers, group), settings, offsets, self, self.loop, restore)
         if self.in_transaction:
             # A stable id lets a restarted worker end its predecessor's transaction at once; a random one is as right,
             # but the predecessor's transaction then stays open until its timeout.
@@ -128,6 +136,22 @@ class Consumer(FaustConsumer):
             logger.info("Stopped before any broker was reached")
             return
         self._poller.start()
+
+    async def _restoring(self, offsets: Offsets) -> Restore:
+        """How a partition's state comes from the changelogs."""
+        tables = tables_of(self.app)
+        if tables is None:
+            return no_tables
+        sources = Sources(cast(App, self.app), self.transport.topics, open_store)
+        await asyncio.to_thread(sources.prepare)
+        config = self.settings.client(self.transport.servers)
+        changelogs = Changelogs(config, offsets.topic, lambda: self._closing)
+        recovery = Recovery(config, changelogs.describe, self.on_crash, lambda: self._closing)
+
+        def restore(tp: TP, wanted: Callable[[], bool], then: Callable[[Restored], None]) -> None:
+            recovery.restore(sources.changelogs(tp), wanted, then)
+
+        return restore
 
     async def drain(self) -> None:
         """Before the agents stop: let them finish what they have, commit it, and give the rest up."""

@@ -20,6 +20,7 @@ from streamproc.transport.surface.desk import LedgerDesk
 from streamproc.transport.surface.inbox import Inbox
 from streamproc.transport.surface.report import Report
 from streamproc.transport.surface.seams import set_active_partitions, update_assignment
+from streamproc.transport.surface.tables.manager import tables_of
 
 #: The last part of a drain's deadline is for committing what is finished, even if something else never finishes.
 _COMMIT_RESERVE_S = 1.0
@@ -75,6 +76,7 @@ class Rebalance:
         if self._first_assignment:
             self._first_assignment = False
             await self._consumer.on_partitions_assigned(tps, app.consumer_generation_id)
+            await self._tell_tables(begun)
             return
         set_active_partitions(self._consumer, tps)
         app.unassigned = not tps
@@ -90,6 +92,11 @@ class Rebalance:
         await app.on_rebalance_complete.send()
         app.on_rebalance_return()
         app.on_rebalance_end()
+        await self._tell_tables(begun)
+
+    async def _tell_tables(self, begun: Sequence[Assignment]) -> None:
+        if (tables := tables_of(self._app)) is not None:
+            await tables.recovered(begun)
 
     async def revoked(self, assignments: Sequence[Assignment], deadline: float) -> None:
         """Let started events finish and commit them, until the deadline; what is not started is given up."""

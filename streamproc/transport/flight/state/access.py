@@ -7,10 +7,10 @@ events take effect one after the other, in the order of their ends, though they 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from streamproc.transport.flight.state.versions import TableState, Version, Written
+from streamproc.transport.flight.state.versions import Record, TableState, Version, Written
 
 #: A key of a table.
 Place = tuple[TableState, bytes]
@@ -75,10 +75,10 @@ class TableAccess:
         """Change a key; None: delete it."""
         self.writes[table, key] = Written(value)
 
-    def log(self, table: TableState, key: bytes, value: bytes, record: tuple[bytes, bytes]) -> None:
-        """Change a key of a table whose changelog tells of operations."""
+    def log(self, table: TableState, key: bytes, value: bytes | None, records: Sequence[Record]) -> None:
+        """Change a key of a table whose changelog tells how."""
         own = self.writes.get((table, key))
-        self.writes[table, key] = Written(value, (*((own.records or ()) if own else ()), record))
+        self.writes[table, key] = Written(value, (*((own.records or ()) if own else ()), *records))
 
     def read_all(self, table: TableState) -> Iterator[tuple[bytes, bytes]]:
         """All keys with their values, as they are now."""
@@ -171,7 +171,7 @@ class TableAccess:
             table.readers_of_all.discard(self)
 
 
-def records_of(version: Version) -> tuple[tuple[bytes, bytes | None], ...]:
+def records_of(version: Version) -> tuple[Record, ...]:
     """The changelog's records of a version: key and value."""
     written = version.written
     return ((version.key, written.value),) if written.records is None else written.records

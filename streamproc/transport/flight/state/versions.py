@@ -11,14 +11,17 @@ from typing import Any, NamedTuple, Protocol
 from streamproc.transport.flight.state.restored import Restored
 from streamproc.transport.flight.state.store import MemoryStore, Store
 
+#: A changelog's: key and value.
+Record = tuple[bytes, bytes | None]
+
 
 class Written(NamedTuple):
     """What an event has made of a key."""
 
     #: None: it is deleted.
     value: bytes | None
-    #: Key and value of each changelog record; None: the table's own key and value are the record.
-    records: tuple[tuple[bytes, bytes], ...] | None = None
+    #: What the changelog says; None: the key and the value themselves.
+    records: tuple[Record, ...] | None = None
 
 
 class Reader(Protocol):
@@ -57,6 +60,8 @@ class TableState:
         self.partition = partition
         self.store = store
         self.plain = plain
+        #: Whether an event has used it.
+        self.used = False
         self.newest: dict[bytes, Version] = {}
         self.readers: dict[bytes, set[Reader]] = {}
         #: Those that have noted all keys.

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import zlib
 from collections.abc import Iterator
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 import pytest
 from faust.types import TP
@@ -91,7 +91,7 @@ class Work:
             access.write(table, step.key, value)
         else:
             # Of this table each record counts, so that the changelog's are chained: none may be left out.
-            access.log(table, step.key, cast(Any, value), (step.key, cast(Any, value)))
+            access.log(table, step.key, value, [(step.key, value)])
 
 
 def after(works: list[Work]) -> State:

@@ -1,0 +1,1 @@
+"""Faust's tables, with state that is exactly once."""

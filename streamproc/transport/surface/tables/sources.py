@@ -1,0 +1,82 @@
+"""Which changelogs hold the state of a source partition's events; and that there are such changelogs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+import faust
+from faust.types import TP
+
+from streamproc.transport.errors import TransportError
+from streamproc.transport.flight.state.restored import Changelog
+from streamproc.transport.flight.state.store import Store
+from streamproc.transport.kafka.topics import Topics
+from streamproc.transport.surface.tables.table import Table
+
+logger = logging.getLogger(__name__)
+
+#: Opens a table's store for a partition of a source topic; raises what ``Changelog.open`` does.
+OpenStore = Callable[[Table, TP], Store]
+
+
+class Sources:
+    """The tables of an app, and the topics whose events may use them."""
+
+    def __init__(self, app: faust.App, topics: Topics, open_store: OpenStore) -> None:
+        self._conf: Any = app.conf
+        self._topics = topics
+        self._open_store = open_store
+        self._tables = [table for table in app.tables.values() if isinstance(table, Table)]
+        #: No agent works on the events of these.
+        self._apart = {f"{self._conf.id}-__assignor-__leader", self._conf.reply_to}
+        self._apart |= {table.changelog_topic_name for table in self._tables}
+
+    def prepare(self) -> None:
+        """Make the changelogs that are not there yet. Blocks.
+
+        Raises:
+            TransportError: the brokers refuse, or a changelog is missing that the app may not create.
+        """
+        for table in self._tables:
+            if self._topics.look_up(table.changelog_topic_name) is None:
+                self._create(table)
+
+    def changelogs(self, tp: TP) -> Sequence[Changelog]:
+        """Those with the state of a partition, of all tables that its events could use. From any thread; may block.
+
+        Nobody knows which tables that will be before one of them does.
+        """
+        if tp.topic in self._apart:
+            return []
+        return [
+            Changelog(
+                table.name,
+                TP(table.changelog_topic_name, tp.partition),
+                partial(self._open_store, table, tp),
+                table.replay,
+            )
+            for table in self._tables
+            if table.source in (None, tp.topic)
+            and self._topics.partitions(tp.topic) == self._topics.partitions(table.changelog_topic_name)
+        ]
+
+    def _create(self, table: Table) -> None:
+        name, topic = table.changelog_topic_name, table.changelog_topic
+        if not self._conf.topic_allow_declare:
+            raise TransportError(
+                f"The changelog {name!r} is missing, and topic_allow_declare is off: create it, with as many "
+                "partitions as the topic whose events use the table, and with cleanup.policy=compact"
+            )
+        # What is not compacted must be kept for ever: it is all that there is of the state.
+        config: dict[str, Any] = {} if topic.compacting else {"retention.ms": -1}
+        self._topics.create(
+            name,
+            topic.partitions or self._conf.topic_partitions,
+            topic.replicas or self._conf.topic_replication_factor,
+            config=config | dict(topic.config or {}),
+            compacting=topic.compacting,
+            deleting=topic.deleting,
+        )
