@@ -40,7 +40,7 @@ class SetTable(faust.SetTable[Any, Any], Table):
     def _new_store(self) -> Any:
         raise NotImplementedError
 
-    def replay(self, store: Store, records: Sequence[Write]) -> Iterable[Write]:  # type: ignore[override]
+    def replay(self, store: Store, records: Sequence[Write]) -> Iterable[Write]:
         """What records of the changelog make of a store. On the recovery's thread."""
         return self.data.replay(store, records)
 
@@ -55,8 +55,8 @@ class TableSet(ManagedUserSet[Any]):
         self._table = table
         self.key = key
 
-    @property  # type: ignore[override]
-    def data(self) -> set[Any]:
+    @property
+    def data(self) -> Any:  # type: ignore[override]
         """A copy of what is in it."""
         return self._table.read_set(self.key)
 
