@@ -17,6 +17,7 @@ from faust.agents import Agent, ReplyConsumer
 from faust.agents.replies import BarrierState
 from faust.app.base import App
 from faust.streams import _current_event as current_event_ref
+from faust.tables import TableManager
 from faust.transport import base
 from faust.transport.producer import ProducerBuffer
 from faust.types import TP, ChannelT
@@ -80,6 +81,14 @@ INHERITED: dict[str, Inherited] = {
             "_seek": ("partition", "offset"),
             "_to_message": ("tp", "record"),
         },
+    ),
+    "Table": Inherited(
+        faust.Table,
+        {"_to_key": ("k",), "_to_value": ("v",), "_new_store": ()},
+        ("_store", "_sensor_on_get", "_sensor_on_set", "_sensor_on_del"),
+    ),
+    "TableManager": Inherited(
+        TableManager, {"_update_channels": ()}, ("_tables_finalized", "_tables_registered", "_recovery")
     ),
     "Buffer": Inherited(ProducerBuffer, {"_send_pending": ("fut",)}),
 }

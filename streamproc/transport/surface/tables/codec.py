@@ -52,7 +52,7 @@ class TableCodec:
 
     def load_key(self, raw: bytes) -> Any:
         """As Faust gives it back from a changelog: lists, which no dict could have as keys, are tuples."""
-        return self._table._to_key(self._topic.schema.loads_key(self._app, _Record(raw, None)))
+        return self._table.to_key(self._topic.schema.loads_key(self._app, _Record(raw, None)))
 
     def dump_value(self, value: Any) -> bytes:
         """Raises whatever the serializer raises."""
@@ -67,4 +67,4 @@ class TableCodec:
         """A copy of its own for whoever asks."""
         if self._quick_value and raw.isdigit() and (raw[0] != 48 or len(raw) == 1):
             return int(raw)
-        return self._table._to_value(self._topic.schema.loads_value(self._app, _Record(None, raw)))
+        return self._table.to_value(self._topic.schema.loads_value(self._app, _Record(None, raw)))

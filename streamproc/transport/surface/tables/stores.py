@@ -1,11 +1,8 @@
-"""Where tables keep their state: Faust's ``store=``, of the table or of the app."""
+"""Where tables keep their state."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from faust.types import TP
-from yarl import URL
 
 from streamproc.transport.errors import Unsupported
 from streamproc.transport.flight.state.store import MemoryStore, Store
@@ -13,18 +10,13 @@ from streamproc.transport.kafka.disk_store import DiskStore, folder_of
 from streamproc.transport.surface.tables.table import Table
 
 
-def store_of(table: Any) -> URL:
-    """The URL of a table's store."""
-    return URL(str(table._store or table.app.conf.store))
-
-
-def check_store(table: Any) -> None:
+def check_store(table: Table) -> None:
     """Look at a table's store before the app starts.
 
     Raises:
         Unsupported: there is no such store.
     """
-    if (scheme := store_of(table).scheme) not in ("", "memory", "rocksdb"):
+    if (scheme := table.store.scheme) not in ("", "memory", "rocksdb"):
         raise Unsupported(
             f"The table {table.name!r} has the store {scheme}://: with rdkafka:// it is memory:// or rocksdb://"
         )
@@ -37,6 +29,6 @@ def open_store(table: Table, tp: TP) -> Store:
         StoreInUse: it is open elsewhere, for the moment.
         TransportError: it can never be opened.
     """
-    if store_of(table).scheme != "rocksdb":
+    if table.store.scheme != "rocksdb":
         return MemoryStore()
     return DiskStore(folder_of(table.app.conf.tabledir, table.name, *tp))

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 import faust
 from faust.types import TP
+from yarl import URL
 
 from streamproc.transport.errors import Unsupported
 from streamproc.transport.flight.state.restored import Replay
@@ -30,6 +31,19 @@ class Table(faust.Table[Any, Any]):
     def data(self) -> TableData:  # type: ignore[override]
         """The content."""
         return TableData(self)
+
+    @property
+    def store(self) -> URL:
+        """Where its state is kept: the table's ``store=``, or the app's."""
+        return URL(str(self._store or self.app.conf.store))
+
+    def to_key(self, key: Any) -> Any:
+        """A key as Faust gives it back from a changelog: lists, which no dict could have as keys, are tuples."""
+        return self._to_key(key)
+
+    def to_value(self, value: Any) -> Any:
+        """A value as Faust gives it back from a changelog."""
+        return self._to_value(value)
 
     # -- Faust's callbacks around reads and writes, which sent to the changelog
 

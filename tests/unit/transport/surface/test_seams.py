@@ -49,6 +49,8 @@ def fields_of(ours: str) -> Any:
         "Stream": lambda: app.stream(app.topic("in")),
         "Agent": lambda: agent,
         "Conductor": lambda: app.topics,
+        "Table": lambda: app.Table("counts"),
+        "TableManager": lambda: app.tables,
     }[ours]()
 
 
@@ -191,10 +193,11 @@ def test_private_members_of_others_are_reached_for_in_one_file() -> None:
 def test_every_private_member_that_we_inherit_is_named() -> None:
     """A subclass of Faust's uses, under ``self``, only what INHERITED names, or has made itself."""
     unnamed = []
-    for path in (ROOM / "surface").glob("*.py"):
+    for path in (ROOM / "surface").rglob("*.py"):
         module = ast.parse(path.read_text())
         for kind in (node for node in ast.walk(module) if isinstance(node, ast.ClassDef)):
-            ours = vars(__import__(f"streamproc.transport.surface.{path.stem}", fromlist=["_"])).get(kind.name)
+            place = ".".join(path.relative_to(ROOM.parents[1]).with_suffix("").parts)
+            ours = vars(__import__(place, fromlist=["_"])).get(kind.name)
             inherited = {
                 name
                 for owner in inspect.getmro(cast(type, ours))
