@@ -151,6 +151,12 @@ class TablesMachine(Machine):
         step = Step(message.record.value(), action, table, key)
         work.do_really(step, access, entry.assignment.states[table])
 
+    @rule(size=st.integers(2, 4))
+    def take_as_a_batch(self, size: int) -> None:
+        """As the other machine's, before the events touch tables: the model has no place for what two have begun."""
+        alone = [one for one in self.started if one.current and one.entry.joint is None and one.entry.access is None]
+        self.consumer.desk.join(alone[-size:])
+
     @rule(times=st.integers(1, 3), place=st.sampled_from(PLACES))
     def compete(self, times: int, place: tuple[str, bytes]) -> None:
         """All that are at work count in one place, and end, the last that began first; again and again."""
