@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, groupby
 
 import numpy as np
@@ -30,6 +30,7 @@ from streamproc.scoring.evidence import MOST_CELLS, weigh_evidence
 from streamproc.scoring.misread import Strictness
 from streamproc.scoring.phonemes import BLANK, PHONEMES
 from streamproc.scoring.reference import ExpectedWord
+from streamproc.scoring.skipped import hear_without, likeliest_skipped, skipped_words, without_extra
 from streamproc.scoring.unscorable import unscorable
 from streamproc.scoring.variants import PhonemeAligner
 from streamproc.scoring.words import HeardWord, hear_words
@@ -97,8 +98,9 @@ def score_phrase(
     Raises:
         StreamprocError: NOTHING_HEARD or TEXT_NOT_HEARD, with ``strictness`` alone: a margin cannot tell.
     """
-    heard = hear(log_probs, words, aligner, decode)
-    misread = _probabilities(heard, log_probs, strictness) if strictness else {}
+    heard, misread = hear(log_probs, words, aligner, decode), dict[int, float]()
+    if strictness:
+        heard, misread = _weigh_words(heard, words, log_probs, aligner, strictness)
     doubtful = not misread and _share_heard(heard.words) < BENEFIT_OF_DOUBT
     results: list[WordResult] = []
     for index, (word, found) in enumerate(zip(heard.words, heard.margins, strict=True)):
@@ -120,6 +122,8 @@ class HeardPhrase:
     tokens: Sequence[Token]
     words: Sequence[HeardWord]
     margins: Sequence[float]
+    skipped: frozenset[int] = frozenset()
+    """Places of words that were not read."""
 
 
 def hear(
@@ -127,15 +131,35 @@ def hear(
 ) -> HeardPhrase:
     """What was heard of a phrase; arguments as for `score_phrase`. The margin of what was heard exactly is 0."""
     tokens = decode(log_probs)
-    heard_words = hear_words(words, bytes(token.code for token in tokens), aligner)
+    found = hear_words(words, bytes(token.code for token in tokens), aligner)
+    return HeardPhrase(tokens, found, _margins(found, tokens, log_probs))
+
+
+def hear_what_was_read(
+    heard: HeardPhrase, words: Sequence[ExpectedWord], log_probs: Floats, aligner: PhonemeAligner
+) -> HeardPhrase:
+    """The same phrase with the words that were not read set apart, `skipped`; the same where there are none."""
+    skipped = likeliest_skipped(words, skipped_words(heard.words), log_probs)
+    if not skipped:
+        return heard
+    if all(place in skipped for place, word in enumerate(words) if word.pronunciations):
+        whole = frozenset(place for place, word in enumerate(heard.words) if word.expected)
+        return replace(heard, skipped=whole)
+    found = hear_without(words, skipped, bytes(token.code for token in heard.tokens), aligner)
+    places = [place for place, word in enumerate(found) if word.expected]
+    margins = _margins(found, heard.tokens, log_probs)
+    return HeardPhrase(heard.tokens, found, margins, frozenset(places[number] for number in skipped))
+
+
+def _margins(words: Sequence[HeardWord], tokens: Sequence[Token], log_probs: Floats) -> list[float]:
     weighed: list[float] = []
     # Omitted words in a row have the same place in the audio: they are weighed together, or a silent clip of a long
     # text would be gone through once for every word.
-    for _, run in groupby(heard_words, key=lambda word: (word.start, word.end)):
+    for _, run in groupby(words, key=lambda word: (word.start, word.end)):
         same_place = list(run)
         margins = ctc_margins([word for word in same_place if _is_weighed(word)], tokens, log_probs)
         weighed += [margins[_spoken_as(word)] if _is_weighed(word) else 0.0 for word in same_place]
-    return HeardPhrase(tokens, heard_words, weighed)
+    return weighed
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +173,13 @@ class PhraseEvidence:
 
 
 def phrase_evidence(heard: HeardPhrase, log_probs: Floats) -> PhraseEvidence | None:
-    """The evidence on the expected words; None where the text cannot be laid over the audio, or is too long for it."""
-    places = [index for index, word in enumerate(heard.words) if word.expected and word.reference]
+    """The evidence on the words that were read; None where they cannot be laid over the audio, or are too long for
+    it."""
+    log_probs = without_extra(heard.words, heard.tokens, log_probs)
+    places = [
+        index for index, word in enumerate(heard.words)
+        if word.expected and word.reference and index not in heard.skipped
+    ]  # fmt: skip
     table = weigh_evidence(
         [heard.words[index] for index in places], [heard.margins[index] for index in places], heard.tokens, log_probs
     )
@@ -161,23 +190,31 @@ def phrase_evidence(heard: HeardPhrase, log_probs: Floats) -> PhraseEvidence | N
     return PhraseEvidence(places, table, (likelihood - float(log_probs.max(axis=1).sum())) / len(codes))
 
 
-def _probabilities(heard: HeardPhrase, log_probs: Floats, strictness: Strictness) -> dict[int, float]:
-    """That each expected word was misread, by its place among what was heard; none where the text as a whole is not
-    what was read, which says nothing about single words."""
+def _weigh_words(
+    heard: HeardPhrase,
+    words: Sequence[ExpectedWord],
+    log_probs: Floats,
+    aligner: PhonemeAligner,
+    strictness: Strictness,
+) -> tuple[HeardPhrase, dict[int, float]]:
+    """What was heard, and that each word was misread by its place therein: of words that were read alone, and of none
+    where they do not fit the audio, which says nothing about single words."""
     expected = sum(len(word.reference) for word in heard.words)
+    least_fit = strictness.classifier.least_fit
     if expected * len(log_probs) > MOST_CELLS:
-        return {}
+        return heard, {}
     evidence = phrase_evidence(heard, log_probs)
-    fit = evidence.fit if evidence else -math.inf
-    code = unscorable(
-        expected=expected, heard=len(heard.tokens), matched=_matched(heard.words), fit=fit,
-        least_fit=strictness.classifier.least_fit,
-    )  # fmt: skip
-    if code is not None:
-        raise StreamprocError(code)
-    if evidence is None or fit < strictness.classifier.least_fit:
-        return {}
-    return dict(zip(evidence.places, strictness.classifier.probabilities(evidence.table).tolist(), strict=True))
+    if evidence is None or evidence.fit < least_fit:
+        heard = hear_what_was_read(heard, words, log_probs, aligner)
+        evidence = phrase_evidence(heard, log_probs)
+        fits = evidence is not None and evidence.fit >= least_fit
+        read = [word for place, word in enumerate(heard.words) if place not in heard.skipped]
+        code = unscorable(expected=expected, heard=len(heard.tokens), matched=_matched(read), fits=fits)
+        if code is not None:
+            raise StreamprocError(code)
+        if evidence is None or not fits:
+            return heard, {}
+    return heard, dict(zip(evidence.places, strictness.classifier.probabilities(evidence.table).tolist(), strict=True))
 
 
 def _matched(words: Sequence[HeardWord]) -> int:

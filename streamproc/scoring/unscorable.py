@@ -11,23 +11,24 @@ from streamproc.errors import ErrorCode
 SPEECH = 0.12
 """Phonemes heard for each expected one, below which nobody is said to have spoken."""
 
-FROM_THE_TEXT = 0.55
-"""Of what was heard, the share that is in the text where it must be: below it, with a bad fit, it was another text."""
+FROM_THE_TEXT = 0.35
+"""Of what was heard, the share that is where it must be in words that were read: below it, where these fit the audio
+badly, it was another text."""
+
+BY_CHANCE = 0.2
+"""The same share of another text may fit by chance: below it, it was another text however well these few words fit."""
 
 TOO_QUIET_DB = -60.0
 """Decibels of full scale (root mean square) below which nothing heard is put down to the recording's level."""
 
 
-def unscorable(*, expected: int, heard: int, matched: int, fit: float, least_fit: float) -> ErrorCode | None:
-    """Why a phrase cannot be judged; None where it can.
+def unscorable(*, expected: int, heard: int, matched: int, fits: bool) -> ErrorCode | None:
+    """Why a phrase cannot be judged whose text as a whole does not fit its audio; None where it can.
 
     Args:
-        expected, heard, matched: phonemes of the text, of what was heard, and of both.
-        fit: log P(audio | text) less that of the likeliest path, a phoneme of the text.
-        least_fit: what hardly any reading of the text lies below (`WordClassifier.least_fit`).
+        expected, heard, matched: phonemes of the text, of what was heard, and of both, in words that were not skipped.
+        fits: whether these words fit the audio.
     """
-    if fit >= least_fit:
-        return None
     if heard < SPEECH * expected:
         return ErrorCode.NOTHING_HEARD
-    return ErrorCode.TEXT_NOT_HEARD if matched < FROM_THE_TEXT * heard else None
+    return ErrorCode.TEXT_NOT_HEARD if matched < (BY_CHANCE if fits else FROM_THE_TEXT) * heard else None

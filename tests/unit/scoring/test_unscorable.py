@@ -9,15 +9,17 @@ from streamproc.scoring.unscorable import unscorable
 
 
 @pytest.mark.parametrize(
-    ("heard", "matched", "fit", "code"),
+    ("heard", "matched", "fits", "code"),
     [
-        (20, 18, -0.5, None),
-        (20, 3, -2.9, None),  # it fits as a poor reading does
-        (20, 4, -5.0, ErrorCode.TEXT_NOT_HEARD),
-        (1, 1, -9.0, ErrorCode.NOTHING_HEARD),
-        (0, 0, float("-inf"), ErrorCode.NOTHING_HEARD),
-        (5, 4, -9.0, None),  # a quarter of it was read, and then no more
+        (20, 18, True, None),
+        (20, 5, True, None),  # a line of it, and much else
+        (20, 3, True, ErrorCode.TEXT_NOT_HEARD),  # a word or two, by chance
+        (20, 5, False, ErrorCode.TEXT_NOT_HEARD),
+        (20, 9, False, None),
+        (2, 2, True, ErrorCode.NOTHING_HEARD),
+        (0, 0, False, ErrorCode.NOTHING_HEARD),
+        (5, 4, True, None),  # a quarter of it was read, and then no more
     ],
 )
-def test_the_reason(heard: int, matched: int, fit: float, code: ErrorCode | None) -> None:
-    assert unscorable(expected=20, heard=heard, matched=matched, fit=fit, least_fit=-3.0) is code
+def test_the_reason(heard: int, matched: int, fits: bool, code: ErrorCode | None) -> None:
+    assert unscorable(expected=20, heard=heard, matched=matched, fits=fits) is code
