@@ -69,7 +69,7 @@ test-torch: .venv-torch/.installed  ## What needs torch: its engine in the suite
 	@.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-test-operate: install  ## What operators have: alerts under promtool, dashboards on a real Prometheus, their page in Chromium. Installs what it needs, or fails (5 minutes).
+test-operate: install  ## What operators have: alerts under promtool, dashboards on a real Prometheus, traces through the real collector, their page in Chromium. Installs what it needs, or fails (10 minutes).
 	tests/operate/install.sh
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/operate.txt
 	$(BOUNDED) 1800 $(BIN)/python -m pytest -q --durations=5 tests/operate

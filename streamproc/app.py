@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from functools import cached_property
 from typing import Any
 
 import faust
 import structlog
 from faust.types import TP
+from faust.web.drivers.aiohttp import Web
 
 from streamproc.agents.agent import TopicAgent
 from streamproc.agents.outcome import DeadLetters
@@ -23,6 +25,7 @@ from streamproc.contracts.registry import Registry
 from streamproc.deadletter.envelope import WorkerIdentity
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.health.exhaustion import Sentry, raise_descriptor_limit
+from streamproc.health.readiness import Readiness
 from streamproc.health.stalling import LOOK_S
 from streamproc.inference.channel import Certificates
 from streamproc.inference.engine import Engine
@@ -48,6 +51,7 @@ from streamproc.transport.surface.report import TransactionEnded
 from streamproc.web.console.overview import WorkerView
 from streamproc.web.console.routes import PATH, ConsoleRoutes
 from streamproc.web.pages import add_pages
+from streamproc.web.serving import WorkerWeb
 
 log = structlog.get_logger(__name__)
 
@@ -95,6 +99,13 @@ def _observe(engine: Engine) -> None:
         observe(first.endpoints, active, lambda: first.waiting)
     else:
         observe((), active)
+
+
+def _can_score(engine: Engine) -> bool:
+    """Whether an engine is there to score now."""
+    if isinstance(engine, FallbackEngine):
+        return engine.active or _can_score(engine.primary)
+    return not isinstance(engine, TritonPool) or engine.endpoints.available
 
 
 async def check_dependencies(settings: Settings) -> None:
@@ -169,6 +180,7 @@ class WorkerApp(faust.App):
         )
         self._encoders = ResultEncoders(self._registry, _result_topics(settings))
         self._life = Lifecycle()
+        self._schemas_known = False
         kafka = settings.kafka
         super().__init__(
             kafka.group_id,
@@ -203,13 +215,21 @@ class WorkerApp(faust.App):
         ]
         self._agents = Roster(agents, settings.worker.stalled_after)
         self._agents.wire(self, self._topic)
-        add_pages(
-            self,
-            ready=lambda: self._life.joined and not self.rebalancing,
+        readiness = Readiness(
+            registry=lambda: self._schemas_known,
+            engine=lambda: _can_score(self._engine),
+            joined=lambda: self._life.joined and not self.rebalancing,
+            stopping=lambda: self.should_stop,
             paused=lambda: self._agents.paused,
             stalled=lambda: self._agents.stalled,
         )
+        add_pages(self, readiness, started=lambda: self._life.joined)
         self._add_console()
+
+    @cached_property
+    def web(self) -> Web:
+        """The server of all pages."""
+        return WorkerWeb(self, self._settings.web)
 
     def _add_console(self) -> None:
         worker = WorkerView(
@@ -260,6 +280,7 @@ class WorkerApp(faust.App):
         self.add_future(sentry.look())
         lexicon.load()
         await self._encoders.start()
+        self._schemas_known = True
         await self._engine.start()
         self.add_future(self._watch_progress())
         if self._push is not None:

@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import structlog
 
+from streamproc.health.stacks import all_task_stacks
+
 log = structlog.get_logger(__name__)
 
 LOOK_S = 1.0
@@ -18,9 +20,16 @@ class Stall:
 
     Args:
         bound: seconds of this that are too many.
+        stacks: where all tasks stand, told in the log once for each stall.
     """
 
-    def __init__(self, bound: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        bound: float,
+        clock: Callable[[], float] = time.monotonic,
+        stacks: Callable[[], str] = all_task_stacks,
+    ) -> None:
+        self._stacks = stacks
         self._bound = bound
         self._clock = clock
         self._since = clock()
@@ -44,6 +53,11 @@ class Stall:
         self._done, self._in_hand = done, in_hand
         now = self.seconds
         if now is not None and was is None:
-            log.error("stalled: nothing is committed, /health/ready answers 503", in_flight=in_hand, seconds=round(now))
+            log.error(
+                "stalled: nothing is committed, /health/ready answers 503",
+                in_flight=in_hand,
+                seconds=round(now),
+                stack=self._stacks(),
+            )
         elif was is not None and now is None:
             log.warning("no longer stalled", in_flight=in_hand, seconds=round(was))

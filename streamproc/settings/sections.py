@@ -328,6 +328,10 @@ class WebSettings(Section):
     """Address to listen on."""
     port: int = Field(default=6066, ge=0, le=65535)
     """Port to listen on; 0 takes a free one, which the log tells."""
+    connections: Count = 512
+    """Connections that are open at once; for a new one beyond that the one that was opened first is closed."""
+    faust_pages: bool = False
+    """Serve Faust's own pages too: its router, its tables."""
 
     @property
     def url_host(self) -> str:

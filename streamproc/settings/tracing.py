@@ -22,7 +22,7 @@ class TracingSettings(Section):
     """Share of the events that are traced, of those whose traceparent says nothing of it: with one, the publisher's
     decision holds. Dead letters, events that were tried again and slow ones are kept in any case."""
     slow: Seconds = 5.0
-    """Seconds from which on an event is slow."""
+    """Seconds of work from which on an event is slow; waiting to be begun does not count."""
     creation: Literal["link", "parent"] = "link"
     """What the publisher's span is to the worker's: link, as the conventions say: each has a trace of its own; parent:
     one trace from the publisher to the result."""

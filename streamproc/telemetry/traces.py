@@ -55,7 +55,8 @@ class Tracing:
     Args:
         spans: where they go.
         ratio: share of the events that are traced, of those whose publisher says nothing of it.
-        slow: seconds; an event that takes as long is kept in any case.
+        slow: seconds; an event that takes as long is kept in any case. Waiting to be begun does not count: where there
+            is more to do than can be done, all of them would be slow.
         as_parent: the publisher's span is the parent, not a link.
         group: the consumer group.
         clock: nanoseconds since 1970.
@@ -123,7 +124,7 @@ class Tracing:
         now = self._clock()
         if attempts > 1:
             trace.keep("retry")
-        if now - trace.began >= self._slow_ns:
+        if now - trace.started >= self._slow_ns:
             trace.keep("slow")
         if not trace.kept:
             return

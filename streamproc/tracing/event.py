@@ -50,11 +50,11 @@ class EventTrace:
         context: of the span that all others are below.
         parent: of that span; None: it is the first of its trace.
         links: what it is linked to.
-        began: nanoseconds since 1970.
+        began: nanoseconds since 1970: when it was received; now by default.
         clock: nanoseconds since 1970.
     """
 
-    __slots__ = ("active", "began", "clock", "context", "kept", "links", "moments", "notes", "parent")
+    __slots__ = ("active", "began", "clock", "context", "kept", "links", "moments", "notes", "parent", "started")
 
     def __init__(
         self,
@@ -68,7 +68,9 @@ class EventTrace:
         self.parent = parent
         self.links = links
         self.clock = clock
-        self.began = clock() if began is None else began
+        self.started = clock()
+        """When the work on it began."""
+        self.began = self.started if began is None else began
         self.kept = "sampled" if context.trace_flags.sampled else ""
         """Why it is kept; empty: it is not, for all that is known yet."""
         self.notes: list[SpanNote] = []

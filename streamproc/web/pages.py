@@ -9,34 +9,30 @@ from faust import App
 from faust.web import Request, Response, View
 
 from streamproc.contracts.plan import versions_read
+from streamproc.health.readiness import Readiness
 from streamproc.telemetry import metrics
 
 
-def add_pages(
-    app: App, ready: Callable[[], bool], paused: Callable[[], list[str]], stalled: Callable[[], float | None]
-) -> None:
-    """Add /health/live, /health/ready, /metrics and /contracts.
+def add_pages(app: App, readiness: Readiness, started: Callable[[], bool]) -> None:
+    """Add /health/live, /health/started, /health/ready, /metrics and /contracts.
 
     Args:
         app: the worker's Faust app.
-        ready: whether the worker has joined its group.
-        paused: why it does not begin new events (a dependency, "quarantine"); empty while it does.
-        stalled: seconds for which it has got nowhere with the events that it has; None while it does get on.
+        readiness: whether it should be given work; while it should not, /health/ready answers 503.
+        started: whether it has ever joined its group; until then /health/started answers 503.
 
-    /health/ready answers 503 while the worker is not ready, is paused or is stalled.
+    That /health/live is answered at all says that the event loop turns.
     """
 
     async def live(self: View, request: Request) -> Response:
         return self.json({"status": "live"})
 
-    async def readiness(self: View, request: Request) -> Response:
-        if not ready():
-            return self.json({"status": "starting"}, status=503)
-        if reasons := paused():
-            return self.json({"status": "paused", "reasons": reasons}, status=503)
-        if (seconds := stalled()) is not None:
-            return self.json({"status": "stalled", "seconds": round(seconds)}, status=503)
-        return self.json({"status": "ready"})
+    async def start(self: View, request: Request) -> Response:
+        return self.json({"status": "started"}) if started() else self.json({"status": "starting"}, status=503)
+
+    async def ready(self: View, request: Request) -> Response:
+        is_ready, said = readiness.answer()
+        return self.json(said, status=200 if is_ready else 503)
 
     async def exposition(self: View, request: Request) -> Response:
         body, content_type = metrics.exposition()
@@ -47,7 +43,8 @@ def add_pages(
 
     pages: dict[str, Any] = {
         "/health/live": live,
-        "/health/ready": readiness,
+        "/health/started": start,
+        "/health/ready": ready,
         "/metrics": exposition,
         "/contracts": contracts,
     }

@@ -15,3 +15,4 @@ debian() {  # program package
 debian prometheus prometheus
 debian promtool prometheus
 debian chromium chromium
+"$(dirname "$0")/collector.sh"

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -20,7 +21,8 @@ def collector(status: int = 200, signal: str = "metrics") -> Iterator[tuple[str,
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            bodies.append(gzip.decompress(body) if self.headers["Content-Encoding"] == "gzip" else body)
             self.send_response(status)
             self.end_headers()
 

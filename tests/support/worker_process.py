@@ -134,6 +134,10 @@ class WorkerProcess:
         self._process.send_signal(signal.SIGTERM)
         return self.wait(seconds)
 
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self._process.send_signal(number)
+
     def wait(self, seconds: float) -> int:
         """Wait until it ends; the exit code."""
         return self._process.wait(seconds)

@@ -17,7 +17,7 @@ class Clock:
 @hole("C8")
 def test_work_in_hand_and_nothing_committed_is_a_stall() -> None:
     clock = Clock()
-    stall = Stall(120, clock)
+    stall = Stall(120, clock, lambda: "")
     stall.look(5, 100, waits=False)
     clock.now = 119
     stall.look(5, 100, waits=False)
@@ -32,7 +32,7 @@ def test_work_in_hand_and_nothing_committed_is_a_stall() -> None:
 
 def test_an_idle_worker_and_one_that_waits_for_a_dependency_are_not_stalled() -> None:
     clock = Clock()
-    stall = Stall(120, clock)
+    stall = Stall(120, clock, lambda: "")
     for now in range(0, 1000, 50):
         clock.now = now
         stall.look(0, 7, waits=False)
