@@ -105,7 +105,7 @@ class SpanQueue:
     def _send(self) -> None:
         notes = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
         try:
-            result = self._exporter.export([self._span(note) for note in notes])
+            result = self._exporter.export([span_of(note, self._resource) for note in notes])
             reason = "" if result.name == "SUCCESS" else "the collector does not take them"
         except Exception as error:  # noqa: BLE001 - whatever it is, readings are scored
             reason = type(error).__name__
@@ -115,21 +115,23 @@ class SpanQueue:
         else:
             self.sent += len(notes)
 
-    def _span(self, note: SpanNote) -> ReadableSpan:
-        return ReadableSpan(
-            name=note.name,
-            context=note.context,
-            parent=note.parent,
-            resource=self._resource,
-            attributes=note.attributes,
-            events=[Event(name, attributes, when) for name, when, attributes in note.moments],
-            links=[Link(context) for context in note.links],
-            kind=note.kind,
-            status=Status(StatusCode.ERROR, note.error) if note.error else Status(StatusCode.UNSET),
-            start_time=note.began,
-            end_time=note.ended,
-            instrumentation_scope=_SCOPE,
-        )
+
+def span_of(note: SpanNote, described: Resource) -> ReadableSpan:
+    """What exporters take; ``described``: what the span's process is."""
+    return ReadableSpan(
+        name=note.name,
+        context=note.context,
+        parent=note.parent,
+        resource=described,
+        attributes=note.attributes,
+        events=[Event(name, attributes, when) for name, when, attributes in note.moments],
+        links=[Link(context) for context in note.links],
+        kind=note.kind,
+        status=Status(StatusCode.ERROR, note.error) if note.error else Status(StatusCode.UNSET),
+        start_time=note.began,
+        end_time=note.ended,
+        instrumentation_scope=_SCOPE,
+    )
 
 
 def spans_to(endpoint: str, limit: int, environment: str = "") -> SpanQueue:

@@ -1,4 +1,4 @@
-"""A worker that changes, every few seconds, how its events are traced, and notes what they cost meanwhile.
+"""A worker that changes, every second, how its events are traced, and notes what they cost meanwhile.
 
 Run by tests/bench/tracing.py. The states take turns in one process, each time in another order: caches, neighbours and
 the age of the process are the same for all. ``none``: what the code does for traces is taken out, as far as it can be;
@@ -23,7 +23,7 @@ from streamproc.inference import calls, pool
 from streamproc.scoring import activity
 
 STATES = ("none", "off", "on")
-SETTLE_S = 0.5
+SETTLE_S = 0.25
 """After each change: what has begun in the state before ends."""
 
 

@@ -3,10 +3,16 @@
     python tests/bench/tracing.py [--rounds 10] [--save docs/benchmarks/tracing.json]
 
 The scene is that of tests/bench/worker.py: one worker on one core has more to do than it can, and the server behind it
-costs it nothing. The worker (tests/bench/traced_worker.py) changes its state every few seconds: without any of the
-code for traces, with it but switched off, and on. Each round has each state once; what a state costs is the median,
-over the rounds, of its processor time an activity against another state's in the same round; the quartiles tell the
-spread. A stand-in for a collector takes the spans on another core. Prints a table and, as the last line, JSON.
+costs it nothing. The worker (tests/bench/traced_worker.py) changes its state every second: without any of the code for
+traces, with it but switched off, and on. Each round has each state once. What a state costs against another one is told
+by their processor time an activity over all rounds, with an interval that 95 % of samples of as many rounds stay within
+(bootstrap). A stand-in for a collector takes the spans on another core.
+
+``alone_us``: the same code by itself, processor microseconds an event: ``off``; ``unsampled`` and ``sampled`` with traces
+on, making and encoding the spans included. ``alone_percent`` sets that against an activity's: what off costs, and on at
+the ratio. It is free of what neighbours cost, which the worker's own figures are not.
+
+Prints a table and, as the last line, JSON.
 """
 
 from __future__ import annotations
@@ -17,11 +23,18 @@ import os
 import statistics
 import sys
 import tempfile
+import time
+import timeit
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from faust.types import TP
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from support.collector import collector, spans_of
 from support.stand_in.stand_in import StandIn
 from support.worker_process import WorkerProcess
@@ -30,27 +43,95 @@ from bench import mix
 from bench.machine import machine, versions
 from bench.scene import LETTERS, WORKER_CORE, other_core, scene
 from bench.traced_worker import SETTLE_S, STATES
+from streamproc.telemetry.resource import resource
+from streamproc.telemetry.spans import span_of
+from streamproc.telemetry.traces import Tracing
+from streamproc.tracing import event as tracing_event
+from streamproc.tracing.event import EventScope, SpanNote
+from streamproc.tracing.request import request
 
 WARM_UP = 500
-SECONDS = 2.0
+SECONDS = 1.0
+SAMPLES = 2_000
+HEADERS = [("ce_id", b"order-66"), ("ce_type", b"streamproc.reading.Activity"), ("content-type", b"application/avro")]
 PER_SECOND = 250
 """More than the worker can do: the backlog is made for it."""
 RATIO = 0.1
 
 
 def compared(windows: list[dict[str, Any]], state: str, base: str) -> dict[str, float]:
-    """How much more a state costs than another one, in percent: the median over the rounds, and the quartiles."""
+    """How much more a state costs than another one, in percent, and the interval."""
     rounds = [windows[begin : begin + len(STATES)] for begin in range(0, len(windows), len(STATES))]
-    costs = [{one["state"]: one["cpu"] / one["events"] for one in each} for each in rounds]
-    more = [100 * (each[state] / each[base] - 1) for each in costs]
-    low, median, high = statistics.quantiles(more, n=4)
-    return {"percent": round(median, 2), "from": round(low, 2), "to": round(high, 2)}
+
+    def more(chosen: list[list[dict[str, Any]]]) -> float:
+        sums = {name: [0.0, 0.0] for name in STATES}
+        for one in (window for each in chosen for window in each):
+            sums[one["state"]][0] += one["cpu"]
+            sums[one["state"]][1] += one["events"]
+        costs = {name: cpu / events for name, (cpu, events) in sums.items()}
+        return 100 * (costs[state] / costs[base] - 1)
+
+    draw = Random(1)
+    samples = sorted(more(draw.choices(rounds, k=len(rounds))) for _ in range(SAMPLES))
+    low, high = samples[round(0.025 * SAMPLES)], samples[round(0.975 * SAMPLES)]
+    return {"percent": round(more(rounds), 2), "from": round(low, 2), "to": round(high, 2)}
+
+
+class Kept:
+    """Stands in for the queue."""
+
+    def __init__(self) -> None:
+        self.notes: Sequence[SpanNote] = ()
+
+    def put(self, notes: Sequence[SpanNote]) -> None:
+        """The last event's."""
+        self.notes = notes
+
+
+def alone() -> dict[str, float]:
+    """Processor microseconds an event: what the code for traces takes by itself."""
+    source, kept = TP("reading.activity.v1", 0), Kept()
+
+    def stages() -> None:
+        for name in ("decode", "audio", "inference", "score"):
+            with tracing_event.stage(name):
+                pass
+
+    def off() -> None:
+        tracing_event.current.set(EventScope("order-66", "reading-1"))
+        stages()
+
+    def traced(tracing: Tracing) -> None:
+        trace = tracing.begin(source.topic, HEADERS, 0.01)
+        tracing_event.current.set(EventScope("order-66", "reading-1", trace))
+        stages()
+        with request("infer", [trace], {"server.address": "triton:8001"}):
+            pass
+        trace.child(trace.context)
+        tracing.end(trace, source, 7, "COMPLETE", 1, "", {"streamproc.activity.id": "reading-1"})
+        tracing.transaction("committed", "", 0, {source: [7]})
+
+    def each_us(work: Callable[[], object], times: int) -> float:
+        return min(timeit.repeat(work, number=times, repeat=7, timer=time.process_time)) / times * 1e6
+
+    never, always = (Tracing(kept, ratio, 60.0, as_parent=False, group="workers") for ratio in (0.0, 1.0))
+    found = {"off": each_us(off, 5_000), "unsampled": each_us(lambda: traced(never), 2_000)}
+    sampled = each_us(lambda: traced(always), 2_000)
+    trace = always.begin(source.topic, HEADERS, 0.01)
+    tracing_event.current.set(EventScope("order-66", "reading-1", trace))
+    stages()
+    for name in ("send", "commit"):  # and the request's
+        trace.note(replace(trace.notes[-1], name=name))
+    always.end(trace, source, 7, "COMPLETE", 1, "", {})
+    notes = list(kept.notes) * 60
+    made = each_us(lambda: encode_spans([span_of(note, resource()) for note in notes]).SerializeToString(), 3) / 60
+    return {**found, "sampled": sampled + made}
 
 
 def main() -> int:
     """Measure. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--rounds", type=int, default=34)
     parser.add_argument("--save", type=Path, help="file that figures, machine and versions are written to")
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
@@ -86,16 +167,19 @@ def main() -> int:
             finally:
                 worker.kill()
         windows = json.loads(file.read_text())
-    cpu = {
-        state: round(
-            1000 * statistics.median(one["cpu"] / one["events"] for one in windows if one["state"] == state), 3
-        )
-        for state in STATES
-    }
+    costs = {state: [one["cpu"] / one["events"] for one in windows if one["state"] == state] for state in STATES}
+    cpu = {state: round(1000 * statistics.median(found), 3) for state, found in costs.items()}
+    by_itself = alone()
+    on = (1 - RATIO) * by_itself["unsampled"] + RATIO * by_itself["sampled"]
     result = {
         "cpu_ms_per_activity": cpu,
         "off_against_none": compared(windows, "off", "none"),
         "on_against_off": compared(windows, "on", "off"),
+        "alone_us": {name: round(us, 1) for name, us in by_itself.items()},
+        "alone_percent": {
+            "off": round(by_itself["off"] / cpu["none"] / 10, 2),
+            "on": round(on / cpu["none"] / 10, 2),
+        },
         "ratio": RATIO,
         "spans": len(spans_of(bodies)),
         "dropped": dropped,
