@@ -9,8 +9,8 @@ by their processor time an activity over all rounds, with an interval that 95 % 
 (bootstrap). A stand-in for a collector takes the spans on another core.
 
 ``alone_us``: the same code by itself, processor microseconds an event: ``off``; ``unsampled`` and ``sampled`` with
-traces on, making and encoding the spans included. ``alone_percent`` sets that against an activity's: what off costs, and
-on at the ratio. It is free of what neighbours cost, which the worker's own figures are not.
+traces on, making and encoding the spans included. ``alone_percent`` sets that against an activity's: what off costs,
+and on at the ratio. It is free of what neighbours cost, which the worker's own figures are not.
 
 Prints a table and, as the last line, JSON.
 """
