@@ -10,7 +10,7 @@ BOUNDED := timeout -s KILL
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos chaos-live chaos-state chaos-inference fuzz
 .PHONY: test-operate drill test-holes test-faults test-packages test-torch test-rocksdb faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-decode bench-codec evaluate model lock clean
-.PHONY: test-terraform kafka-provider
+.PHONY: test-terraform kafka-provider image test-image test-kubernetes
 .PHONY: bench-latency bench-worker bench-inference bench-state
 
 help:  ## List the targets.
@@ -114,6 +114,38 @@ kafka-provider:  ## Build the Terraform provider Mongey/kafka from SOURCE=its/ch
 	@test -f "$(SOURCE)/go.mod" || { echo "kafka-provider: SOURCE=path/to/terraform-provider-kafka is no checkout of it"; exit 1; }
 	@mkdir -p $(KAFKA_PROVIDER)
 	cd $(SOURCE) && $(BOUNDED) 900 env CGO_ENABLED=0 go build -o $(abspath $(KAFKA_PROVIDER))/terraform-provider-kafka_v0.9.0 .
+
+.tools/bin/kubeconform:
+	$(call GO_TOOL,kubeconform,github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0)
+
+.tools/bin/conftest:
+	$(call GO_TOOL,conftest,github.com/open-policy-agent/conftest@v0.71.1)
+
+.tools/schemas/.made: tests/support/kubernetes_schemas.py | install
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/kubernetes.txt
+	@echo "Making schemas of Kubernetes, KEDA and Argo CD (a minute)"
+	@cd tests && ../$(BIN)/python -m support.kubernetes_schemas ../.tools/schemas
+	@touch $@
+
+test-kubernetes: install .tools/bin/kubeconform .tools/bin/conftest .tools/schemas/.made  ## The manifests, against schemas and policies (a minute; the first time 10, to build kubeconform and conftest with Go).
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/kubernetes.txt
+	@command -v kubectl >/dev/null || { echo "test-kubernetes: kubectl is not on the PATH"; exit 1; }
+	$(BOUNDED) 600 $(BIN)/python -m pytest -q tests/kubernetes
+
+build/wheels/.fetched: requirements/image.txt requirements/image-build.txt
+	@rm -rf build/wheels
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --require-hashes --no-deps --wheel-dir build/wheels -r requirements/image.txt
+	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --require-hashes --no-deps --wheel-dir build/wheels -r requirements/image-build.txt
+	@touch $@
+
+image: install build/wheels/.fetched  ## The worker's image, streamproc/worker:local. BASE=image with the tools of a Debian 12, for builds without a network.
+	docker build $(if $(BASE),--build-arg BASE=$(BASE) --network none) --target worker --tag streamproc/worker:local .
+
+test-image: install build/wheels/.fetched  ## Build the image twice on a Docker engine, run a worker in it (5 minutes). Without an engine, root installs and starts Debian's.
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/image-test.txt
+	@command -v dockerd >/dev/null && command -v mmdebstrap >/dev/null || { apt-get update -qq && apt-get install -y -qq docker.io mmdebstrap >/dev/null; } \
+		|| { echo "test-image: needs a Docker engine and mmdebstrap, or root on a Debian to install them"; exit 1; }
+	STREAMPROC_TEST_PROVIDER=docker $(BOUNDED) 1800 $(BIN)/python -m pytest -q --timeout 900 --durations=5 tests/image
 
 lint: install  ## ruff: lint and format; import-linter: the order of the rooms (10 s).
 	$(BIN)/ruff check

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,10 +50,15 @@ def schema_id(settings: dict[str, str], topics: TestTopics) -> int:
 
 @pytest.fixture(scope="module")
 def worker(
-    settings: dict[str, str], schema_id: int, tmp_path_factory: pytest.TempPathFactory
+    settings: dict[str, str], schema_id: int, clips: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[WorkerProcess]:
-    """A worker that is ready."""
-    process = WorkerProcess(settings, tmp_path_factory.mktemp("worker") / "worker.log")
+    """A worker that is ready: a process, or with STREAMPROC_TEST_PROVIDER=docker a container of the image."""
+    if os.environ.get("STREAMPROC_TEST_PROVIDER", "process") == "docker":
+        from support.worker_container import WorkerContainer
+
+        process: WorkerProcess = WorkerContainer(settings, clips)
+    else:
+        process = WorkerProcess(settings, tmp_path_factory.mktemp("worker") / "worker.log")
     try:
         process.wait_ready()
         yield process

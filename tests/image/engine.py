@@ -1,0 +1,92 @@
+"""A Docker engine: the one that is there, or one of the tests' own, which leaves nothing behind."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+BASE = ROOT / ".tools" / "debian-with-tools.tar"
+"""What mmdebstrap has made for an engine that cannot pull."""
+
+TOOLS = "python3-venv,python3-dev,gcc,libc6-dev,ca-certificates,binutils"
+
+
+def docker(*arguments: str, timeout: float = 900) -> str:
+    """Run docker; its standard output. Fails with what it says where it fails."""
+    environment = {**os.environ, "DOCKER_BUILDKIT": "0"}
+    command = ["docker", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=timeout, check=False, env=environment)
+    assert done.returncode == 0, f"docker {arguments[0]}:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
+    return done.stdout
+
+
+@contextmanager
+def engine(folder: Path) -> Iterator[str]:
+    """The address of an engine; one of our own, started in ``folder``, where none answers."""
+    if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
+        yield os.environ.get("DOCKER_HOST", "")
+        return
+    socket = f"unix://{folder}/docker.sock"
+    command = ["dockerd", f"--data-root={folder}/data", f"--exec-root={folder}/exec", f"--pidfile={folder}/pid"]
+    command += [f"--host={socket}", "--iptables=false", "--ip6tables=false", "--bridge=none"]
+    with (folder / "dockerd.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 60
+        while subprocess.run(["docker", "-H", socket, "info"], capture_output=True, check=False).returncode:
+            assert process.poll() is None, (folder / "dockerd.log").read_text()[-3000:]
+            assert time.monotonic() < deadline, "dockerd does not come up"
+            time.sleep(0.2)
+        yield socket
+    finally:
+        process.terminate()
+        process.wait(60)
+        shutil.rmtree(folder / "data", ignore_errors=True)
+
+
+def debian_with_tools(name: str) -> None:
+    """Have the engine know an image ``name`` of Debian 12 with what the build needs, made of Debian's packages."""
+    if not BASE.exists():
+        BASE.parent.mkdir(exist_ok=True)
+        partial = BASE.with_suffix(".part.tar")
+        command = ["mmdebstrap", "--variant=minbase", f"--include={TOOLS}", "bookworm", str(partial)]
+        subprocess.run(command, check=True, timeout=900)
+        partial.rename(BASE)
+    there = subprocess.run(["docker", "image", "inspect", name], capture_output=True, check=False)
+    if there.returncode:
+        docker("import", str(BASE), name)
+
+
+def build(base: str, target: str, tag: str, *options: str) -> None:
+    """Build a target of the Dockerfile without a network."""
+    arguments = ["--network", "none", "--build-arg", f"BASE={base}", "--target", target, "--tag", tag, *options]
+    docker("build", *arguments, str(ROOT))
+
+
+def fingerprint(tag: str, folder: Path) -> tuple[str, dict[str, str]]:
+    """The sha256 of an image's sorted root file system, and of each file: content, rights, owner, link; no times."""
+    name = docker("create", tag).strip()
+    archive = folder / "root.tar"
+    try:
+        docker("export", "--output", str(archive), name)
+    finally:
+        docker("rm", name)
+    files: dict[str, str] = {}
+    with tarfile.open(archive) as tar:
+        for member in tar:
+            told = [member.type.decode(), f"{member.mode:o}", member.uid, member.gid, member.linkname]
+            content = tar.extractfile(member) if member.isreg() else None
+            digest = hashlib.sha256(content.read() if content else b"").hexdigest()
+            files[member.name] = json.dumps([*told, digest])
+    archive.unlink()
+    whole = hashlib.sha256(json.dumps(sorted(files.items())).encode()).hexdigest()
+    return whole, files

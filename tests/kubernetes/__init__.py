@@ -1,0 +1,1 @@
+"""The manifests as a cluster would get them: rendered, checked against schemas and policies."""
