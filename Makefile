@@ -10,7 +10,7 @@ BOUNDED := timeout -s KILL
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos chaos-live chaos-state chaos-inference fuzz
 .PHONY: test-operate drill test-holes test-faults test-packages test-torch test-rocksdb faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-decode bench-codec evaluate model lock clean
-.PHONY: test-terraform kafka-provider image test-image test-kubernetes
+.PHONY: test-terraform kafka-provider image test-image test-kubernetes test-supply audit sbom licences
 .PHONY: bench-latency bench-worker bench-inference bench-state
 
 help:  ## List the targets.
@@ -132,6 +132,30 @@ test-kubernetes: install .tools/bin/kubeconform .tools/bin/conftest .tools/schem
 	@command -v kubectl >/dev/null || { echo "test-kubernetes: kubectl is not on the PATH"; exit 1; }
 	$(BOUNDED) 600 $(BIN)/python -m pytest -q tests/kubernetes
 
+.tools/bin/actionlint:
+	$(call GO_TOOL,actionlint,github.com/rhysd/actionlint/cmd/actionlint@v1.7.7)
+
+test-supply: install .tools/bin/actionlint  ## The workflows, and the gates of audits and lists of parts (half a minute; Go builds actionlint the first time).
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/kubernetes.txt
+	$(BOUNDED) 300 $(BIN)/python -m pytest -q tests/supply
+
+.venv-ci/.installed: requirements/ci.txt
+	@test -x .venv-ci/bin/python || $(PYTHON) -m venv .venv-ci
+	@.venv-ci/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ci.txt
+	@touch $@
+
+audit: .venv-ci/.installed  ## Known holes in what workers and images install; what cannot be audited fails it (a minute; needs PyPI's own API).
+	cd tests && $(BOUNDED) 600 ../.venv-ci/bin/python -m supply.audit ../requirements/worker.txt ../requirements/image.txt
+
+sbom: .venv-ci/.installed  ## The list of parts of the image, CycloneDX, complete against its lock: build/sbom/image.json.
+	@mkdir -p build/sbom
+	cd tests && $(BOUNDED) 120 ../.venv-ci/bin/python -m supply.parts ../requirements/image.txt ../build/sbom/image.json
+
+licences: install .venv-ci/.installed  ## The licences of what the image holds; one that may not be there fails it: build/sbom/licences.csv.
+	@mkdir -p build/sbom
+	$(BOUNDED) 120 .venv-ci/bin/pip-licenses --python $(BIN)/python --packages $$(grep -oE '^[A-Za-z0-9._-]+==' requirements/image.txt | tr -d =) \
+		--partial-match --fail-on 'Affero;GNU General Public License;GPL-3.0' --format csv --output-file build/sbom/licences.csv
+
 build/wheels/.fetched: requirements/image.txt requirements/image-build.txt
 	@rm -rf build/wheels
 	@$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --require-hashes --no-deps --wheel-dir build/wheels -r requirements/image.txt
@@ -246,4 +270,4 @@ lock:  ## Lock the dependencies anew, with hashes (1 minute).
 
 clean:  ## Take the local stack down and remove everything that was built.
 	@test ! -x $(BIN)/streamproc || $(BIN)/streamproc local down
-	rm -rf $(VENV) .venv-training .venv-lock .venv-bench .venv-peers .venv-faust .venv-torch .venv-hama .venv-checkov .local .tools build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-training .venv-lock .venv-bench .venv-peers .venv-faust .venv-torch .venv-hama .venv-checkov .venv-ci .local .tools build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""What the project is made of and how it is built: audits, lists of parts, workflows."""

@@ -1,0 +1,61 @@
+"""The gates fail when they have looked at nothing, or not at everything."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from .audit import problems
+from .locks import ROOT, locked
+from .parts import missing
+
+LOCK = "aio_http==3.1 \\\n    --hash=sha256:00\nnumpy==2.0 \\\n    --hash=sha256:01\n"
+
+
+def audited(name: str, version: str, *holes: str) -> dict[str, Any]:
+    return {"name": name, "version": version, "vulns": [{"id": hole, "fix_versions": ["9"]} for hole in holes]}
+
+
+def test_packages_that_were_all_audited_pass() -> None:
+    assert problems({"dependencies": [audited("aio-http", "3.1"), audited("numpy", "2.0")]}, LOCK) == []
+
+
+@pytest.mark.parametrize(
+    ("dependencies", "said"),
+    [
+        ([], ["aio-http: was not audited", "numpy: was not audited"]),
+        ([audited("aio-http", "3.1")], ["numpy: was not audited"]),
+        (
+            [audited("aio-http", "3.1"), {"name": "numpy", "skip_reason": "not found"}],
+            ["numpy: was not audited: not found"],
+        ),
+        ([audited("aio-http", "3.1", "CVE-1"), audited("numpy", "2.0")], ["aio-http 3.1: CVE-1, mended in ['9']"]),
+        ([audited("aio-http", "3.0"), audited("numpy", "2.0")], ["aio-http: 3.0 was audited, 3.1 is locked"]),
+    ],
+)
+def test_an_audit_that_is_not_whole_or_finds_a_hole_fails(dependencies: list[Any], said: list[str]) -> None:
+    assert problems({"dependencies": dependencies}, LOCK) == said
+
+
+def test_an_empty_lock_fails() -> None:
+    assert problems({"dependencies": []}, "") == ["the lock is empty"]
+
+
+def part(name: str, version: str, *hashes: str) -> dict[str, Any]:
+    return {"name": name, "version": version, "externalReferences": [{"hashes": list(hashes)}]}
+
+
+def test_a_list_of_parts_has_every_package_with_version_and_hash() -> None:
+    whole = [part("aio.http", "3.1", "00"), part("numpy", "2.0", "01")]
+    assert missing({"components": whole}, LOCK) == []
+    assert missing({"components": whole[:1]}, LOCK) == ["numpy 2.0"]
+    assert missing({"components": [whole[0], part("numpy", "2.1", "01")]}, LOCK) == ["numpy 2.0"]
+    assert missing({"components": [whole[0], part("numpy", "2.0")]}, LOCK) == ["numpy 2.0"]
+    assert missing({}, LOCK) == ["aio-http 3.1", "numpy 2.0"]
+
+
+def test_every_lock_is_read_whole() -> None:
+    for file in (ROOT / "requirements").glob("*.txt"):
+        text = file.read_text("utf-8")
+        assert len(locked(text)) == sum(line[:1].isalnum() for line in text.splitlines()), file

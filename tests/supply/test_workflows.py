@@ -1,0 +1,79 @@
+"""The workflows are valid, do what .ci/run does, and can do no more than they need."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from .locks import ROOT
+
+WORKFLOWS = sorted((ROOT / ".github" / "workflows").glob("*.yml"))
+ACTIONLINT = ROOT / ".tools" / "bin" / "actionlint"
+
+
+def read(name: str) -> dict[str, Any]:
+    found = yaml.safe_load((ROOT / ".github" / "workflows" / name).read_text("utf-8"))
+    assert isinstance(found, dict)
+    return found
+
+
+def make_targets(workflow: dict[str, Any]) -> set[str]:
+    """The targets that a workflow makes, those of matrices too."""
+    found: set[str] = set()
+    for job in workflow["jobs"].values():
+        for step in job["steps"]:
+            for target in re.findall(r"^make (.+)$", step.get("run", ""), re.MULTILINE):
+                named = job["strategy"]["matrix"]["target"] if "matrix.target" in target else target.split()
+                found |= set(named)
+    return found
+
+
+def test_actionlint_finds_nothing() -> None:
+    done = subprocess.run([ACTIONLINT, "-no-color", *WORKFLOWS], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_all_that_ci_run_makes_is_made_for_each_change() -> None:
+    wanted = set(re.findall(r"^make (\S+)$", (ROOT / ".ci" / "run").read_text("utf-8"), re.MULTILINE))
+    assert wanted
+    assert wanted <= make_targets(read("ci.yml"))
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda path: path.name)
+def test_workflows_make_targets_that_there_are(file: Path) -> None:
+    targets = set(re.findall(r"^([\w.-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
+    assert make_targets(read(file.name)) <= targets
+
+
+@pytest.mark.parametrize("file", WORKFLOWS, ids=lambda path: path.name)
+def test_a_job_ends_and_may_only_read_unless_it_says_more(file: Path) -> None:
+    workflow = read(file.name)
+    assert workflow["permissions"] == {"contents": "read"}
+    assert all(job["timeout-minutes"] <= 180 for job in workflow["jobs"].values())
+
+
+def test_what_is_published_has_no_long_lived_key_and_is_built_once() -> None:
+    text = (ROOT / ".github" / "workflows" / "release.yml").read_text("utf-8")
+    assert "secrets." not in text
+    workflow = read("release.yml")
+    assert workflow["concurrency"] == {"group": "release", "cancel-in-progress": False}
+    assert text.count("make test-image image") == 1
+    assert workflow["jobs"]["to_dev"]["env"]["DIGEST"] == "${{ needs.image.outputs.digest }}"
+
+
+def test_no_event_s_text_is_run() -> None:
+    for file in WORKFLOWS:
+        for job in read(file.name)["jobs"].values():
+            for step in job["steps"]:
+                assert "github.event." not in step.get("run", ""), "anybody may have written it"
+
+
+def test_renovate_knows_what_is_pinned() -> None:
+    rules = json.loads((ROOT / ".github" / "renovate.json").read_text("utf-8"))["packageRules"]
+    assert any("espeakng-loader" in rule.get("matchPackageNames", []) and not rule["enabled"] for rule in rules)
