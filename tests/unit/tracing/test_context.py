@@ -26,6 +26,13 @@ def test_nonsense_is_no_context(value: bytes | None) -> None:
     assert span_context(extracted([("traceparent", value)])) is None
 
 
+def test_a_state_of_any_length_is_not_passed_on() -> None:
+    state = b",".join(b"vendor%d=" % number + b"1" * 200 for number in range(30))
+    parent = span_context(extracted([("traceparent", GOOD), ("tracestate", state)]))
+    assert parent is not None
+    assert [name for name, _ in carried(parent)] == ["traceparent"]
+
+
 def test_a_context_that_is_not_sampled_says_so() -> None:
     parent = span_context(extracted([("traceparent", GOOD)]))
     assert parent is not None
