@@ -163,7 +163,8 @@ class _Subscriber(Generic[T]):
                 await registry.close()
 
     def _is_told(self, result: Any) -> bool:
-        return self._synthetic or not is_synthetic(result.tenant)
+        tenant = result.activity.tenant_id if isinstance(result, v2.Result) else result.tenant
+        return self._synthetic or not is_synthetic(tenant)
 
     def _span(self) -> ProcessingSpan:
         return ProcessingSpan(self._topic, self._group_id, continue_trace=self._continue_trace)

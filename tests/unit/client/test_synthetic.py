@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from dataclasses import replace
 
 import pytest
 
 from streamproc.client import SYNTHETIC_TENANT, Connection, ResultSubscriber, ResultSubscriberV2
 from streamproc.client.synthetic import LEARNERS, synthetic_activity
+from streamproc.contracts.casts import upcast
 from streamproc.contracts.rules import validate
 from streamproc.contracts.synthetic import is_synthetic
+from streamproc.contracts.upkeep.examples import RESULT
 from streamproc.telemetry.tenants import Tenants
 
 
@@ -25,9 +27,11 @@ def test_it_keeps_the_contract_and_says_what_it_is() -> None:
 @pytest.mark.parametrize("kind", [ResultSubscriber, ResultSubscriberV2])
 def test_a_subscriber_leaves_its_results_out_unless_asked(kind: type[ResultSubscriber]) -> None:
     connection = Connection(bootstrap_servers="127.0.0.1:1", registry_url="http://127.0.0.1:1")
-    result, childs = SimpleNamespace(tenant=SYNTHETIC_TENANT), SimpleNamespace(tenant="school")
-    assert [kind(connection, "g")._is_told(one) for one in (result, childs)] == [False, True]
-    assert [kind(connection, "g", synthetic=True)._is_told(one) for one in (result, childs)] == [True, True]
+    own, childs = replace(RESULT, tenant=SYNTHETIC_TENANT), RESULT
+    if kind is not ResultSubscriber:
+        own, childs = upcast(own), upcast(childs)  # type: ignore[assignment]
+    assert [kind(connection, "g")._is_told(one) for one in (own, childs)] == [False, True]
+    assert [kind(connection, "g", synthetic=True)._is_told(one) for one in (own, childs)] == [True, True]
 
 
 def test_its_tenant_has_its_own_name_in_the_metrics() -> None:
