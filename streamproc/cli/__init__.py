@@ -22,6 +22,7 @@ COMMANDS = {
     "lag": "Unfinished records of each partition, and the age of the oldest.",
     "local": "A Kafka, a schema registry and a Triton on this machine.",
     "models": "Phoneme models: judge one on recordings of people.",
+    "plan": "Workers, partitions and Tritons that a load needs, and their cost.",
     "reconcile": "Check that every activity has exactly one outcome.",
     "release": "Images from environment to environment, each promotion a commit.",
     "schemas": "The event schemas: check, compare and register them.",
