@@ -49,7 +49,7 @@ from streamproc.telemetry.traces import Tracing
 from streamproc.transport import Transport
 from streamproc.transport.surface.report import TransactionEnded
 from streamproc.web.console.overview import WorkerView
-from streamproc.web.console.routes import PATH, ConsoleRoutes
+from streamproc.web.console.routes import add_console
 from streamproc.web.pages import add_pages
 from streamproc.web.serving import WorkerWeb
 
@@ -240,7 +240,7 @@ class WorkerApp(faust.App):
             stalled=lambda: self._agents.stalled,
         )
         server: Any = self.web  # Faust's type of it has no aiohttp.
-        server.web_app.add_subapp(PATH, ConsoleRoutes(self._settings, worker).application())
+        add_console(server.web_app, self._settings, worker)
 
     def _tracing_to(self, spans: SpanQueue) -> Tracing:
         tracing, group = self._settings.tracing, self._settings.kafka.group_id

@@ -40,6 +40,16 @@ _TYPES = {".html": "text/html", ".css": "text/css", ".js": "text/javascript", ".
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
+def add_console(server: web.Application, settings: Settings, worker: WorkerView) -> None:
+    """Serve the page under PATH, of the worker whose web server this is."""
+
+    async def whole_path(_: web.Request) -> web.Response:
+        raise web.HTTPFound(PATH)
+
+    server.add_subapp(PATH, ConsoleRoutes(settings, worker).application())
+    server.router.add_get(PATH.rstrip("/"), whole_path)
+
+
 class ConsoleRoutes:
     """Wires the page's parts, and serves them.
 

@@ -10,7 +10,7 @@ LATE_S = 60.0
 """An activity has its outcome within this time: the objective "outcome"."""
 
 PATIENCE_S = 15.0
-"""With no outcome for so long while readings wait, none are being scored."""
+"""With no outcome for so long while readings wait, it is time to look; when one is late, none are being scored."""
 
 REFUSED_SHARE, REFUSED_LEAST = 0.1, 5
 """More letters than this among the outcomes of a minute, and at least so many, are worth a word."""
@@ -110,7 +110,10 @@ def _headline(facts: Facts) -> tuple[Mood, str]:
             return Mood.GOOD, f"Readings are being scored: {_rate(facts)}{age}."
         return Mood.GOOD, f"Readings have just come in: {waiting} wait{oldest}."
     silence = "" if facts.silent_s is None else f"; the last outcome was {duration(facts.silent_s)} ago"
-    return Mood.BAD, f"Readings are NOT being scored: {waiting} wait{oldest}{silence}."
+    if late or _explained(facts):
+        return Mood.BAD, f"Readings are NOT being scored: {waiting} wait{oldest}{silence}."
+    # A long recording takes a while, and on a quiet day nothing else comes meanwhile.
+    return Mood.WARN, f"No reading has its outcome yet: {waiting} wait{oldest}{silence}."
 
 
 def _hints(facts: Facts) -> Iterator[Hint]:
@@ -137,7 +140,7 @@ def _hints(facts: Facts) -> Iterator[Hint]:
         yield Hint(
             f"{facts.letters / outcomes:.0%} of the last minute's readings became dead letters{code}.", "letters"
         )
-    if not _explained(facts) and facts.unfinished and not facts.moving and (facts.oldest_s or 0) >= PATIENCE_S:
+    if not _explained(facts) and facts.unfinished and not facts.moving and (facts.oldest_s or 0) > LATE_S:
         yield Hint(
             "Look for a partition that no worker has, and for one whose oldest reading does not move.", "#workers"
         )
@@ -148,7 +151,8 @@ def _hints(facts: Facts) -> Iterator[Hint]:
 
 
 def _explained(facts: Facts) -> bool:
-    return bool(facts.paused or facts.kafka_problem or facts.stalled_s is not None or not facts.joined)
+    nowhere = facts.endpoints > 0 and not facts.usable and not facts.fallback
+    return bool(nowhere or facts.paused or facts.kafka_problem or facts.stalled_s is not None or not facts.joined)
 
 
 _PAUSES = {

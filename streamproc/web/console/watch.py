@@ -31,7 +31,7 @@ from streamproc.web.console.outcomes import KEPT, KeptResult, RecentOutcomes
 
 log = structlog.get_logger(__name__)
 
-UNWATCHED_S = 20.0
+UNWATCHED_S = 10.0
 """So long after the last look nothing is read any more."""
 
 LOOK_S = 5.0
@@ -151,7 +151,8 @@ class Watch:
 
     def _take(self, message: Message) -> None:
         topic, partition = str(message.topic()), message.partition() or 0
-        milliseconds = max(0, message.timestamp()[1] or 0)
+        # A clock that goes ahead must not make it look, until that time comes, as if outcomes came.
+        milliseconds = min(max(0, message.timestamp()[1] or 0), int(self._clock() * 1000))
         if (topic, partition) in self._unseen:
             self._unseen.discard((topic, partition))
             self.outcomes.known_from(milliseconds / 1000)

@@ -79,6 +79,11 @@ async def test_the_page_needs_nothing_from_elsewhere_and_runs_no_script_within_i
             assert "://" not in re.sub(r"http://www\.w3\.org/\S+", "", await answer.text())
 
 
+async def test_the_slash_may_be_left_out(page: ClientSession) -> None:
+    async with page.get("/console") as answer:
+        assert (answer.status, answer.url.path) == (200, "/console/")
+
+
 async def test_no_path_leads_out_of_the_pages_files(page: ClientSession) -> None:
     for path in ("static/../routes.py", "static/..%2froutes.py", "static/routes.py", "static/", "nothing"):
         async with page.get(f"/console/{path}") as answer:

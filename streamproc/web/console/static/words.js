@@ -63,7 +63,7 @@ function phraseOf(phrase, result, local) {
 export function resultOf(result, access) {
   const percent = (value) => (value === null ? "–" : `${Math.round(value * 100)} %`);
   return el("div", {},
-    el("div", { class: "row" }, el("h2", {}, "Activity ", el("code", { text: result.activity_id })),
+    el("div", { class: "row middle" }, el("h2", {}, "Activity ", el("code", { text: result.activity_id })),
       tag(result.status === "COMPLETE" ? "good" : "warn", result.status)),
     legend(),
     ...result.phrases.map((phrase) => phraseOf(phrase, result, access.local)),

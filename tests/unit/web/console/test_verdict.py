@@ -51,6 +51,18 @@ def test_nobody_scores() -> None:
     assert verdict.hints[0].where == "#workers"
 
 
+def test_a_long_reading_on_a_quiet_day_is_no_alarm_yet() -> None:
+    verdict = judge(facts(unfinished=1, oldest_s=30.0, results=0, letters=0, silent_s=4_000.0))
+    assert verdict.mood is Mood.WARN
+    assert verdict.headline.startswith("No reading has its outcome yet: 1 reading wait")
+
+
+def test_with_no_endpoint_left_there_is_no_waiting_for_an_alarm() -> None:
+    verdict = judge(facts(unfinished=1, oldest_s=30.0, results=0, letters=0, silent_s=30.0, usable=0))
+    assert verdict.mood is Mood.BAD
+    assert verdict.hints[0].where == "#endpoints"
+
+
 def test_readings_that_are_late() -> None:
     verdict = judge(facts(unfinished=4_000, exact=False, oldest_s=LATE_S + 1))
     assert verdict.mood is Mood.WARN
