@@ -11,7 +11,7 @@ BOUNDED := timeout -s KILL
 .PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos chaos-live chaos-state chaos-inference fuzz
 .PHONY: test-operate drill test-holes test-faults test-packages test-torch test-rocksdb faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-decode bench-codec evaluate model lock clean
 .PHONY: test-terraform kafka-provider image test-image test-kubernetes test-supply audit sbom licences
-.PHONY: bench-latency bench-worker bench-inference bench-state
+.PHONY: bench-latency bench-worker bench-page bench-inference bench-state
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST) | expand -t 26
@@ -217,6 +217,9 @@ bench-latency: install  ## From send to a read_committed reader's hands at 0.2 t
 
 bench-worker: install  ## CPU milliseconds an activity costs the whole worker, by stage, on a real Kafka (2 minutes).
 	$(BOUNDED) 600 $(BIN)/python tests/bench/worker.py --save docs/benchmarks/worker.json
+
+bench-page: install  ## What the operator's page costs the worker that serves it, while ten look on (3 minutes).
+	$(BOUNDED) 600 $(BIN)/python tests/bench/page.py --save docs/benchmarks/page.json
 
 bench-inference: install  ## The same server driven directly and through the whole worker; latency; engines side by side (4 minutes).
 	$(BOUNDED) 900 $(BIN)/python tests/bench/inference.py --save docs/benchmarks/inference.json

@@ -4,8 +4,9 @@
 
 The scene is that of tests/bench/worker.py: one worker on one core, a backlog that never ends, a server that answers at
 once. In turn nobody looks, and ten do: all of them with the live picture, one of them with the list of results too,
-which follows every result. ``cpu_ms_per_activity`` and ``per_s`` are of both; ``costs_percent`` is how many activities
-fewer are scored in a second while ten look on, the median of the pairs. Prints one JSON object as the last line.
+asked for every two seconds. ``cpu_ms_per_activity`` and ``per_s`` are of both; ``costs_percent`` is how much more
+processor time an activity takes while ten look on, the median of the pairs: rates would tell of the neighbours first.
+Prints one JSON object as the last line.
 """
 
 from __future__ import annotations
@@ -108,7 +109,8 @@ def main() -> int:
                         ten.append(window(worker))
                     time.sleep(UNWATCHED_S + 1)
                 assert worker.metric("streamproc_in_flight") > 1, "the backlog has ended"
-    costs = [100 * (1 - on["per_s"] / off["per_s"]) for off, on in zip(nobody, ten, strict=True)]
+    cost = "cpu_ms_per_activity"
+    costs = [100 * (on[cost] / off[cost] - 1) for off, on in zip(nobody, ten, strict=True)]
     found: dict[str, Any] = {
         "nobody": nobody,
         "ten": ten,

@@ -73,9 +73,12 @@ class ChildrenRoutes:
         watch = self._watch
         watch.looked()
         limit = min(number(request.query.get("limit", str(_LISTED))) or _LISTED, KEPT)
+        listed = watch.outcomes.newest(limit)
+        if unread := [kept for kept in listed if kept.summary is None]:
+            await watch.digest.read(unread)
         return json_answer(
             {
-                "results": [_row(kept) for kept in watch.outcomes.newest(limit)],
+                "results": [_row(kept) for kept in listed],
                 "kept": watch.outcomes.count,
                 "read": watch.reads,
                 "problem": watch.tail_problem or watch.digest.problem,

@@ -122,10 +122,7 @@ class RecentOutcomes:
         self._newest_ms = max(self._newest_ms, time_ms)
         second = time_ms // 1000
         if second not in self._seconds and len(self._seconds) >= _SECONDS:
-            oldest = min(self._seconds)
-            if second < oldest:
-                return
-            del self._seconds[oldest]
+            del self._seconds[min(self._seconds)]
         self._seconds.setdefault(second, [0, 0])[kind] += 1
 
 

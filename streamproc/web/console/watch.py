@@ -44,7 +44,8 @@ _PAUSE_S = 0.25
 _FULL_AT_MOST = 40
 """So many full batches in a row are more than the page follows."""
 _AGAIN_S = 5.0
-_READ_AT_ONCE = 20
+_READ_AT_ONCE = 4
+"""Results that are looked into after each batch, for their latencies: a sample, where more come."""
 
 
 @dataclass(frozen=True, slots=True)

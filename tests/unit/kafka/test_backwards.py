@@ -19,7 +19,7 @@ class ReaderOfLists:
 
     def __init__(self, *partitions: list[Message | None]) -> None:
         self._partitions = partitions
-        self.read_offsets = 0
+        self.read_offsets = self.reads = 0
 
     def bounds(self, topic: str, since_ms: int | None = None, until_ms: int | None = None) -> list[OffsetRange]:
         found = []
@@ -31,6 +31,7 @@ class ReaderOfLists:
     def read(self, topic: str, spans: Iterable[OffsetRange]) -> Iterator[list[Message]]:
         for span in spans:
             records = self._partitions[span.partition][span.begin : span.end]
+            self.reads += 1
             self.read_offsets += len(records)
             yield [one for one in records if one is not None]
             yield []
@@ -81,6 +82,7 @@ def test_it_reads_no_more_than_its_budget() -> None:
     assert nothing.found == []
     assert 5_000 <= nothing.records < 7_000
     assert nothing.older == {0: 100_000 - nothing.records}
+    assert reader.reads < 12, "each is a request of its own"
 
 
 def test_large_records_are_counted_by_their_bytes() -> None:
