@@ -81,6 +81,7 @@ class Overview:
             window_s=window if watch.reads else None,
             silent_s=watch.outcomes.silent(now) if watch.reads else None,
             common_code=watch.outcomes.common_code(now),
+            forsaken=self._forsaken(partitions),
         )
         return {
             "now": now,
@@ -163,6 +164,11 @@ class Overview:
                 },
             )
         return [rows[partition] for partition in sorted(rows)]
+
+    def _forsaken(self, partitions: Sequence[dict[str, Any]]) -> int:
+        """How many have something unfinished, and nobody who reads them."""
+        read = {partition for member in self._watch.group.members for partition in member.partitions}
+        return sum(bool(row["unfinished"]) and not row["ours"] and row["partition"] not in read for row in partitions)
 
     def _unfinished(self, partitions: Sequence[dict[str, Any]]) -> int | None:
         """Of the whole group; None until its other partitions were looked at."""

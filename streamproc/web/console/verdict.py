@@ -33,7 +33,8 @@ class Facts:
     it has got nowhere. endpoints, usable: this worker's inference endpoints, all and those in use. fallback: it scores
     on its CPU instead. kafka_problem: why the group's figures are not known or old; empty: they are. unfinished, exact,
     oldest_s: see Lag; None: not known. results, letters: in the last ``window_s`` seconds; window_s None: not known.
-    silent_s: seconds since the last outcome; None: none was seen. common_code: of most of the letters.
+    silent_s: seconds since the last outcome; None: none was seen. common_code: of most of the letters. forsaken:
+    partitions in which readings wait and which no worker has.
     """
 
     joined: bool
@@ -51,6 +52,7 @@ class Facts:
     window_s: float | None = None
     silent_s: float | None = None
     common_code: str = ""
+    forsaken: int = 0
 
     @property
     def rate(self) -> float:
@@ -134,6 +136,9 @@ def _hints(facts: Facts) -> Iterator[Hint]:
         yield Hint("This worker scores on its CPU.", "#endpoints")
     if not facts.joined and facts.unfinished:
         yield Hint("This worker has not joined its group: partitions are being assigned.", "#workers")
+    if facts.forsaken:
+        have = "1 partition has" if facts.forsaken == 1 else f"{facts.forsaken} partitions have"
+        yield Hint(f"{have} readings that wait and no worker: one has just left, or too few are there.", "#workers")
     outcomes = facts.results + facts.letters
     if facts.letters >= REFUSED_LEAST and facts.letters > REFUSED_SHARE * outcomes:
         code = f", most of them {facts.common_code}" if facts.common_code else ""

@@ -111,6 +111,12 @@ def test_endpoints_that_are_out_and_the_fallback() -> None:
     assert "scores on its CPU" in hints(facts(usable=0, fallback=True))
 
 
+def test_partitions_that_nobody_reads() -> None:
+    assert judge(facts(forsaken=1)).mood is Mood.WARN
+    assert "1 partition has readings that wait and no worker" in hints(facts(forsaken=1))
+    assert "3 partitions have" in hints(facts(forsaken=3))
+
+
 def test_many_letters_are_worth_a_word_and_few_are_not() -> None:
     many = facts(results=60, letters=40, common_code="AUDIO_NOT_FOUND")
     assert judge(many).mood is Mood.WARN
