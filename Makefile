@@ -87,6 +87,12 @@ test-hama: .venv-hama/.installed  ## The second model: its symbols, alone and as
 	@.venv-hama/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
+.PHONY: asyncapi
+asyncapi: install  ## A page of all topics, events and headers to browse: build/asyncapi/index.html.
+	tests/operate/install.sh
+	@mkdir -p build/asyncapi
+	node tests/operate/asyncapi/page.mjs docs/reference/asyncapi.json build/asyncapi/index.html
+
 drill: install  ## Each alert's cause on a local stack: see it fire, follow its runbook, see it resolve; ends with a line of JSON (10 minutes).
 	tests/operate/install.sh
 	cd tests && $(BOUNDED) 1500 ../$(BIN)/python -m operate.drill
