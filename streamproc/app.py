@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -166,10 +167,10 @@ _SETTING_OF_ENGINE = {
 class WorkerApp(faust.App):
     """The worker's Faust app: it starts what the agents call before anything is consumed."""
 
-    def __init__(self, settings: Settings, push: Push | None = None, spans: SpanQueue | None = None) -> None:
-        """``push``: sends the metrics, beside the page that has them; ``spans``: sends the spans."""
+    def __init__(self, settings: Settings, pushes: Sequence[Push] = (), spans: SpanQueue | None = None) -> None:
+        """``pushes``: send the metrics, beside the page that has them; ``spans``: sends the spans."""
         self._settings = settings
-        self._push = push
+        self._pushes = pushes
         self._spans = spans
         self._tracing = None if spans is None else self._tracing_to(spans)
         self._registry = Registry(settings.registry)
@@ -201,7 +202,7 @@ class WorkerApp(faust.App):
         self._driver = transport
         self._metrics = Metrics(lambda: transport.state, self._certificates.expiries, settings.telemetry.tenants)
         _observe(self._engine)
-        if push is not None:
+        for push in pushes:
             push.count_in()
         if spans is not None:
             spans.count_in()
@@ -283,8 +284,8 @@ class WorkerApp(faust.App):
         self._schemas_known = True
         await self._engine.start()
         self.add_future(self._watch_progress())
-        if self._push is not None:
-            self.add_future(self._push.run())
+        for push in self._pushes:
+            self.add_future(push.run())
         await super().on_start()
 
     async def _watch_progress(self) -> None:
@@ -299,8 +300,8 @@ class WorkerApp(faust.App):
         await super().on_stop()
         self._agents.give_up()
         self._tell_the_end()
-        if self._push is not None:
-            await self._push.close()
+        for push in self._pushes:
+            await push.close()
         if self._spans is not None:
             await asyncio.to_thread(self._spans.close)
         await self._engine.close()

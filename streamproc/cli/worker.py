@@ -7,6 +7,7 @@ import logging
 import os
 import socket
 import sys
+from typing import TYPE_CHECKING
 
 import click
 import structlog
@@ -18,6 +19,9 @@ from streamproc.health.allocator import keep_freed_memory
 from streamproc.health.exhaustion import exhausted, failure
 from streamproc.settings import service_links
 from streamproc.terminal import example
+
+if TYPE_CHECKING:
+    from streamproc.telemetry.push import Push
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +42,6 @@ def command() -> None:
 
     from streamproc.app import WorkerApp, check_dependencies
     from streamproc.telemetry import logs, metrics
-    from streamproc.telemetry.push import push_to
     from streamproc.telemetry.resource import identity
     from streamproc.telemetry.spans import spans_to
 
@@ -48,8 +51,8 @@ def command() -> None:
         log.debug("these variables are Kubernetes' service links, not settings", ignored=links)
     try:
         telemetry = tree.telemetry
-        push = push_to(telemetry.otlp_endpoint, telemetry.otlp_interval) if telemetry.otlp_endpoint else None
-        metrics.configure(*[push.reader] if push else [], environment=telemetry.environment)
+        pushes = _pushes(tree)
+        metrics.configure(*(push.reader for push in pushes), environment=telemetry.environment)
         tracing = tree.tracing
         spans = spans_to(tracing.endpoint, tracing.queue, telemetry.environment) if tracing.endpoint else None
         web = _with_port(tree.web)
@@ -69,11 +72,25 @@ def command() -> None:
     # What the transport raises says all that there is to say; the stack beneath it is none of the operator's business.
     logging.getLogger("faust.worker").addFilter(lambda record: _without_stack(record, TransportError))
     log.info("pages", address=f"http://{web.address}", live="/health/live", ready="/health/ready")
-    app = WorkerApp(tree.model_copy(update={"web": web}), push, spans)
+    app = WorkerApp(tree.model_copy(update={"web": web}), pushes, spans)
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     # Faust moves the terminal's cursor for its progress display, even where there is no terminal.
     worker.spinner = None
     worker.execute_from_commandline()
+
+
+def _pushes(tree: settings.Settings) -> list[Push]:
+    """What sends the metrics, as the settings ask."""
+    from streamproc.telemetry.cloudwatch import DELTAS, EmbeddedMetrics
+    from streamproc.telemetry.push import Push, push_to
+    from streamproc.telemetry.resource import identity
+
+    telemetry, cloudwatch = tree.telemetry, tree.cloudwatch
+    pushes = [push_to(telemetry.otlp_endpoint, telemetry.otlp_interval)] if telemetry.otlp_endpoint else []
+    if cloudwatch.namespace:
+        exporter = EmbeddedMetrics(cloudwatch.namespace, identity(telemetry.environment)["service"])
+        pushes.append(Push(exporter, cloudwatch.interval, DELTAS))
+    return pushes
 
 
 def _without_stack(record: logging.LogRecord, kind: type[Exception]) -> bool:

@@ -16,6 +16,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from streamproc.settings.cloudwatch import CloudWatchSettings
 from streamproc.settings.console import ConsoleSettings, is_loopback
 from streamproc.settings.sections import (
     AudioSettings,
@@ -68,6 +69,7 @@ class Settings(BaseSettings):
     console: ConsoleSettings = ConsoleSettings()
     log: LogSettings = LogSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
+    cloudwatch: CloudWatchSettings = CloudWatchSettings()
     synthetic: SyntheticSettings = SyntheticSettings()
     tracing: TracingSettings = TracingSettings()
 

@@ -152,8 +152,8 @@ METRICS = {
         "counter",
         "",
         ("success",),
-        "Times that metrics were sent by OTLP, or were not taken (success is false). There only with "
-        "`STREAMPROC_TELEMETRY__OTLP_ENDPOINT`.",
+        "Times that metrics were sent by OTLP or written for CloudWatch, or were not taken (success is false). There "
+        "only with `STREAMPROC_TELEMETRY__OTLP_ENDPOINT` or `STREAMPROC_CLOUDWATCH__NAMESPACE`.",
     ),
     "streamproc_trace_spans": Metric(
         "counter",

@@ -13,7 +13,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import structlog
 from opentelemetry.metrics import MeterProvider, get_meter_provider
-from opentelemetry.sdk.metrics.export import InMemoryMetricReader, MetricExporter, MetricExportResult
+from opentelemetry.sdk.metrics.export import (
+    AggregationTemporality,
+    InMemoryMetricReader,
+    MetricExporter,
+    MetricExportResult,
+)
 
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.telemetry.catalogue import named
@@ -32,10 +37,16 @@ class Push:
     Args:
         exporter: sends; may block for TIMEOUT_S.
         interval: seconds from one to the next.
+        temporality: of the kinds of instruments that are not to be totals.
     """
 
-    def __init__(self, exporter: MetricExporter, interval: float) -> None:
-        self.reader = InMemoryMetricReader()
+    def __init__(
+        self,
+        exporter: MetricExporter,
+        interval: float,
+        temporality: dict[type, AggregationTemporality] | None = None,
+    ) -> None:
+        self.reader = InMemoryMetricReader(preferred_temporality=temporality or {})
         """The meter provider's."""
         self._exporter = exporter
         self._interval = interval
@@ -63,7 +74,7 @@ class Push:
         loop = asyncio.get_running_loop()
         try:
             result = await loop.run_in_executor(self._thread, self._exporter.export, data, TIMEOUT_S * 1000)
-            reason = "" if result is MetricExportResult.SUCCESS else "the collector does not take them"
+            reason = "" if result is MetricExportResult.SUCCESS else "whoever is to take them does not"
         except Exception as error:  # noqa: BLE001 - whatever it is, readings are scored
             reason = type(error).__name__
         if reason:
