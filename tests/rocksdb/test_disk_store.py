@@ -7,18 +7,21 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from streamproc.transport.errors import TransportError
 from streamproc.transport.flight.mark import Mark
 from streamproc.transport.flight.state.position import ChangelogPosition
 from streamproc.transport.flight.state.restored import StoreInUse
 from streamproc.transport.flight.state.store import MemoryStore
+from streamproc.transport.kafka import disk_store
 from streamproc.transport.kafka.disk_store import DiskStore, folder_of
 
 POSITION = ChangelogPosition(Mark(1, (2, 3), 4), 5, 6.5)
@@ -56,6 +59,44 @@ def test_it_is_as_one_in_memory_whenever_it_is_opened_again(
         assert store.get(b"never written") is None
 
 
+class Reading(RuleBasedStateMachine):
+    """Reads and writes of a store that remembers little of them, against one in memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.store, self.plain = DiskStore(Path(self.folder.name)), MemoryStore()
+
+    @rule(batch=st.lists(st.tuples(keys, st.none() | st.binary(max_size=300))), position=st.none() | st.just(POSITION))
+    def apply(self, batch: list[tuple[bytes, bytes | None]], position: ChangelogPosition | None) -> None:
+        self.store.apply(batch, position)
+        self.plain.apply(batch, position)
+
+    @rule(key=keys)
+    def get(self, key: bytes) -> None:
+        assert self.store.get(key) == self.plain.get(key)
+
+    @rule()
+    def clear(self) -> None:
+        self.store.clear()
+        self.plain.clear()
+
+    @invariant()
+    def no_more_than_little_is_remembered(self) -> None:
+        known = self.store._recent
+        assert self.store._recent_bytes == sum(len(key) + len(value or b"") + 150 for key, value in known.items())
+        assert self.store._recent_bytes <= disk_store._RECENT_BYTES
+
+    def teardown(self) -> None:
+        self.store.close()
+        self.folder.cleanup()
+
+
+def test_what_is_remembered_is_what_is_on_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk_store, "_RECENT_BYTES", 700)
+    run_state_machine_as_test(Reading, settings=settings(max_examples=60))
+
+
 def test_another_process_waits_for_it(tmp_path: Path) -> None:
     """And so does the same one: nobody works on what another one writes."""
     with opened(tmp_path):
@@ -73,6 +114,7 @@ import sys
 from pathlib import Path
 from streamproc.transport.flight.mark import Mark
 from streamproc.transport.flight.state.position import ChangelogPosition
+from streamproc.transport.kafka import disk_store
 from streamproc.transport.kafka.disk_store import DiskStore
 store = DiskStore(Path(sys.argv[1]))
 number = 0 if store.position is None else store.position.offset
@@ -109,6 +151,7 @@ from pathlib import Path
 from streamproc.transport.errors import TransportError
 from streamproc.transport.flight.mark import Mark
 from streamproc.transport.flight.state.position import ChangelogPosition
+from streamproc.transport.kafka import disk_store
 from streamproc.transport.kafka.disk_store import DiskStore
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 store = DiskStore(Path(sys.argv[1]))

@@ -1,10 +1,10 @@
-"""Changelogs as their brokers describe them, and as they must be: asked, made, checked."""
+"""Changelogs as their brokers describe them, and as they must be."""
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 from confluent_kafka import IsolationLevel, KafkaError, KafkaException, TopicPartition
@@ -18,7 +18,6 @@ from streamproc.transport.codes import HOPELESS, NO_TOPIC
 from streamproc.transport.errors import TransportError
 from streamproc.transport.flight.mark import Mark
 from streamproc.transport.flight.state.position import Log
-from streamproc.transport.kafka.topics import Topics
 
 logger = logging.getLogger(__name__)
 
@@ -42,7 +41,6 @@ class Changelogs:
         self._config = config
         self._admin = AdminClient(config)
         self._topic = topic
-        self._topics = Topics(config)
         self._stopped = stopped
         self._retention: dict[Mark, float] = {}
 
@@ -59,39 +57,21 @@ class Changelogs:
         first, end = self._ends(tps, _FIRST), self._ends(tps, _END)
         return {tp: Log(topics[tp.topic], first[tp], end[tp], retention[tp.topic], asked) for tp in tps}
 
-    def prepare(self, name: str, source: str, replication: int, config: Mapping[str, Any], **create: Any) -> int:
-        """Make the changelog of a table that is written by the events of a topic, or look at the one that is there.
-
-        Args:
-            config: of a topic that is made.
-            create: more of ``Topics.create``.
-
-        Returns:
-            How many partitions both have.
+    def check(self, name: str) -> None:
+        """Look at a changelog before anything is read from it or written to it.
 
         Raises:
-            TransportError: the brokers refuse; there is no source; the changelog's partitions are not as many as the
-                source's; or records are not kept for ever in it.
+            TransportError: records are not kept for ever in it; or the brokers refuse.
         """
-        wanted = self._try(lambda: self._topic(source), f"the topic {source!r}")[1]
-        if self._topics.look_up(name) is None:
-            logger.info("Making the changelog %r with %d partitions", name, wanted)
-            settings = {"cleanup.policy": "compact", **config}
-            self._topics.create(name, wanted, replication, config=settings, **create)
-        found = self._try(lambda: self._topic(name), f"the changelog {name!r}")[1]
-        if found != wanted:
+        settings = self._config_of(name)
+        policy = settings["cleanup.policy"]
+        limits = [limit for limit in ("retention.ms", "retention.bytes") if settings[limit] != "-1"]
+        if "delete" in policy and limits:
             raise TransportError(
-                f"The changelog {name!r} has {found} partitions, and {source!r} has {wanted}, whose events write the "
-                "table: what an event writes is kept in the partition of its own number. Give both as many; a "
-                "changelog that is deleted while no worker runs is made anew, without what it held."
+                f"The changelog {name!r} has cleanup.policy={policy} and {limits[0]}={settings[limits[0]]}: what a "
+                "table holds would be deleted with time. Let it be compacted only: "
+                f"kafka-configs.sh --alter --topic {name} --add-config cleanup.policy=compact"
             )
-        policy = self._config_of(name)["cleanup.policy"]
-        if policy != "compact":
-            raise TransportError(
-                f"The changelog {name!r} has cleanup.policy={policy}: what a table holds would be deleted with time. "
-                f"Set it: kafka-configs.sh --alter --topic {name} --add-config cleanup.policy=compact"
-            )
-        return found
 
     def _config_of(self, name: str) -> dict[str, str]:
         resource = ConfigResource(ResourceType.TOPIC, name)

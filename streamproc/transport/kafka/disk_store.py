@@ -31,6 +31,12 @@ _LAYOUT = struct.Struct(">24sQd")
 #: Blocks of all stores of the process, in bytes; and what each store keeps before it writes a file.
 _CACHE_BYTES = 64 << 20
 _WRITE_BUFFER_BYTES = 8 << 20
+#: What each store keeps of what was last read or written, in bytes, some more for each key included. RocksDB's own
+#: cache is behind a call that lets other threads of Python go first: the event loop waited for them longer than for the
+#: disk.
+_RECENT_BYTES = 4 << 20
+_KEY_BYTES = 150
+_UNKNOWN: Any = object()
 
 
 class DiskStore:
@@ -48,6 +54,9 @@ class DiskStore:
         self._db: Any = self._open()
         found = self._db.get(_POSITION)
         self._position = None if found is None else _decoded(found)
+        #: The latest last; None: there is no such key.
+        self._recent: dict[bytes, bytes | None] = {}
+        self._recent_bytes = 0
 
     @property
     def position(self) -> ChangelogPosition | None:
@@ -56,8 +65,12 @@ class DiskStore:
 
     def get(self, key: bytes) -> bytes | None:
         """See Store."""
-        value: bytes | None = self._db.get(_KEY + key)
-        return value
+        try:
+            return self._recent[key]
+        except KeyError:
+            value: bytes | None = self._db.get(_KEY + key)
+            self._remember(key, value)
+            return value
 
     def apply(self, writes: Iterable[Write], position: ChangelogPosition | None = None) -> None:
         """See Store.
@@ -65,6 +78,7 @@ class DiskStore:
         Raises:
             TransportError: the disk does not take them, it may be full.
         """
+        writes = list(writes)
         batch = self._rocksdict.WriteBatch(raw_mode=True)
         put, delete = batch.put, batch.delete
         for key, value in writes:
@@ -75,6 +89,12 @@ class DiskStore:
         if position is not None:
             put(_POSITION, _encoded(position))
         self._write(batch)
+        if position is None:
+            for key, value in writes:
+                self._remember(key, value)
+        elif writes:
+            # A recovery: nobody reads meanwhile, and most of it nobody will soon.
+            self._forget()
         self._position = position or self._position
 
     def clear(self) -> None:
@@ -87,6 +107,7 @@ class DiskStore:
         batch.delete_range(_KEY, _BEYOND)
         batch.delete(_POSITION)
         self._write(batch)
+        self._forget()
         self._position = None
 
     def items(self) -> Iterator[tuple[bytes, bytes]]:
@@ -104,6 +125,23 @@ class DiskStore:
             self._db.close()
         except Exception as error:  # noqa: BLE001 - RocksDB has no classes of errors
             logger.warning("The table's store in %s is closed as it is: %s", self._folder, error)
+
+    def _remember(self, key: bytes, value: bytes | None) -> None:
+        recent = self._recent
+        before = recent.pop(key, _UNKNOWN)
+        if before is _UNKNOWN:
+            self._recent_bytes += _KEY_BYTES + len(key)
+        else:
+            self._recent_bytes -= len(before or b"")
+        recent[key] = value
+        self._recent_bytes += len(value or b"")
+        while self._recent_bytes > _RECENT_BYTES:
+            oldest = next(iter(recent))
+            self._recent_bytes -= _KEY_BYTES + len(oldest) + len(recent.pop(oldest) or b"")
+
+    def _forget(self) -> None:
+        self._recent.clear()
+        self._recent_bytes = 0
 
     def _write(self, batch: Any) -> None:
         try:

@@ -28,6 +28,7 @@ from streamproc.transport.flight.entries import Assignment
 from streamproc.transport.flight.portion import Portion
 from streamproc.transport.flight.state.restored import Restored
 from streamproc.transport.kafka.assigning import Restore, no_tables
+from streamproc.transport.kafka.bookmarks import Bookmarks
 from streamproc.transport.kafka.changelogs import Changelogs
 from streamproc.transport.kafka.committers import PlainCommitter, TransactionalCommitter, commit_offsets
 from streamproc.transport.kafka.cycle import Cycle
@@ -87,6 +88,7 @@ class Consumer(FaustConsumer):
         self._closing = False
         self._poller: Poller
         self._cycle: Cycle
+        self._bookmarks: Bookmarks
         self._begun = False
 
     # -- life
@@ -126,6 +128,12 @@ class Consumer(FaustConsumer):
             self._report,
             Portion(settings.transaction_timeout),
         )
+        self._bookmarks = Bookmarks(
+            self.ledger.assignments.values,
+            offsets.ends,
+            self._cycle.after_this,
+            lambda: self._crashed_with is None and not self._closing,
+        )
         self.ledger.loose.on_full = self._cycle.soon
         if settings.tune_gc:
             collect_less()
@@ -142,10 +150,10 @@ class Consumer(FaustConsumer):
         tables = tables_of(self.app)
         if tables is None:
             return no_tables
-        sources = Sources(cast(App, self.app), self.transport.topics, open_store)
-        await asyncio.to_thread(sources.prepare)
         config = self.settings.client(self.transport.servers)
-        changelogs = Changelogs(config, offsets.topic, lambda: self._closing)
+        changelogs = Changelogs(config, offsets.describe, lambda: self._closing)
+        sources = Sources(cast(App, self.app), self.transport.topics, changelogs.check, open_store)
+        await asyncio.to_thread(sources.prepare)
         recovery = Recovery(config, changelogs.describe, self.on_crash, lambda: self._closing)
 
         def restore(tp: TP, wanted: Callable[[], bool], then: Callable[[Restored], None]) -> None:
@@ -227,6 +235,10 @@ class Consumer(FaustConsumer):
     @Service.task
     async def _commit_handler(self) -> None:
         await self._cycle.run(lambda: self.should_stop or self.rebalance.over)
+
+    @Service.task
+    async def _note_positions(self) -> None:
+        await self._bookmarks.run(lambda: self.should_stop or self.rebalance.over)
 
     @Service.task
     async def _watch_commits(self) -> None:

@@ -25,24 +25,30 @@ OpenStore = Callable[[Table, TP], Store]
 class Sources:
     """The tables of an app, and the topics whose events may use them."""
 
-    def __init__(self, app: faust.App, topics: Topics, open_store: OpenStore) -> None:
+    def __init__(self, app: faust.App, topics: Topics, check: Callable[[str], None], open_store: OpenStore) -> None:
+        """``check``: looks at a changelog that is there; blocks, raises TransportError."""
         self._conf: Any = app.conf
         self._topics = topics
+        self._check = check
         self._open_store = open_store
         self._tables = [table for table in app.tables.values() if isinstance(table, Table)]
-        #: No agent works on the events of these.
+        #: What agents read,
+        self._read = {name for agent in app.agents.values() for name in getattr(agent.channel, "topics", ())}
+        #: and topics whose events use no table.
         self._apart = {f"{self._conf.id}-__assignor-__leader", self._conf.reply_to}
         self._apart |= {table.changelog_topic_name for table in self._tables}
 
     def prepare(self) -> None:
-        """Make the changelogs that are not there yet. Blocks.
+        """Make the changelogs that are not there yet, and look at those that are. Blocks.
 
         Raises:
-            TransportError: the brokers refuse, or a changelog is missing that the app may not create.
+            TransportError: the brokers refuse; a changelog is missing that the app may not create; or one forgets.
         """
         for table in self._tables:
             if self._topics.look_up(table.changelog_topic_name) is None:
                 self._create(table)
+            else:
+                self._check(table.changelog_topic_name)
 
     def changelogs(self, tp: TP) -> Sequence[Changelog]:
         """Those with the state of a partition, of all tables that its events could use. From any thread; may block.
@@ -63,6 +69,11 @@ class Sources:
             and self._topics.partitions(tp.topic) == self._topics.partitions(table.changelog_topic_name)
         ]
 
+    def _partitions_of_sources(self) -> int | None:
+        """How many partitions the topics have that agents read, where all have as many."""
+        counts = {self._topics.partitions(name) for name in self._read - self._apart}
+        return counts.pop() if len(counts) == 1 else None
+
     def _create(self, table: Table) -> None:
         name, topic = table.changelog_topic_name, table.changelog_topic
         if not self._conf.topic_allow_declare:
@@ -74,7 +85,7 @@ class Sources:
         config: dict[str, Any] = {} if topic.compacting else {"retention.ms": -1}
         self._topics.create(
             name,
-            topic.partitions or self._conf.topic_partitions,
+            topic.partitions or self._partitions_of_sources() or self._conf.topic_partitions,
             topic.replicas or self._conf.topic_replication_factor,
             config=config | dict(topic.config or {}),
             compacting=topic.compacting,
