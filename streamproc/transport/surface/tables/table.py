@@ -35,7 +35,8 @@ class Table(faust.Table[Any, Any]):
     @property
     def store(self) -> URL:
         """Where its state is kept: the table's ``store=``, or the app's."""
-        return URL(str(self._store or self.app.conf.store))
+        # Not `or`: a URL without a host is false.
+        return URL(self.app.conf.store if self._store is None else self._store)
 
     def to_key(self, key: Any) -> Any:
         """A key as Faust gives it back from a changelog: lists, which no dict could have as keys, are tuples."""

@@ -188,9 +188,42 @@ class TablesMachine(Machine):
             if self.batch is not None:
                 self.book("refused", pick)
 
-    @rule(order=st.lists(picks, min_size=2, max_size=4), place=st.sampled_from(PLACES), under_way=st.booleans())
-    def tear(self, order: list[int], place: tuple[str, bytes], under_way: bool) -> None:
-        """Events of both partitions share their outcomes, others build upon what came after; one partition goes."""
+    @rule(place=st.sampled_from(PLACES), actions=st.lists(st.sampled_from(ACTIONS), min_size=2, max_size=2))
+    def withhold(self, place: tuple[str, bytes], actions: list[str]) -> None:
+        """An outcome is refused: the event behind it in its key must wait, and so must one that builds upon that."""
+        if self.batch is not None:
+            self.book("aborted")
+        tp = PARTITIONS[0]
+        if tp not in self.readers:
+            return
+        self.publish(tp, [b"a", b"a", None], 0)
+        self.poll(tp, 1000)
+        self.pass_on("started", 1000)
+        refused = next((one for one in self.started if one.key == b"a" and one.current and not one.entry.joint), None)
+        if refused is None or refused.entry.access is not None:
+            return
+        self.finish(1, self.started.index(refused))
+        self.pass_on("started", 1000)
+        for key, action in zip((b"a", None), actions, strict=True):
+            for message in [one for one in self.started if one.key == key and one.current][-1:]:
+                self.take_step(message, action, *place)
+                self.finish(1, self.started.index(message))
+        if refused.entry.live and refused.entry.state is FINISHED:
+            self.refuse(refused.entry)
+        self.batch = self.ledger.form(b"%d" % self.generation)
+        if self.batch is not None:
+            self.book("committed")
+
+    @rule(
+        order=st.lists(picks, min_size=2, max_size=4),
+        place=st.sampled_from(PLACES),
+        under_way=st.sampled_from(["nothing", "aborted", "committed", "committed"]),
+    )
+    def tear(self, order: list[int], place: tuple[str, bytes], under_way: str) -> None:
+        """Events of both partitions share their outcomes, others build upon what came after; one partition goes.
+
+        A transaction may be under way meanwhile; its commit may have arrived before the loss, and be heard of after.
+        """
         for tp in PARTITIONS:
             if tp not in self.readers:
                 self.assign(tp)
@@ -206,11 +239,22 @@ class TablesMachine(Machine):
             for message in first.values():
                 self.finish(1, self.started.index(message))
         self.build_upon_each_other(order, place)
-        if under_way:
+        if under_way != "nothing":
             self.batch = self.ledger.form(b"%d" % self.generation)
             self.build_upon_each_other(order, place)
+        if self.batch is not None and under_way == "committed":
+            self.take_effect(self.batch)
         self.give_up(PARTITIONS[1])
         self.assign(PARTITIONS[1])
+        self.build_upon_each_other(order, place)
+        if self.batch is not None and under_way == "committed":
+            batch, self.batch = self.batch, None
+            self.ledger.settle(batch)
+            for call in self.due:
+                call()
+            self.due.clear()
+        elif self.batch is not None:
+            self.book("aborted")
 
     def finish(self, count: int, pick: int) -> None:
         for _ in range(count):

@@ -1,0 +1,106 @@
+"""A worker with tables that is not started: events are begun and ended by hand, and transactions formed and booked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+from unittest.mock import Mock
+
+import faust
+from faust.types import TP
+
+from streamproc.transport import TransportSettings
+from streamproc.transport.flight.entries import Assignment
+from streamproc.transport.flight.ledger import Batch
+from streamproc.transport.flight.mark import Mark
+from streamproc.transport.flight.progress import Progress
+from streamproc.transport.flight.state.restored import Changelog, Restored
+from streamproc.transport.flight.state.store import MemoryStore, Store, Write
+from streamproc.transport.surface.consumer import Consumer
+from streamproc.transport.surface.delivery import Delivery, current_delivery
+from streamproc.transport.surface.tables.table import Table
+
+_Result = TypeVar("_Result")
+SOURCE = TP("in", 0)
+
+
+class TableWorker:
+    """Events of ``in``, in the order in which they were taken in; on a running loop."""
+
+    def __init__(self, ordering: str = "unordered") -> None:
+        self.app: Any = faust.App("tables", broker="rdkafka://127.0.0.1:1", topic_disable_leader=True)
+        cast(Any, self.app.transport).settings = TransportSettings(ordering=cast(Any, ordering))
+        self.consumer = cast(Consumer, self.app.consumer)
+        self.consumer._cycle = Mock(after_this=lambda call: call())
+        self.consumer.desk.loop = asyncio.get_running_loop()
+        self.ledger = self.consumer.ledger
+        self.assignments: dict[TP, Assignment] = {}
+        #: What the transactions have written to changelogs.
+        self.changelog: list[tuple[str, int | None, bytes | None, bytes | None]] = []
+        self._next = 0
+
+    def assign(self, tp: TP = SOURCE, stores: dict[str, Store] | None = None) -> Assignment:
+        """The partition is ours, with these stores; others are empty."""
+        mark = Mark.of("cluster", Mock(get_most_significant_bits=lambda: 1, get_least_significant_bits=lambda: 2))
+        restored: dict[Changelog, tuple[Store, Mark]] = {}
+        for name, table in self.app.tables.items():
+            assert isinstance(table, Table)
+            store = (stores or {}).get(name) or MemoryStore()
+            changelog = Changelog(name, TP(f"tables-{name}-changelog", tp.partition), MemoryStore, table.replay)
+            restored[changelog] = store, mark
+        assignment = self.assignments[tp] = Assignment(tp, Progress.at(0), restored=Restored(restored))
+        self.ledger.add(assignment)
+        return assignment
+
+    async def begin(self, tp: TP = SOURCE, key: bytes | None = None) -> Delivery:
+        """An agent is given the next event."""
+        offset, self._next = self._next, self._next + 1
+        record = Mock(**{"offset.return_value": offset, "key.return_value": key, "error.return_value": None})
+        await self.consumer.inbox.admit([(self.assignments[tp], record, 10)])
+        [delivery] = self.delivered()
+        return delivery
+
+    def delivered(self) -> list[Delivery]:
+        """What an agent is given now."""
+        given: list[Delivery] = []
+
+        def deliver(message: Delivery) -> None:
+            message.refcount = 1
+            if message.entry.start(message):
+                given.append(message)
+
+        self.consumer.inbox.hand_over(deliver, self.consumer.desk)
+        return given
+
+    def do(self, delivery: Delivery, work: Callable[[], _Result]) -> _Result:
+        """Some of the work on an event."""
+        context = contextvars.copy_context()
+        context.run(current_delivery.set, delivery)
+        return context.run(work)
+
+    def end(self, *deliveries: Delivery) -> bool:
+        """The work on these is done. False: it is done again."""
+        ended = [delivery.ack(self.consumer) for delivery in deliveries]
+        return all(ended)
+
+    def form(self, records: float = float("inf")) -> Batch | None:
+        """The next transaction."""
+        return self.ledger.form(b"generation", records)
+
+    def commit(self, records: float = float("inf")) -> list[int]:
+        """Carry the next transaction out. Returns its events' offsets."""
+        batch = self.form(records)
+        if batch is None:
+            return []
+        for _, outcome in batch.outcomes:
+            if outcome.topic.endswith("-changelog"):
+                self.changelog.append((outcome.topic, outcome.partition, outcome.key, outcome.value))
+        self.ledger.settle(batch)
+        return [offset for _, offer in batch.offers for offset in offer.finished]
+
+    def records(self, table: str) -> list[Write]:
+        """What was written to a table's changelog."""
+        name = f"tables-{table}-changelog"
+        return [(key or b"", value) for topic, _, key, value in self.changelog if topic == name]
