@@ -33,7 +33,10 @@ class TableWorker:
         self.app: Any = faust.App("tables", broker="rdkafka://127.0.0.1:1", topic_disable_leader=True)
         cast(Any, self.app.transport).settings = TransportSettings(ordering=cast(Any, ordering))
         self.consumer = cast(Consumer, self.app.consumer)
-        self.consumer._cycle = Mock(after_this=lambda call: call())
+        #: Formed, and nobody knows yet what has become of it.
+        self.under_way: Batch | None = None
+        self._due: list[Callable[[], None]] = []
+        self.consumer._cycle = Mock(after_this=lambda call: self._due.append(call) if self.under_way else call())
         self.consumer.desk.loop = asyncio.get_running_loop()
         self.ledger = self.consumer.ledger
         self.assignments: dict[TP, Assignment] = {}
@@ -99,6 +102,21 @@ class TableWorker:
                 self.changelog.append((outcome.topic, outcome.partition, outcome.key, outcome.value))
         self.ledger.settle(batch)
         return [offset for _, offer in batch.offers for offset in offer.finished]
+
+    def hear(self) -> None:
+        """The transaction under way is committed."""
+        batch, self.under_way = self.under_way, None
+        if batch is not None:
+            self.ledger.settle(batch)
+        due, self._due = self._due, []
+        for call in due:
+            call()
+
+    def lose(self, tp: TP) -> None:
+        """The partition is not ours any more."""
+        assignment = self.assignments.pop(tp)
+        assignment.give_up()
+        self.consumer.rebalance.lost([assignment])
 
     def records(self, table: str) -> list[Write]:
         """What was written to a table's changelog."""

@@ -199,6 +199,7 @@ class Ledger:
         while True:
             batch.offers.clear()
             batch.outcomes.clear()
+            batch.accesses.clear()
             chosen: defaultdict[int, list[Entry]] = defaultdict(list)
             stateful: dict[TableAccess, list[Entry]] = {}
             for tp, assignment in self.assignments.items():
@@ -233,7 +234,6 @@ class Ledger:
                 # The event loop has yet to hear of a loss, and to undo what depended on it.
                 batch.offers.clear()
                 batch.outcomes.clear()
-                batch.accesses.clear()
                 return
             self._withhold((*early, *(entry for joint in torn for entry in joint)), withheld)
 

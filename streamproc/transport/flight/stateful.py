@@ -64,8 +64,11 @@ class Stateful:
         """
         dependents: dict[Entry, None] = {}
         for entry in entries:
-            access, entry.access = entry.access, None
-            if access is None or not entry.live or not access.finished:
+            access = entry.access
+            if access is None or not access.finished:
+                continue
+            entry.access = None
+            if not entry.live:
                 continue
             if access.entry is entry:
                 entry.hold_size(-access.size)

@@ -27,6 +27,9 @@ from streamproc.transport.settings import TransportSettings
 
 logger = logging.getLogger(__name__)
 
+#: How long a rebalance waits for stores to be closed.
+_CLOSE_S = 5.0
+
 #: Brings a source partition's tables up to date, as long as it is wanted, then calls what comes last; see Recovery.
 Restore = Callable[[TP, Callable[[], bool], Callable[[Restored], None]], None]
 
@@ -206,7 +209,17 @@ class Assigning:
         for assignment in doomed:
             assignment.give_up()
         self._listener.on_lost(doomed)
+        self._wait_for_stores(consumer, doomed)
         self._unassign(consumer, doomed)
+
+    def _wait_for_stores(self, consumer: Consumer, assignments: list[Assignment]) -> None:
+        """Until the event loop has closed them: who has the partition next may be this worker itself."""
+        deadline = time.monotonic() + _CLOSE_S
+        while time.monotonic() < deadline and not all(
+            assignment.restored is None or assignment.restored.closed for assignment in assignments
+        ):
+            self._commands.run(consumer)
+            time.sleep(0.002)
 
     def _on_lost(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         lost = self._forget(partitions)

@@ -49,13 +49,19 @@ class Restored:
         self.changelogs = dict(stores)
         self._close = close
         self._lock = threading.Lock()
-        self._closed = False
+        self._closing = self._closed = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether all of them are closed, or there are none."""
+        return self._closed or not self.stores
 
     def close(self) -> None:
         """Nothing more is asked of the stores."""
         with self._lock:
-            if self._closed:
+            if self._closing:
                 return
-            self._closed = True
+            self._closing = True
         for changelog, (store, _) in self.changelogs.items():
             self._close(changelog, store)
+        self._closed = True

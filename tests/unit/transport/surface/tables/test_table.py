@@ -14,6 +14,7 @@ from support.table_worker import SOURCE, TableWorker
 from streamproc.transport import OutsideEvent, SentAfterAck, Unsupported
 from streamproc.transport.flight.state.store import MemoryStore
 from streamproc.transport.surface.delivery import replacing
+from streamproc.transport.surface.tables.table import Table
 
 
 class Account(faust.Record):
@@ -28,6 +29,7 @@ async def worker() -> TableWorker:
 
 def table_of(worker: TableWorker, **options: Any) -> Any:
     table = worker.app.Table("counts", **options)
+    assert isinstance(table, Table)
     worker.assign()
     return table
 
