@@ -72,6 +72,7 @@ class Overview:
             endpoints=len(endpoints),
             usable=sum(each.available for each in endpoints),
             fallback=fallback,
+            endpoint_reason=next((each.ejected for each in endpoints if not each.available), ""),
             kafka_problem=watch.group.problem or watch.tail_problem,
             unfinished=self._unfinished(partitions),
             exact=all(row["exact"] for row in partitions),

@@ -31,10 +31,10 @@ class Facts:
 
     joined, paused, stalled_s: this worker's: whether it has joined its group, why it begins nothing new, for how long
     it has got nowhere. endpoints, usable: this worker's inference endpoints, all and those in use. fallback: it scores
-    on its CPU instead. kafka_problem: why the group's figures are not known or old; empty: they are. unfinished, exact,
-    oldest_s: see Lag; None: not known. results, letters: in the last ``window_s`` seconds; window_s None: not known.
-    silent_s: seconds since the last outcome; None: none was seen. common_code: of most of the letters. forsaken:
-    partitions in which readings wait and which no worker has.
+    on its CPU instead. endpoint_reason: why one of them is out of use. kafka_problem: why the group's figures are not
+    known or old; empty: they are. unfinished, exact, oldest_s: see Lag; None: not known. results, letters: in the last
+    ``window_s`` seconds; window_s None: not known. silent_s: seconds since the last outcome; None: none was seen.
+    common_code: of most of the letters. forsaken: partitions in which readings wait and which no worker has.
     """
 
     joined: bool
@@ -43,6 +43,7 @@ class Facts:
     endpoints: int = 0
     usable: int = 0
     fallback: bool = False
+    endpoint_reason: str = ""
     kafka_problem: str = ""
     unfinished: int | None = None
     exact: bool = True
@@ -131,7 +132,9 @@ def _hints(facts: Facts) -> Iterator[Hint]:
         )
     if facts.endpoints and facts.usable < facts.endpoints:
         out = f"{facts.endpoints - facts.usable} of {facts.endpoints} inference endpoints are out of use"
-        yield Hint(f"{out}{'; this worker scores on its CPU' if facts.fallback else ''}.", "#endpoints")
+        why = f": {facts.endpoint_reason}" if facts.endpoint_reason else ""
+        instead = "; this worker scores on its CPU" if facts.fallback else ""
+        yield Hint(f"{out if facts.usable else 'No inference endpoint can be used'}{why}{instead}.", "#endpoints")
     elif facts.fallback:
         yield Hint("This worker scores on its CPU.", "#endpoints")
     if not facts.joined and facts.unfinished:

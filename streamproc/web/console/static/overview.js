@@ -39,7 +39,7 @@ function outcomes({ outcomes: found, group: shared, worker: own }) {
   const latency = found.latency_ms;
   const rate = found.read ? (found.rate >= 10 || !found.rate ? found.rate.toFixed(0) : found.rate.toFixed(1)) : "–";
   byId("figures").replaceChildren(
-    figure(`${rate}/s`, `outcomes, over ${Math.round(Math.min(60, found.window_s))} s`),
+    figure(found.read ? `${rate}/s` : rate, `outcomes, over ${Math.round(Math.min(60, found.window_s))} s`),
     figure(found.read ? whole(found.letters) : "–", "dead letters in that time"),
     figure(shared.unfinished === null ? "–" : `${shared.exact ? "" : "≤ "}${whole(shared.unfinished)}`, "readings wait"),
     figure(seconds(shared.oldest_s), "the oldest waits"),
@@ -85,7 +85,7 @@ function endpoints({ engine, endpoints: rows }) {
     ["model", el("span", {}, el("b", { text: engine.model }), " ", el("code", { class: "soft", text: engine.sha256.slice(0, 12) }))]]);
   const listed = rows.map((row) => {
     const [mood, name] = row.usable ? ["good", "in use"] : row.why ? ["bad", "out of use"] : BREAKERS[row.breaker];
-    const notes = [row.why, row.rests_s > 0 ? `queue full: rests ${seconds(row.rests_s)}` : "",
+    const notes = [row.rests_s > 0 ? `queue full: rests ${seconds(row.rests_s)}` : "",
       row.refusals ? `${whole(row.refusals)} times full` : "",
       ...Object.entries(row.ejections).map(([why, count]) => `${why} ${whole(count)}×`)].filter(Boolean);
     return [el("code", { text: row.address }), tag(mood, name),
@@ -93,7 +93,8 @@ function endpoints({ engine, endpoints: rows }) {
         ` ${row.outstanding_s} of ${row.limit_s} s`), notes.join("; ") || "–"];
   });
   byId("endpoint-rows").replaceChildren(model, ...(rows.length
-    ? [table([["endpoint", "keep"], ["state", ""], ["audio at work, of its limit", "keep"], ["since the start", ""]], listed)]
+    ? [table([["endpoint", "keep"], ["state", ""], ["audio at work, of its limit", "keep"], ["since the start", ""]], listed),
+      ...rows.filter((row) => row.why).map((row) => el("p", { class: "notice bad small", text: `${row.address}: ${row.why}` }))]
     : [el("p", { class: "soft", text: "It has no endpoints: the model runs in the worker." })]));
 }
 

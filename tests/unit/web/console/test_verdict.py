@@ -109,6 +109,7 @@ def test_a_worker_that_hangs() -> None:
 def test_endpoints_that_are_out_and_the_fallback() -> None:
     assert "1 of 2 inference endpoints are out of use." in hints(facts(usable=1))
     assert "scores on its CPU" in hints(facts(usable=0, fallback=True))
+    assert hints(facts(usable=0, endpoint_reason="no answer")) == "No inference endpoint can be used: no answer."
 
 
 def test_partitions_that_nobody_reads() -> None:
