@@ -18,6 +18,7 @@ from streamproc.inference.hama import SYMBOLS, Hama
 from streamproc.scoring import lexicon
 from streamproc.scoring.ctc import greedy_decode
 from streamproc.scoring.evidence import EVIDENCE
+from streamproc.scoring.misread import WordClassifier
 from streamproc.scoring.variants import VariantAligner
 from streamproc.training.evaluate import MODEL, digest
 from streamproc.training.people.second import fused_name
@@ -65,16 +66,13 @@ def test_the_evaluation_asks_it_alone_and_both_as_one(tmp_path: Path) -> None:
     shutil.copy(CLIP, tmp_path / "clip.flac")
     words = [{"text": word, "accuracy": [10, 10, 10]} for word in TEXT.split()]
     (tmp_path / "manifest.jsonl").write_text(json.dumps({"file": "clip.flac", "text": TEXT, "words": words}))
-    neutral = {name: [0.0, 1.0, 0.0] for name in EVIDENCE}
+    size, points = len(EVIDENCE), {"lenient": 0.9, "balanced": 0.5, "strict": 0.1}
+    # Whatever speaks for or against a word, it is misread.
+    given = WordClassifier(
+        fused_name(digest(MODEL)), np.zeros(size), np.ones(size), np.zeros(size), 5.0, points, -100.0
+    )
     classifier = tmp_path / "both.json"
-    classifier.write_text(
-        json.dumps(
-            {
-                "model_sha256": fused_name(digest(MODEL)), "bias": 5.0, "evidence": neutral, "least_fit": -100.0,
-                "points": {"lenient": 0.9, "balanced": 0.5, "strict": 0.1},
-            }
-        )
-    )  # fmt: skip
+    classifier.write_text(json.dumps(given.to_json()))
     asked = ["models", "evaluate", str(tmp_path), "--json", "--second", "hama"]
     alone = CliRunner().invoke(cli, asked)
     assert alone.exit_code == 0, alone.output

@@ -38,7 +38,8 @@ def _share(row: MiscueRow, name: str) -> float:
 )
 def test_who_reads_all_and_more_is_judged_and_not_blamed_for_it(rows: dict[str, MiscueRow], kind: str) -> None:
     assert rows[kind]["codes"] == {}
-    assert _share(rows[kind], "read_flagged") < 0.15
+    # An echo lays each sound over the next ones.
+    assert _share(rows[kind], "read_flagged") < (0.25 if kind == "an echo" else 0.15)
 
 
 @pytest.mark.parametrize("kind", ["three words twice", "a word wrong, then right", "a line twice"])
