@@ -75,6 +75,8 @@ READER_ENDS = HOPELESS | {KafkaError._FATAL}
 MEMBER_ENDS = READER_ENDS | NO_TOPIC | {KafkaError.FENCED_INSTANCE_ID}
 #: Another producer has taken this transactional id.
 FENCED_PRODUCER = frozenset({KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH, KafkaError.PRODUCER_FENCED})
+#: What follows from a failure and does not say which.
+CONSEQUENCE = frozenset({KafkaError._PURGE_QUEUE, KafkaError._FATAL})
 
 
 def shuts_out(error: KafkaError) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -120,6 +121,7 @@ class Stage:
             except KafkaException as error:
                 print(f"the intruder was refused: {error}", file=sys.stderr)
             self.publish(3)
+            time.sleep(1)  # until the worker has taken it back
 
 
 def acts(stage: Stage) -> Iterator[Act]:

@@ -15,7 +15,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 
-from streamproc.transport.codes import FATAL, STALE
+from streamproc.transport.codes import CONSEQUENCE, FATAL, STALE
 from streamproc.transport.errors import ShutOut, TransportError
 from streamproc.transport.flight.entries import Assignment
 from streamproc.transport.flight.ledger import Batch
@@ -99,6 +99,7 @@ class TransactionalCommitter(Committer):
 
     def _give_up(self, producer: Producer, error: KafkaError) -> Verdict:
         """The transaction failed before its commit was asked for: it takes no effect."""
+        error = self._cause(producer, error)
         if error.code() in FATAL:
             raise TransportError(f"Kafka refuses the transaction: {error.str()}")
         if error.fatal() or not error.txn_requires_abort():
@@ -107,6 +108,17 @@ class TransactionalCommitter(Committer):
         else:
             self._abort(producer)
         return Aborted(error.name(), stale=error.code() in STALE)
+
+    def _cause(self, producer: Producer, error: KafkaError) -> KafkaError:
+        """Why records were dropped unsent, or what was fatal: librdkafka says it to the next call, which it refuses."""
+        if error.code() in CONSEQUENCE:
+            try:
+                self._call(producer.begin_transaction)
+            except KafkaException as refused:
+                if refused.args[0].fatal():
+                    fatal: KafkaError = refused.args[0]
+                    return fatal
+        return error
 
     def _abort(self, producer: Producer) -> None:
         self._link_failed = False

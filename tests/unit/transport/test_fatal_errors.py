@@ -22,7 +22,7 @@ from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.transport import TransportError
 from streamproc.transport.flight.ledger import Batch
 from streamproc.transport.kafka.committers import TransactionalCommitter
-from streamproc.transport.kafka.verdicts import Committed
+from streamproc.transport.kafka.verdicts import Aborted, Committed
 from streamproc.transport.surface.replies import ClientConsumer
 
 pytestmark = hole("D7")
@@ -147,3 +147,24 @@ def test_a_transaction_that_is_committed_stays_so_and_the_producer_is_replaced(e
     assert committer.commit(Batch(None, [], [])) == Committed()
     assert producer.commit_transaction.called
     assert committer._producer is None
+
+
+@pytest.mark.parametrize("seen", [KafkaError._PURGE_QUEUE, KafkaError._FATAL])
+def test_a_fenced_transaction_says_that_it_was_fenced(seen: int) -> None:
+    committer = TransactionalCommitter({}, Mock(), lambda: False)
+    fenced = KafkaException(KafkaError(KafkaError._FENCED, "by a newer one", fatal=True))
+    committer._producer = Mock(
+        flush=Mock(side_effect=KafkaException(KafkaError(seen))), begin_transaction=Mock(side_effect=[None, fenced])
+    )
+    assert committer.commit(Batch(None, [], [])) == Aborted("_FENCED")
+    assert committer._producer is None
+
+
+def test_what_was_dropped_for_another_reason_keeps_it() -> None:
+    committer = TransactionalCommitter({}, Mock(), lambda: False)
+    in_one = KafkaException(KafkaError(KafkaError._STATE, "it is in a transaction"))
+    dropped = KafkaException(KafkaError(KafkaError._PURGE_QUEUE))
+    committer._producer = Mock(
+        flush=Mock(side_effect=dropped), begin_transaction=Mock(side_effect=[None, in_one]), poll=Mock()
+    )
+    assert committer.commit(Batch(None, [], [])) == Aborted("_PURGE_QUEUE")
