@@ -19,6 +19,7 @@ CLASSES = {
     "Monitor": "streamproc.transport.surface.monitor:Monitor",
     "Table": "streamproc.transport.surface.tables.table:Table",
     "SetTable": "streamproc.transport.surface.tables.sets:SetTable",
+    "Router": "streamproc.transport.surface.tables.router:TableRouter",
     "TableManager": "streamproc.transport.surface.tables.manager:TableManager",
 }
 

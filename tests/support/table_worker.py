@@ -61,6 +61,7 @@ class TableWorker:
         """An agent is given the next event."""
         offset, self._next = self._next, self._next + 1
         record = Mock(**{"offset.return_value": offset, "key.return_value": key, "error.return_value": None})
+        record.timestamp.return_value = (0, 0)
         await self.consumer.inbox.admit([(self.assignments[tp], record, 10)])
         [delivery] = self.delivered()
         return delivery

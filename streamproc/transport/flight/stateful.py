@@ -49,8 +49,9 @@ class Stateful:
         False: it is not, since something that they have read is not the newest any more.
         """
         accesses = {one.access: one for one in entries if one.access is not None}
-        if any(access.stale for access in accesses):
-            return False
+        for access in accesses:
+            if access.stale:
+                return False
         for access, one in accesses.items():
             self._ends += 1
             access.finish(one, self._ends)

@@ -152,7 +152,8 @@ class Consumer(FaustConsumer):
             return no_tables
         config = self.settings.client(self.transport.servers)
         changelogs = Changelogs(config, offsets.describe, lambda: self._closing)
-        sources = Sources(cast(App, self.app), self.transport.topics, changelogs.check, open_store)
+        app, loop = cast(App, self.app), asyncio.get_running_loop()
+        sources = Sources(app, self.transport.topics, changelogs.check, open_store, loop)
         await asyncio.to_thread(sources.prepare)
         recovery = Recovery(config, changelogs.describe, self.on_crash, lambda: self._closing)
 

@@ -139,15 +139,17 @@ class LedgerDesk:
         joint = entry.joint
         if joint is not None and joint.unfinished > 1:
             return False  # the last one of them is asked
-        entries = joint or (entry,)
-        in_the_way = any(
-            one.access is not None and one.assignment.contention.in_the_way(one, one.access) for one in entries
-        )
+        entries: Sequence[Entry] = joint or (entry,)
+        in_the_way = False
+        for one in entries:
+            access, contention = one.access, one.assignment.contention
+            if access is not None and contention.privileged is not None and contention.in_the_way(one, access):
+                in_the_way = True
         if in_the_way or not self._ledger.tables.write(entries):
             self._begin_anew(entry, parked=in_the_way)
             return True
         for one in entries:
-            if one.access is not None:
+            if one.access is not None and one.assignment.contention.busy:
                 self._over(one)
         return False
 

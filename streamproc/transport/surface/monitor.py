@@ -39,6 +39,8 @@ class TransportState:
     gaps: dict[TP, int] = field(default_factory=dict)
     #: Characters of each partition's offset metadata, of at most 4,000.
     metadata_size: dict[TP, int] = field(default_factory=dict)
+    #: How often an event was worked on again because what it had read of tables was overtaken.
+    overtaken: int = 0
     #: Partitions that nothing is fetched from.
     paused: set[TP] = field(default_factory=set)
 
@@ -52,6 +54,7 @@ class TransportState:
         oldest = ((tp, each.oldest_ms()) for tp, each in assignments.items())
         self.oldest_ms = {tp: milliseconds for tp, milliseconds in oldest if milliseconds is not None}
         self.metadata_size = {tp: size for tp, size in self.metadata_size.items() if tp in assignments}
+        self.overtaken = ledger.overtaken
         self.paused = {tp for tp, each in assignments.items() if each.paused}
 
 
@@ -121,4 +124,4 @@ class Monitor(faust.Monitor):
         }
         for name in ("in_flight", "lag", "unfinished", "oldest_ms", "gaps", "metadata_size"):
             named[name] = {f"{topic}-{partition}": count for (topic, partition), count in getattr(state, name).items()}
-        return {**super().asdict(), "transport": named}
+        return {**super().asdict(), "transport": {**named, "overtaken": state.overtaken}}

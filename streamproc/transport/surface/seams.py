@@ -85,7 +85,7 @@ INHERITED: dict[str, Inherited] = {
     "Table": Inherited(
         faust.Table,
         {"_to_key": ("k",), "_to_value": ("v",), "_new_store": ()},
-        ("_store", "_sensor_on_get", "_sensor_on_set", "_sensor_on_del"),
+        ("_store", "_on_changelog_event", "_sensor_on_get", "_sensor_on_set", "_sensor_on_del"),
     ),
     "TableManager": Inherited(
         TableManager, {"_update_channels": ()}, ("_tables_finalized", "_tables_registered", "_recovery")

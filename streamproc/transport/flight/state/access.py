@@ -137,7 +137,8 @@ class TableAccess:
                 after[before.access] = None
             version = Version(self, table, key, written, before)
             self.versions.append(version)
-            self.size += sum(len(key) + len(value or b"") for key, value in records_of(version))
+            for record, content in ((key, written.value),) if written.records is None else written.records:
+                self.size += len(record) + len(content or b"")
         for version in self.versions:
             version.table.put(version)
         for earlier in after:

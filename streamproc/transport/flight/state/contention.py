@@ -21,6 +21,11 @@ class Contention:
         self._parked: list[Any] = []
         self.privileged: Any = None
 
+    @property
+    def busy(self) -> bool:
+        """Whether there is an event whose end means something here."""
+        return bool(self._stale)
+
     def overtaken(self, entry: Any) -> None:
         """The work of this event is done again."""
         self._stale[entry] = self._stale.get(entry, 0) + 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -14,9 +14,8 @@ from streamproc.transport.errors import TransportError
 from streamproc.transport.flight.state.restored import Changelog
 from streamproc.transport.flight.state.store import Store
 from streamproc.transport.kafka.topics import Topics
+from streamproc.transport.surface.tables.replaying import replay_of
 from streamproc.transport.surface.tables.table import Table
-
-logger = logging.getLogger(__name__)
 
 #: Opens a table's store for a partition of a source topic; raises what ``Changelog.open`` does.
 OpenStore = Callable[[Table, TP], Store]
@@ -25,12 +24,20 @@ OpenStore = Callable[[Table, TP], Store]
 class Sources:
     """The tables of an app, and the topics whose events may use them."""
 
-    def __init__(self, app: faust.App, topics: Topics, check: Callable[[str], None], open_store: OpenStore) -> None:
-        """``check``: looks at a changelog that is there; blocks, raises TransportError."""
+    def __init__(
+        self,
+        app: faust.App,
+        topics: Topics,
+        check: Callable[[str], None],
+        open_store: OpenStore,
+        loop: asyncio.AbstractEventLoop,
+    ) -> None:
+        """``check``: looks at a changelog that is there; blocks, raises TransportError. ``loop``: the app's."""
         self._conf: Any = app.conf
         self._topics = topics
         self._check = check
         self._open_store = open_store
+        self._loop = loop
         self._tables = [table for table in app.tables.values() if isinstance(table, Table)]
         #: What agents read,
         self._read = {name for agent in app.agents.values() for name in getattr(agent.channel, "topics", ())}
@@ -62,7 +69,7 @@ class Sources:
                 table.name,
                 TP(table.changelog_topic_name, tp.partition),
                 partial(self._open_store, table, tp),
-                table.replay,
+                replay_of(table, TP(table.changelog_topic_name, tp.partition), self._loop),
             )
             for table in self._tables
             if table.source in (None, tp.topic)

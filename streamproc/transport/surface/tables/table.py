@@ -38,6 +38,11 @@ class Table(faust.Table[Any, Any]):
         # Not `or`: a URL without a host is false.
         return URL(self.app.conf.store if self._store is None else self._store)
 
+    @property
+    def is_listened_to(self) -> bool:
+        """Whether the app wants to hear of each record that a recovery reads."""
+        return self._on_changelog_event is not None
+
     def to_key(self, key: Any) -> Any:
         """A key as Faust gives it back from a changelog: lists, which no dict could have as keys, are tuples."""
         return self._to_key(key)
