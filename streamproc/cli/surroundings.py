@@ -38,8 +38,13 @@ def _hosts(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.inference.engine == "triton":
         for server in settings.triton.servers:
             yield "STREAMPROC_TRITON__URLS", _host(server.removeprefix(DNS))
-    if settings.telemetry.otlp_endpoint:
-        yield "STREAMPROC_TELEMETRY__OTLP_ENDPOINT", urlsplit(settings.telemetry.otlp_endpoint).hostname or ""
+    collectors = {
+        "STREAMPROC_TELEMETRY__OTLP_ENDPOINT": settings.telemetry.otlp_endpoint,
+        "STREAMPROC_TRACING__ENDPOINT": settings.tracing.endpoint,
+    }
+    for setting, url in collectors.items():
+        if url:
+            yield setting, urlsplit(url).hostname or ""
 
 
 def _host(server: str) -> str:
