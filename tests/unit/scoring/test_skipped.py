@@ -16,7 +16,7 @@ from streamproc.scoring.evidence import EVIDENCE
 from streamproc.scoring.misread import Strictness, WordClassifier
 from streamproc.scoring.phonemes import PHONEME_CODES
 from streamproc.scoring.reference import ExpectedWord
-from streamproc.scoring.score import hear, hear_what_was_read, score_phrase
+from streamproc.scoring.score import hear, hear_what_was_read, phrase_evidence, score_phrase
 from streamproc.scoring.skipped import hear_without, likeliest_skipped, skipped_words, without_extra
 from streamproc.scoring.variants import VariantAligner
 from streamproc.scoring.words import hear_words
@@ -109,14 +109,18 @@ def test_frames_of_extra_speech_are_left_out_and_those_of_a_slip_stay() -> None:
     assert without_extra(heard, tokens, slip) is slip
 
 
-def test_words_that_were_read_are_heard_as_if_the_others_were_not_there() -> None:
+def test_words_that_were_read_are_judged_as_if_the_others_were_not_there() -> None:
     log_probs = audio(*_sounds("the fox ran home"))
-    part = hear_what_was_read(hear(log_probs, _expected(TEXT), ALIGNER), _expected(TEXT), log_probs, ALIGNER)
-    alone = hear(log_probs, _expected("the fox ran home"), ALIGNER)
-    read = [place for place in range(len(part.words)) if place not in part.skipped]
-    assert len(part.skipped) == 6
-    assert [part.words[place] for place in read] == list(alone.words)
-    assert [part.margins[place] for place in read] == list(alone.margins)
+    whole = hear(log_probs, _expected(TEXT), ALIGNER)
+    poor = phrase_evidence(whole, log_probs)
+    part = hear_what_was_read(whole, _expected(TEXT), log_probs, ALIGNER)
+    found = phrase_evidence(part, log_probs)
+    alone = phrase_evidence(hear(log_probs, _expected("the fox ran home"), ALIGNER), log_probs)
+    assert found is not None
+    assert alone is not None
+    assert np.allclose(found.table, alone.table)
+    assert found.fit == pytest.approx(alone.fit)
+    assert poor is None or poor.fit < found.fit
 
 
 def _strict(**weights: float) -> Strictness:
