@@ -56,4 +56,11 @@ class Transport(Shared):
         monitor = self.app.monitor
         state = monitor.transport if isinstance(monitor, Monitor) else TransportState()
         state.read(self.ledger)
+        consumer = self.app.consumer
+        if isinstance(consumer, Consumer):
+            recovering = consumer.recovering
+            state.restoring = {one.tp: one.left for one in recovering}
+            known = ((one.tp, one.seconds_left) for one in recovering)
+            state.restoring_seconds = {tp: round(seconds) for tp, seconds in known if seconds is not None}
+            state.standby_lag = {tp: standby.lag for tp, standby in consumer.standbys.items()}
         return state

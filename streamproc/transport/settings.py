@@ -90,6 +90,9 @@ class TransportSettings(BaseModel):
     """Seconds without a poll after which a worker leaves its group."""
     transaction_timeout: Seconds = 10.0
     """Seconds after which the broker aborts the open transaction of a dead worker."""
+    standby: Literal["none", "all"] = "none"
+    """What a worker keeps of tables whose partitions are others': nothing, or everything, so that it takes a partition
+    over within seconds. all: each worker has room for all of it, and a datadir of its own."""
     security_protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
     """How to talk to the brokers."""
     ca_file: str = ""

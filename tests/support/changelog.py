@@ -96,7 +96,9 @@ class Log:
 class Restoring:
     """A worker that restores one store from it, and no more."""
 
-    def __init__(self, log: Log, store: Store | None = None, changelog: Changelog | None = None) -> None:
+    def __init__(
+        self, log: Log, store: Store | None = None, changelog: Changelog | None = None, *, standby: bool = False
+    ) -> None:
         self.store = MemoryStore() if store is None else store
         # A topic that is gone is told of at once.
         quick = {"topic.metadata.refresh.interval.ms": 500, "topic.metadata.propagation.max.ms": 1_000}
@@ -108,7 +110,7 @@ class Restoring:
         self._done = threading.Event()
         offsets = Offsets(config, "nobody", "earliest", "stop", lambda: self.stopped)
         changelogs = Changelogs(config, offsets.describe, lambda: self.stopped)
-        self.recovery = Recovery(config, changelogs.describe, self._crash, lambda: self.stopped)
+        self.recovery = Recovery(config, changelogs.describe, self._crash, lambda: self.stopped, standby=standby)
         self.changelog = changelog or Changelog("table", log.tp, lambda: self.store)
 
     def begin(self) -> Restoring:

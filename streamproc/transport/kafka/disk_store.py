@@ -72,6 +72,11 @@ class DiskStore:
             self._remember(key, value)
             return value
 
+    def peek(self, key: bytes) -> bytes | None:
+        """See Store. What is remembered belongs to the thread that uses the store."""
+        value: bytes | None = self._db.get(_KEY + key)
+        return value
+
     def apply(self, writes: Iterable[Write], position: ChangelogPosition | None = None) -> None:
         """See Store.
 

@@ -12,93 +12,28 @@ import logging
 import threading
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from faust.types import TP
 
 from streamproc.transport.codes import NO_TOPIC
 from streamproc.transport.errors import TransportError
-from streamproc.transport.flight.state.position import ChangelogPosition, Log, Reach, resume
+from streamproc.transport.flight.state.position import Log, Reach
 from streamproc.transport.flight.state.restored import Changelog, Restored, StoreInUse
 from streamproc.transport.flight.state.store import Store, Write
 from streamproc.transport.kafka.consumer_errors import judge
+from streamproc.transport.kafka.reading import FOR_EVER, NOBODY, Reading, RecoveryProgress, SourcePartition, Standby
 
 logger = logging.getLogger(__name__)
 
 _POLL_S = 0.05
 _BATCH = 20_000
 _LOOK_S = 5.0
+_ENDS_S = 1.0
+_STANDBYS_S = 30.0
 _LOCKED_S = 0.1
-
-
-class RecoveryProgress(NamedTuple):
-    """How far a recovery is: offsets, and seconds (None: no estimate yet)."""
-
-    tp: TP
-    position: int
-    left: int
-    seconds_left: float | None
-
-
-class _Partition:
-    """A source partition whose tables are being restored; not it alone is waited for, but all of its tables."""
-
-    def __init__(self, wanted: Callable[[], bool], then: Callable[[Restored], None], waiting: int) -> None:
-        self.wanted = wanted
-        self.then = then
-        self.waiting = waiting
-        self.read: dict[Changelog, tuple[Store, Any]] = {}
-
-
-class _Reading:
-    """A changelog that is read into its store."""
-
-    def __init__(self, changelog: Changelog, log: Log, partition: _Partition) -> None:
-        self.changelog = changelog
-        self.log = log
-        self.partition = partition
-        self.store: Store | None = None
-        self.reach = Reach(log.first, log.end)
-        self.since = log.asked
-        self.begun = time.monotonic()
-        self.records = 0
-        #: When it is said again that somebody else has the store; the one before may just be closing it.
-        self.warn_due = time.monotonic() + 1.0
-        #: Where it was when somebody last looked.
-        self.looked_at = -1
-
-    def open(self) -> None:
-        """Open the store.
-
-        Raises:
-            StoreInUse: somebody has it open.
-            TransportError: it cannot be opened.
-        """
-        store = self.changelog.open() if self.store is None else self.store
-        self.store = store
-        start = resume(store.position, self.log, empty=store.position is None and not len(store))
-        if start.rebuild:
-            logger.warning("%s: the store is rebuilt from the changelog's start: %s", self.changelog, start.rebuild)
-            store.clear()
-        self.reach, self.since = Reach(start.offset, self.log.end), start.since
-
-    def take(self, records: list[Write], last: int | None, end: int | None) -> None:
-        """Records were read, ``last`` is the last one's offset; ``end``: below it is nothing else, for now."""
-        assert self.store is not None
-        if last is not None:
-            self.reach.records(last)
-        if end is not None:
-            self.reach.end(end)
-        self.records += len(records)
-        replay = self.changelog.replay
-        self.store.apply(records if replay is None else replay(self.store, records), self.position)
-
-    @property
-    def position(self) -> ChangelogPosition:
-        """What the store holds. Of a log read to its end, all that was written before the end was asked is known."""
-        return ChangelogPosition(self.log.mark, self.reach.position, self.log.asked if self.reach.done else self.since)
 
 
 class Recovery:
@@ -110,8 +45,13 @@ class Recovery:
         describe: Callable[[Sequence[TP]], dict[TP, Log]],
         crash: Callable[[BaseException], None],
         stopped: Callable[[], bool],
+        *,
+        standby: bool = False,
     ) -> None:
-        """``config``: librdkafka's of a client. ``describe``: blocks; raises TransportError."""
+        """``config``: librdkafka's of a client. ``describe``: blocks; raises TransportError.
+
+        ``standby``: stores that are not used any more are followed on, see ``follow``.
+        """
         self._config = config | {
             # librdkafka wants a name; nothing is asked of a group, and nothing committed.
             "group.id": "recovery",
@@ -129,11 +69,17 @@ class Recovery:
         self._describe = describe
         self._crash = crash
         self._stopped = stopped
+        self._standby = standby
+        #: Standbys to be: changelog, and its store if it is open.
+        self._to_follow: deque[tuple[Changelog, Store | None]] = deque()
+        self._following: dict[TP, Reading] = {}
         self._lock = threading.Lock()
-        self._waiting: deque[_Reading] = deque()
-        self._reading: dict[TP, _Reading] = {}
+        self._waiting: deque[Reading] = deque()
+        self._reading: dict[TP, Reading] = {}
         self._running = False
         self._look_due = 0.0
+        self._ends_due = 0.0
+        self._standbys_due = 0.0
 
     def restore(
         self, changelogs: Sequence[Changelog], wanted: Callable[[], bool], then: Callable[[Restored], None]
@@ -150,12 +96,25 @@ class Recovery:
             then(Restored({}))
             return
         logs = self._describe([changelog.tp for changelog in changelogs])
-        partition = _Partition(wanted, then, len(changelogs))
+        partition = SourcePartition(wanted, then, len(changelogs))
         with self._lock:
-            self._waiting.extend(_Reading(changelog, logs[changelog.tp], partition) for changelog in changelogs)
-            if not self._running:
-                self._running = True
-                threading.Thread(target=self._run, name="rdkafka-recovery", daemon=True).start()
+            self._waiting.extend(Reading(changelog, logs[changelog.tp], partition) for changelog in changelogs)
+            self._wake()
+
+    def follow(self, changelogs: Iterable[Changelog]) -> None:
+        """Keep stores up to these, on and on, so that a recovery has only the rest to read. From any thread."""
+        with self._lock:
+            self._to_follow.extend((changelog, None) for changelog in changelogs)
+            self._wake()
+
+    @property
+    def standbys(self) -> dict[TP, Standby]:
+        """Stores that follow their changelogs, by the changelog's partition. From any thread."""
+        return {
+            tp: Standby(one.store, max(0, one.end - one.reach.position))
+            for tp, one in list(self._following.items())
+            if one.store is not None
+        }
 
     @property
     def progress(self) -> list[RecoveryProgress]:
@@ -166,6 +125,20 @@ class Recovery:
             for tp, one in list(self._reading.items())
         ]
 
+    def _wake(self) -> None:
+        if not self._running:
+            self._running = True
+            threading.Thread(target=self._run, name="rdkafka-recovery", daemon=True).start()
+
+    def _close(self, changelog: Changelog, store: Store) -> None:
+        """A store is not used any more. From any thread."""
+        if self._standby and not self._stopped():
+            with self._lock:
+                self._to_follow.append((changelog, store))
+                self._wake()
+        else:
+            store.close()
+
     # -- the thread
 
     def _run(self) -> None:
@@ -173,20 +146,47 @@ class Recovery:
             consumer = Consumer(self._config)
             try:
                 while self._go_on():
+                    self._follow_on(consumer)
                     self._take_on(consumer)
                     self._read(consumer)
                     self._let_go(consumer)
                     self._look_around(consumer)
             finally:
                 consumer.close()
+                for standby in self._following.values():
+                    if standby.store is not None:
+                        standby.store.close()
         except BaseException as error:  # noqa: BLE001 - whatever ends this thread must end the worker
             if not self._stopped():
                 self._crash(error)
 
     def _go_on(self) -> bool:
         with self._lock:
-            self._running = not self._stopped() and bool(self._reading or self._waiting)
+            self._running = not self._stopped() and bool(
+                self._reading or self._waiting or self._following or self._to_follow
+            )
             return self._running
+
+    def _follow_on(self, consumer: Consumer) -> None:
+        if not self._to_follow:
+            return
+        found = [self._to_follow.popleft() for _ in range(len(self._to_follow))]
+        logs = self._describe([changelog.tp for changelog, _ in found])
+        for changelog, store in found:
+            if changelog.tp in self._following or changelog.tp in self._reading:
+                if store is not None:
+                    store.close()  # another source topic's is followed
+                continue
+            reading = Reading(changelog, logs[changelog.tp], NOBODY)
+            reading.store = store
+            try:
+                reading.open()
+            except StoreInUse as error:
+                reason = f"{changelog}: {error}; with standbys each worker needs a datadir of its own"
+                raise TransportError(reason) from error
+            reading.reach = Reach(reading.reach.position, FOR_EVER)
+            self._following[changelog.tp] = reading
+            consumer.incremental_assign([TopicPartition(*changelog.tp, reading.reach.position)])
 
     def _take_on(self, consumer: Consumer) -> None:
         for _ in range(len(self._waiting)):
@@ -198,6 +198,9 @@ class Recovery:
             if changelog.tp in self._reading:
                 self._waiting.append(reading)  # another source topic's, or the one before, not yet let go
                 continue
+            if (standby := self._following.get(changelog.tp)) is not None:
+                reading.store = standby.store
+                self._end(consumer, standby)
             try:
                 reading.open()
             except StoreInUse as error:
@@ -213,11 +216,12 @@ class Recovery:
                 consumer.incremental_assign([TopicPartition(*changelog.tp, reach.position)])
 
     def _read(self, consumer: Consumer) -> None:
-        if all(reading.reach.done for reading in self._reading.values()):
+        if not self._following and all(reading.reach.done for reading in self._reading.values()):
             if not self._reading:
                 time.sleep(_LOCKED_S)  # stores that others have open yet
             return
         # consume(n, t) waits for n records or all of t: so wait for one, and take the others that are there.
+        now = time.time()
         first = consumer.poll(_POLL_S)
         if first is None:
             return
@@ -237,7 +241,9 @@ class Recovery:
             writes.append((message.key() or b"", message.value()))
             last[tp] = message.offset()  # type: ignore[assignment]
         for tp in last.keys() | ends.keys():
-            if (reading := self._reading.get(tp)) is not None and reading.partition.wanted():
+            if (reading := self._reading.get(tp) or self._following.get(tp)) is not None and reading.partition.wanted():
+                if reading.partition is NOBODY and tp in ends:
+                    reading.since = now  # as of a recovery that reaches its end
                 reading.take(records.get(tp, []), last.get(tp), ends.get(tp))
 
     def _hear(self, consumer: Consumer, message: Message, ends: dict[TP, int]) -> None:
@@ -247,7 +253,7 @@ class Recovery:
         if error.code() == KafkaError._PARTITION_EOF:
             ends[tp] = message.offset() or 0
         elif error.code() == KafkaError._AUTO_OFFSET_RESET:
-            if (reading := self._reading.get(tp)) is not None:
+            if (reading := self._reading.get(tp) or self._following.get(tp)) is not None:
                 self._again(consumer, reading, "the changelog's records were deleted while they were read")
         elif error.code() in NO_TOPIC:
             raise TransportError(f"There is no such topic: the changelog {tp.topic!r}")
@@ -263,7 +269,7 @@ class Recovery:
             elif reading.reach.done:
                 self._finish(consumer, reading)
 
-    def _finish(self, consumer: Consumer, reading: _Reading) -> None:
+    def _finish(self, consumer: Consumer, reading: Reading) -> None:
         """All is read. A topic that was made anew meanwhile has the same name, and may be as long."""
         changelog, partition, store = reading.changelog, reading.partition, reading.store
         assert store is not None
@@ -276,9 +282,9 @@ class Recovery:
         partition.read[changelog] = (store, reading.log.mark)
         partition.waiting -= 1
         if not partition.waiting:
-            partition.then(Restored(partition.read))
+            partition.then(Restored(partition.read, self._close))
 
-    def _is_same_topic(self, consumer: Consumer, reading: _Reading) -> bool:
+    def _is_same_topic(self, consumer: Consumer, reading: Reading) -> bool:
         """Whether the topic is still that which was described; else it is read anew."""
         tp = reading.changelog.tp
         if not reading.log.mark.is_other_topic(self._describe([tp])[tp].mark):
@@ -286,33 +292,48 @@ class Recovery:
         self._again(consumer, reading, "the changelog was deleted and made anew while it was read")
         return False
 
-    def _again(self, consumer: Consumer, reading: _Reading, reason: str) -> None:
+    def _again(self, consumer: Consumer, reading: Reading, reason: str) -> None:
         logger.warning("%s: the store is rebuilt from the changelog's start: %s", reading.changelog, reason)
         self._end(consumer, reading)
         assert reading.store is not None
         reading.store.clear()
         tp = reading.changelog.tp
-        anew = _Reading(reading.changelog, self._describe([tp])[tp], reading.partition)
+        if reading.partition is NOBODY:
+            self._to_follow.append((reading.changelog, reading.store))
+            return
+        anew = Reading(reading.changelog, self._describe([tp])[tp], reading.partition)
         anew.store = reading.store
         self._waiting.append(anew)
 
-    def _end(self, consumer: Consumer, reading: _Reading) -> None:
+    def _end(self, consumer: Consumer, reading: Reading) -> None:
         """Read no more of it."""
         tp = reading.changelog.tp
-        del self._reading[tp]
+        del (self._following if reading.partition is NOBODY else self._reading)[tp]
         assigned = {(place.topic, place.partition) for place in consumer.assignment()}
         if tp in assigned:  # it is not, where nothing was to be read
             consumer.incremental_unassign([TopicPartition(*tp)])
 
-    def _give_up(self, reading: _Reading) -> None:
+    def _give_up(self, reading: Reading) -> None:
         """Close what was opened for a partition that is not wanted any more."""
         read = reading.partition.read
         while read:
-            read.popitem()[1][0].close()
+            changelog, (store, _) = read.popitem()
+            self._close(changelog, store)
         if reading.store is not None:
-            reading.store.close()
+            self._close(reading.changelog, reading.store)
 
     def _look_around(self, consumer: Consumer) -> None:
+        if time.monotonic() >= self._ends_due:
+            self._ends_due = time.monotonic() + _ENDS_S
+            for tp, standby in self._following.items():
+                ends = consumer.get_watermark_offsets(TopicPartition(*tp), cached=True)
+                standby.end = max(standby.end, ends[1]) if ends is not None else standby.end
+        if time.monotonic() >= self._standbys_due and self._following:
+            self._standbys_due = time.monotonic() + _STANDBYS_S
+            logs = self._describe(list(self._following))
+            for tp, standby in list(self._following.items()):
+                if standby.log.mark.is_other_topic(logs[tp].mark):
+                    self._again(consumer, standby, "the changelog was deleted and made anew")
         if time.monotonic() < self._look_due:
             return
         self._look_due = time.monotonic() + _LOOK_S

@@ -36,6 +36,7 @@ from streamproc.transport.kafka.listener import Records
 from streamproc.transport.kafka.offsets import Offsets
 from streamproc.transport.kafka.poller import Poller
 from streamproc.transport.kafka.producing import Committer
+from streamproc.transport.kafka.reading import RecoveryProgress, Standby
 from streamproc.transport.kafka.recovering import Recovery
 from streamproc.transport.kafka.verdicts import Stopped
 from streamproc.transport.shared import Shared
@@ -89,6 +90,7 @@ class Consumer(FaustConsumer):
         self._poller: Poller
         self._cycle: Cycle
         self._bookmarks: Bookmarks
+        self._recovery: Recovery | None = None
         self._begun = False
 
     # -- life
@@ -155,7 +157,12 @@ class Consumer(FaustConsumer):
         app, loop = cast(App, self.app), asyncio.get_running_loop()
         sources = Sources(app, self.transport.topics, changelogs.check, open_store, loop)
         await asyncio.to_thread(sources.prepare)
-        recovery = Recovery(config, changelogs.describe, self.on_crash, lambda: self._closing)
+        standby = self.settings.standby == "all"
+        self._recovery = recovery = Recovery(
+            config, changelogs.describe, self.on_crash, lambda: self._closing, standby=standby
+        )
+        if standby:
+            recovery.follow(await asyncio.to_thread(sources.all_changelogs))
 
         def restore(tp: TP, wanted: Callable[[], bool], then: Callable[[Restored], None]) -> None:
             recovery.restore(sources.changelogs(tp), wanted, then)
@@ -196,6 +203,16 @@ class Consumer(FaustConsumer):
             logger.error("The worker stops: %s", error)
             self.ledger.loose.end(TransportError(f"The worker stops, nothing more is sent: {error}"))
             self._background = asyncio.ensure_future(self.crash(error))
+
+    @property
+    def recovering(self) -> list[RecoveryProgress]:
+        """Partitions of changelogs that are read before their source's partitions are worked on. From any thread."""
+        return [] if self._recovery is None else self._recovery.progress
+
+    @property
+    def standbys(self) -> dict[TP, Standby]:
+        """What this worker keeps of partitions that are others', by the changelog's partition. From any thread."""
+        return {} if self._recovery is None else self._recovery.standbys
 
     # -- from the poll thread (Listener)
 

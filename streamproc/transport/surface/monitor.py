@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from streamproc.transport.flight.ledger import Batch, Ledger
 
 
+_BY_PARTITION = ("in_flight", "lag", "unfinished", "oldest_ms", "gaps", "metadata_size")
+
+
 @dataclass(slots=True)
 class TransportState:
     """What the driver knows that Faust's monitor has no place for."""
@@ -41,6 +44,11 @@ class TransportState:
     metadata_size: dict[TP, int] = field(default_factory=dict)
     #: How often an event was worked on again because what it had read of tables was overtaken.
     overtaken: int = 0
+    #: Offsets left to read of each changelog partition that is being recovered, and seconds that this may take.
+    restoring: dict[TP, int] = field(default_factory=dict)
+    restoring_seconds: dict[TP, int] = field(default_factory=dict)
+    #: Offsets that each standby is behind its changelog partition.
+    standby_lag: dict[TP, int] = field(default_factory=dict)
     #: Partitions that nothing is fetched from.
     paused: set[TP] = field(default_factory=set)
 
@@ -122,6 +130,6 @@ class Monitor(faust.Monitor):
             "aborted": dict(state.aborted),
             "rebalances": dict(state.rebalances),
         }
-        for name in ("in_flight", "lag", "unfinished", "oldest_ms", "gaps", "metadata_size"):
+        for name in (*_BY_PARTITION, "restoring", "restoring_seconds", "standby_lag"):
             named[name] = {f"{topic}-{partition}": count for (topic, partition), count in getattr(state, name).items()}
         return {**super().asdict(), "transport": {**named, "overtaken": state.overtaken}}

@@ -17,6 +17,9 @@ class Store(Protocol):
     def get(self, key: bytes) -> bytes | None:
         """A key's value; None: there is none."""
 
+    def peek(self, key: bytes) -> bytes | None:
+        """As ``get``, from any thread, while another one may change the store."""
+
     def apply(self, writes: Iterable[Write], position: ChangelogPosition | None = None) -> None:
         """Change all of these or none of them; of one key the last write counts.
 
@@ -59,6 +62,10 @@ class MemoryStore:
         self.position: ChangelogPosition | None = None
 
     def get(self, key: bytes) -> bytes | None:
+        """See Store."""
+        return self._values.get(key)
+
+    def peek(self, key: bytes) -> bytes | None:
         """See Store."""
         return self._values.get(key)
 

@@ -76,6 +76,15 @@ class Sources:
             and self._topics.partitions(tp.topic) == self._topics.partitions(table.changelog_topic_name)
         ]
 
+    def all_changelogs(self) -> list[Changelog]:
+        """Those of all partitions, each once. Blocks."""
+        found: dict[TP, Changelog] = {}
+        for name in sorted(self._read - self._apart):
+            for partition in range(self._topics.partitions(name) or 0):
+                for changelog in self.changelogs(TP(name, partition)):
+                    found.setdefault(changelog.tp, changelog)
+        return list(found.values())
+
     def _partitions_of_sources(self) -> int | None:
         """How many partitions the topics have that agents read, where all have as many."""
         counts = {self._topics.partitions(name) for name in self._read - self._apart}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import faust
 from faust.types import TP
@@ -13,6 +13,16 @@ from streamproc.transport.errors import Unsupported
 from streamproc.transport.flight.state.restored import Replay
 from streamproc.transport.shared import Shared
 from streamproc.transport.surface.tables.data import ABSENT, TableData
+
+
+class StandbyValue(NamedTuple):
+    """What a standby holds of a key.
+
+    ``value``: None where it has none. ``lag``: how many offsets of the changelog it is behind, as of a second ago.
+    """
+
+    value: Any
+    lag: int
 
 
 class Table(faust.Table[Any, Any]):
@@ -79,6 +89,17 @@ class Table(faust.Table[Any, Any]):
         for key in self:
             self._sensor_on_del(self, key)
         self.data.clear()
+
+    def from_standby(self, key: Any, partition: int) -> StandbyValue | None:
+        """A key as another worker has committed it, from what this one keeps of its partition; None: it keeps nothing.
+
+        With the driver's ``standby="all"``. Not for SetTable.
+        """
+        standby = cast(Any, self.app.consumer).standbys.get(TP(self.changelog_topic_name, partition))
+        if standby is None:
+            return None
+        raw = standby.store.peek(self.data.codec.dump_key(key))
+        return StandbyValue(None if raw is None else self.data.codec.load_value(raw), standby.lag)
 
     # -- where its state is
 
