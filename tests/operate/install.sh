@@ -14,13 +14,10 @@ debian() {  # program package
 
 debian prometheus prometheus
 debian promtool prometheus
-<<<<<<< HEAD
 debian chromium chromium
-"$(dirname "$0")/collector.sh"
-=======
 debian node nodejs
 debian npm npm
-debian chromium chromium
+"$(dirname "$0")/collector.sh"
 
 # AsyncAPI's parser and its component, as package-lock.json has them.
 cd "$(dirname "$0")/asyncapi"
@@ -28,4 +25,3 @@ if [ ! node_modules/.package-lock.json -nt package-lock.json ]; then
   echo "Installing AsyncAPI's parser"
   npm ci --no-audit --no-fund --ignore-scripts --loglevel=error
 fi
->>>>>>> 4691a5d (AsyncAPI 3 from schemas and topics, taken by the official parser; teams put down the fields that they need, and are named by what would break them)
