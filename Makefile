@@ -28,8 +28,8 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml $(ALIGNER)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
-demo: install  ## Publish known readings to a local stack, show their results (1 minute). KEEP=1 leaves the stack up.
-	@$(BIN)/streamproc demo $(if $(KEEP),--keep)
+demo: install  ## Publish known readings to a local stack, show their results (1 minute). KEEP=1 leaves the stack up, SPEECH=folder adds people.
+	@$(BIN)/streamproc demo $(if $(KEEP),--keep) $(if $(SPEECH),--speech $(SPEECH))
 
 test: test-unit test-integration  ## Unit tests, then integration tests against a real Kafka, registry and Triton (15 minutes).
 
@@ -260,8 +260,9 @@ bench-decode: install  ## Greedy decoding against beam search: phoneme errors, v
 bench-codec: install  ## The codec against confluent-kafka's serialisers; needs a registry that is up (streamproc local up).
 	$(BOUNDED) 600 $(BIN)/python tests/bench/codec.py --registry $(STREAMPROC_REGISTRY__URL) --output docs/benchmarks/codec.json
 
-evaluate: install  ## How well the model in the tree hears, and how well misread words are found. PEOPLE=folder: on people too.
+evaluate: install  ## How well the model in the tree hears and judges: made speech, the golden recordings, PEOPLE=folder (2 minutes and more).
 	$(BOUNDED) 600 $(BIN)/python -m streamproc.training.evaluate --output docs/benchmarks/model.json
+	$(BOUNDED) 600 $(BIN)/streamproc models evaluate tests/golden/speech --json | tail -1 | $(BIN)/python -m json.tool > docs/benchmarks/people-golden.json
 	$(if $(PEOPLE),$(BOUNDED) 600 $(BIN)/streamproc models evaluate $(PEOPLE) --json | tail -1 | $(BIN)/python -m json.tool > docs/benchmarks/people.json)
 
 model: ## Train on people and make the served model (needs torch, flite, festival): DATA=folder RUN=folder; 2 hours on a quiet core.

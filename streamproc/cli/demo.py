@@ -26,9 +26,14 @@ if TYPE_CHECKING:
 @folder_option
 @click.option("--keep", is_flag=True, help="Leave the stack and the worker up, and say how to publish and follow.")
 @click.option(
+    "--speech",
+    type=click.Path(file_okay=False, exists=True, path_type=Path),
+    help="Recordings of people, read too: a folder as `streamproc models evaluate` takes it, at most 120 of them.",
+)
+@click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object as the last line; the rest goes to stderr."
 )
-def command(folder: Path, keep: bool, as_json: bool) -> None:
+def command(folder: Path, keep: bool, speech: Path | None, as_json: bool) -> None:
     """Publish known readings, wait for their results and show them.
 
     Brings up a Kafka, a schema registry and a Triton (or uses those that are up, or that the environment names),
@@ -40,30 +45,37 @@ def command(folder: Path, keep: bool, as_json: bool) -> None:
     most 2 % of the well-read words were flagged; else 1; 2 for wrong settings.
 
     In the JSON object, seconds runs from the first activity's to the last outcome's Kafka timestamp, and p50_ms and
-    p95_ms are percentiles of the time from an activity's to its result's.
+    p95_ms are percentiles of the time from an activity's to its result's. With --speech it has people too: how many
+    words that experts found perfect were flagged, and how many bad ones were found. They decide nothing.
     """
     # Imported here: --help must not wait for numpy.
     from confluent_kafka import KafkaException
 
     from streamproc.demo import judging, report
+    from streamproc.demo.people import people_figures, people_report
     from streamproc.demo.progress import Display
     from streamproc.demo.run import run
     from streamproc.localstack.errors import StackError
     from streamproc.localstack.private import UMASK
     from streamproc.scoring.espeak import EspeakError
+    from streamproc.training.people.clips import FolderError
 
     os.umask(UMASK)
     errors = terminal.console(sys.stderr)
     output = errors if as_json else terminal.console()
     try:
-        shown = run(folder, Display(errors), keep=keep)
-    except (StackError, EspeakError, KafkaException, TimeoutError) as failure:
+        shown = run(folder, Display(errors), keep=keep, speech=speech)
+    except (StackError, EspeakError, FolderError, KafkaException, TimeoutError) as failure:
         raise Failed("demo", failure) from None
+    if shown.people:
+        output.print(people_report(shown.people))
+        output.print()
     report.show(shown.rows, shown.problems, output)
     if shown.left_up:
         output.print(_left_up(shown, folder), highlight=False, markup=False, soft_wrap=True)
     if as_json:
-        click.echo(json.dumps(dataclasses.asdict(judging.figures(shown.rows))))
+        people = {"people": dataclasses.asdict(people_figures(shown.people))} if shown.people else {}
+        click.echo(json.dumps({**dataclasses.asdict(judging.figures(shown.rows)), **people}))
     sys.exit(1 if shown.problems else 0)
 
 

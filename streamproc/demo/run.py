@@ -16,6 +16,7 @@ from streamproc.contracts.generated.events import SourcePosition
 from streamproc.demo.activities import make_activities
 from streamproc.demo.exchange import ActivityOutcome, OutcomeReader, publish
 from streamproc.demo.judging import Row, match, problems
+from streamproc.demo.people import PersonRow, match_people, people_activity, read_people
 from streamproc.demo.progress import Display
 from streamproc.demo.readings import demo_readings
 from streamproc.demo.worker import WorkerProcess, environment_of
@@ -44,15 +45,18 @@ class Run:
     environment: Mapping[str, str]
     left_up: bool
     worker: WorkerProcess | None
+    people: list[PersonRow]
 
 
-def run(folder: Path, display: Display, *, keep: bool) -> Run:
+def run(folder: Path, display: Display, *, keep: bool, speech: Path | None = None) -> Run:
     """Publish the demonstration's readings to the local stack in ``folder`` and collect what becomes of them.
 
     A stack that is up already is used and left up, as is a worker that an earlier run has kept (a new one takes its
-    place); otherwise all is taken down, unless ``keep``. Of a run that fails, the worker's log is left.
+    place); otherwise all is taken down, unless ``keep``. Of a run that fails, the worker's log is left. ``speech``: a
+    folder of recordings of people that are read too; they decide nothing about whether the run has passed.
 
     Raises:
+        FolderError: ``speech`` cannot be used.
         StackError: a part or the worker does not come up.
         StreamprocError: settings, the registry or Kafka.
         EspeakError: espeak-ng is not installed.
@@ -60,6 +64,8 @@ def run(folder: Path, display: Display, *, keep: bool) -> Run:
     # What is wrong with the settings or the installation is said before anything starts.
     refuse_what_is_not_shown(settings_module.load())
     synthesiser = Synthesiser()
+    clips = read_people(speech) if speech else []
+    spoken = [people_activity(clip, number) for number, clip in enumerate(clips, start=1)]
     stack = LocalStack(folder, tie=not keep, report=display.say)
     worker = WorkerProcess(folder)
     keep_worker = keep or worker.is_kept()
@@ -82,21 +88,22 @@ def run(folder: Path, display: Display, *, keep: bool) -> Run:
         display.say(f"the worker consumes; its log: {worker.log}")
         if keep_worker:
             display.say(f"look on: {worker.page}")
-        published = publish(settings, activities)
+        published = publish(settings, [*activities, *spoken])
         display.say(f"{len(published)} activities are published")
         outcomes = _await_outcomes(reader, published, worker, display)
         if not keep_worker:
             worker.end()
         # To the end: a duplicate may come later than what was waited for.
         outcomes += reader.rest()
-        timestamps = {position: reader.activity_timestamps[position] for position in published}
-        rows = match(readings, timestamps, outcomes)
+        made = published[: len(activities)]
+        rows = match(readings, {position: reader.activity_timestamps[position] for position in made}, outcomes)
+        people = match_people(clips, published[len(activities) :], outcomes)
         failed = problems(rows)
         if failed:
             display.say(f"the run has failed; the worker's log is left: {worker.log}")
         elif not keep_worker:
             worker.clean()
-    return Run(rows, failed, environment_of(settings), keep or was_up, worker if keep_worker else None)
+    return Run(rows, failed, environment_of(settings), keep or was_up, worker if keep_worker else None, people)
 
 
 def refuse_what_is_not_shown(settings: Settings) -> None:

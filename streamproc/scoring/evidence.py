@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -19,15 +20,17 @@ import aligner_mypyc
 from aligner_mypyc import ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, MATCH, SUBSTITUTE, AlignerError
 from streamproc.scoring.ctc import Floats, Token, packed
 from streamproc.scoring.phonemes import BLANK
+from streamproc.scoring.usual import COMPARED, Usual, compare
 from streamproc.scoring.words import HeardWord
 
-EVIDENCE = (
+_WEIGHED = (
     "margin", "log_margin", "margin_a_phoneme", "substituted", "left_out", "added", "accepted", "matched",
     "goodness", "worst_goodness", "rivalry", "worst_rivalry", "certainty", "unheard", "length", "single",
     "phrase_goodness", "neighbours_goodness", "neighbours_margin", "phrase_heard", "slowness", "pause", "heard",
     "phrase_length", "probability", "two_worst", "contrast", "rivals_contrast", "neighbours_contrast",
     "log_margin_heard", "margin_heard", "substituted_heard",
 )  # fmt: skip
+EVIDENCE = (*_WEIGHED, *COMPARED)
 """The columns, in order. Goodness and rivalry are natural logarithms, margins too. A contrast counts as much as the
 phrase is clear, and what ends in "heard" as much of the phrase was heard: the same flaw says more among good words."""
 
@@ -40,16 +43,19 @@ _LARGEST_MARGIN = 40.0
 Row = NDArray[np.float64]
 
 
-def weigh_evidence(
-    words: Sequence[HeardWord], margins: Sequence[float], tokens: Sequence[Token], log_probs: Floats
-) -> NDArray[np.float64] | None:
-    """The evidence on each word, [words, len(EVIDENCE)]; None where the reference cannot be laid over the audio.
+@dataclass(frozen=True, slots=True)
+class LaidOut:
+    """The phonemes of a reference where they must have been said: their codes, ``places``, and of each its
+    log-probability at its best (``goodness``) and how far that is above its best rival in its frames (``rivalry``)."""
 
-    Args:
-        words: the expected words that have a reference, in order.
-        margins: their CTC margins; 0 of those heard exactly.
-        tokens: the greedy decode of ``log_probs``.
-    """
+    codes: bytes
+    places: Sequence[Token]
+    goodness: Sequence[float]
+    rivalry: Sequence[float]
+
+
+def lay_out(words: Sequence[HeardWord], log_probs: Floats) -> LaidOut | None:
+    """The reference of ``words`` laid over the audio; None where that cannot be, or takes too long."""
     codes = b"".join(word.reference for word in words)
     if not codes or len(codes) * len(log_probs) > MOST_CELLS:
         return None
@@ -58,22 +64,36 @@ def weigh_evidence(
         places = aligner_mypyc.force_align(frames, BLANK + 1, BLANK, codes)
     except AlignerError:  # more phonemes than frames
         return None
-    goodness, rivalry = _pronunciation(places, frames)
+    told = aligner_mypyc.goodness(frames, BLANK + 1, BLANK, places)
+    rivalry = [min(max(above, _POOREST), -_POOREST) for _, above in told]
+    return LaidOut(codes, places, [best for best, _ in told], rivalry)
+
+
+def weigh_evidence(
+    words: Sequence[HeardWord], margins: Sequence[float], tokens: Sequence[Token], laid: LaidOut, usual: Usual
+) -> NDArray[np.float64]:
+    """The evidence on each word, [words, len(EVIDENCE)].
+
+    Args:
+        words: the expected words that have a reference, in order.
+        margins: their CTC margins; 0 of those heard exactly.
+        tokens: the greedy decode of the audio that they are laid over.
+        laid: these words, laid out.
+        usual: how phonemes sound in words that are read well.
+    """
     matched = sum(op in (MATCH, ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT) for word in words for op in word.ops)
     rows, spans, at = [], [], 0
+    sizes = [len(word.reference) for word in words]
     for word, margin in zip(words, margins, strict=True):
         own = slice(at, at := at + len(word.reference))
-        rows.append(_row(word, min(margin, _LARGEST_MARGIN), goodness[own], rivalry[own], tokens))
-        spans.append((places[own.start].start, places[own.stop - 1].end))
+        rows.append(_row(word, min(margin, _LARGEST_MARGIN), laid.goodness[own], laid.rivalry[own], tokens))
+        spans.append((laid.places[own.start].start, laid.places[own.stop - 1].end))
     table = np.array(rows)
-    _add_context(table, spans, [len(word.reference) for word in words], matched / len(codes))
-    return table
-
-
-def _pronunciation(places: list[Token], log_probs: bytes) -> tuple[list[float], list[float]]:
-    """Of each phoneme the log-probability at its best, and how far that is above its best rival in its frames."""
-    told = aligner_mypyc.goodness(log_probs, BLANK + 1, BLANK, places)
-    return [best for best, _ in told], [min(max(above, _POOREST), -_POOREST) for _, above in told]
+    _add_context(table, spans, sizes, matched / len(laid.codes))
+    frames = np.array([place.end - place.start for place in laid.places], dtype=np.float64)
+    return np.hstack(
+        [table, compare(laid.codes, sizes, np.array(laid.goodness), np.array(laid.rivalry), frames, usual)]
+    )
 
 
 def _row(
@@ -98,7 +118,7 @@ def _add_context(
     table: NDArray[np.float64], spans: Sequence[tuple[int, int]], sizes: Sequence[int], matched: float
 ) -> None:
     """Fill in what a word's neighbours and its phrase say."""
-    column = {name: place for place, name in enumerate(EVIDENCE)}
+    column = {name: place for place, name in enumerate(_WEIGHED)}
     count = len(table)
     goodness, margins = table[:, column["goodness"]].copy(), table[:, column["margin"]].copy()
     lengths = np.array([(end - start) / size for (start, end), size in zip(spans, sizes, strict=True)])

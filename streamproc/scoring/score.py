@@ -26,12 +26,13 @@ from aligner_mypyc import ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, IN
 from streamproc.contracts.generated.events import Operation, Verdict, WordResult
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.scoring.ctc import FRAME_MS, Decode, Floats, Token, greedy_decode, log_likelihoods
-from streamproc.scoring.evidence import MOST_CELLS, weigh_evidence
+from streamproc.scoring.evidence import MOST_CELLS, lay_out, weigh_evidence
 from streamproc.scoring.misread import Strictness
 from streamproc.scoring.phonemes import BLANK, PHONEMES
 from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.skipped import hear_without, likeliest_skipped, skipped_words, without_extra
 from streamproc.scoring.unscorable import unscorable
+from streamproc.scoring.usual import Usual
 from streamproc.scoring.variants import PhonemeAligner
 from streamproc.scoring.words import HeardWord, hear_words
 
@@ -172,7 +173,7 @@ class PhraseEvidence:
     fit: float
 
 
-def phrase_evidence(heard: HeardPhrase, log_probs: Floats) -> PhraseEvidence | None:
+def phrase_evidence(heard: HeardPhrase, log_probs: Floats, usual: Usual) -> PhraseEvidence | None:
     """The evidence on the words that were read; None where they cannot be laid over the audio, or are too long for
     it."""
     log_probs = without_extra(heard.words, heard.tokens, log_probs)
@@ -180,14 +181,13 @@ def phrase_evidence(heard: HeardPhrase, log_probs: Floats) -> PhraseEvidence | N
         index for index, word in enumerate(heard.words)
         if word.expected and word.reference and index not in heard.skipped
     ]  # fmt: skip
-    table = weigh_evidence(
-        [heard.words[index] for index in places], [heard.margins[index] for index in places], heard.tokens, log_probs
-    )
-    if table is None:
+    words = [heard.words[index] for index in places]
+    laid = lay_out(words, log_probs)
+    if laid is None:
         return None
-    codes = b"".join(heard.words[index].reference for index in places)
-    (likelihood,) = log_likelihoods(log_probs, [codes])
-    return PhraseEvidence(places, table, (likelihood - float(log_probs.max(axis=1).sum())) / len(codes))
+    table = weigh_evidence(words, [heard.margins[index] for index in places], heard.tokens, laid, usual)
+    (likelihood,) = log_likelihoods(log_probs, [laid.codes])
+    return PhraseEvidence(places, table, (likelihood - float(log_probs.max(axis=1).sum())) / len(laid.codes))
 
 
 def _weigh_words(
@@ -203,10 +203,10 @@ def _weigh_words(
     least_fit = strictness.classifier.least_fit
     if expected * len(log_probs) > MOST_CELLS:
         return heard, {}
-    evidence = phrase_evidence(heard, log_probs)
+    evidence = phrase_evidence(heard, log_probs, strictness.classifier.usual)
     if evidence is None or evidence.fit < least_fit:
         heard = hear_what_was_read(heard, words, log_probs, aligner)
-        evidence = phrase_evidence(heard, log_probs)
+        evidence = phrase_evidence(heard, log_probs, strictness.classifier.usual)
         fits = evidence is not None and evidence.fit >= least_fit
         read = [word for place, word in enumerate(heard.words) if place not in heard.skipped]
         code = unscorable(expected=expected, heard=len(heard.tokens), matched=_matched(read), fits=fits)

@@ -1,16 +1,19 @@
 """``python -m streamproc.training.people.fitting DATA MODEL``: the word classifier that goes with a model.
 
-Weights are fitted on all readings of the train part; then their scale and the thresholds on those 25 speakers alone
-whom the network has not heard, as on others it looks surer than it is. The label of a word is the share of experts who
-gave it 6 or less. Made clips with seeded mistakes stand beside them, so that clear mistakes of clear voices are found.
+Weights are fitted on all readings of the train part; their scale and the thresholds on those 25 speakers alone whom the
+network has not heard, as on others it looks surer than it is: each fifth of them judged by weights fitted without them.
+The label of a word is the share of experts who gave it 6 or less. Made clips with seeded mistakes stand beside them, so
+that clear mistakes of clear voices are found.
+
+Which phonemes a word has is no evidence, only how they were heard: what these speakers find difficult, others do not.
 """
 
 from __future__ import annotations
 
 import json
 import random
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
@@ -21,15 +24,17 @@ from rich.console import Console
 from streamproc.inference.hama import Hama
 from streamproc.scoring import lexicon
 from streamproc.scoring.ctc import log_softmax
-from streamproc.scoring.evidence import EVIDENCE
-from streamproc.scoring.misread import FARTHEST, WordClassifier
+from streamproc.scoring.evidence import EVIDENCE, lay_out
+from streamproc.scoring.misread import FARTHEST, Hidden, WordClassifier
 from streamproc.scoring.reference import ExpectedWord
-from streamproc.scoring.score import hear, phrase_evidence
+from streamproc.scoring.score import HeardPhrase, hear, phrase_evidence
+from streamproc.scoring.usual import Usual
 from streamproc.scoring.variants import VariantAligner
 from streamproc.training.corpus import VOICES, draw_voice, misread, read_well, training_sentence
 from streamproc.training.evaluate import Recogniser, digest
 from streamproc.training.mixture import calibration_speakers
 from streamproc.training.people.clips import Floats, PersonClip, read_folder
+from streamproc.training.people.descent import descend
 from streamproc.training.people.second import Fused, fused_name
 from streamproc.training.people.verdicts import FULL, MISREAD, PhonemeModel
 from streamproc.training.speech import Synthesiser
@@ -40,117 +45,159 @@ POINTS = {"lenient": 0.03, "balanced": 0.06, "strict": 0.12}
 LEAST_FIT = 0.01
 """Of readings of unheard speakers, how many may lie below ``least_fit``."""
 
-_MADE_CLIPS, _MADE_WEIGHT = 600, 2.0
-_RIDGE = 3.0
+_MADE_CLIPS = 600
+_FOLDS = 5
+_TINY = 1e-8
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """A clip that was listened to: for each word its label from 0 to 1, and whether all experts found it perfect."""
+
+    speaker: str
+    log_probs: Floats
+    heard: HeardPhrase
+    wrong: Sequence[float]
+    perfect: Sequence[bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Examples:
-    """Words: their evidence, labels from 0 to 1, whether all experts found them perfect, whether heard exactly; and the
-    fit of each phrase."""
+    """Words: their evidence, labels from 0 to 1, whether all experts found them perfect, whether heard exactly, their
+    speakers; and the fit of each phrase."""
 
     table: Array
     labels: Array
     full: NDArray[np.bool_]
     exact: NDArray[np.bool_]
+    speaker: NDArray[np.str_]
     fits: Array
 
 
-def people_examples(clips: Sequence[PersonClip], model: PhonemeModel) -> Examples:
-    """The words of marked recordings."""
-    return _examples(
-        (
-            (
-                clip.audio(),
-                [word.text for word in clip.words],
-                [float(np.mean(np.array(word.marks) <= MISREAD)) for word in clip.words],
-                [min(word.marks) >= FULL for word in clip.words],
-            )
-            for clip in clips
-        ),
-        model,
-    )
+def people_readings(clips: Sequence[PersonClip], model: PhonemeModel) -> list[Reading]:
+    """Marked recordings, listened to."""
+    return [
+        _listen(
+            clip.speaker, clip.audio(), [word.text for word in clip.words],
+            [float(np.mean(np.array(word.marks) <= MISREAD)) for word in clip.words],
+            [min(word.marks) >= FULL for word in clip.words], model,
+        )
+        for clip in clips
+    ]  # fmt: skip
 
 
-def made_examples(model: PhonemeModel, seed: int) -> Examples:
-    """The words of made sentences, half of them with mistakes."""
-
-    def clips() -> Iterator[tuple[Floats, list[str], list[float], list[bool]]]:
-        rng, synthesiser = random.Random(f"{seed}:verdicts"), Synthesiser()
-        for number in range(_MADE_CLIPS):
-            reading = read_well(training_sentence(rng), rng)
-            if number % 2:
-                reading = misread(reading, rng, ["mispronounced"] * rng.randint(1, 2))
-            wrong = {change.index for change in reading.changes}
-            audio = synthesiser.say(reading.said, draw_voice(rng, VOICES)).audio
-            places = range(len(reading.expected))
-            yield audio, list(reading.expected), [float(i in wrong) for i in places], [i not in wrong for i in places]
-
-    return _examples(clips(), model)
+def made_readings(model: PhonemeModel, seed: int) -> list[Reading]:
+    """Made sentences, half of them with mistakes."""
+    rng, synthesiser, readings = random.Random(f"{seed}:verdicts"), Synthesiser(), []
+    for number in range(_MADE_CLIPS):
+        reading = read_well(training_sentence(rng), rng)
+        if number % 2:
+            reading = misread(reading, rng, ["mispronounced"] * rng.randint(1, 2))
+        wrong = {change.index for change in reading.changes}
+        audio = synthesiser.say(reading.said, draw_voice(rng, VOICES)).audio
+        places = range(len(reading.expected))
+        marks = [float(place in wrong) for place in places], [place not in wrong for place in places]
+        readings.append(_listen("made", audio, reading.expected, *marks, model))
+    return readings
 
 
-def _examples(clips: Iterator[tuple[Floats, list[str], list[float], list[bool]]], model: PhonemeModel) -> Examples:
-    aligner = VariantAligner()
-    tables, labels, full, exact, fits = [], [], [], [], []
-    for audio, texts, wrong, perfect in clips:
-        (logits,) = model.logits([audio])
-        log_probs = log_softmax(logits)
-        heard = hear(log_probs, [ExpectedWord(text, lexicon.pronunciations(text)) for text in texts], aligner)
-        expected = [index for index, word in enumerate(heard.words) if word.expected]
-        evidence = phrase_evidence(heard, log_probs)
+def _listen(
+    speaker: str, audio: Floats, texts: Sequence[str], wrong: Sequence[float], perfect: Sequence[bool],
+    model: PhonemeModel,
+) -> Reading:  # fmt: skip
+    (logits,) = model.logits([audio])
+    log_probs = log_softmax(logits)
+    expected = [ExpectedWord(text, lexicon.pronunciations(text)) for text in texts]
+    return Reading(speaker, log_probs, hear(log_probs, expected, VariantAligner()), wrong, perfect)
+
+
+def usual_of(readings: Sequence[Reading]) -> Usual:
+    """How each phoneme sounds in the words that all experts found perfect."""
+    codes, goodness, rivalry = [], [], []
+    for reading in readings:
+        expected = [word for word in reading.heard.words if word.expected]
+        judged = [(word, good) for word, good in zip(expected, reading.perfect, strict=True) if word.reference]
+        laid = lay_out([word for word, _ in judged], reading.log_probs)
+        if laid is not None:
+            counted = np.repeat([good for _, good in judged], [len(word.reference) for word, _ in judged])
+            codes.append(np.frombuffer(laid.codes, np.uint8)[counted])
+            goodness.append(np.array(laid.goodness)[counted])
+            rivalry.append(np.array(laid.rivalry)[counted])
+    return Usual.of(np.concatenate(codes).astype(np.int64), np.concatenate(goodness), np.concatenate(rivalry))
+
+
+def examples(readings: Sequence[Reading], usual: Usual) -> Examples:
+    """The words of the readings whose text can be laid over their audio."""
+    tables, labels, full, exact, speakers, fits = [], [], [], [], [], []
+    for reading in readings:
+        expected = [index for index, word in enumerate(reading.heard.words) if word.expected]
+        evidence = phrase_evidence(reading.heard, reading.log_probs, usual)
         if evidence is None:
             continue
         tables.append(evidence.table)
         fits.append(evidence.fit)
         for place in evidence.places:
             number = expected.index(place)
-            labels.append(wrong[number])
-            full.append(perfect[number])
-            exact.append(heard.words[place].exact)
-    return Examples(np.concatenate(tables), np.array(labels), np.array(full), np.array(exact), np.array(fits))
-
-
-def fit(model_sha256: str, heard: Examples, unheard: Examples, made: Examples) -> WordClassifier:
-    """The classifier. ``heard``: words of speakers of the network's training; ``unheard``: of the others."""
-    table = np.concatenate([heard.table, unheard.table, made.table])
-    labels = np.concatenate([heard.labels, unheard.labels, made.labels])
-    weights = np.concatenate(
-        [np.ones(len(heard.labels) + len(unheard.labels)), np.full(len(made.labels), _MADE_WEIGHT)]
+            labels.append(reading.wrong[number])
+            full.append(reading.perfect[number])
+            exact.append(reading.heard.words[place].exact)
+            speakers.append(reading.speaker)
+    return Examples(
+        np.concatenate(tables), np.array(labels), np.array(full), np.array(exact), np.array(speakers), np.array(fits)
     )
-    centre, scale = table.mean(axis=0), table.std(axis=0) + 1e-6
-    normal = np.clip((table - centre) / scale, -FARTHEST, FARTHEST)
-    coefficients = _logistic(normal, labels, weights, _RIDGE)
-    apart = np.clip((unheard.table - centre) / scale, -FARTHEST, FARTHEST)
-    odds = apart @ coefficients[:-1] + coefficients[-1]
-    # Platt's scaling (1999), on people whom the network has not heard.
-    slope, shift = _logistic(odds[:, None], unheard.labels, np.ones(len(odds)), 1e-3)
+
+
+def fit(model_sha256: str, heard: Examples, unheard: Examples, made: Examples, usual: Usual) -> WordClassifier:
+    """The classifier. ``heard``: words of speakers of the network's training; ``unheard``: of the others, who must be
+    five or more."""
+    odds = apart_odds(heard, unheard, made)
+    # Platt's scaling (1999), on people whom neither the network nor the weights have met.
+    slope, shift = scaling(odds, unheard.labels)
     probabilities = np.where(unheard.exact, 0.0, 1 / (1 + np.exp(-(slope * odds + shift))))
     points = {
         name: round(float(np.quantile(probabilities[unheard.full], 1 - share)), 4) for name, share in POINTS.items()
     }
-    return WordClassifier(
-        model_sha256, centre, scale, slope * coefficients[:-1], float(slope * coefficients[-1] + shift), points,
-        round(float(np.quantile(unheard.fits, LEAST_FIT)), 3),
+    raw = _weights(heard, unheard, np.ones(len(unheard.labels), bool), made)
+    return replace(
+        raw, model_sha256=model_sha256, weights=slope * raw.weights, bias=slope * raw.bias + shift,
+        hidden=replace(raw.hidden, out=slope * raw.hidden.out), points=points,
+        least_fit=round(float(np.quantile(unheard.fits, LEAST_FIT)), 3), usual=usual,
     )  # fmt: skip
 
 
-def _logistic(table: Array, labels: Array, weights: Array, ridge: float) -> Array:
-    """Weights and bias (last) of a logistic regression, by Newton's method; the bias is not drawn to zero."""
-    design = np.column_stack([table, np.ones(len(table))])
-    penalty = np.full(design.shape[1], ridge)
-    penalty[-1] = 0
-    found = np.zeros(design.shape[1])
+def apart_odds(heard: Examples, unheard: Examples, made: Examples) -> Array:
+    """The odds of each unheard word by weights that were fitted without its speaker, before they are scaled."""
+    speakers = np.unique(unheard.speaker)
+    odds = np.zeros(len(unheard.labels))
+    for fold in range(_FOLDS):
+        inside = np.isin(unheard.speaker, speakers[fold::_FOLDS])
+        odds[inside] = _weights(heard, unheard, ~inside, made).odds(unheard.table[inside])
+    return odds
+
+
+def _weights(heard: Examples, unheard: Examples, of_unheard: NDArray[np.bool_], made: Examples) -> WordClassifier:
+    """A classifier that is not scaled yet, and has no points."""
+    table = np.concatenate([heard.table, unheard.table[of_unheard], made.table])
+    labels = np.concatenate([heard.labels, unheard.labels[of_unheard], made.labels])
+    centre, scale = table.mean(axis=0), table.std(axis=0) + 1e-6
+    normal = np.clip((table - centre) / scale, -FARTHEST, FARTHEST)
+    hidden, bias, out, direct, shift = descend(normal, labels)
+    return WordClassifier("", centre, scale, direct, float(shift), {}, 0.0, Hidden(hidden, bias, out))
+
+
+def scaling(odds: Array, labels: Array) -> tuple[float, float]:
+    """Slope and shift that make probabilities of odds, by Newton's method."""
+    slope, shift = 1.0, 0.0
     for _ in range(30):
-        said = 1 / (1 + np.exp(-(design @ found)))
-        gradient = design.T @ (weights * (labels - said)) - penalty * found
-        curvature = (design * (weights * said * (1 - said))[:, None]).T @ design + np.diag(penalty + 1e-9)
-        step = np.linalg.solve(curvature, gradient)
-        found = found + step
-        if np.abs(step).max() < 1e-6:
-            break
-    return found
+        said = 1 / (1 + np.exp(-(slope * odds + shift)))
+        steepness = said * (1 - said) + _TINY
+        gradient = np.array([(labels - said) @ odds, (labels - said).sum()])
+        mixed = steepness @ odds
+        step = np.linalg.solve([[steepness @ odds**2, mixed], [mixed, steepness.sum()]], gradient)
+        slope, shift = slope + step[0], shift + step[1]
+    return float(slope), float(shift)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -180,9 +227,12 @@ def fused_classifier_of(data: Path, model: Path, seed: int) -> WordClassifier:
 def _fitted(data: Path, model: PhonemeModel, name: str, seed: int) -> WordClassifier:
     clips = read_folder(data / "real/train")
     apart = calibration_speakers([{"speaker": clip.speaker, "age": clip.age} for clip in clips])
-    heard = people_examples([clip for clip in clips if clip.speaker not in apart], model)
-    unheard = people_examples([clip for clip in clips if clip.speaker in apart], model)
-    return fit(name, heard, unheard, made_examples(model, seed))
+    readings = people_readings(clips, model)
+    usual = usual_of(readings)
+    heard = [reading for reading in readings if reading.speaker not in apart]
+    unheard = [reading for reading in readings if reading.speaker in apart]
+    made = examples(made_readings(model, seed), usual)
+    return fit(name, examples(heard, usual), examples(unheard, usual), made, usual)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from streamproc.scoring import misread as module
 from streamproc.scoring.evidence import EVIDENCE
 from streamproc.scoring.misread import Strictness, WordClassifier, from_json, shipped, strictness_of
 from streamproc.scoring.score import hear, phrase_evidence, score_phrase
+from streamproc.scoring.usual import Usual
 
 from .sounds import Sound, audio
 from .test_score import ALIGNER, words
@@ -38,7 +39,7 @@ def score(text: str, *sounds: Sound | str, by: WordClassifier, above: float = 0.
 
 def test_evidence_is_against_the_word_that_was_read_otherwise() -> None:
     log_probs = audio("DH", "AX", "K", "AO", "T", "S", "AE", "T")
-    evidence = phrase_evidence(hear(log_probs, words("the cat sat"), ALIGNER), log_probs)
+    evidence = phrase_evidence(hear(log_probs, words("the cat sat"), ALIGNER), log_probs, Usual.unknown())
     assert evidence is not None
     the, cat, sat = evidence.table
     assert cat[COLUMN["margin"]] > 3 > the[COLUMN["margin"]]
@@ -51,7 +52,7 @@ def test_evidence_is_against_the_word_that_was_read_otherwise() -> None:
 def test_a_words_neighbours_are_those_beside_it() -> None:
     log_probs = audio("DH", "AX", "K", "AO", "T", Sound("S", "Z", 0.3), "AE", "T")
     for text in ("the cat sat", "the"):
-        evidence = phrase_evidence(hear(log_probs, words(text), ALIGNER), log_probs)
+        evidence = phrase_evidence(hear(log_probs, words(text), ALIGNER), log_probs, Usual.unknown())
         assert evidence is not None
         column = {name: evidence.table[:, place].tolist() for place, name in enumerate(EVIDENCE)}
         goodness, margins = column["goodness"], column["margin"]
@@ -68,7 +69,8 @@ def test_a_words_neighbours_are_those_beside_it() -> None:
 def test_a_text_that_was_not_read_fits_badly() -> None:
     log_probs = audio(*CAT_SAT)
     own, other = (
-        phrase_evidence(hear(log_probs, words(text), ALIGNER), log_probs) for text in ("the cat sat", "go my home")
+        phrase_evidence(hear(log_probs, words(text), ALIGNER), log_probs, Usual.unknown())
+        for text in ("the cat sat", "go my home")
     )
     assert own is not None
     assert other is not None
@@ -77,7 +79,7 @@ def test_a_text_that_was_not_read_fits_badly() -> None:
 
 def test_a_reference_too_long_for_the_audio_has_no_evidence() -> None:
     log_probs = audio("K")
-    assert phrase_evidence(hear(log_probs, words("cat " * 30), ALIGNER), log_probs) is None
+    assert phrase_evidence(hear(log_probs, words("cat " * 30), ALIGNER), log_probs, Usual.unknown()) is None
 
 
 def test_the_probability_decides_and_is_the_confidence() -> None:

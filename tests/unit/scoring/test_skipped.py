@@ -18,6 +18,7 @@ from streamproc.scoring.phonemes import PHONEME_CODES
 from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.score import hear, hear_what_was_read, phrase_evidence, score_phrase
 from streamproc.scoring.skipped import hear_without, likeliest_skipped, skipped_words, without_extra
+from streamproc.scoring.usual import Usual
 from streamproc.scoring.variants import VariantAligner
 from streamproc.scoring.words import hear_words
 
@@ -112,10 +113,10 @@ def test_frames_of_extra_speech_are_left_out_and_those_of_a_slip_stay() -> None:
 def test_words_that_were_read_are_judged_as_if_the_others_were_not_there() -> None:
     log_probs = audio(*_sounds("the fox ran home"))
     whole = hear(log_probs, _expected(TEXT), ALIGNER)
-    poor = phrase_evidence(whole, log_probs)
+    poor = phrase_evidence(whole, log_probs, Usual.unknown())
     part = hear_what_was_read(whole, _expected(TEXT), log_probs, ALIGNER)
-    found = phrase_evidence(part, log_probs)
-    alone = phrase_evidence(hear(log_probs, _expected("the fox ran home"), ALIGNER), log_probs)
+    found = phrase_evidence(part, log_probs, Usual.unknown())
+    alone = phrase_evidence(hear(log_probs, _expected("the fox ran home"), ALIGNER), log_probs, Usual.unknown())
     assert found is not None
     assert alone is not None
     assert np.allclose(found.table, alone.table)

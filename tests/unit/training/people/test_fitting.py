@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from streamproc.scoring.evidence import EVIDENCE
+from streamproc.scoring.usual import Usual
 from streamproc.training.people.fitting import POINTS, Examples, fit
 
 
@@ -12,12 +13,13 @@ def _words(rng: np.random.Generator, count: int) -> Examples:
     table = rng.standard_normal((count, len(EVIDENCE)))
     odds = 2 * table[:, 3] - table[:, 8] - 1
     labels = (rng.random(count) < 1 / (1 + np.exp(-odds))).astype(float)
-    return Examples(table, labels, labels == 0, np.zeros(count, bool), rng.uniform(-2, -1, count // 5))
+    speakers = rng.integers(10, size=count).astype(str)
+    return Examples(table, labels, labels == 0, np.zeros(count, bool), speakers, rng.uniform(-2, -1, count // 5))
 
 
 def test_the_probability_is_one_and_the_points_are_shares_of_good_words() -> None:
     rng = np.random.default_rng(1)
-    found = fit("sha", _words(rng, 6000), _words(rng, 3000), _words(rng, 500))
+    found = fit("sha", _words(rng, 6000), _words(rng, 3000), _words(rng, 500), Usual.unknown())
     fresh = _words(rng, 20_000)
     said = found.probabilities(fresh.table)
     assert abs(said.mean() - fresh.labels.mean()) < 0.02
