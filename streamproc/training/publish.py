@@ -17,6 +17,8 @@ from rich.console import Console
 from safetensors.torch import load_file
 
 from streamproc.scoring import misread
+from streamproc.scoring.ctc import log_softmax
+from streamproc.scoring.variants import VariantAligner
 from streamproc.training import evaluate
 from streamproc.training.causal import LiveNetwork
 from streamproc.training.evaluate import Recogniser, percent
@@ -24,7 +26,7 @@ from streamproc.training.export import export
 from streamproc.training.people import figures, fitting
 from streamproc.training.people.clips import read_folder
 from streamproc.training.people.columns import columns
-from streamproc.training.people.verdicts import judge
+from streamproc.training.people.verdicts import judge_clip
 
 MODELS = Path(__file__).parents[2] / "models/phonemes"
 VERDICTS = Path(__file__).parents[1] / "scoring/data/verdicts"
@@ -68,12 +70,18 @@ def main(data: Path, run: Path) -> None:
 def _people(data: Path, model: Path) -> list[str]:
     """The card's rows on the test part, at each operating point by age."""
     clips = read_folder(data / "real/test")
+    recogniser, aligner = Recogniser(model), VariantAligner()
+    heard = [log_softmax(recogniser.logits([clip.audio()])[0]) for clip in clips]
     rows = []
     digest = evaluate.digest(model)
     points: tuple[misread.OperatingPoint, ...] = ("lenient", "balanced", "strict")
     for point in points:
         strictness = misread.strictness_of(digest, point)
-        judged = list(judge(clips, Recogniser(model), evaluate.MARGIN, strictness, lambda done: None))
+        judged = [
+            word
+            for index, (clip, log_probs) in enumerate(zip(clips, heard, strict=True))
+            for word in judge_clip(index, clip, log_probs, aligner, evaluate.MARGIN, strictness)
+        ]
         words = columns(judged, clips)
         groups = {"all": figures.report(words, len(clips)), **figures.by_age(words, judged, clips)}
         rows += [_row(point, group, report) for group, report in groups.items()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from statistics import fmean
 
 import numpy as np
@@ -12,7 +13,7 @@ from streamproc.contracts.generated.events import Verdict, WordResult
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.scoring import misread as module
 from streamproc.scoring.evidence import EVIDENCE
-from streamproc.scoring.misread import Strictness, WordClassifier, from_json, shipped, strictness_of
+from streamproc.scoring.misread import Hidden, Strictness, WordClassifier, from_json, shipped, strictness_of
 from streamproc.scoring.score import hear, phrase_evidence, score_phrase
 from streamproc.scoring.usual import Usual
 
@@ -119,6 +120,28 @@ def test_json_gives_the_same_classifier_and_other_evidence_is_refused() -> None:
     assert from_json(written).probabilities(table) == classifier(margin=1.0).probabilities(table)
     del written["evidence"]["margin"]
     with pytest.raises(ValueError, match="other evidence"):
+        from_json(written)
+
+
+def test_hidden_units_weigh_what_counts_only_together() -> None:
+    size, places = len(EVIDENCE), [COLUMN["margin"], COLUMN["slowness"]]
+    weights = np.zeros((size, 2))
+    weights[places] = [[1.0, -1.0], [1.0, -1.0]]
+    both = replace(classifier(), hidden=Hidden(weights, np.array([-1.5, -1.5]), np.array([3.0, 3.0])))
+    table = np.zeros((4, size))
+    table[:, places] = [[1, 1], [1, -1], [-1, 1], [-1, -1]]
+    same, apart, other, too = both.probabilities(table)
+    assert same == pytest.approx(too)
+    assert apart == pytest.approx(other)
+    assert same > 10 * apart
+    again = from_json(json.loads(json.dumps(both.to_json())))
+    assert again.probabilities(table) == pytest.approx(both.probabilities(table))
+
+
+def test_a_file_whose_hidden_units_have_no_share_is_refused() -> None:
+    written = classifier().to_json()
+    written["hidden"]["out"] = [1.0]
+    with pytest.raises(ValueError, match="hidden units"):
         from_json(written)
 
 
