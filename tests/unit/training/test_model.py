@@ -82,10 +82,10 @@ def test_nothing_is_heard_where_nobody_speaks(recogniser: Recogniser, level: flo
 
 
 BOUNDS: dict[Split, float] = {
-    "held_out_sentences": 0.08,
-    "held_out_voices": 0.1,
-    "misread": 0.08,
-    "unseen_words": 0.13,
+    "held_out_sentences": 0.065,
+    "held_out_voices": 0.078,
+    "misread": 0.065,
+    "unseen_words": 0.1,
 }
 """Of espeak-ng's speech. A model that hears people hears it less well than one that has heard nothing else."""
 
@@ -113,7 +113,7 @@ def test_misread_words_are_found(figures: dict[Split, ModelFigures]) -> None:
 
 
 def test_well_read_words_are_seldom_flagged(figures: dict[Split, ModelFigures]) -> None:
-    assert figures["held_out_sentences"].false_alarms <= 0.02
+    assert figures["held_out_sentences"].false_alarms <= 0.015
     assert figures["misread"].false_alarms <= 0.03
 
 
