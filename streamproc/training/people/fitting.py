@@ -53,7 +53,7 @@ Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class MarkedReading:
     """A clip that was listened to: for each word its label from 0 to 1, and whether all experts found it perfect."""
 
     speaker: str
@@ -76,7 +76,7 @@ class Examples:
     fits: Array
 
 
-def people_readings(clips: Sequence[PersonClip], model: PhonemeModel) -> list[Reading]:
+def people_readings(clips: Sequence[PersonClip], model: PhonemeModel) -> list[MarkedReading]:
     """Marked recordings, listened to."""
     return [
         _listen(
@@ -88,7 +88,7 @@ def people_readings(clips: Sequence[PersonClip], model: PhonemeModel) -> list[Re
     ]  # fmt: skip
 
 
-def made_readings(model: PhonemeModel, seed: int) -> list[Reading]:
+def made_readings(model: PhonemeModel, seed: int) -> list[MarkedReading]:
     """Made sentences, half of them with mistakes."""
     rng, synthesiser, readings = random.Random(f"{seed}:verdicts"), Synthesiser(), []
     for number in range(_MADE_CLIPS):
@@ -106,14 +106,14 @@ def made_readings(model: PhonemeModel, seed: int) -> list[Reading]:
 def _listen(
     speaker: str, audio: Floats, texts: Sequence[str], wrong: Sequence[float], perfect: Sequence[bool],
     model: PhonemeModel,
-) -> Reading:  # fmt: skip
+) -> MarkedReading:  # fmt: skip
     (logits,) = model.logits([audio])
     log_probs = log_softmax(logits)
     expected = [ExpectedWord(text, lexicon.pronunciations(text)) for text in texts]
-    return Reading(speaker, log_probs, hear(log_probs, expected, VariantAligner()), wrong, perfect)
+    return MarkedReading(speaker, log_probs, hear(log_probs, expected, VariantAligner()), wrong, perfect)
 
 
-def usual_of(readings: Sequence[Reading]) -> Usual:
+def usual_of(readings: Sequence[MarkedReading]) -> Usual:
     """How each phoneme sounds in the words that all experts found perfect."""
     codes, goodness, rivalry = [], [], []
     for reading in readings:
@@ -128,7 +128,7 @@ def usual_of(readings: Sequence[Reading]) -> Usual:
     return Usual.of(np.concatenate(codes).astype(np.int64), np.concatenate(goodness), np.concatenate(rivalry))
 
 
-def examples(readings: Sequence[Reading], usual: Usual) -> Examples:
+def examples(readings: Sequence[MarkedReading], usual: Usual) -> Examples:
     """The words of the readings whose text can be laid over their audio."""
     tables, labels, full, exact, speakers, fits = [], [], [], [], [], []
     for reading in readings:
