@@ -89,12 +89,12 @@ test-hama: .venv-hama/.installed  ## The second model: its symbols, alone and as
 
 .PHONY: asyncapi
 asyncapi: install  ## A page of all topics, events and headers to browse: build/asyncapi/index.html.
-	tests/operate/install.sh
+	tests/operate/install.sh asyncapi
 	@mkdir -p build/asyncapi
 	node tests/operate/asyncapi/page.mjs docs/reference/asyncapi.json build/asyncapi/index.html
 
 drill: install  ## Each alert's cause on a local stack: see it fire, follow its runbook, see it resolve; ends with a line of JSON (10 minutes).
-	tests/operate/install.sh
+	tests/operate/install.sh prometheus
 	cd tests && $(BOUNDED) 1500 ../$(BIN)/python -m operate.drill
 
 test-packages: install  ## Wheels and each extra, tried in empty environments (3 minutes).
