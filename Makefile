@@ -10,7 +10,7 @@ BOUNDED := timeout -s KILL
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos chaos-live chaos-state chaos-inference fuzz
 .PHONY: test-operate drill test-holes test-faults test-packages test-torch test-rocksdb faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-decode bench-codec evaluate model lock clean
-.PHONY: test-terraform kafka-provider image test-image test-kubernetes test-supply audit sbom licences
+.PHONY: test-terraform kafka-provider image test-image test-kubernetes test-ship test-supply audit sbom licences
 .PHONY: bench-latency bench-worker bench-page bench-inference bench-state
 
 help:  ## List the targets.
@@ -136,7 +136,10 @@ kafka-provider:  ## Build the Terraform provider Mongey/kafka from SOURCE=its/ch
 test-kubernetes: install .tools/bin/kubeconform .tools/bin/conftest .tools/schemas/.made  ## The manifests, against schemas and policies (a minute; the first time 10, to build kubeconform and conftest with Go).
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/kubernetes.txt
 	@command -v kubectl >/dev/null || { echo "test-kubernetes: kubectl is not on the PATH"; exit 1; }
-	$(BOUNDED) 600 $(BIN)/python -m pytest -q tests/kubernetes
+	$(BOUNDED) 600 $(BIN)/python -m pytest -q tests/kubernetes $(if $(K),-k "$(K)")
+
+test-ship: install  ## Terraform, manifests, policies and images, one after the other; ends with a line of JSON, a verdict for each (15 minutes).
+	@cd tests && $(BOUNDED) 5400 ../$(BIN)/python -m support.ship
 
 .tools/bin/actionlint:
 	$(call GO_TOOL,actionlint,github.com/rhysd/actionlint/cmd/actionlint@v1.7.7)

@@ -31,8 +31,9 @@ def start(worker_image: str, settings: dict[str, str], schema_id: int, clips: Pa
 
 
 def readings(count: int, schema_id: int) -> list[Record]:
-    content = value(activity(phrase(inline(clip(0.5, container="FLAC")))), schema_id)
-    return [Record(f"learner-{number}".encode(), content, []) for number in range(count)]
+    audio = inline(clip(0.5, container="FLAC"))
+    learners = [f"learner-{number}" for number in range(count)]
+    return [Record(who.encode(), value(activity(phrase(audio), learner_id=who), schema_id), []) for who in learners]
 
 
 def keys(records: list[Record]) -> Counter[bytes | None]:

@@ -21,10 +21,11 @@ HARDENED = {
     "security_opt": ["no-new-privileges"],
     "pids_limit": 256,
     "mem_limit": "2g",
-    # A flood of temporary files ends here and not on the machine's disk.
-    "tmpfs": {"/tmp": "size=64m,uid=65532,mode=700", "/run/tls": "size=1m,uid=65532,mode=700"},
 }
 """How it is to be run anywhere."""
+
+WRITABLE = {"/tmp": "size=64m,uid=65532,mode=700", "/run/tls": "size=1m,uid=65532,mode=700"}
+"""All that it may write to, in memory: a flood of temporary files ends here, and not on the machine's disk."""
 
 
 class WorkerContainer(WorkerProcess):
@@ -38,6 +39,8 @@ class WorkerContainer(WorkerProcess):
             container.with_env(name, value)
         if folder is not None:
             container.with_volume_mapping(str(folder), str(folder), "ro")
+        for path, options in WRITABLE.items():
+            container.with_tmpfs_mount(path, options)
         container.with_kwargs(**HARDENED)
         self._container = container.start()
 
