@@ -46,8 +46,9 @@ def add_console(server: web.Application, settings: Settings, worker: WorkerView)
     async def whole_path(_: web.Request) -> web.Response:
         raise web.HTTPFound(PATH)
 
-    server.add_subapp(PATH, ConsoleRoutes(settings, worker).application())
+    # First: the other one takes whatever begins so, without the slash too.
     server.router.add_get(PATH.rstrip("/"), whole_path)
+    server.add_subapp(PATH, ConsoleRoutes(settings, worker).application())
 
 
 class ConsoleRoutes:

@@ -1,0 +1,33 @@
+"""The page's paths, without a worker."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestClient, TestServer
+
+from streamproc.settings import Settings
+from streamproc.web.console.routes import add_console
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "at"),
+    [
+        ("/console", 200, "/console/"),
+        ("/console/letters", 200, "/console/letters"),
+        ("/console/static/page.css", 200, "/console/static/page.css"),
+        ("/console/static/routes.py", 404, "/console/static/routes.py"),
+        ("/consoles", 404, "/consoles"),
+        ("/console/api/letters", 403, "/console/api/letters"),
+    ],
+)
+async def test_paths(path: str, status: int, at: str) -> None:
+    nobody: Any = None
+    server = web.Application()
+    add_console(server, Settings(), nobody)
+    async with TestClient(TestServer(server)) as client, client.get(path) as answer:
+        assert (answer.status, answer.url.path) == (status, at)
+        if at.startswith("/console/"):
+            assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
