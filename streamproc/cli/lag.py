@@ -10,6 +10,7 @@ import click
 
 from streamproc import settings
 from streamproc.kafka.lag import Lag, lags
+from streamproc.telemetry.logs import leave_retries_to_us
 from streamproc.terminal import example, safe
 
 _AGAIN_S = 2.0
@@ -28,6 +29,7 @@ def command(group: str | None, topics: tuple[str, ...], as_json: bool, watch: bo
     transaction markers too ("exact" is false, "<=" is shown).
     """
     tree = settings.load()
+    leave_retries_to_us()
     while True:
         found = lags(tree, group or tree.kafka.group_id, topics or (tree.kafka.activity_topic,))
         if as_json:

@@ -33,7 +33,8 @@ def command() -> None:
     Checks every setting and dependency first; a problem there is one message and exit code 2. SIGTERM finishes what
     is in flight, then leaves. Several workers share the work when they have the same STREAMPROC_KAFKA__GROUP_ID.
 
-    Health is at /health/live and /health/ready, metrics are at /metrics (STREAMPROC_WEB__PORT).
+    Under STREAMPROC_WEB__PORT are the operator's page at /console/, health at /health/live and /health/ready, and
+    metrics at /metrics.
     """
     tree = settings.load()
     # gRPC's core would write of each failed handshake to standard error, in lines that are no log of ours: all it knows

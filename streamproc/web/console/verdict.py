@@ -14,6 +14,8 @@ PATIENCE_S = 15.0
 
 REFUSED_SHARE, REFUSED_LEAST = 0.1, 5
 """More letters than this among the outcomes of a minute, and at least so many, are worth a word."""
+REFUSED_MOST = 0.5
+"""With this share of letters nobody may say that readings are scored: an outcome is no score."""
 
 
 class Mood(StrEnum):
@@ -61,6 +63,11 @@ class Facts:
         return (self.results + self.letters) / self.window_s if self.window_s else 0.0
 
     @property
+    def refused(self) -> float:
+        """The share of letters among the outcomes; 0 where they are but a handful."""
+        return self.letters / (self.results + self.letters) if self.letters >= REFUSED_LEAST else 0.0
+
+    @property
     def moving(self) -> bool:
         """Whether outcomes come, from any worker."""
         return self.silent_s is not None and self.silent_s < PATIENCE_S
@@ -99,24 +106,30 @@ def _headline(facts: Facts) -> tuple[Mood, str]:
         if not facts.joined:
             return Mood.UNKNOWN, "This worker is starting: it has not joined its group yet."
         return Mood.UNKNOWN, "Looking …"
+    if facts.kafka_problem and not facts.unfinished:
+        # What was known before is no news: readings may have come since, and nobody would see them.
+        return Mood.UNKNOWN, "It is not known whether readings are being scored: Kafka does not tell."
+    if (facts.moving or not facts.unfinished) and facts.refused >= REFUSED_MOST:
+        many = "Most readings" if facts.results else "Readings"
+        return Mood.BAD, f"{many} are NOT being scored: they become dead letters."
     if not facts.unfinished:
         ending = f" They come at {_rate(facts)}." if facts.rate else ""
         return Mood.GOOD, f"Every reading has its outcome; none waits.{ending}"
-    waiting = f"{'' if facts.exact else 'up to '}{_counted(facts.unfinished)}"
+    waiting = f"{'' if facts.exact else 'up to '}{_counted(facts.unfinished)} wait{'s' * (facts.unfinished == 1)}"
     oldest = "" if facts.oldest_s is None else f", the oldest for {duration(facts.oldest_s)}"
     late = facts.oldest_s is not None and facts.oldest_s > LATE_S
     if facts.moving or (facts.oldest_s is not None and facts.oldest_s < PATIENCE_S):
         if late:
-            return Mood.WARN, f"Readings are being scored, but late: {_rate(facts)}; {waiting} wait{oldest}."
+            return Mood.WARN, f"Readings are being scored, but late: {_rate(facts)}; {waiting}{oldest}."
         if facts.moving and facts.rate:
             age = "" if facts.oldest_s is None else f"; the oldest waits {duration(facts.oldest_s)}"
             return Mood.GOOD, f"Readings are being scored: {_rate(facts)}{age}."
-        return Mood.GOOD, f"Readings have just come in: {waiting} wait{oldest}."
+        return Mood.GOOD, f"Readings have just come in: {waiting}{oldest}."
     silence = "" if facts.silent_s is None else f"; the last outcome was {duration(facts.silent_s)} ago"
     if late or _explained(facts):
-        return Mood.BAD, f"Readings are NOT being scored: {waiting} wait{oldest}{silence}."
+        return Mood.BAD, f"Readings are NOT being scored: {waiting}{oldest}{silence}."
     # A long recording takes a while, and on a quiet day nothing else comes meanwhile.
-    return Mood.WARN, f"No reading has its outcome yet: {waiting} wait{oldest}{silence}."
+    return Mood.WARN, f"No reading has its outcome yet: {waiting}{oldest}{silence}."
 
 
 def _hints(facts: Facts) -> Iterator[Hint]:
@@ -142,12 +155,9 @@ def _hints(facts: Facts) -> Iterator[Hint]:
     if facts.forsaken:
         have = "1 partition has" if facts.forsaken == 1 else f"{facts.forsaken} partitions have"
         yield Hint(f"{have} readings that wait and no worker: one has just left, or too few are there.", "#workers")
-    outcomes = facts.results + facts.letters
-    if facts.letters >= REFUSED_LEAST and facts.letters > REFUSED_SHARE * outcomes:
+    if facts.refused > REFUSED_SHARE:
         code = f", most of them {facts.common_code}" if facts.common_code else ""
-        yield Hint(
-            f"{facts.letters / outcomes:.0%} of the last minute's readings became dead letters{code}.", "letters"
-        )
+        yield Hint(f"{facts.refused:.0%} of the last minute's readings became dead letters{code}.", "letters")
     if not _explained(facts) and facts.unfinished and not facts.moving and (facts.oldest_s or 0) > LATE_S:
         yield Hint(
             "Look for a partition that no worker has, and for one whose oldest reading does not move.", "#workers"

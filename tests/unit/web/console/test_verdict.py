@@ -54,7 +54,7 @@ def test_nobody_scores() -> None:
 def test_a_long_reading_on_a_quiet_day_is_no_alarm_yet() -> None:
     verdict = judge(facts(unfinished=1, oldest_s=30.0, results=0, letters=0, silent_s=4_000.0))
     assert verdict.mood is Mood.WARN
-    assert verdict.headline.startswith("No reading has its outcome yet: 1 reading wait")
+    assert verdict.headline.startswith("No reading has its outcome yet: 1 reading waits, the oldest for 30 s")
 
 
 def test_with_no_endpoint_left_there_is_no_waiting_for_an_alarm() -> None:
@@ -81,6 +81,13 @@ def test_kafka_that_does_not_answer_is_no_good_news() -> None:
     assert verdict.mood is Mood.UNKNOWN
     assert "Kafka does not tell" in verdict.headline
     assert "no broker" in verdict.hints[0].text
+
+
+def test_what_was_known_before_kafka_fell_silent_is_no_good_news_either() -> None:
+    verdict = judge(facts(unfinished=0, oldest_s=None, results=0, letters=0, silent_s=None, kafka_problem="no broker"))
+    assert verdict.mood is Mood.UNKNOWN
+    assert "Kafka does not tell" in verdict.headline
+    assert verdict.hints[0].text == "no broker"
 
 
 def test_a_worker_that_starts() -> None:
@@ -124,6 +131,16 @@ def test_many_letters_are_worth_a_word_and_few_are_not() -> None:
     assert "40% of the last minute's readings became dead letters, most of them AUDIO_NOT_FOUND." in hints(many)
     assert judge(many).hints[0].where == "letters"
     assert not hints(facts(results=1, letters=4)), "a handful on a quiet day"
+
+
+@pytest.mark.parametrize("waiting", [{}, {"unfinished": 0, "oldest_s": None}])
+def test_readings_that_die_are_not_scored_however_fast(waiting: dict[str, Any]) -> None:
+    dying = facts(results=0, letters=40, common_code="AUDIO_NOT_FOUND", **waiting)
+    assert judge(dying).mood is Mood.BAD
+    assert judge(dying).headline == "Readings are NOT being scored: they become dead letters."
+    assert "100% of the last minute's readings became dead letters, most of them AUDIO_NOT_FOUND." in hints(dying)
+    most = judge(facts(results=10, letters=40, **waiting))
+    assert (most.mood, most.headline) == (Mood.BAD, "Most readings are NOT being scored: they become dead letters.")
 
 
 @pytest.mark.parametrize(
