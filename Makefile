@@ -195,10 +195,11 @@ chaos: install  ## The long proofs: workers killed, stopped, fenced; brokers los
 chaos-live: install  ## Records published while one of two workers is killed, restarted, frozen; ends with a line of JSON. RUNS=10 RECORDS=20000
 	cd tests && $(BOUNDED) 7200 ../$(BIN)/python -m chaos.live --runs $(or $(RUNS),10) --records $(or $(RECORDS),20000)
 
-chaos-state: install  ## Tables while workers are killed, stopped, frozen: counters, transfers; ends with a line of JSON (30 minutes). EVENTS=1000000 FAULTS=50 RATE=3000 STORE=rocksdb://
+chaos-state: install  ## Tables while workers are killed, stopped, frozen: counters, transfers; ends with a line of JSON (30 minutes). EVENTS=1000000 FAULTS=50 RATE=3000 STORE=rocksdb:// STANDBY=all
 	@$(if $(STORE),$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/rocksdb.txt,true)
 	cd tests && $(BOUNDED) 7200 ../$(BIN)/python -m chaos.state $(if $(EVENTS),--events $(EVENTS)) $(if $(FAULTS),--faults $(FAULTS)) \
-		$(if $(RATE),--rate $(RATE)) $(if $(STORE),--store $(STORE)) $(if $(PROTOCOL),--protocol $(PROTOCOL))
+		$(if $(RATE),--rate $(RATE)) $(if $(STORE),--store $(STORE)) $(if $(PROTOCOL),--protocol $(PROTOCOL)) \
+		$(if $(STANDBY),--standby $(STANDBY))
 
 chaos-inference: install  ## Tritons slow, silent, wrong, killed, certified anew while activities come; ends with a line of JSON. K="faults certificates capacity local"
 	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m chaos.inference $(K) $(if $(K),,--save ../docs/benchmarks/inference-chaos.json)

@@ -91,7 +91,7 @@ def show(plan: Plan) -> int:
 
 def run(bootstrap: str, folder: Path, protocol: str, options: argparse.Namespace) -> StateJudgement:
     """Rounds with one fault each under one protocol."""
-    settings = {"commit_interval": 0.05, **PROTOCOLS[protocol]}
+    settings = {"commit_interval": 0.05, **PROTOCOLS[protocol], "standby": options.standby}
     store = options.store
     plan = new_plan(
         bootstrap, f"state-{protocol}", settings, partitions=PARTITIONS, work=0.01, concurrency=64, store=store
@@ -139,6 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--faults", type=int, default=50, help="of both protocols together; three of five are kills")
     parser.add_argument("--rate", type=float, default=3_000.0, help="events a second")
     parser.add_argument("--store", default="memory://", help="or rocksdb://")
+    parser.add_argument("--standby", choices=("none", "all"), default="none")
     parser.add_argument("--protocol", choices=list(PROTOCOLS), help="only this one")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="keep the workers' logs in this folder")

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 import pytest
 from faust.types import TP
+from support.broker import Broker, broker
 from support.changelog import Log, Restoring
 from support.waiting import wait_for
 
@@ -17,6 +18,8 @@ from streamproc.transport.flight.state.position import ChangelogPosition
 from streamproc.transport.flight.state.position import Log as Described
 from streamproc.transport.flight.state.restored import Changelog
 from streamproc.transport.flight.state.store import MemoryStore, Write
+
+__all__ = ["broker"]
 
 
 def numbered(*numbers: int) -> list[Write]:
@@ -238,8 +241,9 @@ def test_a_topic_that_is_made_anew_while_a_transaction_is_waited_for(kafka_boots
     assert restoring.wait(60).content == dict(numbered(7))
 
 
-def test_a_changelog_that_is_deleted_stops_the_worker(kafka_bootstrap: str) -> None:
+def test_a_changelog_that_is_deleted_stops_the_worker(kafka_bootstrap: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """There is nothing to recover from: that is said, not worked on with empty tables."""
+    monkeypatch.setattr("streamproc.transport.kafka.changelogs._MISSING_S", 0.5)
     log = Log(kafka_bootstrap)
     log.write(numbered(1))
     restoring = Restoring(log)
@@ -280,11 +284,11 @@ def test_several_tables_are_waited_for_together(kafka_bootstrap: str) -> None:
     }
 
 
-def test_a_compacted_changelog_has_holes(kafka_bootstrap: str) -> None:
-    """The cleaner leaves of a thousand writes the last of each key."""
-    log = Log(kafka_bootstrap)
-    for number in range(200):
-        log.commit([(b"key-%d" % (number % 3), b"%d" % number + bytes(30_000))])
+def test_a_compacted_changelog_has_holes(broker: Broker) -> None:
+    """The cleaner leaves of two hundred writes the last of each key."""
+    log = Log(broker.direct)
+    for first in range(0, 200, 20):
+        log.commit([(b"key-%d" % (number % 3), b"%d" % number + bytes(30_000)) for number in range(first, first + 20)])
     log.commit([(b"key-0", None)])
     expected = {b"key-%d" % key: b"%d" % number + bytes(30_000) for key, number in ((1, 199), (2, 197))}
 
