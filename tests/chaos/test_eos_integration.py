@@ -1,6 +1,6 @@
 """The cases of Kafka Streams' EosIntegrationTest that apply, under the same names.
 
-Left out are those about state stores and their checkpoints: the driver carries no tables.
+Left out are those about state stores and their checkpoints: tests/integration/transport/state has those of ours.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from streamproc.transport.flight.admission import Admission
 from streamproc.transport.flight.entries import Entry
@@ -11,7 +11,7 @@ from streamproc.transport.flight.ledger import Ledger
 
 def undo(
     torn: Iterable[Entry], ledger: Ledger, admission: Admission, *, tables: bool
-) -> tuple[list[Entry], set[Entry]]:
+) -> tuple[list[Entry], Collection[Entry]]:
     """Forget what was done on these events, and on all that depends on it.
 
     What depends on an event: in the order of keys those of its key that were let pass behind it, which wait again; the
@@ -24,7 +24,7 @@ def undo(
     """
     left = list(torn)
     anew: dict[Entry, None] = {}
-    waiting: set[Entry] = set()
+    waiting: dict[Entry, None] = {}
     while left:
         entry = left.pop()
         if not entry.live or entry in anew or entry in waiting:
@@ -38,7 +38,7 @@ def undo(
             one.assignment.contention.unpark(one)
         if tables:
             left += ledger.tables.withdraw((entry, *behind))
-        waiting.update(behind)
+        waiting.update(dict.fromkeys(behind))
         for one in behind:
             anew.pop(one, None)
     return list(anew), waiting

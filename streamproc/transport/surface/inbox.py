@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from typing import Any, cast
 
 from streamproc.transport.flight.admission import Admission
@@ -37,7 +37,7 @@ class Inbox:
         self._ready.append(entry)
         self._arrived.set()
 
-    def take_back(self, entries: set[Entry]) -> None:
+    def take_back(self, entries: Collection[Entry]) -> None:
         """These may not start after all."""
         self._ready = deque(entry for entry in self._ready if entry not in entries)
 

@@ -57,12 +57,12 @@ class FaustConsumer(base.Consumer):
         return assignment.end if assignment else 0
 
     async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
-        """Only tables ask."""
-        raise Unsupported("rdkafka:// does not carry tables yet")
+        """Only Faust's recovery of tables asks, which has none here."""
+        raise Unsupported("rdkafka:// restores tables by itself: their changelogs are not this consumer's")
 
     async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
-        """Only tables ask."""
-        raise Unsupported("rdkafka:// does not carry tables yet")
+        """Only Faust's recovery of tables asks, which has none here."""
+        raise Unsupported("rdkafka:// restores tables by itself: their changelogs are not this consumer's")
 
     def topic_partitions(self, topic: str) -> int | None:
         """How many partitions a topic has."""

@@ -51,7 +51,7 @@ class TableAccess:
         self.size = 0
         #: and what it has read from or replaced, and was not committed then: it may not be committed before that.
         self.after: tuple[TableAccess, ...] = ()
-        self.dependents: set[TableAccess] = set()
+        self.dependents: dict[TableAccess, None] = {}
         self.booked = False
 
     # -- at work
@@ -142,24 +142,24 @@ class TableAccess:
         for version in self.versions:
             version.table.put(version)
         for earlier in after:
-            earlier.dependents.add(self)
+            earlier.dependents[self] = None
         self.entry, self.seq, self.finished, self.after = entry, seq, True, tuple(after)
 
-    def withdraw(self) -> set[TableAccess]:
+    def withdraw(self) -> list[TableAccess]:
         """It is not committed after all. Returns the finished ones that have read or replaced what it has written."""
         for version in self.versions:
             version.table.take_away(version)
         for earlier in self.after:
-            earlier.dependents.discard(self)
-        dependents, self.dependents = self.dependents, set()
+            earlier.dependents.pop(self, None)
+        dependents, self.dependents = self.dependents, {}
         self.versions, self.after = [], ()
-        return dependents
+        return list(dependents)
 
     def book(self) -> None:
         """It is committed; the stores have its versions."""
         self.booked = True
         # Cut, or each would keep all that came before it, and its event.
-        self.entry, self.versions, self.after, self.dependents = None, [], (), set()
+        self.entry, self.versions, self.after, self.dependents = None, [], (), {}
 
     def _leave(self) -> None:
         for table, key in self.notes:
