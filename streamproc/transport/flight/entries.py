@@ -19,7 +19,7 @@ from streamproc.transport.flight.sendable import Outcome, size_of_headers
 from streamproc.transport.flight.state.access import TableAccess
 from streamproc.transport.flight.state.contention import Contention
 from streamproc.transport.flight.state.restored import Restored
-from streamproc.transport.flight.state.versions import states_of
+from streamproc.transport.flight.state.versions import TableState, states_of
 
 
 class State(Enum):
@@ -168,6 +168,8 @@ class Joint(list[Entry]):
         self.unfinished = sum(1 for entry in self if entry.state is not FINISHED)
         #: The access that they share, once one of them has touched a table.
         self.access: TableAccess | None = None
+        #: Which of them stands for whoever uses a table.
+        self.users: dict[TableState, Entry] = {}
 
 
 class Assignment:

@@ -84,6 +84,7 @@ class LedgerDesk:
                 self._ledger.reopen(other)
                 other.fence()
                 self._again(other)
+        read = entry.access
         self._ledger.reopen(entry)
         entry.fence()
         if self.closing:
@@ -95,6 +96,9 @@ class LedgerDesk:
             self._shared.crash(error)
         elif self._settings.on_raise == "skip":
             logger.error("Skipped %s: the agent raised", where, exc_info=error)
+            if read is not None:
+                # Maybe it has raised because of what it has read: that must be committed too, or it is done again.
+                self._ledger.tables.read_only(entry, read)
             self._finish(entry)
         elif self._settings.on_raise == "retry":
             delay = self._settings.retry_delay(entry.attempts) * random.uniform(0.5, 1.0)  # noqa: S311 - jitter
@@ -145,8 +149,12 @@ class LedgerDesk:
             access, contention = one.access, one.assignment.contention
             if access is not None and contention.privileged is not None and contention.in_the_way(one, access):
                 in_the_way = True
-        if in_the_way or not self._ledger.tables.write(entries):
-            self._begin_anew(entry, parked=in_the_way)
+        try:
+            if in_the_way or not self._ledger.tables.write(entries):
+                self._begin_anew(entry, parked=in_the_way)
+                return True
+        except Unsupported as error:
+            self._shared.crash(error)
             return True
         for one in entries:
             if one.access is not None and one.assignment.contention.busy:
@@ -159,7 +167,8 @@ class LedgerDesk:
             self._ledger.start_over(one)
             if self.closing:
                 continue
-            if parked:
+            # Of a batch some may be of another partition, where there is nobody to wait for.
+            if parked and one.assignment.contention.privileged is not None:
                 one.assignment.contention.park(one)
             else:
                 self._again(one)

@@ -151,15 +151,17 @@ class TableData(MutableMapping[Any, Any]):
             self._table.bind(assignment.tp)
         if entry.access is not None and entry.joint is None:
             return state, entry.access
-        return state, self._table.app.transport.ledger.tables.access(entry)
+        return state, self._table.app.transport.ledger.tables.access(entry, state)
 
     def _everywhere(self) -> Iterator[TableState]:
-        seen = set()
+        """Each partition once: of other topics that could have used the table, the stores stay as they were."""
+        seen: set[int] = set()
         for assignment in self._table.app.transport.ledger.assignments.values():
             state = assignment.states.get(self._name)
-            if state is not None and state not in seen:
-                seen.add(state)
-                yield state
+            if state is None or self._table.source not in (None, assignment.tp.topic) or state.partition in seen:
+                continue
+            seen.add(state.partition)
+            yield state
 
 
 class _Items(ItemsView[Any, Any]):

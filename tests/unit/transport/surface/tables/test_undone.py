@@ -8,6 +8,7 @@ import pytest
 from faust.types import TP
 from support.table_worker import SOURCE, TableWorker
 
+from streamproc.transport import TransportSettings
 from streamproc.transport.surface.delivery import Delivery
 from streamproc.transport.surface.tables.table import Table
 
@@ -189,3 +190,16 @@ async def test_those_that_wait_for_a_privileged_event_go_on_though_it_touches_no
     assert worker.end(slow)
     [again] = worker.delivered()
     assert again.entry is parked.entry
+
+
+async def test_what_an_event_has_raised_for_and_is_skipped_is_undone_too(worker: KeyedWorker) -> None:
+    """It might not have raised for what is there instead."""
+    first, reader = await worker.begin(), await worker.begin()
+    worker.count(first)
+    assert worker.end(first)
+    worker.do(reader, lambda: worker.table.update(y=worker.table["x"]))
+    worker.consumer.desk._settings = TransportSettings(on_raise="skip")
+    worker.consumer.desk.fail(reader, ValueError())
+    undo(worker, first)
+    [again] = worker.delivered()
+    assert again.entry is reader.entry
