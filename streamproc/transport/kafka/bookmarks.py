@@ -76,5 +76,7 @@ class Bookmarks:
         for assignment, restored in found:
             for changelog, (store, mark) in restored.changelogs.items():
                 end = ends.get(changelog.tp)
-                if assignment.alive and end is not None:
+                # Whose events write a table is known when one does: until then the store may be another topic's copy,
+                # in which nothing is booked.
+                if assignment.alive and end is not None and assignment.states[changelog.table].used:
                     store.apply((), ChangelogPosition(mark, end, asked))

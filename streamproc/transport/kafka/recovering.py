@@ -199,8 +199,11 @@ class Recovery:
                 self._waiting.append(reading)  # another source topic's, or the one before, not yet let go
                 continue
             if (standby := self._following.get(changelog.tp)) is not None:
-                reading.store = standby.store
                 self._end(consumer, standby)
+                if standby.changelog.place == changelog.place:
+                    reading.store = standby.store
+                elif standby.store is not None:
+                    standby.store.close()  # its own topic's partition may be ours too, and would wait for it for ever
             try:
                 reading.open()
             except StoreInUse as error:

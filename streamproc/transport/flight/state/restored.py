@@ -24,13 +24,15 @@ class Changelog:
     """What the state of a table is for one source partition.
 
     ``tp``: the partition of the changelog. ``open``: opens its store; raises StoreInUse, or TransportError where it can
-    never be opened. ``replay``: None for a plain table's.
+    never be opened. ``replay``: None for a plain table's. ``place``: where the store lies, open once; empty
+    in memory. Source topics that may all have events of the table have a store each, of the same changelog.
     """
 
     table: str
     tp: TP
     open: Callable[[], Store]
     replay: Replay | None = None
+    place: str = ""
 
     def __str__(self) -> str:
         return f"{self.tp.topic}[{self.tp.partition}]"

@@ -15,6 +15,7 @@ from streamproc.transport.flight.state.restored import Changelog
 from streamproc.transport.flight.state.store import Store
 from streamproc.transport.kafka.topics import Topics
 from streamproc.transport.surface.tables.replaying import replay_of
+from streamproc.transport.surface.tables.stores import place_of
 from streamproc.transport.surface.tables.table import Table
 
 #: Opens a table's store for a partition of a source topic; raises what ``Changelog.open`` does.
@@ -70,6 +71,7 @@ class Sources:
                 TP(table.changelog_topic_name, tp.partition),
                 partial(self._open_store, table, tp),
                 replay_of(table, TP(table.changelog_topic_name, tp.partition), self._loop),
+                place_of(table, tp),
             )
             for table in self._tables
             if table.source in (None, tp.topic)

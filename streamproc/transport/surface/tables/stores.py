@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from faust.types import TP
 
 from streamproc.transport.errors import Unsupported
@@ -31,4 +33,11 @@ def open_store(table: Table, tp: TP) -> Store:
     """
     if table.store.scheme != "rocksdb":
         return MemoryStore()
-    return DiskStore(folder_of(table.app.conf.tabledir, table.name, *tp))
+    return DiskStore(Path(place_of(table, tp)))
+
+
+def place_of(table: Table, tp: TP) -> str:
+    """Where the store lies for the events of a source partition: its folder; empty in memory."""
+    if table.store.scheme != "rocksdb":
+        return ""
+    return str(folder_of(table.app.conf.tabledir, table.name, *tp))

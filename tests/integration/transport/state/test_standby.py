@@ -7,6 +7,7 @@ import time
 from support.changelog import Log, Restoring
 from support.waiting import wait_for
 
+from streamproc.transport.flight.state.restored import Changelog
 from streamproc.transport.flight.state.store import MemoryStore, Write
 
 KEYS = 50_000
@@ -97,6 +98,21 @@ def test_a_topic_that_is_made_anew_is_followed_from_its_start(kafka_bootstrap: s
     log.make()
     log.commit(numbered(7))
     assert restoring.begin().wait(60).content == dict(numbered(7))
+    end(restoring)
+
+
+def test_a_store_that_was_followed_for_another_topic_is_not_taken(kafka_bootstrap: str) -> None:
+    """Each topic's store is open once: who needs it would wait for ever."""
+    log = Log(kafka_bootstrap)
+    log.commit(numbered(1))
+    mine, others = MemoryStore(), MemoryStore()
+    followed = Changelog("table", log.tp, lambda: others, place="tables/table/one-0")
+    restoring = Restoring(log, mine, Changelog("table", log.tp, lambda: mine, place="tables/table/two-0"), standby=True)
+    restoring.recovery.follow([followed])
+    wait_for(lambda: len(others) == 1, "the standby", 30)
+    assert restoring.begin().wait().content == dict(numbered(1))
+    assert restoring.restored[0].stores["table"] is mine
+    assert restoring.recovery.standbys == {}
     end(restoring)
 
 

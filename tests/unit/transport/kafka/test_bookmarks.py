@@ -28,6 +28,7 @@ class Worker:
         changelog = Changelog("counts", LOG, lambda: self.store)
         restored = Restored({changelog: (self.store, MARK)})
         self.assignment = Assignment(TP("in", 3), Progress.at(0), restored=restored)
+        self.assignment.states["counts"].used = True
         self.end: int | None = 7
         self.under_way: list[Callable[[], None]] = []
         self.healthy = True
@@ -71,6 +72,14 @@ async def test_nothing_is_noted_for_a_partition_that_was_given_up() -> None:
     """Its store may be closed, and another worker goes on."""
     worker = Worker()
     worker.assignment.give_up()
+    await worker.move()
+    assert worker.store.position is None
+
+
+async def test_nothing_is_noted_while_no_event_has_used_the_table() -> None:
+    """Another topic's events may write it, and book that in a store of theirs."""
+    worker = Worker()
+    worker.assignment.states["counts"].used = False
     await worker.move()
     assert worker.store.position is None
 

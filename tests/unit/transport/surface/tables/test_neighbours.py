@@ -10,6 +10,7 @@ from support.table_worker import SOURCE, TableWorker
 
 from streamproc.transport.errors import Unsupported
 from streamproc.transport.flight.state.store import MemoryStore
+from streamproc.transport.surface.tables.table import Table
 
 OTHER = TP("in", 1)
 BEFORE = TP("before", 0)
@@ -18,7 +19,7 @@ BEFORE = TP("before", 0)
 @pytest.fixture
 async def worker() -> TableWorker:
     worker = TableWorker()
-    worker.app.Table("counts", default=int)
+    assert isinstance(worker.app.Table("counts", default=int), Table)
     return worker
 
 
