@@ -14,7 +14,7 @@ from streamproc.deadletter.operation import Fenced
 from streamproc.errors import ErrorClass, StreamprocError
 from streamproc.settings import Settings
 from streamproc.web.console.access import Access, RequestRefused
-from streamproc.web.console.answers import LONGEST_BODY, json_answer
+from streamproc.web.console.answers import json_answer
 from streamproc.web.console.aside import Busy
 from streamproc.web.console.children import ChildrenRoutes
 from streamproc.web.console.letters import BadRequest
@@ -70,7 +70,7 @@ class ConsoleRoutes:
 
     def application(self) -> web.Application:
         """To be added under PATH."""
-        app = web.Application(middlewares=[self._guard], client_max_size=LONGEST_BODY)
+        app = web.Application(middlewares=[self._guard])
         for view, name in _VIEWS.items():
             app.router.add_get(f"/{view}", self._file(name))
         app.router.add_get("/static/{name}", self._static)

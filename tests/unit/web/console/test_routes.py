@@ -9,7 +9,10 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 from streamproc.settings import Settings
+from streamproc.web.console.answers import LONGEST_BODY
 from streamproc.web.console.routes import add_console
+
+TOKEN = "token-of-these-tests"
 
 
 @pytest.mark.parametrize(
@@ -31,3 +34,14 @@ async def test_paths(path: str, status: int, at: str) -> None:
         assert (answer.status, answer.url.path) == (status, at)
         if at.startswith("/console/"):
             assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+
+
+async def test_a_request_that_is_too_long_is_refused() -> None:
+    nobody: Any = None
+    server = web.Application()
+    add_console(server, Settings.model_validate({"console": {"token": TOKEN}}), nobody)
+    headers = {"Authorization": f"Bearer {TOKEN}", "X-Streamproc-Action": "1", "Content-Type": "application/json"}
+    async with TestClient(TestServer(server)) as client:
+        for length, status in ((LONGEST_BODY, 400), (LONGEST_BODY + 1, 413)):
+            async with client.post("/console/api/letters/replay", data=b"[" * length, headers=headers) as answer:
+                assert answer.status == status
