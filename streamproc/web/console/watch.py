@@ -89,7 +89,7 @@ class Watch:
         self.reads = False
         """Whether the outcomes' topics have been read since somebody began to look."""
         self._looked = float("-inf")
-        self._tasks: list[asyncio.Task[None]] = []
+        self._tasks: dict[str, asyncio.Task[None]] = {}
         self._tailing, self._looking = Aside("console-tail"), Aside("console-group")
         self._tail: TopicTail | None = None
         self._full = 0
@@ -100,12 +100,14 @@ class Watch:
     def looked(self) -> None:
         """Somebody looks."""
         self._looked = time.monotonic()
-        if not any(not task.done() for task in self._tasks):
-            self._tasks = [asyncio.create_task(self._follow()), asyncio.create_task(self._look())]
+        # Each by itself: one may still sleep when the other, which nobody needed any more, has ended.
+        for name, work in ("follow", self._follow), ("look", self._look):
+            if name not in self._tasks or self._tasks[name].done():
+                self._tasks[name] = asyncio.create_task(work())
 
     async def close(self) -> None:
         """The worker stops."""
-        tasks = [task for task in (*self._tasks, self._reading) if task is not None]
+        tasks = [task for task in (*self._tasks.values(), self._reading) if task is not None]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
