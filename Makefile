@@ -34,7 +34,7 @@ demo: install  ## Publish known readings to a local stack, show their results (1
 test: test-unit test-integration  ## Unit tests, then integration tests against a real Kafka, registry and Triton (15 minutes).
 
 test-unit: install
-	$(BOUNDED) 300 $(BIN)/python -m pytest -q tests/unit tests/contract
+	$(BOUNDED) 900 $(BIN)/python -m pytest -q tests/unit tests/contract
 	cd aligner_mypyc && $(BOUNDED) 300 ../$(BIN)/python -m pytest -q -p no:asyncio --hypothesis-profile=ci tests
 
 test-integration: install
@@ -115,11 +115,12 @@ test-terraform: install .tools/bin/tflint .venv-checkov/.installed  ## Terraform
 	@command -v terraform >/dev/null || { echo "test-terraform: terraform 1.11 or newer is not on the PATH, and no package registry has it"; exit 1; }
 	$(BOUNDED) 1200 $(BIN)/python -m pytest -q -rs --durations=5 tests/terraform
 
-KAFKA_PROVIDER := .tools/plugins/registry.terraform.io/mongey/kafka/0.9.0/$(shell uname -s | tr A-Z a-z)_$(subst x86_64,amd64,$(subst aarch64,arm64,$(shell uname -m)))
 kafka-provider:  ## Build the Terraform provider Mongey/kafka from SOURCE=its/checkout, for test-terraform (needs Go; 2 minutes).
 	@test -f "$(SOURCE)/go.mod" || { echo "kafka-provider: SOURCE=path/to/terraform-provider-kafka is no checkout of it"; exit 1; }
-	@mkdir -p $(KAFKA_PROVIDER)
-	cd $(SOURCE) && $(BOUNDED) 900 env CGO_ENABLED=0 go build -o $(abspath $(KAFKA_PROVIDER))/terraform-provider-kafka_v0.9.0 .
+	@# Terraform itself says under which host's name it looks for the provider.
+	host=$$(terraform -chdir=terraform/modules/kafka providers 2>/dev/null | sed -nE 's#.*provider.(.*)/mongey/kafka.*#\1#p' | head -1); \
+		folder=$(CURDIR)/.tools/plugins/$${host:?terraform is not on the PATH}/mongey/kafka/0.9.0/$$(go env GOOS)_$$(go env GOARCH); \
+		mkdir -p $$folder && cd $(SOURCE) && $(BOUNDED) 900 env CGO_ENABLED=0 go build -o $$folder/terraform-provider-kafka_v0.9.0 .
 
 .tools/bin/kubeconform:
 	$(call GO_TOOL,kubeconform,github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0)

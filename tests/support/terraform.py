@@ -13,7 +13,6 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "terraform"
 
-_REGISTRY = "registry.terraform.io"
 _MIRRORS = "TERRAFORM_MIRRORS"
 """Folders that hold providers as Terraform's file system mirrors do, separated as in PATH."""
 
@@ -22,14 +21,14 @@ def mirrors() -> list[Path]:
     """Those that TERRAFORM_MIRRORS names, `make kafka-provider` fills and machines usually have."""
     named = [Path(one) for one in os.environ.get(_MIRRORS, "").split(os.pathsep) if one]
     usual = [ROOT / ".tools" / "plugins", Path.home() / ".terraform.d" / "plugins"]
-    usual += [found.parent for root in ("/opt", "/usr/local/share/terraform", "/usr/share/terraform")
-              for found in sorted(Path(root).glob(f"*/{_REGISTRY}"))]  # fmt: skip
-    return [one for one in named + usual if (one / _REGISTRY).is_dir()]
+    usual += [found.parents[2] for root in ("/opt", "/usr/local/share/terraform", "/usr/share/terraform")
+              for found in sorted(Path(root).glob("*/*/hashicorp/aws"))]  # fmt: skip
+    return [one for one in named + usual if one.is_dir() and any(one.iterdir())]
 
 
 def mirrored(source: str) -> bool:
     """Whether a mirror has a provider, such as ``mongey/kafka``."""
-    return any((one / _REGISTRY / source).is_dir() for one in mirrors())
+    return any(list(one.glob(f"*/{source}")) for one in mirrors())
 
 
 class Terraform:
