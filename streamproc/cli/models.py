@@ -83,6 +83,8 @@ def evaluate(
         from streamproc.training.rooms import clips_in_room, read_rooms
     except ImportError as missing:
         raise click.ClickException(f"{missing}: pip install 'streamproc[onnx]'") from None
+    if html is not None and not html.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {html.parent}", param_hint="'--html'")
     model = model or MODEL
     named = digest(model)
     strictness = _strictness(classifier, operating_point) if classifier else strictness_of(named, operating_point)
@@ -95,7 +97,10 @@ def evaluate(
         clips = read_folder(folder)
         with Progress(console=console, transient=True) as bar:
             task = bar.add_task("judging", total=len(clips))
-            listener = Recogniser(model)
+            try:
+                listener = Recogniser(model)
+            except Exception as error:  # noqa: BLE001 - what onnxruntime raises has no other class in common
+                raise click.ClickException(f"{model}: no ONNX model: {error}") from None
 
             def progress(done: int) -> None:
                 bar.update(task, completed=done)
@@ -109,7 +114,11 @@ def evaluate(
     except FolderError as error:
         raise click.ClickException(str(error)) from None
     if not judged:
-        raise StreamprocError(ErrorCode.REFERENCE_EMPTY, f"{folder}: there is no word to judge")
+        raise StreamprocError(
+            ErrorCode.REFERENCE_EMPTY,
+            f"{folder}: no word can be judged: of its {len(clips)} clips each has no word that can be said, or is "
+            "silent, or is a reading of another text",
+        )
     words = columns.columns(judged, clips)
     ages = figures.by_age(words, judged, clips)
     conditions = figures.by_condition(words, judged, clips)

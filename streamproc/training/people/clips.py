@@ -8,7 +8,9 @@ where known), a table (one ``*.csv`` with columns of those names), or Kaldi's fi
 from __future__ import annotations
 
 import csv
+import io
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,8 +66,8 @@ def read_folder(folder: Path) -> list[PersonClip]:
         return _kaldi(folder)
     tables = sorted(folder.glob("*.csv"))
     if len(tables) == 1:
-        with tables[0].open(newline="", encoding="utf-8-sig") as file:
-            return list(_rows(folder, tables[0], enumerate(csv.DictReader(file), 2)))
+        table = csv.DictReader(io.StringIO(_utf8(tables[0]), newline=""))
+        return list(_rows(folder, tables[0], enumerate(table, 2)))
     raise FolderError(
         f"{folder} holds neither a manifest.jsonl, nor Kaldi's wav.scp and text, nor one table *.csv with the columns "
         "file and text"
@@ -73,7 +75,7 @@ def read_folder(folder: Path) -> list[PersonClip]:
 
 
 def _json_lines(manifest: Path) -> Iterable[tuple[int, Mapping[str, Any]]]:
-    for number, line in enumerate(manifest.read_text("utf-8").splitlines(), 1):
+    for number, line in enumerate(_utf8(manifest).splitlines(), 1):
         if line.strip():
             try:
                 row = json.loads(line)
@@ -94,7 +96,7 @@ def _rows(folder: Path, source: Path, rows: Iterable[tuple[int, Mapping[str, Any
         try:
             yield _clip(row, row["file"], _from_file(file))
         except (KeyError, TypeError, ValueError) as error:
-            raise FolderError(f"{source}:{number}: {error!r}") from None
+            raise FolderError(f"{source}:{number}: {_why(error)}") from None
 
 
 def _kaldi(folder: Path) -> list[PersonClip]:
@@ -110,26 +112,59 @@ def _kaldi(folder: Path) -> list[PersonClip]:
             raise FolderError(f"{folder / 'wav.scp'}: there is no {place}")
         speaker = speakers.get(name, name)
         row: dict[str, Any] = {"text": texts[name], "speaker": speaker, "age": ages.get(speaker)}
-        if name in scores:
-            row["words"] = json.loads(scores[name])["words"]
-        clips.append(_clip(row, name, _from_file(file)))
+        try:
+            if name in scores:
+                row["words"] = json.loads(scores[name])["words"]
+            clips.append(_clip(row, name, _from_file(file)))
+        except (KeyError, TypeError, ValueError) as error:
+            raise FolderError(f"{folder}: {name}, its age or its marks: {_why(error)}") from None
     return clips
+
+
+def _why(error: Exception) -> str:
+    return f"{error} is missing" if isinstance(error, KeyError) else str(error)
+
+
+def _utf8(file: Path) -> str:
+    try:
+        return file.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise FolderError(f"{file}: not UTF-8: {error.reason} at byte {error.start}") from None
 
 
 def _table(file: Path) -> dict[str, str]:
     if not file.exists():
         return {}
-    rows = (line.split(maxsplit=1) for line in file.read_text("utf-8").splitlines())
+    rows = (line.split(maxsplit=1) for line in _utf8(file).splitlines())
     return {row[0]: row[1].strip() for row in rows if len(row) == 2}
 
 
 def _clip(row: Mapping[str, Any], name: str, audio: Callable[[], Floats]) -> PersonClip:
-    words = tuple(MarkedWord(word["text"], tuple(map(float, word["accuracy"]))) for word in row.get("words") or ())
-    age = row.get("age")
+    words = tuple(MarkedWord(word["text"], _marks(word["accuracy"])) for word in row.get("words") or ())
     return PersonClip(
-        name, str(row.get("speaker") or name), int(age) if age not in (None, "") else None,
+        name, str(row.get("speaker") or name), _age(row.get("age")),
         str(row.get("condition") or "as recorded"), row["text"], words, audio,
     )  # fmt: skip
+
+
+def _marks(given: Any) -> tuple[float, ...]:
+    """The marks of one expert or of several."""
+    marks = tuple(map(float, given if isinstance(given, list) else [given]))
+    if not all(0 <= mark <= 10 for mark in marks):
+        raise ValueError(f"accuracy is a mark from 0 to 10 of each expert, not {given}")
+    return marks
+
+
+def _age(given: Any) -> int | None:
+    if given in (None, ""):
+        return None
+    try:
+        age = float(given)
+    except ValueError:
+        age = math.nan
+    if not 0 <= age <= 130:
+        raise ValueError(f"age is a number of years, not {given!r}")
+    return int(age)
 
 
 def _from_pack(pack: Pack, index: int) -> Callable[[], Floats]:

@@ -6,7 +6,9 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 from click.testing import CliRunner
 
 from streamproc.cli import cli
@@ -48,3 +50,23 @@ def test_a_folder_of_something_else_is_one_clear_message(tmp_path: Path) -> None
     assert ran.exit_code == 1
     assert "manifest.jsonl" in ran.output
     assert "Traceback" not in ran.output
+
+
+def test_a_folder_of_silence_is_said_to_be_one(folder: Path) -> None:
+    soundfile.write(folder / "clip.flac", np.zeros(32_000), 16_000)
+    ran = CliRunner().invoke(cli, ["models", "evaluate", str(folder)])
+    assert ran.exit_code == 1
+    assert "silent" in str(ran.exception)
+
+
+def test_a_page_that_cannot_be_written_is_found_before_anything_is_judged(folder: Path) -> None:
+    ran = CliRunner().invoke(cli, ["models", "evaluate", str(folder), "--html", str(folder / "no" / "page.html")])
+    assert ran.exit_code == 2
+    assert "there is no folder" in ran.output
+
+
+def test_a_file_that_is_no_model_is_one_clear_message(folder: Path) -> None:
+    (folder / "junk.onnx").write_text("junk")
+    ran = CliRunner().invoke(cli, ["models", "evaluate", str(folder), "--model", str(folder / "junk.onnx")])
+    assert ran.exit_code == 1
+    assert "junk.onnx: no ONNX model" in ran.output

@@ -62,7 +62,18 @@ def test_what_training_data_made(folder: Path) -> None:
         ("manifest.jsonl", "[1]", "manifest.jsonl:1: no JSON object"),
         ("manifest.jsonl", "{", "manifest.jsonl:1: no JSON"),
         ("manifest.jsonl", '{"file": "two.wav", "text": "a"}', "manifest.jsonl:1: there is no"),
-        ("manifest.jsonl", '{"file": "one.wav", "text": "a", "age": "old"}', "manifest.jsonl:1: .*old"),
+        ("manifest.jsonl", '{"file": "one.wav", "text": "a", "age": "old"}', "manifest.jsonl:1: age is .*old"),
+        ("manifest.jsonl", '{"file": "one.wav", "text": "a", "age": -3}', "manifest.jsonl:1: age is .*-3"),
+        (
+            "manifest.jsonl",
+            '{"file": "one.wav", "text": "a", "words": [{"text": "a", "accuracy": [11]}]}',
+            "manifest.jsonl:1: accuracy is a mark from 0 to 10",
+        ),
+        (
+            "manifest.jsonl",
+            '{"file": "one.wav", "text": "a", "words": [{"text": "a"}]}',
+            "manifest.jsonl:1: 'accuracy' is missing",
+        ),
         ("wav.scp", "u1 sox one.wav |", "is a command"),
         ("wav.scp", "u1 one.wav", "no text of u1"),
         ("readme.txt", "", "neither a manifest"),
@@ -72,6 +83,29 @@ def test_what_is_wrong_is_named(folder: Path, file: str, content: str, message: 
     (folder / file).write_text(content)
     with pytest.raises(FolderError, match=message):
         read_folder(folder)
+
+
+@pytest.mark.parametrize("file", ["clips.csv", "manifest.jsonl", "wav.scp"])
+def test_a_table_in_another_encoding_is_named(folder: Path, file: str) -> None:
+    (folder / file).write_bytes("file,text\none.wav,café\n".encode("latin-1"))
+    with pytest.raises(FolderError, match=f"{file}: not UTF-8"):
+        read_folder(folder)
+
+
+@pytest.mark.parametrize(("file", "content"), [("utt2score", "u1 {"), ("spk2age", "u1 seven")])
+def test_what_is_wrong_in_kaldi_s_tables_is_named(folder: Path, file: str, content: str) -> None:
+    (folder / "wav.scp").write_text("u1 one.wav\n")
+    (folder / "text").write_text("u1 A\n")
+    (folder / file).write_text(content)
+    with pytest.raises(FolderError, match="u1, its age or its marks: "):
+        read_folder(folder)
+
+
+def test_one_expert_s_mark_needs_no_list_and_an_age_may_have_a_fraction(folder: Path) -> None:
+    row = {"file": "one.wav", "text": "a", "age": 7.5, "words": [{"text": "a", "accuracy": 10}]}
+    (folder / "manifest.jsonl").write_text(json.dumps(row))
+    (clip,) = read_folder(folder)
+    assert (clip.age, clip.words[0].marks) == (7, (10,))
 
 
 def test_a_recording_that_cannot_be_read_is_named(folder: Path) -> None:
