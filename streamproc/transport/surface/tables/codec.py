@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import faust
+from faust.exceptions import KeyDecodeError, ValueDecodeError
 from faust.serializers.codecs import get_codec
 
 
@@ -52,15 +53,29 @@ class TableCodec:
 
     def load_key(self, raw: bytes) -> Any:
         """As Faust gives it back from a changelog: lists, which no dict could have as keys, are tuples."""
-        return self._table.to_key(self._topic.schema.loads_key(self._app, _Record(raw, None)))
+        try:
+            key = self._topic.schema.loads_key(self._app, _Record(raw, None))
+        except KeyDecodeError:
+            if self._table.key_type is not None:
+                raise
+            key = raw  # Faust's serializers leave bytes as they are: it was given as such
+        return self._table.to_key(key)
 
     def dump_value(self, value: Any) -> bytes:
-        """Raises whatever the serializer raises."""
+        """Raises TypeError for bytes that would not be read back, and whatever the serializer raises."""
         if type(value) is int and self._quick_value:
             return b"%d" % value
         dumped, _ = self._topic.prepare_value(value, self._table.value_serializer)
         if dumped is None:
             raise TypeError(f"The table {self._table.name!r} has a serializer that knows no None")
+        if isinstance(value, bytes):
+            try:
+                self.load_value(dumped)
+            except ValueDecodeError:
+                raise TypeError(
+                    f"The table {self._table.name!r} was given bytes that are nothing in its serializer, and could not "
+                    "be read back: make it with value_type=bytes"
+                ) from None
         return bytes(dumped)
 
     def load_value(self, raw: bytes) -> Any:

@@ -296,6 +296,27 @@ async def test_a_batch_of_several_partitions_is_refused(worker: TableWorker) -> 
         worker.do(events[1], lambda: table["a"])
 
 
+async def test_keys_that_are_bytes_come_back_as_such(worker: TableWorker) -> None:
+    """As the keys of a raw topic are; a table of no key type has them in JSON."""
+    table = table_of(worker, default=int)
+    event = await worker.begin()
+    worker.do(event, lambda: table.update({b"ann": 1, "bob": 2}))
+    assert worker.end(event)
+    worker.commit()
+    assert dict(table.items()) == {b"ann": 1, "bob": 2}
+
+
+async def test_bytes_that_could_not_be_read_back_are_not_written(worker: TableWorker) -> None:
+    table = table_of(worker)
+    event = await worker.begin()
+    with pytest.raises(TypeError, match="value_type=bytes"):
+        worker.do(event, lambda: table.update(a=b"not JSON"))
+    worker.do(event, lambda: table.update(a=b"[1]"))
+    assert worker.end(event)
+    worker.commit()
+    assert table["a"] == [1]
+
+
 async def test_a_batch_reads_and_writes_as_one(worker: TableWorker) -> None:
     table = table_of(worker, default=int)
     batch = [await worker.begin() for _ in range(3)]
