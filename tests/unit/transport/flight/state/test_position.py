@@ -49,6 +49,8 @@ def read(store: MemoryStore, log: list[Slot], first: int, sizes: list[int], *, s
     for number, size in enumerate([*sizes, len(log) + 1]):
         if number == stop_after:
             return
+        if reach.done:
+            break
         upto = min(reach.position + size, len(log))
         found = [(offset, log[offset].write) for offset in range(reach.position, upto)]
         writes = [(offset, write) for offset, write in found if write is not None]
@@ -58,6 +60,7 @@ def read(store: MemoryStore, log: list[Slot], first: int, sizes: list[int], *, s
             reach.end(upto)
         store.apply([write for _, write in writes], ChangelogPosition(HERE, reach.position, start.since))
     assert reach.done
+    store.apply((), ChangelogPosition(HERE, reach.position, start.since))
 
 
 @given(st.lists(slots, max_size=30), st.lists(st.integers(1, 7)), st.integers(0, 12), st.lists(slots, max_size=10))
