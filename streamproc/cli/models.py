@@ -165,8 +165,8 @@ def _strictness(file: Path, point: OperatingPoint) -> Strictness:
 def _table(reports: Mapping[str, PeopleReport]) -> Table:
     shown = Table(title="In percent, with what 95 % of samples of as many speakers give")
     names = {
-        "clips": "clips", "words": "words", "false_alarms": "false alarms", "detection": "found", "auc": "AUC",
-        "word_pcc": "correlation", "phone_error_rate": "phoneme errors",
+        "clips": "clips", "unscorable": "not judged", "words": "words", "false_alarms": "false alarms",
+        "detection": "found", "auc": "AUC", "word_pcc": "correlation", "phone_error_rate": "phoneme errors",
     }  # fmt: skip
     shown.add_column("")
     for name in names.values():

@@ -46,17 +46,20 @@ def page(
 ) -> str:
     """The page. ``reports``: "all" and the groups; ``experts``: `figures.human`'s."""
     rows = [
-        f"<tr><td>{escape(group)}<td>{report['clips']}<td>{report['words']}"
+        f"<tr><td>{escape(group)}<td>{report['clips']}<td>{report['unscorable']}<td>{report['words']}"
         + "".join(f"<td>{_shown(report, name)}" for name in _NAMES)
         for group, report in reports.items()
     ]
     if experts:
         span = {name: f"{100 * min(shares):.1f} to {100 * max(shares):.1f} %" for name, shares in experts.items()}
         rows.append(
-            "<tr><td>one expert against the others<td><td>" + "".join(f"<td>{span.get(name, '')}" for name in _NAMES)
+            "<tr><td>one expert against the others<td><td><td>"
+            + "".join(f"<td>{span.get(name, '')}" for name in _NAMES)
         )
-    head = "".join(f"<th>{name}" for name in ("", "clips", "words", *_NAMES.values()))
-    alarms = [word for word in judged if word.flagged and word.full]
+    head = "".join(f"<th>{name}" for name in ("", "clips", "not judged", "words", *_NAMES.values()))
+    marked = any(word.marks for word in judged)
+    alarms = [word for word in judged if word.flagged and (word.full or not marked)]
+    well = "all experts found it perfect" if marked else "nobody marked it: every word counts as read well"
     missed = [word for word in judged if not word.flagged and word.mark <= BAD]
     alarms.sort(key=lambda word: -word.wrongness)
     missed.sort(key=lambda word: word.wrongness)
@@ -64,7 +67,7 @@ def page(
         f"<!doctype html><meta charset=utf-8><title>{escape(title)}</title><style>{_STYLE}</style>"
         f"<h1>{escape(title)}</h1><p>In brackets what 95 % of samples of as many speakers give.</p>"
         f"<table><tr>{head}{''.join(rows)}</table>{_reliability(words)}"
-        f"<h2>Flagged, though all experts found it perfect ({len(alarms)})</h2>{_list(alarms, clips)}"
+        f"<h2>Flagged, though {well} ({len(alarms)})</h2>{_list(alarms, clips)}"
         f"<h2>Not flagged, though the experts gave {BAD:g} or less ({len(missed)})</h2>{_list(missed, clips)}"
     )
 

@@ -45,6 +45,25 @@ def test_the_page_can_play_what_was_judged_wrong(folder: Path) -> None:
     assert "<audio controls" in page.read_text()
 
 
+def test_the_page_plays_what_is_flagged_though_nobody_marked_it(folder: Path) -> None:
+    row = {"file": "clip.flac", "text": "Milo the mole had a suitcase"}
+    (folder / "manifest.jsonl").write_text(json.dumps(row))
+    page = folder / "page.html"
+    ran = CliRunner().invoke(cli, ["models", "evaluate", str(folder), "--html", str(page)])
+    assert ran.exit_code == 0, ran.output
+    assert "<audio controls" in page.read_text()
+
+
+def test_recordings_that_nobody_can_judge_are_counted(folder: Path) -> None:
+    soundfile.write(folder / "silence.flac", np.zeros(32_000), 16_000)
+    manifest = folder / "manifest.jsonl"
+    manifest.write_text(manifest.read_text() + "\n" + json.dumps({"file": "silence.flac", "text": "a cat"}))
+    page = folder / "page.html"
+    ran = CliRunner().invoke(cli, ["models", "evaluate", str(folder), "--html", str(page)])
+    assert "judged" in ran.stdout
+    assert "<td>all<td>2<td>1<td>6" in page.read_text()
+
+
 def test_a_folder_of_something_else_is_one_clear_message(tmp_path: Path) -> None:
     ran = CliRunner().invoke(cli, ["models", "evaluate", str(tmp_path)])
     assert ran.exit_code == 1
