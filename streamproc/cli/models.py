@@ -1,4 +1,4 @@
-"""``streamproc models``: phoneme models, judged on recordings of people."""
+"""``streamproc models``: phoneme models, checked against what they are said to be and judged on people."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
+from streamproc.cli.model_check import check
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.scoring.misread import OperatingPoint, Strictness, from_json, strictness_of
 from streamproc.settings import ScoringSettings
@@ -23,7 +24,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Phoneme models: how well one judges people."""
+    """Phoneme models: whether one is what it is said to be, and how well it judges people."""
+
+
+command.add_command(check)
 
 
 @command.command(epilog=example("models evaluate recordings --html report.html"))

@@ -1,0 +1,137 @@
+"""Whether an ONNX file is the model that its declaration says."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamproc.inference.alphabet import as_ours, log_probabilities
+from streamproc.inference.answers import FRAME_SAMPLES, PROBE, SYMBOLS
+from streamproc.inference.declaration import Fault, ModelDeclaration
+from streamproc.inference.engine import Samples
+from streamproc.inference.model_inputs import inputs_of
+from streamproc.inference.repository import raise_if_memory, told
+
+CLIPS: tuple[Samples, ...] = (PROBE, PROBE[3200:12_777], PROBE[:5000])
+"""Of different lengths, none a whole number of frames but the first."""
+
+APART = 1e-2
+"""Natural logarithms that a clip heard alone and the same clip padded may differ by: what float16 leaves."""
+
+_FATAL_ONLY = 4
+
+
+def file_faults(declared: ModelDeclaration, path: Path) -> list[Fault]:
+    """What is wrong with a model's file; the self-test comes last, and only where all before it holds.
+
+    Raises:
+        ImportError: onnxruntime is not installed.
+    """
+    import onnxruntime
+
+    try:
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        return [(("file",), f"{path} cannot be read: {error.strerror}")]
+    if digest != declared.sha256:
+        return [(("sha256",), f"the file's is {digest}")]
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = _FATAL_ONLY
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        return list(_tensor_faults(declared, session)) or list(_answer_faults(declared, session))
+    except Exception as error:  # noqa: BLE001  onnxruntime's errors have no class in common
+        raise_if_memory(error)
+        return [(("file",), f"the model cannot be loaded or fails: {told(error)}")]
+
+
+def _tensor_faults(declared: ModelDeclaration, session: Any) -> Iterator[Fault]:
+    inputs = {each.name: (each.type, len(each.shape)) for each in session.get_inputs()}
+    outputs = {each.name: (each.type, len(each.shape)) for each in session.get_outputs()}
+    wanted = {"audio": ("tensor(float)", 2), "lengths": ("tensor(int64)", 1), "mask": ("tensor(int64)", 2),
+              "logits": ("tensor(float)", 3), "frames": ("tensor(int64)", 1)}  # fmt: skip
+    for key, kind in wanted.items():
+        name, those = getattr(declared.tensors, key), outputs if key in ("logits", "frames") else inputs
+        if name is not None and those.get(name) != kind:
+            there = ", ".join(f"{one} {kind} of {rank} dimensions" for one, (kind, rank) in those.items())
+            yield ("tensors", key), f"{name!r}, {kind[0]} of {kind[1]} dimensions, is not there: the model has {there}"
+    names = {declared.tensors.audio, declared.tensors.lengths, declared.tensors.mask}
+    if strangers := [name for name in inputs if name not in names]:
+        yield ("tensors",), f"the model takes {', '.join(strangers)} too"
+
+
+def _answer_faults(declared: ModelDeclaration, session: Any) -> Iterator[Fault]:
+    alone: list[NDArray[np.float32]] = []
+    for clip in CLIPS:
+        ((heard, frames),) = _run(declared, session, [clip])
+        if heard.shape[1] != len(declared.symbols):
+            yield ("symbols",), f"{len(declared.symbols)} are named, and the model gives {heard.shape[1]}"
+            return
+        promised = declared.frames_of(len(clip))
+        if frames != promised:
+            yield ("frame_step",), f"the model gives {frames} frames for {len(clip)} samples, and {promised} are due"
+            return
+        if not np.isfinite(heard).all():
+            yield ("output",), "the model gives what is no number"
+            return
+        if declared.output == "probabilities" and not _are_probabilities(heard):
+            yield ("output",), "the model gives no probabilities: they are not between 0 and 1 with the sum 1"
+            return
+        if declared.output == "logits" and _are_probabilities(heard):
+            yield ("output",), "the model gives probabilities: between 0 and 1, with the sum 1"
+            return
+        alone.append(_ours(declared, heard))
+    if declared.padding == "alone":
+        return
+    for one, (heard, _) in zip(alone, _run(declared, session, CLIPS), strict=True):
+        apart = float(np.abs(one - _ours(declared, heard)[: len(one)]).max())
+        if not apart <= APART:
+            told = f"a clip heard alone and the same clip padded differ by {apart:.2g}"
+            yield ("padding",), f'{told}: has it another normalisation, or must it be "alone"?'
+            return
+
+
+def _run(
+    declared: ModelDeclaration, session: Any, clips: Sequence[Samples]
+) -> Iterator[tuple[NDArray[np.float32], int]]:
+    """What the model gives for each clip, without what is beyond its frames; and its frames."""
+    tensors = declared.tensors
+    names = [tensors.logits, *([tensors.frames] if tensors.frames else [])]
+    output, *counted = session.run(names, inputs_of(declared, clips))
+    for row, clip in enumerate(clips):
+        told = int(counted[0][row]) if counted else declared.frames_of(len(clip))
+        # Of one clip every frame is its own: more or fewer than promised are seen.
+        frames = output.shape[1] if len(clips) == 1 and not counted else told
+        yield output[row, :frames], frames
+
+
+def _ours(declared: ModelDeclaration, output: NDArray[np.float32]) -> NDArray[np.float32]:
+    return as_ours(log_probabilities(output, declared.output == "probabilities"), declared.groups())
+
+
+def _are_probabilities(output: NDArray[np.float32]) -> bool:
+    return bool((output >= 0).all() and np.allclose(output.sum(axis=1), 1.0, atol=1e-2))
+
+
+def unserved(declared: ModelDeclaration) -> list[str]:
+    """The keys in which a model differs from what the worker can serve: it has one form built in."""
+    from_built_in = {
+        "frame_step": declared.frame_step == FRAME_SAMPLES,
+        "frame_window": declared.frame_window == 0,
+        "first_centre": declared.first_centre == 0,
+        "normalisation": declared.normalisation == "none",
+        "padding": declared.padding == "lengths",
+        "output": declared.output == "logits",
+        "blank": declared.blank == SYMBOLS - 1,
+        "symbols": declared.groups() == list(range(SYMBOLS)),
+        "tensors": declared.tensors.model_dump(exclude_none=True)
+        == {"audio": "audio", "lengths": "lengths", "logits": "logits", "frames": "frames"},
+    }
+    return [key for key, same in from_built_in.items() if not same]
