@@ -16,7 +16,7 @@ from streamproc.inference.fallback import FallbackEngine
 from streamproc.inference.pool import TritonPool
 from streamproc.settings import Settings
 from streamproc.transport.surface.monitor import TransportState
-from streamproc.web.console.verdict import Facts, ScoringVerdict, judge
+from streamproc.web.console.verdict import Facts, ScoringVerdict, judge, worker_state
 from streamproc.web.console.watch import Watch
 
 
@@ -84,6 +84,7 @@ class Overview:
             common_code=watch.outcomes.common_code(now),
             forsaken=self._forsaken(partitions),
         )
+        mood, word = worker_state(facts)
         return {
             "now": now,
             "version": __version__,
@@ -112,6 +113,8 @@ class Overview:
                 "version": watch.outcomes.version,
             },
             "worker": {
+                "mood": mood.value,
+                "state": word,
                 "ready": facts.joined,
                 "paused": list(facts.paused),
                 "stalled_s": facts.stalled_s,

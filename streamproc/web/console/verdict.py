@@ -134,7 +134,7 @@ def _headline(facts: Facts) -> tuple[Mood, str]:
 
 def _hints(facts: Facts) -> Iterator[Hint]:
     if facts.kafka_problem:
-        yield Hint(facts.kafka_problem, "#partitions")
+        yield Hint(f"Kafka does not tell: {facts.kafka_problem}", "#partitions")
     for reason in facts.paused:
         yield Hint(f"This worker begins nothing new: {_PAUSES.get(reason, reason)}", _SHOWN.get(reason, "#worker"))
     if facts.stalled_s is not None:
@@ -168,9 +168,27 @@ def _hints(facts: Facts) -> Iterator[Hint]:
         )
 
 
+def worker_state(facts: Facts) -> tuple[Mood, str]:
+    """What the worker that serves the page does, in a word or two, and how bad that is."""
+    if facts.stalled_s is not None:
+        return Mood.BAD, f"stalled for {duration(facts.stalled_s)}"
+    if facts.paused:
+        return Mood.BAD, f"paused: {', '.join(facts.paused)}"
+    if not facts.joined:
+        return Mood.WARN, "joining its group"
+    if _nowhere(facts):
+        return Mood.BAD, "no inference endpoint"
+    return (Mood.WARN, "scoring on its CPU") if facts.fallback else (Mood.GOOD, "scoring")
+
+
+def _nowhere(facts: Facts) -> bool:
+    return facts.endpoints > 0 and not facts.usable and not facts.fallback
+
+
 def _explained(facts: Facts) -> bool:
-    nowhere = facts.endpoints > 0 and not facts.usable and not facts.fallback
-    return bool(nowhere or facts.paused or facts.kafka_problem or facts.stalled_s is not None or not facts.joined)
+    return bool(
+        _nowhere(facts) or facts.paused or facts.kafka_problem or facts.stalled_s is not None or not facts.joined
+    )
 
 
 _PAUSES = {

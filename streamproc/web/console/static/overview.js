@@ -102,9 +102,7 @@ function worker({ worker: own, version }) {
   const transactions = own.transactions;
   const aborted = Object.entries(own.aborted).map(([why, count]) => `${why} ${whole(count)}`).join(", ");
   byId("worker-rows").replaceChildren(pairs([
-    ["state", own.stalled_s !== null ? tag("bad", `stalled for ${seconds(own.stalled_s)}`)
-      : own.paused.length ? tag("bad", `paused: ${own.paused.join(", ")}`)
-        : own.ready ? tag("good", "scoring") : tag("warn", "joining its group")],
+    ["state", tag(own.mood, own.state)],
     ["in flight", `${whole(own.in_flight)} readings; ${whole(own.most_in_flight)} are worked on at once`],
     ["partitions", `${own.partitions}${own.paused_partitions ? `, ${own.paused_partitions} of them full` : ""}`],
     ["outcomes", `${whole(own.outcomes)} since its start`],

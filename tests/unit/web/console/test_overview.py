@@ -77,6 +77,7 @@ def test_a_partition_that_nobody_reads_is_told_of() -> None:
 def test_it_is_json_and_small(paused: list[str]) -> None:
     picture = overview(look(), state(p0=0, p1=2), paused).picture()
     assert picture["worker"]["paused"] == paused
+    assert picture["worker"]["state"] == ("paused: REGISTRY_UNAVAILABLE" if paused else "scoring")
     assert picture["endpoints"] == []
     assert len(json.dumps(picture)) < 4_000
 

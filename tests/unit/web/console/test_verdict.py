@@ -9,7 +9,7 @@ import pytest
 
 from streamproc.errors import ErrorClass, ErrorCode
 from streamproc.telemetry.objectives import objectives
-from streamproc.web.console.verdict import LATE_S, Facts, Mood, duration, judge
+from streamproc.web.console.verdict import LATE_S, Facts, Mood, duration, judge, worker_state
 
 SCORING = Facts(
     joined=True, unfinished=5, oldest_s=0.4, results=700, letters=20, window_s=60.0, silent_s=0.1, endpoints=2, usable=2
@@ -87,7 +87,7 @@ def test_what_was_known_before_kafka_fell_silent_is_no_good_news_either() -> Non
     verdict = judge(facts(unfinished=0, oldest_s=None, results=0, letters=0, silent_s=None, kafka_problem="no broker"))
     assert verdict.mood is Mood.UNKNOWN
     assert "Kafka does not tell" in verdict.headline
-    assert verdict.hints[0].text == "no broker"
+    assert verdict.hints[0].text == "Kafka does not tell: no broker"
 
 
 def test_a_worker_that_starts() -> None:
@@ -117,6 +117,23 @@ def test_endpoints_that_are_out_and_the_fallback() -> None:
     assert "1 of 2 inference endpoints are out of use." in hints(facts(usable=1))
     assert "scores on its CPU" in hints(facts(usable=0, fallback=True))
     assert hints(facts(usable=0, endpoint_reason="no answer")) == "No inference endpoint can be used: no answer."
+
+
+@pytest.mark.parametrize(
+    ("changed", "mood", "word"),
+    [
+        ({}, Mood.GOOD, "scoring"),
+        ({"usable": 1}, Mood.GOOD, "scoring"),
+        ({"usable": 0}, Mood.BAD, "no inference endpoint"),
+        ({"usable": 0, "fallback": True}, Mood.WARN, "scoring on its CPU"),
+        ({"endpoints": 0, "usable": 0}, Mood.GOOD, "scoring"),
+        ({"joined": False}, Mood.WARN, "joining its group"),
+        ({"paused": ["quarantine"], "usable": 0}, Mood.BAD, "paused: quarantine"),
+        ({"stalled_s": 200.0}, Mood.BAD, "stalled for 3 min"),
+    ],
+)
+def test_the_worker_says_scoring_only_if_it_can(changed: dict[str, Any], mood: Mood, word: str) -> None:
+    assert worker_state(facts(**changed)) == (mood, word)
 
 
 def test_partitions_that_nobody_reads() -> None:
