@@ -20,7 +20,9 @@ _KEY = re.compile(rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
 _TABLE = re.compile(rf"\s*\[\s*({_PART}(?:\s*\.\s*{_PART})*)\s*\]\s*(?:#.*)?$")
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
-_WORDS = {"missing": "is missing", "extra_forbidden": "unknown key"}
+_WORDS = {
+    "missing": "is missing", "extra_forbidden": "unknown key", "model_type": "no table", "dict_type": "no table",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,14 @@ def test_a_file_that_is_not_there_or_is_empty_is_told(tmp_path: Path) -> None:
         read_models(tmp_path / "empty.toml")
 
 
+@pytest.mark.parametrize("text", ["tiny = 1\n", "[[tiny]]\nversion = '1'\n"])
+def test_a_model_that_is_no_table_is_told(tmp_path: Path, text: str) -> None:
+    (tmp_path / "models.toml").write_text(text)
+    with pytest.raises(ModelsFileError) as raised:
+        read_models(tmp_path / "models.toml")
+    assert [str(problem) for problem in raised.value.problems] == ["line 1, tiny: no table"]
+
+
 def test_frames_are_those_of_a_wav2vec2(tmp_path: Path) -> None:
     tiny = read_models(models_toml(tmp_path))["tiny"]
     assert [tiny.frames_of(samples) for samples in (0, 399, 400, 719, 720, 16_000)] == [0, 0, 1, 1, 2, 49]
