@@ -3,7 +3,7 @@
 Weights are fitted on all readings of the train part; their scale and the thresholds on those 25 speakers alone whom the
 network has not heard, as on others it looks surer than it is: each fifth of them judged by weights fitted without them.
 The label of a word is the share of experts who gave it 6 or less. Made clips with seeded mistakes stand beside them, so
-that clear mistakes of clear voices are found.
+that clear mistakes of clear voices are found, and the same readings as parts of longer ones, half of those in halls.
 
 Which phonemes a word has is no evidence, only how they were heard: what these speakers find difficult, others do not.
 """
@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import click
@@ -35,6 +35,7 @@ from streamproc.training.evaluate import Recogniser, digest
 from streamproc.training.mixture import calibration_speakers
 from streamproc.training.people.clips import Floats, PersonClip, read_folder
 from streamproc.training.people.descent import descend
+from streamproc.training.people.longer import longer_readings
 from streamproc.training.people.second import Fused, fused_name
 from streamproc.training.people.verdicts import FULL, MISREAD, PhonemeModel
 from streamproc.training.speech import Synthesiser
@@ -75,8 +76,20 @@ class Examples:
     speaker: NDArray[np.str_]
     fits: Array
 
+    @classmethod
+    def of(cls, *parts: Examples) -> Examples:
+        """All of them."""
+        return cls(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls)))
 
-def people_readings(clips: Sequence[PersonClip], model: PhonemeModel) -> list[MarkedReading]:
+    def without(self, speakers: NDArray[np.str_]) -> Examples:
+        """The words of others than these; the fits of all phrases."""
+        kept = ~np.isin(self.speaker, speakers)
+        return Examples(
+            self.table[kept], self.labels[kept], self.full[kept], self.exact[kept], self.speaker[kept], self.fits
+        )
+
+
+def people_readings(clips: Iterable[PersonClip], model: PhonemeModel) -> list[MarkedReading]:
     """Marked recordings, listened to."""
     return [
         _listen(
@@ -149,17 +162,19 @@ def examples(readings: Sequence[MarkedReading], usual: Usual) -> Examples:
     )
 
 
-def fit(model_sha256: str, heard: Examples, unheard: Examples, made: Examples, usual: Usual) -> WordClassifier:
+def fit(
+    model_sha256: str, heard: Examples, unheard: Examples, longer: Examples, made: Examples, usual: Usual
+) -> WordClassifier:
     """The classifier. ``heard``: words of speakers of the network's training; ``unheard``: of the others, who must be
-    five or more."""
-    odds = apart_odds(heard, unheard, made)
+    five or more; ``longer``: of those others in longer readings, for the weights and neither scale nor points."""
+    odds = apart_odds(heard, unheard, longer, made)
     # Platt's scaling (1999), on people whom neither the network nor the weights have met.
     slope, shift = scaling(odds, unheard.labels)
     probabilities = np.where(unheard.exact, 0.0, 1 / (1 + np.exp(-(slope * odds + shift))))
     points = {
         name: round(float(np.quantile(probabilities[unheard.full], 1 - share)), 4) for name, share in POINTS.items()
     }
-    raw = _weights(heard, unheard, np.ones(len(unheard.labels), bool), made)
+    raw = _weights(Examples.of(heard, unheard, longer, made))
     return replace(
         raw, model_sha256=model_sha256, weights=slope * raw.weights, bias=slope * raw.bias + shift,
         hidden=replace(raw.hidden, out=slope * raw.hidden.out), points=points,
@@ -167,23 +182,22 @@ def fit(model_sha256: str, heard: Examples, unheard: Examples, made: Examples, u
     )  # fmt: skip
 
 
-def apart_odds(heard: Examples, unheard: Examples, made: Examples) -> Array:
+def apart_odds(heard: Examples, unheard: Examples, longer: Examples, made: Examples) -> Array:
     """The odds of each unheard word by weights that were fitted without its speaker, before they are scaled."""
     speakers = np.unique(unheard.speaker)
     odds = np.zeros(len(unheard.labels))
     for fold in range(_FOLDS):
+        without = [part.without(speakers[fold::_FOLDS]) for part in (unheard, longer)]
         inside = np.isin(unheard.speaker, speakers[fold::_FOLDS])
-        odds[inside] = _weights(heard, unheard, ~inside, made).odds(unheard.table[inside])
+        odds[inside] = _weights(Examples.of(heard, *without, made)).odds(unheard.table[inside])
     return odds
 
 
-def _weights(heard: Examples, unheard: Examples, of_unheard: NDArray[np.bool_], made: Examples) -> WordClassifier:
+def _weights(words: Examples) -> WordClassifier:
     """A classifier that is not scaled yet, and has no points."""
-    table = np.concatenate([heard.table, unheard.table[of_unheard], made.table])
-    labels = np.concatenate([heard.labels, unheard.labels[of_unheard], made.labels])
-    centre, scale = table.mean(axis=0), table.std(axis=0) + 1e-6
-    normal = np.clip((table - centre) / scale, -FARTHEST, FARTHEST)
-    hidden, bias, out, direct, shift = descend(normal, labels)
+    centre, scale = words.table.mean(axis=0), words.table.std(axis=0) + 1e-6
+    normal = np.clip((words.table - centre) / scale, -FARTHEST, FARTHEST)
+    hidden, bias, out, direct, shift = descend(normal, words.labels)
     return WordClassifier("", centre, scale, direct, float(shift), {}, 0.0, Hidden(hidden, bias, out))
 
 
@@ -229,10 +243,14 @@ def _fitted(data: Path, model: PhonemeModel, name: str, seed: int) -> WordClassi
     apart = calibration_speakers([{"speaker": clip.speaker, "age": clip.age} for clip in clips])
     readings = people_readings(clips, model)
     usual = usual_of(readings)
-    heard = [reading for reading in readings if reading.speaker not in apart]
-    unheard = [reading for reading in readings if reading.speaker in apart]
+    longer = people_readings(longer_readings(clips, seed), model)
+
+    def of(readings: Sequence[MarkedReading], heard: bool) -> Examples:
+        return examples([reading for reading in readings if (reading.speaker not in apart) is heard], usual)
+
     made = examples(made_readings(model, seed), usual)
-    return fit(name, examples(heard, usual), examples(unheard, usual), made, usual)
+    heard = Examples.of(of(readings, True), of(longer, True))
+    return fit(name, heard, of(readings, False), of(longer, False), made, usual)
 
 
 if __name__ == "__main__":
