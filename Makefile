@@ -267,8 +267,11 @@ bench-codec: install  ## The codec against confluent-kafka's serialisers; needs 
 
 evaluate: install  ## How well the model in the tree hears and judges: made speech, the golden recordings, PEOPLE=folder (2 minutes and more).
 	$(BOUNDED) 600 $(BIN)/python -m streamproc.training.evaluate --output docs/benchmarks/model.json
-	$(BOUNDED) 600 $(BIN)/streamproc models evaluate tests/golden/speech --json | tail -1 | $(BIN)/python -m json.tool > docs/benchmarks/people-golden.json
-	$(if $(PEOPLE),$(BOUNDED) 600 $(BIN)/streamproc models evaluate $(PEOPLE) --json | tail -1 | $(BIN)/python -m json.tool > docs/benchmarks/people.json)
+	@mkdir -p .local  # a run that fails leaves the figures that are kept as they are
+	$(BOUNDED) 600 $(BIN)/streamproc models evaluate tests/golden/speech --json | tail -1 | $(BIN)/python -m json.tool > .local/people.json \
+		&& mv .local/people.json docs/benchmarks/people-golden.json
+	$(if $(PEOPLE),$(BOUNDED) 600 $(BIN)/streamproc models evaluate $(PEOPLE) --json | tail -1 | $(BIN)/python -m json.tool > .local/people.json \
+		&& mv .local/people.json docs/benchmarks/people.json)
 
 model: $(ALIGNER)  ## Train on people and make the served model (needs torch, flite, festival): DATA=folder RUN=folder; an hour and a half on a quiet core.
 	@test -n "$(DATA)" -a -n "$(RUN)" || { echo "make model DATA=folder RUN=folder: where what is heard and the training lie"; exit 2; }
