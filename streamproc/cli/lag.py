@@ -9,6 +9,7 @@ import time
 import click
 
 from streamproc import settings
+from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka.lag import Lag, lags
 from streamproc.telemetry.logs import leave_retries_to_us
 from streamproc.terminal import example, safe
@@ -21,7 +22,7 @@ _AGAIN_S = 2.0
 @click.option("--topic", "topics", multiple=True, help="A topic that it reads; several times for several. [default: "
               "the activities']")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON list a look and nothing else.")
-@click.option("--watch", is_flag=True, help="Go on, a look every two seconds.")
+@click.option("--watch", is_flag=True, help="Go on, a look every two seconds, also when Kafka goes away.")
 def command(group: str | None, topics: tuple[str, ...], as_json: bool, watch: bool) -> None:
     """Count the unfinished records of each partition, and tell the age of the oldest, by its timestamp.
 
@@ -30,15 +31,30 @@ def command(group: str | None, topics: tuple[str, ...], as_json: bool, watch: bo
     """
     tree = settings.load()
     leave_retries_to_us()
+    seen = False
     while True:
-        found = lags(tree, group or tree.kafka.group_id, topics or (tree.kafka.activity_topic,))
-        if as_json:
-            click.echo(json.dumps([dataclasses.asdict(lag) for lag in found]))
+        try:
+            found = lags(tree, group or tree.kafka.group_id, topics or (tree.kafka.activity_topic,))
+        except StreamprocError as error:
+            # Whoever watches wants to see it come back; one that never answered is more likely misspelt.
+            if not seen or error.code is not ErrorCode.KAFKA_UNAVAILABLE:
+                raise
+            click.echo(f"{time.strftime('%H:%M:%S')}  {error.message}", err=True)
         else:
-            _show(found)
+            seen = True
+            _tell(found, as_json=as_json, at=time.strftime("%H:%M:%S") if watch else None)
         if not watch:
             return
         time.sleep(_AGAIN_S)
+
+
+def _tell(found: list[Lag], *, as_json: bool, at: str | None) -> None:
+    if as_json:
+        click.echo(json.dumps([dataclasses.asdict(lag) for lag in found]))
+        return
+    if at is not None:
+        click.echo(at)
+    _show(found)
 
 
 def _show(found: list[Lag]) -> None:
