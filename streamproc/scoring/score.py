@@ -106,7 +106,7 @@ def score_phrase(
     results: list[WordResult] = []
     for index, (word, found) in enumerate(zip(heard.words, heard.margins, strict=True)):
         tokens = heard.tokens[word.start : word.end]
-        if strictness and index in misread and not word.exact:
+        if strictness and index in misread:
             results.append(_judge_by_probability(word, tokens, misread[index], strictness.above))
             continue
         benefit = not doubtful and not _is_unheard(word)
@@ -259,10 +259,13 @@ def _judge(word: HeardWord, heard: Sequence[Token], excess: float, benefit: bool
 
 
 def _judge_by_probability(word: HeardWord, heard: Sequence[Token], misread: float, above: float) -> WordResult:
-    """The verdict on an expected word that was not heard exactly; its certainty is the probability that it is right.
+    """The verdict on an expected word; its certainty is the probability that the word was misread, or that it was not.
 
-    Below the threshold what differs is an accent: ACCEPTED, unless the word is clearly right.
+    Below the threshold what differs is an accent: ACCEPTED, unless the word is clearly right. A word that was heard
+    exactly is right at any threshold.
     """
+    if word.exact:
+        return _result(word, heard, Verdict.CORRECT, 1 - min(misread, above))
     if misread > above:
         return _result(word, heard, Verdict.MISPRONOUNCED if heard else Verdict.OMITTED, misread)
     accented = not word.suspect or misread > above * ACCENT

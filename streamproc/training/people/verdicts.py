@@ -24,7 +24,6 @@ FULL, MISREAD, BAD = 10.0, 6.0, 3.0
 
 _WRONG = (Operation.SUBSTITUTE, Operation.DELETE, Operation.INSERT)
 _FLAGGED = (Verdict.MISPRONOUNCED, Verdict.OMITTED)
-_SURE = 50.0
 
 
 class PhonemeModel(Protocol):
@@ -112,9 +111,7 @@ def judge_clip(
 
 
 def _wrongness(result: WordResult) -> float:
-    """Of a suspect word what its margin exceeds the limit by; a word heard as expected is as right as it was sure."""
+    """Of a suspect word without a classifier what its margin exceeds the limit by."""
     certainty = min(max(result.confidence, 1e-6), 1 - 1e-9)
-    if all(operation is Operation.MATCH for operation in result.operations) and result.operations:
-        return -_SURE + 10 * math.log(1 / certainty)
     odds = math.log(certainty / (1 - certainty))
     return odds if result.verdict in _FLAGGED else -odds

@@ -100,6 +100,14 @@ def test_what_was_heard_exactly_is_correct_whatever_the_classifier_says() -> Non
     assert {word.verdict for word in found} == {Verdict.CORRECT}
 
 
+def test_the_confidence_in_what_was_heard_exactly_is_the_classifier_s_too() -> None:
+    sure, doubted = (
+        score("the cat sat", *CAT_SAT, by=classifier(matched=weight))[1].confidence for weight in (-4.0, 4.0)
+    )
+    assert sure > 0.9
+    assert doubted == pytest.approx(0.5)  # it stays correct: no surer to be wrong than the threshold
+
+
 def test_a_word_left_out_is_omitted_and_extra_speech_stays() -> None:
     omitted = score("the cat sat", "DH", "AX", "S", "AE", "T", by=classifier(unheard=4.0, margin=-0.1))
     assert [word.verdict for word in omitted] == [Verdict.CORRECT, Verdict.OMITTED, Verdict.CORRECT]
