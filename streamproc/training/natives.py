@@ -10,18 +10,15 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
-from subprocess import CalledProcessError
 
 import click
 import numpy as np
 import soundfile
-from rich.console import Console
 
-from streamproc.training.repositories import RATE, Given, files_of, repository_option, samples
+from streamproc.training.repositories import RATE, Given, files_of, repository_option, samples, with_status
 
 
 def recordings() -> list[Mapping[str, str]]:
@@ -50,13 +47,7 @@ def fetch(folder: Path, given: Given) -> int:
 @repository_option
 def main(folder: Path, given: Given) -> None:
     """Fetch recordings of native adults into FOLDER, with a manifest. Needs git, and network without --repository."""
-    console = Console(stderr=True)
-    try:
-        with console.status("fetching"):
-            count = fetch(folder, given)
-    except CalledProcessError as error:
-        console.print(f"[red]{error}[/]")
-        sys.exit(1)
+    count = with_status(lambda: fetch(folder, given))
     print(f"{folder}: {count} recordings; streamproc models evaluate {folder}")
 
 

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import io
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 import numpy as np
 import soundfile
 import soxr
 from numpy.typing import NDArray
+from rich.console import Console
 
 RATE = 16_000
 
 Floats = NDArray[np.float32]
+
+Fetched = TypeVar("Fetched")
 
 Given = Mapping[str, Path]
 """Git directories by owner/name."""
@@ -42,6 +46,17 @@ def samples(content: bytes) -> Floats:
     audio, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
     resampled: Floats = soxr.resample(audio.mean(axis=1), rate, RATE)
     return resampled
+
+
+def with_status(fetch: Callable[[], Fetched]) -> Fetched:
+    """Call ``fetch`` behind a sign of life; where git cannot reach a repository, its message and exit code 1."""
+    console = Console(stderr=True)
+    try:
+        with console.status("fetching"):
+            return fetch()
+    except subprocess.CalledProcessError as error:
+        console.print(f"[red]{error}[/]")
+        sys.exit(1)
 
 
 def repository_option(command: Callable[..., Any]) -> Callable[..., Any]:

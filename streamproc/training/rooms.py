@@ -6,19 +6,16 @@ few to train on: training's rooms are made at random (`mixture`), and these tell
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from subprocess import CalledProcessError
 
 import click
 import numpy as np
 import soundfile
-from rich.console import Console
 
 from streamproc.training.people.clips import FolderError, PersonClip
-from streamproc.training.repositories import RATE, Floats, Given, files_of, repository_option, samples
+from streamproc.training.repositories import RATE, Floats, Given, files_of, repository_option, samples, with_status
 
 _OPENAIR = "Resources/ImpulseResponses"
 
@@ -92,13 +89,7 @@ def clips_in_room(clips: Sequence[PersonClip], room: str, response: Floats) -> l
 @repository_option
 def main(folder: Path, given: Given) -> None:
     """Fetch the responses of measured rooms into FOLDER. Needs git, and network without --repository."""
-    console = Console(stderr=True)
-    try:
-        with console.status("fetching"):
-            names = fetch(folder, given)
-    except CalledProcessError as error:
-        console.print(f"[red]{error}[/]")
-        sys.exit(1)
+    names = with_status(lambda: fetch(folder, given))
     print(f"{folder}: {', '.join(names)}; streamproc models evaluate CLIPS --rooms {folder}")
 
 
