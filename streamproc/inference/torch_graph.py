@@ -156,8 +156,16 @@ def _steps(nodes: list[Any], keep: set[str]) -> list[_Step]:
             OPERATORS[node.op_type],
             tuple(node.input),
             node.output[0],
-            {each.name: onnx.helper.get_attribute_value(each) for each in node.attribute},
+            {each.name: _plain(onnx.helper.get_attribute_value(each)) for each in node.attribute},
             tuple({name for name in node.input if last[name] == index} - keep),
         )
         for index, node in enumerate(nodes)
     ]
+
+
+def _plain(attribute: Any) -> Any:
+    """A tensor's one value as a number, of a filled shape: torch's compiler follows no call into onnx."""
+    if not isinstance(attribute, onnx.TensorProto):
+        return attribute
+    array = onnx.numpy_helper.to_array(attribute)
+    return array.item() if array.size == 1 else array

@@ -104,10 +104,7 @@ def _expand(operands: list[Value], attributes: Attributes, device: torch.device)
 
 
 def _filled(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
-    shape = operands[0]
-    value = attributes.get("value")
-    fill = onnx.numpy_helper.to_array(value).item() if value is not None else 0.0
-    return torch.full(tuple(shape), fill, device=device)
+    return torch.full(tuple(operands[0]), attributes.get("value", 0.0), device=device)
 
 
 def _gather(operands: list[Value], attributes: Attributes, device: torch.device) -> Value:
