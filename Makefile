@@ -8,7 +8,7 @@ ALIGNER := aligner_mypyc/pyproject.toml aligner_mypyc/setup.py $(wildcard aligne
 BOUNDED := timeout -s KILL
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-rest lint types chaos chaos-live chaos-state chaos-inference fuzz
+.PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-worker test-integration-rest lint types chaos chaos-live chaos-state chaos-inference fuzz
 .PHONY: test-operate drill test-holes test-faults test-packages test-torch test-rocksdb faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-decode bench-codec evaluate model lock clean
 .PHONY: test-terraform kafka-provider image test-image test-kubernetes test-ship test-supply audit sbom licences
 .PHONY: bench-latency bench-worker bench-page bench-inference bench-state
@@ -37,15 +37,19 @@ test-unit: install
 	$(BOUNDED) 900 $(BIN)/python -m pytest -q tests/unit tests/contract
 	cd aligner_mypyc && $(BOUNDED) 300 ../$(BIN)/python -m pytest -q -p no:asyncio --hypothesis-profile=ci tests
 
+INTEGRATION_ELSEWHERE := $(addprefix --ignore tests/integration/,transport worker web security)
 test-integration: install
-	@# Two halves side by side, each with the parts that it needs: most of both is waiting for brokers and processes.
-	@$(MAKE) --no-print-directory -j2 test-integration-transport test-integration-rest
+	@# Three parts side by side, each with the brokers that it needs: most of each is waiting for brokers and processes.
+	@$(MAKE) --no-print-directory -j3 test-integration-transport test-integration-worker test-integration-rest
 
 test-integration-transport:
 	$(BOUNDED) 1200 $(BIN)/python -m pytest -q --durations=5 tests/integration/transport
 
+test-integration-worker:
+	$(BOUNDED) 1200 $(BIN)/python -m pytest -q --durations=5 tests/integration/worker tests/integration/web tests/integration/security
+
 test-integration-rest:
-	$(BOUNDED) 1200 $(BIN)/python -m pytest -q --durations=5 tests/integration --ignore tests/integration/transport
+	$(BOUNDED) 1200 $(BIN)/python -m pytest -q --durations=5 tests/integration $(INTEGRATION_ELSEWHERE)
 
 test-holes: install  ## The tests of the holes found from outside; ends with a line of JSON, a verdict for each (15 minutes).
 	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m support.holes
