@@ -57,7 +57,7 @@ def test_records_are_counted_and_nothing_else(there: LetterTopics) -> None:
 
 def test_too_many_are_bounded(there: LetterTopics, monkeypatch: pytest.MonkeyPatch) -> None:
     publish(there, 3, transactions=2)
-    monkeypatch.setitem(lag.lags.__kwdefaults__, "records", 7)
+    monkeypatch.setattr(lag.lags, "__kwdefaults__", (lag.lags.__kwdefaults__ or {}) | {"records": 7})
     first, _ = found(there)
     assert (first["unfinished"], first["exact"]) == (8, False)
     assert first["oldest_s"] >= AGE_S
