@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import contextlib
 import logging
 import os
 import shutil
@@ -18,7 +17,7 @@ from confluent_kafka.admin import AdminClient
 
 from streamproc.localstack.errors import StackError
 from streamproc.localstack.packages import Report, cache_folder, java, kafka_jars, log_progress
-from streamproc.localstack.ports import HOST, claimed_ports
+from streamproc.localstack.ports import HOST, KeptPorts
 from streamproc.localstack.private import UMASK, private_folder, private_text
 from streamproc.localstack.processes import ProcessRef, spawn, wait_ready
 
@@ -97,23 +96,22 @@ class KafkaPart:
         self._advertised_port = advertised_port
         self._security = security
         self._report = report
-        self._claims = contextlib.ExitStack()
-        self._ports: tuple[int, ...] = ()
+        self._ports = KeptPorts(*(DEFAULT_PORT + listener for listener in range(4)))
 
     @property
     def address(self) -> str:
         """Where clients connect, host:port; known from the first start."""
-        return f"{HOST}:{self._ports[0]}"
+        return f"{HOST}:{self._ports.numbers[0]}"
 
     @property
     def behind_proxy(self) -> str:
         """Where a proxy on ``advertised_port`` forwards to, host:port; known from the first start."""
-        return f"{HOST}:{self._ports[2]}"
+        return f"{HOST}:{self._ports.numbers[2]}"
 
     @property
     def secured(self) -> str:
         """Where clients connect by TLS and SASL, host:port; known from the first start."""
-        return f"{HOST}:{self._ports[3]}"
+        return f"{HOST}:{self._ports.numbers[3]}"
 
     def start(self, spawned: Callable[[], None] = lambda: None) -> None:
         """Start it and wait until it serves; on the data of the last time where there are any.
@@ -122,9 +120,7 @@ class KafkaPart:
         Raises StackError with the log's last lines when it does not come up.
         """
         jars = kafka_jars(self._report)
-        if not self._ports:
-            claims = claimed_ports(cache_folder() / "ports", *(DEFAULT_PORT + listener for listener in range(4)))
-            self._ports = self._claims.enter_context(claims)
+        self._ports.claim(cache_folder() / "ports")
         properties = self._write_properties()
         class_path = os.pathsep.join(map(str, jars))
         command = [str(java()), *JVM_OPTIONS, "-cp", class_path]
@@ -148,12 +144,11 @@ class KafkaPart:
         """End it and remove its folder."""
         if self.process is not None:
             self.process.kill()
-        self._claims.close()
-        self._ports = ()
+        self._ports.give_back()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def _write_properties(self) -> Path:
-        client, controller, proxied, secured = self._ports
+        client, controller, proxied, secured = self._ports.numbers
         listeners = {"PLAINTEXT": client, "CONTROLLER": controller}
         advertised = {"PLAINTEXT": client}
         if self._advertised_port is not None:

@@ -30,6 +30,31 @@ def claimed_ports(claims: Path, *defaults: int) -> Iterator[tuple[int, ...]]:
         yield tuple(_claim(claims, default, held) for default in defaults)
 
 
+class KeptPorts:
+    """A part's ports: chosen once, and kept until they are given back, so that it is found where it was after a crash.
+
+    While this process lives, no other stack of this user takes them, not even while the part is down.
+    """
+
+    def __init__(self, *defaults: int) -> None:
+        self.numbers = defaults
+        self._held: contextlib.ExitStack | None = None
+
+    def claim(self, claims: Path) -> tuple[int, ...]:
+        """The ports; where they are not held yet, chosen as by `claimed_ports`, beginning with the last ones."""
+        if self._held is None:
+            held = contextlib.ExitStack()
+            self.numbers = held.enter_context(claimed_ports(claims, *self.numbers))
+            self._held = held
+        return self.numbers
+
+    def give_back(self) -> None:
+        """Others may have them."""
+        if self._held is not None:
+            self._held.close()
+            self._held = None
+
+
 def _claim(claims: Path, default: int, held: contextlib.ExitStack) -> int:
     for port in range(default, default + ATTEMPTS * STEP, STEP):
         file = held.enter_context((claims / str(port)).open("w"))

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from streamproc.localstack.packages import Report, cache_folder, java, log_progress, registry_folder
-from streamproc.localstack.ports import HOST, claimed_ports
+from streamproc.localstack.ports import HOST, KeptPorts
 from streamproc.localstack.private import private_folder
 from streamproc.localstack.processes import ProcessRef, spawn, wait_ready
 
@@ -35,12 +35,12 @@ class RegistryPart:
         self.process: ProcessRef | None = None
         self._tie = tie
         self._report = report
-        self._port = 0
+        self._ports = KeptPorts(DEFAULT_PORT)
 
     @property
     def address(self) -> str:
         """Base URL of Confluent's API; known from the first start, and kept."""
-        return f"http://{HOST}:{self._port}/apis/ccompat/v7"
+        return f"http://{HOST}:{self._ports.numbers[0]}/apis/ccompat/v7"
 
     def start(self, spawned: Callable[[], None] = lambda: None) -> None:
         """Start it, empty, and wait until it serves.
@@ -50,18 +50,18 @@ class RegistryPart:
         """
         program = registry_folder(self._report)
         private_folder(self.folder)
-        with claimed_ports(cache_folder() / "ports", self._port or DEFAULT_PORT) as (self._port,):
-            command = [
-                str(java()),
-                *JVM_OPTIONS,
-                f"-Dquarkus.http.host={HOST}",
-                f"-Dquarkus.http.port={self._port}",
-                "-jar",
-                str(next(program.glob("*-runner.jar"))),
-            ]
-            self.process = spawn(command, self.log, os.environ, tie=self._tie)
-            spawned()
-            wait_ready("The registry", self.process, self.log, lambda: answers(self.address), START_TIMEOUT_S)
+        (port,) = self._ports.claim(cache_folder() / "ports")
+        command = [
+            str(java()),
+            *JVM_OPTIONS,
+            f"-Dquarkus.http.host={HOST}",
+            f"-Dquarkus.http.port={port}",
+            "-jar",
+            str(next(program.glob("*-runner.jar"))),
+        ]
+        self.process = spawn(command, self.log, os.environ, tie=self._tie)
+        spawned()
+        wait_ready("The registry", self.process, self.log, lambda: answers(self.address), START_TIMEOUT_S)
         request = urllib.request.Request(  # noqa: S310
             f"{self.address}/config",
             data=COMPATIBILITY,
@@ -79,6 +79,7 @@ class RegistryPart:
     def stop(self) -> None:
         """End it and remove its folder."""
         self.kill()
+        self._ports.give_back()
         shutil.rmtree(self.folder, ignore_errors=True)
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from streamproc.localstack.errors import StackError
 from streamproc.localstack.packages import Report, cache_folder, log_progress, numpy_folder, triton_folder
-from streamproc.localstack.ports import HOST, accepts, claimed_ports
+from streamproc.localstack.ports import HOST, KeptPorts, accepts
 from streamproc.localstack.private import private_folder
 from streamproc.localstack.processes import ProcessRef, spawn, wait_ready
 
@@ -51,12 +51,12 @@ class TritonPart:
         self._tie = tie
         self._report = report
         self._arguments = tuple(arguments)
-        self._ports: tuple[int, ...] = (DEFAULT_PORT, DEFAULT_PORT - 1, DEFAULT_PORT + 1)
+        self._ports = KeptPorts(DEFAULT_PORT, DEFAULT_PORT - 1, DEFAULT_PORT + 1)
 
     @property
     def address(self) -> str:
         """Where the gRPC service is, host:port; known from the first start, and kept."""
-        return f"{HOST}:{self._ports[0]}"
+        return f"{HOST}:{self._ports.numbers[0]}"
 
     def start(self, spawned: Callable[[], None] = lambda: None) -> None:
         """Start it and wait until every model of the repository is loaded.
@@ -69,26 +69,25 @@ class TritonPart:
         server = triton_folder(self._report)
         private_folder(self.folder)
         _free_shared_memory(self.folder)  # Of a Triton that crashed here.
-        with claimed_ports(cache_folder() / "ports", *self._ports) as self._ports:
-            grpc, http, metrics = self._ports
-            command = [
-                str(server / "pytriton/tritonserver/bin/tritonserver"),
-                f"--model-repository={self._models}",
-                f"--backend-directory={self._backends(server)}",
-                f"--backend-config=python,shm-region-prefix-name={shared_memory_prefix(self.folder)}",
-                *(f"--{service}-address={HOST}" for service in ("grpc", "http", "metrics")),
-                f"--grpc-port={grpc}",
-                f"--http-port={http}",
-                f"--metrics-port={metrics}",
-                # A model states its whole configuration: it is not loaded twice, once to ask it.
-                "--disable-auto-complete-config",
-                # Warnings and errors only: the reason of a failure is then among the log's last lines.
-                "--log-info=false",
-                *self._arguments,
-            ]
-            self.process = spawn(command, self.log, _environment(server, self._python()), tie=self._tie)
-            spawned()
-            wait_ready("Triton", self.process, self.log, self._serves, START_TIMEOUT_S)
+        grpc, http, metrics = self._ports.claim(cache_folder() / "ports")
+        command = [
+            str(server / "pytriton/tritonserver/bin/tritonserver"),
+            f"--model-repository={self._models}",
+            f"--backend-directory={self._backends(server)}",
+            f"--backend-config=python,shm-region-prefix-name={shared_memory_prefix(self.folder)}",
+            *(f"--{service}-address={HOST}" for service in ("grpc", "http", "metrics")),
+            f"--grpc-port={grpc}",
+            f"--http-port={http}",
+            f"--metrics-port={metrics}",
+            # A model states its whole configuration: it is not loaded twice, once to ask it.
+            "--disable-auto-complete-config",
+            # Warnings and errors only: the reason of a failure is then among the log's last lines.
+            "--log-info=false",
+            *self._arguments,
+        ]
+        self.process = spawn(command, self.log, _environment(server, self._python()), tie=self._tie)
+        spawned()
+        wait_ready("Triton", self.process, self.log, self._serves, START_TIMEOUT_S)
 
     def kill(self) -> None:
         """End it with SIGKILL: a crash."""
@@ -98,14 +97,15 @@ class TritonPart:
     def stop(self) -> None:
         """End it and remove its folder."""
         self.kill()
+        self._ports.give_back()
         clean(self.folder)
 
     def _serves(self) -> bool:
         """By HTTP: who may ask by gRPC is for ``arguments`` to say."""
-        url = f"http://{HOST}:{self._ports[1]}/v2/health/ready"
+        url = f"http://{HOST}:{self._ports.numbers[1]}/v2/health/ready"
         try:
             with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(url, timeout=2.0):
-                return all(accepts(port) for port in self._ports)
+                return all(accepts(port) for port in self._ports.numbers)
         except OSError:
             return False
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from streamproc.localstack.ports import HOST, claimed_ports, is_free, reachable
+from streamproc.localstack.ports import HOST, KeptPorts, claimed_ports, is_free, reachable
 
 
 @pytest.fixture
@@ -36,6 +36,17 @@ def test_two_stacks_that_start_together_get_different_ports(tmp_path: Path, free
         assert first != second
     with claimed_ports(tmp_path, free_port) as (again,):
         assert again == first
+
+
+def test_a_part_that_is_down_keeps_its_port_until_it_gives_it_back(tmp_path: Path, free_port: int) -> None:
+    part = KeptPorts(free_port)
+    assert part.claim(tmp_path) == (free_port,)
+    with claimed_ports(tmp_path, free_port) as (other,):
+        assert other != free_port
+    assert part.claim(tmp_path) == (free_port,)
+    part.give_back()
+    with claimed_ports(tmp_path, free_port) as (other,):
+        assert other == free_port
 
 
 @pytest.mark.parametrize("form", ["{host}:{port}", "http://{host}:{port}/apis", "{host}:1, {host}:{port}"])
