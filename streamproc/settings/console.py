@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 
 from pydantic import SecretStr, field_validator
 
-from streamproc.settings.sections import Section
+from streamproc.settings.sections import Section, is_http_url
 
 _SHORTEST = 16
-_TRACE_URL = re.compile(r"https?://\S+")
 
 
 class ConsoleSettings(Section):
@@ -39,7 +37,7 @@ class ConsoleSettings(Section):
     @field_validator("trace_url")
     @classmethod
     def _has_a_place_for_the_id(cls, value: str) -> str:
-        if value and (not _TRACE_URL.fullmatch(value) or "{trace_id}" not in value):
+        if value and (not is_http_url(value) or "{trace_id}" not in value):
             raise ValueError("is not an http:// or https:// URL with {trace_id} in it")
         return value
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -23,8 +24,22 @@ from streamproc.transport.settings import choice_in_any_case
 
 _HTTP = re.compile(r"https?://\S+")
 
+
+def is_http_url(value: str) -> bool:
+    """Whether it begins with http:// or https://, and holds no space."""
+    return _HTTP.fullmatch(value) is not None
+
+
+def _none_or_http(value: str) -> str:
+    if value and not is_http_url(value):
+        raise ValueError("is not an http:// or https:// URL")
+    return value
+
+
 Count = Annotated[int, Field(ge=1)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Endpoint = Annotated[str, AfterValidator(_none_or_http)]
+"""A URL that something is sent to; empty: nothing is."""
 
 
 class Section(BaseModel):
@@ -124,7 +139,7 @@ class RegistrySettings(Section):
     @field_validator("url")
     @classmethod
     def _of_http(cls, value: str) -> str:
-        if not _HTTP.fullmatch(value):
+        if not is_http_url(value):
             raise ValueError("does not begin with http:// or https://, or holds a space")
         return value
 
@@ -349,7 +364,7 @@ class TelemetrySettings(Section):
 
     tenants: int = Field(default=20, ge=0, le=1000)
     """Tenants that have their own name in the metrics, the first that come; further ones are "other"."""
-    otlp_endpoint: str = ""
+    otlp_endpoint: Endpoint = ""
     """Collector that metrics are sent to by OTLP over HTTP, for example http://collector:4318/v1/metrics; empty: they
     are at /metrics alone. Needs streamproc[otlp]; OTEL_EXPORTER_OTLP_HEADERS and the like hold for it."""
     otlp_interval: Annotated[float, Field(ge=1, le=3600)] = 30.0
@@ -357,13 +372,6 @@ class TelemetrySettings(Section):
     environment: str = Field(default="", max_length=64)
     """Where this worker runs, for example production: env in the log, deployment.environment.name in metrics and traces
     that are sent. Empty: as OTEL_RESOURCE_ATTRIBUTES says."""
-
-    @field_validator("otlp_endpoint")
-    @classmethod
-    def _a_url(cls, value: str) -> str:
-        if value and not _HTTP.fullmatch(value):
-            raise ValueError("is not an http:// or https:// URL")
-        return value
 
 
 class LogSettings(Section):

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from streamproc.settings.sections import Count, Seconds, Section
-
-_HTTP = re.compile(r"https?://\S+")
+from streamproc.settings.sections import Count, Endpoint, Seconds, Section
 
 
 class TracingSettings(Section):
     """Traces: what happened to one event, and how long each part of it took."""
 
-    endpoint: str = ""
+    endpoint: Endpoint = ""
     """Collector that spans are sent to by OTLP over HTTP, for example http://collector:4318/v1/traces; empty: nothing
     is traced. Needs streamproc[otlp]; OTEL_EXPORTER_OTLP_HEADERS and the like hold for it."""
     ratio: Annotated[float, Field(ge=0, le=1)] = 0.1
@@ -28,10 +25,3 @@ class TracingSettings(Section):
     one trace from the publisher to the result."""
     queue: Count = 8192
     """Spans that wait to be sent, at most; more are dropped and counted."""
-
-    @field_validator("endpoint")
-    @classmethod
-    def _a_url(cls, value: str) -> str:
-        if value and not _HTTP.fullmatch(value):
-            raise ValueError("is not an http:// or https:// URL")
-        return value
