@@ -19,8 +19,8 @@ from urllib.parse import urlsplit
 
 from streamproc.errors import StreamprocError
 from streamproc.inference import tls as triton_tls
-from streamproc.inference.tls import TlsFiles, is_loopback
-from streamproc.settings import Settings
+from streamproc.inference.tls import TlsFiles
+from streamproc.settings import Settings, is_loopback
 from streamproc.settings.servers import DNS
 
 Found = tuple[Literal["ok", "warn", "fail"], str, str]

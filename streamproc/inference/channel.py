@@ -16,6 +16,7 @@ from tritonclient.utils import InferenceServerException
 from streamproc.errors import StreamprocError
 from streamproc.inference import handshake, tls
 from streamproc.inference.tls import ALLOW_PLAINTEXT, CA_FILE, CERTIFICATE_FILE, Credentials, Lifetime, TlsFiles
+from streamproc.settings.servers import is_loopback
 
 LOOK_S = 5.0
 """Seconds from one reading of the files to the next."""
@@ -75,7 +76,7 @@ class Certificates:
 
     def secures(self, host: str) -> bool:
         """Whether this host is spoken to by TLS."""
-        return self.files.given or not (self._allow_plaintext or tls.is_loopback(host))
+        return self.files.given or not (self._allow_plaintext or is_loopback(host))
 
     def expiries(self) -> Iterator[tuple[str, str, float]]:
         """Of each certificate that is known: "client" or "server", the server's address, days until it expires."""

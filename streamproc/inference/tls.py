@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -71,14 +70,6 @@ class Credentials:
     def for_channel(self) -> grpc.ChannelCredentials:
         """As gRPC takes them."""
         return grpc.ssl_channel_credentials(self.roots, self.key, self.certificate)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether what is sent to this host cannot leave the machine."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def read(files: TlsFiles) -> Credentials:

@@ -7,7 +7,7 @@ environment wins over it.
 
 from __future__ import annotations
 
-from streamproc.settings.console import ConsoleSettings, is_loopback
+from streamproc.settings.console import ConsoleSettings
 from streamproc.settings.kubernetes import service_links
 from streamproc.settings.loading import given, load
 from streamproc.settings.reference import documentation
@@ -27,6 +27,7 @@ from streamproc.settings.sections import (
     WebSettings,
     WorkerSettings,
 )
+from streamproc.settings.servers import is_loopback
 from streamproc.settings.tree import Settings
 from streamproc.settings.variables import CONFIG_VARIABLE, PREFIX, variable
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from pydantic import SecretStr, field_validator
 
 from streamproc.settings.sections import Section, is_http_url
@@ -40,11 +38,3 @@ class ConsoleSettings(Section):
         if value and (not is_http_url(value) or "{trace_id}" not in value):
             raise ValueError("is not an http:// or https:// URL with {trace_id} in it")
         return value
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address, or a name without its port, is this machine's own and no other machine can reach it."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

@@ -1,7 +1,8 @@
-"""A list of servers as a setting has it: host:port, or a name that stands for several, separated by commas."""
+"""Where servers are, as a setting has it: host:port, or a name that stands for several, separated by commas."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 
 DNS = "dns:///"
@@ -29,6 +30,14 @@ def host_and_port(value: str) -> str:
     except UnicodeError:
         raise ValueError(f"{shown} has a host that is no name: between dots stand 1 to 63 characters") from None
     return value
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address, or a name without its port, is this machine's own: what is sent there cannot leave it."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def servers_of(urls: str) -> tuple[str, ...]:

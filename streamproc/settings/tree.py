@@ -17,7 +17,7 @@ from pydantic_settings import (
 )
 
 from streamproc.settings.cloudwatch import CloudWatchSettings
-from streamproc.settings.console import ConsoleSettings, is_loopback
+from streamproc.settings.console import ConsoleSettings
 from streamproc.settings.sections import (
     AudioSettings,
     EventSettings,
@@ -34,6 +34,7 @@ from streamproc.settings.sections import (
     WebSettings,
     WorkerSettings,
 )
+from streamproc.settings.servers import is_loopback
 from streamproc.settings.synthetic import SyntheticSettings
 from streamproc.settings.tracing import TracingSettings
 from streamproc.settings.variables import PREFIX

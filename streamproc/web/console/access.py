@@ -46,7 +46,7 @@ class Access:
     def check_origin(self, headers: Mapping[str, str]) -> None:
         """Of every request. Raises RequestRefused for those that another site's page has made."""
         host = headers.get("Host", "")
-        if self.local and not is_loopback(_name_of(host)):
+        if self.local and not is_loopback(_name_of(host).lower()):
             raise RequestRefused(421, "in the local mode the page is there under 127.0.0.1 and localhost alone")
         if headers.get("Sec-Fetch-Site", "") not in _OWN and headers.get("Sec-Fetch-Mode", "") != "navigate":
             raise RequestRefused(403, "another site's page asks")

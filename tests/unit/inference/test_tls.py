@@ -14,8 +14,9 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
-from streamproc.inference.tls import Lifetime, TlsFiles, is_loopback, read
+from streamproc.inference.tls import Lifetime, TlsFiles, read
 from streamproc.localstack.security import make_authority, make_certified_key
+from streamproc.settings import is_loopback
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
