@@ -20,15 +20,10 @@ from opentelemetry.sdk.metrics.export import (
     MetricExportResult,
 )
 
-from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.telemetry.catalogue import named
+from streamproc.telemetry.otlp import LAST_S, TIMEOUT_S, exporter_for
 
 log = structlog.get_logger(__name__)
-
-TIMEOUT_S = 5.0
-"""For one export, the exporter's own attempts together."""
-_LAST_S = 2.0
-"""A worker that stops waits so long for its last numbers to be sent."""
 
 
 class Push:
@@ -84,7 +79,7 @@ class Push:
     async def close(self) -> None:
         """Send the last numbers, if that is soon done."""
         try:
-            await asyncio.wait_for(self.once(), _LAST_S)
+            await asyncio.wait_for(self.once(), LAST_S)
         except TimeoutError:
             log.warning("metrics are not sent", reason="the collector does not answer in time")
         self._thread.shutdown(wait=False, cancel_futures=True)
@@ -97,11 +92,6 @@ def push_to(endpoint: str, interval: float) -> Push:
     Raises:
         StreamprocError: SETTINGS_INVALID, where the exporter is not installed.
     """
-    try:
+    with exporter_for("STREAMPROC_TELEMETRY__OTLP_ENDPOINT"):
         from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-    except ImportError:
-        raise StreamprocError(
-            ErrorCode.SETTINGS_INVALID,
-            "STREAMPROC_TELEMETRY__OTLP_ENDPOINT: the exporter is not installed: pip install 'streamproc[otlp]'",
-        ) from None
     return Push(OTLPMetricExporter(endpoint=endpoint, timeout=TIMEOUT_S), interval)

@@ -18,8 +18,8 @@ from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, Status, StatusCode
 
 from streamproc import __version__
-from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.telemetry.catalogue import named
+from streamproc.telemetry.otlp import LAST_S, TIMEOUT_S, exporter_for
 from streamproc.telemetry.resource import resource
 from streamproc.tracing.event import SpanNote
 
@@ -29,14 +29,10 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger(__name__)
 
-TIMEOUT_S = 5.0
-"""For one sending, the exporter's own attempts together."""
 BATCH = 512
 """Spans in one sending, at most."""
 EVERY_S = 1.0
 """Seconds that a span waits for others, at most, while the collector keeps up."""
-_LAST_S = 2.0
-"""A worker that stops waits so long for its last spans to be sent."""
 
 _SCOPE = InstrumentationScope("streamproc", __version__)
 
@@ -83,10 +79,10 @@ class SpanQueue:
         meter.create_observable_counter(name, [spans], unit, meaning)
 
     def close(self) -> None:
-        """Send the last spans, if that is soon done. It may wait for _LAST_S."""
+        """Send the last spans, if that is soon done. It may wait for LAST_S."""
         self._closing = True
         self._wake.set()
-        self._thread.join(_LAST_S)
+        self._thread.join(LAST_S)
         if self._thread.is_alive():
             log.warning("spans are not sent", reason="the collector does not answer in time")
         self._exporter.shutdown()
@@ -140,11 +136,6 @@ def spans_to(endpoint: str, limit: int, environment: str = "") -> SpanQueue:
     Raises:
         StreamprocError: SETTINGS_INVALID, where the exporter is not installed.
     """
-    try:
+    with exporter_for("STREAMPROC_TRACING__ENDPOINT"):
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-    except ImportError:
-        raise StreamprocError(
-            ErrorCode.SETTINGS_INVALID,
-            "STREAMPROC_TRACING__ENDPOINT: the exporter is not installed: pip install 'streamproc[otlp]'",
-        ) from None
     return SpanQueue(OTLPSpanExporter(endpoint=endpoint, timeout=TIMEOUT_S), limit, resource(environment))
