@@ -7,6 +7,15 @@ ALIGNER := aligner_mypyc/pyproject.toml aligner_mypyc/setup.py $(wildcard aligne
 # Every command runs in a process group of its own with a hard limit: what hangs, ends.
 BOUNDED := timeout -s KILL
 
+# Behind an environment's python: install packages; those of a lock, by their hashes.
+PIP := -m pip install --quiet --disable-pip-version-check
+LOCKED := $(PIP) --require-hashes -r
+# The environment in whose folder the target lies, and this checkout in it.
+ENVIRONMENT = @test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+# Built anew from these sources: an aligner compiled from older ones must not stay.
+OWN_ALIGNER = @$(@D)/bin/python $(PIP) --no-deps --no-build-isolation --force-reinstall ./aligner_mypyc
+OWN_PACKAGE = @$(@D)/bin/python $(PIP) --no-deps --no-build-isolation -e .
+
 .DEFAULT_GOAL := help
 .PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-worker test-integration-rest lint types chaos chaos-live chaos-state chaos-inference fuzz
 .PHONY: test-operate drill test-holes test-faults test-packages test-torch test-rocksdb faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-decode bench-codec evaluate model lock clean
@@ -21,11 +30,42 @@ install: $(VENV)/.installed  ## Create .venv with everything but torch (1 minute
 $(VENV)/.installed: requirements/dev.txt pyproject.toml $(ALIGNER)
 	@echo "Installing into $(VENV) (about a minute)"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "streamproc needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@# Built anew from these sources: an aligner compiled from older ones must not stay.
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall ./aligner_mypyc
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(ENVIRONMENT)
+	@$(BIN)/python $(LOCKED) requirements/dev.txt
+	$(OWN_ALIGNER)
+	$(OWN_PACKAGE)
+	@touch $@
+
+.venv-torch/.installed: COSTS := 5 GB, about 2 minutes
+.venv-hama/.installed: COSTS := about a minute
+.venv-torch/.installed .venv-hama/.installed: .venv-%/.installed: requirements/dev.txt requirements/%.txt pyproject.toml $(ALIGNER)
+	@echo "Installing $* into $(@D) ($(COSTS))"
+	$(ENVIRONMENT)
+	@$(@D)/bin/python $(LOCKED) requirements/dev.txt
+	@$(@D)/bin/python $(LOCKED) requirements/$*.txt
+	$(OWN_ALIGNER)
+	$(OWN_PACKAGE)
+	@touch $@
+
+# Of one lock alone: tools whose packages are not to be mixed with ours, and peers.
+.venv-checkov/.installed: requirements/checkov.txt
+.venv-ci/.installed: requirements/ci.txt
+.venv-peers/.installed: requirements/bench-transport.txt
+.venv-checkov/.installed .venv-ci/.installed .venv-peers/.installed:
+	$(ENVIRONMENT)
+	@$(@D)/bin/python $(LOCKED) $<
+	@touch $@
+
+.venv-faust/.installed: requirements/faust-suites.txt pyproject.toml
+	$(ENVIRONMENT)
+	@$(@D)/bin/python $(LOCKED) $<
+	$(OWN_PACKAGE)
+	@touch $@
+
+.venv-bench/.installed: requirements/bench-aligner.txt $(ALIGNER)
+	$(ENVIRONMENT)
+	@$(@D)/bin/python $(LOCKED) $<
+	$(OWN_ALIGNER)
 	@touch $@
 
 demo: install  ## Publish known readings to a local stack, show their results (1 minute). KEEP=1 leaves the stack up, SPEECH=folder adds people.
@@ -58,38 +98,20 @@ test-faults: install  ## Faults that take gigabytes or minutes: floods, registri
 	$(BOUNDED) 3600 $(BIN)/python -m pytest -v --durations=10 tests/faults
 
 test-rocksdb: install  ## Tables on disk: the store, killed processes, a full disk. Installs RocksDB first (1 minute).
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/rocksdb.txt
+	@$(BIN)/python $(LOCKED) requirements/rocksdb.txt --no-deps
 	$(BOUNDED) 600 $(BIN)/python -m pytest -q --durations=5 tests/rocksdb
 
 test-torch: .venv-torch/.installed  ## What needs torch: its engine in the suite of all engines, precisions, the live network. Installs torch first: 5 GB, 2 minutes.
 	$(BOUNDED) 900 .venv-torch/bin/python -m pytest -q --durations=5 tests/accelerated
 
-.venv-torch/.installed: requirements/dev.txt requirements/torch.txt pyproject.toml $(ALIGNER)
-	@echo "Installing torch into .venv-torch (5 GB, about 2 minutes)"
-	@test -x .venv-torch/bin/python || $(PYTHON) -m venv .venv-torch
-	@.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/torch.txt
-	@.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall ./aligner_mypyc
-	@.venv-torch/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@
-
 test-operate: install  ## What operators have: alerts under promtool, dashboards on a real Prometheus, traces through the real collector, their page in Chromium. Installs what it needs, or fails (10 minutes).
 	tests/operate/install.sh
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/operate.txt
+	@$(BIN)/python $(LOCKED) requirements/operate.txt
 	$(BOUNDED) 1800 $(BIN)/python -m pytest -q --durations=5 tests/operate
 
 .PHONY: test-hama
 test-hama: .venv-hama/.installed  ## The second model: its symbols, alone and as one with ours. Installs hama first (a minute).
 	$(BOUNDED) 300 .venv-hama/bin/python -m pytest -q tests/second
-
-.venv-hama/.installed: requirements/dev.txt requirements/hama.txt pyproject.toml $(ALIGNER)
-	@echo "Installing hama into .venv-hama (about a minute)"
-	@test -x .venv-hama/bin/python || $(PYTHON) -m venv .venv-hama
-	@.venv-hama/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-	@.venv-hama/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/hama.txt
-	@.venv-hama/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall ./aligner_mypyc
-	@.venv-hama/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-	@touch $@
 
 .PHONY: asyncapi
 asyncapi: install  ## A page of all topics, events and headers to browse: build/asyncapi/index.html.
@@ -110,11 +132,6 @@ GO_TOOL = @test -x .tools/bin/$(1) || { command -v go >/dev/null || { echo "$(1)
 .tools/bin/tflint:
 	$(call GO_TOOL,tflint,github.com/terraform-linters/tflint@v0.64.0)
 
-.venv-checkov/.installed: requirements/checkov.txt
-	@test -x .venv-checkov/bin/python || $(PYTHON) -m venv .venv-checkov
-	@.venv-checkov/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/checkov.txt
-	@touch $@
-
 test-terraform: install .tools/bin/tflint .venv-checkov/.installed  ## Terraform's modules: their own tests, plans, and one applied to a real Kafka where its provider is found (3 minutes).
 	@command -v terraform >/dev/null || { echo "test-terraform: terraform 1.11 or newer is not on the PATH, and no package registry has it"; exit 1; }
 	$(BOUNDED) 1200 $(BIN)/python -m pytest -q -rs --durations=5 tests/terraform
@@ -133,13 +150,13 @@ kafka-provider:  ## Build the Terraform provider Mongey/kafka from SOURCE=its/ch
 	$(call GO_TOOL,conftest,github.com/open-policy-agent/conftest@v0.71.1)
 
 .tools/schemas/.made: tests/support/kubernetes_schemas.py | install
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/kubernetes.txt
+	@$(BIN)/python $(LOCKED) requirements/kubernetes.txt
 	@echo "Making schemas of Kubernetes, KEDA and Argo CD (a minute)"
 	@cd tests && ../$(BIN)/python -m support.kubernetes_schemas ../.tools/schemas
 	@touch $@
 
 test-kubernetes: install .tools/bin/kubeconform .tools/bin/conftest .tools/schemas/.made  ## The manifests, against schemas and policies (a minute; the first time 10, to build kubeconform and conftest with Go).
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/kubernetes.txt
+	@$(BIN)/python $(LOCKED) requirements/kubernetes.txt
 	@command -v kubectl >/dev/null || { echo "test-kubernetes: kubectl is not on the PATH"; exit 1; }
 	$(BOUNDED) 600 $(BIN)/python -m pytest -q tests/kubernetes $(if $(K),-k "$(K)")
 
@@ -150,13 +167,8 @@ test-ship: install  ## Terraform, manifests, policies and images, one after the 
 	$(call GO_TOOL,actionlint,github.com/rhysd/actionlint/cmd/actionlint@v1.7.7)
 
 test-supply: install .tools/bin/actionlint  ## The workflows, and the gates of audits and lists of parts (half a minute; Go builds actionlint the first time).
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/kubernetes.txt
+	@$(BIN)/python $(LOCKED) requirements/kubernetes.txt
 	$(BOUNDED) 300 $(BIN)/python -m pytest -q tests/supply
-
-.venv-ci/.installed: requirements/ci.txt
-	@test -x .venv-ci/bin/python || $(PYTHON) -m venv .venv-ci
-	@.venv-ci/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/ci.txt
-	@touch $@
 
 audit: .venv-ci/.installed  ## Known holes in what workers and images install; what cannot be audited fails it (a minute; needs PyPI's own API).
 	cd tests && $(BOUNDED) 600 ../.venv-ci/bin/python -m supply.audit ../requirements/worker.txt ../requirements/image.txt
@@ -180,7 +192,7 @@ image: install build/wheels/.fetched  ## The worker's image, streamproc/worker:l
 	docker build $(if $(BASE),--build-arg BASE=$(BASE) --network none) --target worker --tag streamproc/worker:local .
 
 test-image: install build/wheels/.fetched  ## Build the image twice on a Docker engine, run a worker in it (5 minutes). Without an engine, root installs and starts Debian's.
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/image-test.txt
+	@$(BIN)/python $(LOCKED) requirements/image-test.txt
 	@command -v dockerd >/dev/null && command -v mmdebstrap >/dev/null || { apt-get update -qq && apt-get install -y -qq docker.io mmdebstrap >/dev/null; } \
 		|| { echo "test-image: needs a Docker engine and mmdebstrap, or root on a Debian to install them"; exit 1; }
 	STREAMPROC_TEST_PROVIDER=docker $(BOUNDED) 1800 $(BIN)/python -m pytest -q --timeout 900 --durations=5 tests/image
@@ -201,7 +213,7 @@ chaos-live: install  ## Records published while one of two workers is killed, re
 	cd tests && $(BOUNDED) 7200 ../$(BIN)/python -m chaos.live --runs $(or $(RUNS),10) --records $(or $(RECORDS),20000)
 
 chaos-state: install  ## Tables while workers are killed, stopped, frozen: counters, transfers; ends with a line of JSON (30 minutes). EVENTS=1000000 FAULTS=50 RATE=3000 STORE=rocksdb:// STANDBY=all
-	@$(if $(STORE),$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/rocksdb.txt,true)
+	@$(if $(STORE),$(BIN)/python $(LOCKED) requirements/rocksdb.txt --no-deps,true)
 	cd tests && $(BOUNDED) 7200 ../$(BIN)/python -m chaos.state $(if $(EVENTS),--events $(EVENTS)) $(if $(FAULTS),--faults $(FAULTS)) \
 		$(if $(RATE),--rate $(RATE)) $(if $(STORE),--store $(STORE)) $(if $(PROTOCOL),--protocol $(PROTOCOL)) \
 		$(if $(STANDBY),--standby $(STANDBY))
@@ -211,16 +223,13 @@ chaos-inference: install  ## Tritons slow, silent, wrong, killed, certified anew
 
 fuzz: install  ## Every property with 20 times as many examples, other ones each time (20 minutes); aligner, event decoder and audio loader, 10 minutes each (atheris); a worker with 20,000 mutated events, and one that sends 5,000 odd records.
 	$(BOUNDED) 3600 $(BIN)/python -m pytest -q tests/unit tests/contract -m hypothesis --hypothesis-profile=long --timeout 3600
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/fuzz.txt
+	@$(BIN)/python $(LOCKED) requirements/fuzz.txt
 	$(BOUNDED) 900 $(BIN)/python aligner_mypyc/tests/fuzz.py -len_control=0 -max_total_time=600
 	cd tests && $(BOUNDED) 900 ../$(BIN)/python -m fuzz.atheris_events ../.local/fuzz/events -max_total_time=600
 	cd tests && $(BOUNDED) 900 ../$(BIN)/python -m fuzz.atheris_audio ../.local/fuzz/audio -max_total_time=600
 	$(BOUNDED) 1800 $(BIN)/python -m pytest -q tests/fuzz
 
-faust-suites: install  ## Faust's own functional and stress tests under rdkafka://, from its release or FAUST=path/to/checkout.
-	@test -x .venv-faust/bin/python || $(PYTHON) -m venv .venv-faust
-	@.venv-faust/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/faust-suites.txt
-	@.venv-faust/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+faust-suites: install .venv-faust/.installed  ## Faust's own functional and stress tests under rdkafka://, from its release or FAUST=path/to/checkout.
 	@cd tests && $(BOUNDED) 1200 ../$(BIN)/python -m faust_suites.run --python ../.venv-faust/bin/python \
 		$(if $(FAUST),--faust $(abspath $(FAUST))) --save ../docs/benchmarks/faust_suites.json
 
@@ -239,16 +248,12 @@ bench-page: install  ## What the operator's page costs the worker that serves it
 bench-inference: install  ## The same server driven directly and through the whole worker; latency; engines side by side (4 minutes).
 	$(BOUNDED) 900 $(BIN)/python tests/bench/inference.py --save docs/benchmarks/inference.json
 
-bench-rdkafka: install  ## One unmodified Faust app under three URLs, beside quixstreams and a bare loop. 10 minutes, FULL=1 an hour.
-	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
-	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench-transport.txt
+bench-rdkafka: install .venv-peers/.installed  ## One unmodified Faust app under three URLs, beside quixstreams and a bare loop. 10 minutes, FULL=1 an hour.
 	$(BOUNDED) 7200 $(BIN)/python tests/bench/transport_surface.py $(if $(FULL),--full) --peer-python .venv-peers/bin/python \
 		--save docs/benchmarks/transport_surface.json
 
-bench-state: install  ## Tables: counting in memory and on disk, without a table, a hot key, cold restores; beside quixstreams (15 minutes).
-	@test -x .venv-peers/bin/python || $(PYTHON) -m venv .venv-peers
-	@.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench-transport.txt
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/rocksdb.txt
+bench-state: install .venv-peers/.installed  ## Tables: counting in memory and on disk, without a table, a hot key, cold restores; beside quixstreams (15 minutes).
+	@$(BIN)/python $(LOCKED) requirements/rocksdb.txt --no-deps
 	$(BOUNDED) 3600 $(BIN)/python tests/bench/state.py --peer-python .venv-peers/bin/python --save docs/benchmarks/state.json
 
 bench-aligner: .venv-bench/.installed  ## The aligner against the C++ and Rust libraries (needs cargo; 5 minutes).
@@ -259,12 +264,6 @@ bench-ctc: .venv-bench/.installed  ## The CTC kernels against numpy and Rust's f
 
 bench-decode: install  ## Greedy decoding against beam search: phoneme errors, verdicts, CPU (a minute).
 	$(BOUNDED) 600 $(BIN)/python tests/bench/decode.py --output docs/benchmarks/decode.json
-
-.venv-bench/.installed: requirements/bench-aligner.txt $(ALIGNER)
-	@test -x .venv-bench/bin/python || $(PYTHON) -m venv .venv-bench
-	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench-aligner.txt
-	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --force-reinstall ./aligner_mypyc
-	@touch $@
 
 bench-codec: install  ## The codec against confluent-kafka's serialisers; needs a registry that is up (streamproc local up).
 	$(BOUNDED) 600 $(BIN)/python tests/bench/codec.py --registry $(STREAMPROC_REGISTRY__URL) --output docs/benchmarks/codec.json
@@ -280,9 +279,9 @@ evaluate: install  ## How well the model in the tree hears and judges: made spee
 model: $(ALIGNER)  ## Train on people and make the served model (needs torch, flite, festival): DATA=folder RUN=folder; an hour and a half on a quiet core.
 	@test -n "$(DATA)" -a -n "$(RUN)" || { echo "make model DATA=folder RUN=folder: where what is heard and the training lie"; exit 2; }
 	@test -x .venv-training/bin/python || $(PYTHON) -m venv .venv-training
-	@.venv-training/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/training.txt
-	@.venv-training/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall ./aligner_mypyc
-	@.venv-training/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@.venv-training/bin/python $(LOCKED) requirements/training.txt
+	@.venv-training/bin/python $(PIP) --no-deps --force-reinstall ./aligner_mypyc
+	@.venv-training/bin/python $(PIP) --no-deps -e .
 	OMP_NUM_THREADS=1 .venv-training/bin/python -m streamproc.training.data $(DATA)
 	OMP_NUM_THREADS=1 .venv-training/bin/python -m streamproc.training.fit $(DATA) $(RUN)/short --steps 3900
 	test -d $(RUN)/long || cp -r $(RUN)/short $(RUN)/long
