@@ -32,12 +32,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What a day was like: the oldest activity, the longest backlog, hours of workers."""
+    """What a day was like: the oldest activity, hours of workers."""
 
     oldest_s: float
-    backlog: int
     worker_hours: float
-    most_workers: int
     activities: int
 
 
@@ -96,26 +94,23 @@ class Scaler:
             self.running = min(self.running, self._wanted)
 
 
-def simulate(arrivals: Callable[[int], float], worker_per_s: float, workers: Rule | int) -> Day:
-    """One day, with as many workers as a rule says, or with so many all the time."""
-    scaler = Scaler(workers) if isinstance(workers, Rule) else None
+def simulate(arrivals: Callable[[int], float], worker_per_s: float, rule: Rule) -> Day:
+    """One day, with as many workers as the rule says."""
+    scaler = Scaler(rule)
     waiting: deque[list[float]] = deque()  # [second of arrival, how many of it still wait]
-    backlog = carried = oldest = most_backlog = hours = 0.0
-    total = most_workers = 0
+    backlog = carried = oldest = hours = 0.0
+    total = 0
     for second in range(DAY_S):
         carried += arrivals(second)
         new, carried = math.floor(carried), carried - math.floor(carried)
         if new:
             waiting.append([second, new])
             backlog, total = backlog + new, total + new
-        running = workers if isinstance(workers, int) else scaler.running if scaler else 0
-        backlog -= _taken(waiting, running * worker_per_s)
+        backlog -= _taken(waiting, scaler.running * worker_per_s)
         age = second - waiting[0][0] if waiting else 0.0
-        oldest, most_backlog = max(oldest, age), max(most_backlog, backlog)
-        hours, most_workers = hours + running / 3600, max(most_workers, running)
-        if scaler is not None:
-            scaler.look(second, backlog, age)
-    return Day(oldest, math.ceil(most_backlog), hours, most_workers, total)
+        oldest, hours = max(oldest, age), hours + scaler.running / 3600
+        scaler.look(second, backlog, age)
+    return Day(oldest, hours, total)
 
 
 def _taken(waiting: deque[list[float]], room: float) -> float:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from support.school_day import Rule, school_day, simulate
+
 from streamproc.deployment.capacity import measured
-from streamproc.deployment.day import Rule, school_day, simulate
 from streamproc.telemetry.objectives import objectives
 
 PEAK = 1500.0
@@ -18,7 +19,7 @@ FIXED = 10
 
 def test_the_rule_keeps_the_backlog_within_the_objective_and_costs_less_than_workers_for_the_peak() -> None:
     scaled = simulate(school_day(PEAK), WORKER, Rule(least=3, most=24))
-    fixed = simulate(school_day(PEAK), WORKER, FIXED)
+    fixed = simulate(school_day(PEAK), WORKER, Rule(least=FIXED, most=FIXED))
     assert scaled.activities == fixed.activities
     assert fixed.oldest_s <= 1
     assert scaled.oldest_s < WITHIN
@@ -26,7 +27,7 @@ def test_the_rule_keeps_the_backlog_within_the_objective_and_costs_less_than_wor
 
 
 def test_too_few_workers_miss_the_objective() -> None:
-    few = simulate(school_day(PEAK), WORKER, 4)
+    few = simulate(school_day(PEAK), WORKER, Rule(least=4, most=4))
     assert few.oldest_s > WITHIN
 
 
