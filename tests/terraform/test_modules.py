@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,33 @@ def test_environments_and_examples_are_valid(tree: Path, tmp_path: Path, folder:
     terraform = Terraform(tree / folder.relative_to(FOLDER), tmp_path)
     terraform.init()
     terraform.succeed("validate", "-no-color")
+
+
+def texts(environment: str) -> dict[str, str]:
+    """File -> text of an environment's folder and of its topics'."""
+    folder = FOLDER / "environments" / environment
+    files = [*folder.glob("*"), *folder.glob("topics/*")]
+    return {
+        str(file.relative_to(folder)): file.read_text("utf-8") for file in files if file.suffix in (".tf", ".example")
+    }
+
+
+def of_any_size(found: dict[str, str], environment: str) -> dict[str, str]:
+    """The same of an environment without a name and a size."""
+    size = re.compile(r"\b(partitions|min|max)( +)= \d+")
+    return {file: size.sub(r"\1\2= …", text.replace(environment, "…")) for file, text in found.items()}
+
+
+@pytest.mark.parametrize("environment", ["staging", "prod"])
+def test_environments_differ_in_name_and_size_alone(environment: str) -> None:
+    assert of_any_size(texts(environment), environment) == of_any_size(texts("dev"), "dev")
+
+
+@pytest.mark.parametrize("environment", ["dev", "staging", "prod"])
+def test_both_steps_of_an_environment_have_the_same_partitions(environment: str) -> None:
+    found = texts(environment)
+    (whole,), (topics,) = (re.findall(r"partitions += (\d+)", found[file]) for file in ("main.tf", "topics/main.tf"))
+    assert whole == topics
 
 
 @pytest.mark.parametrize("module", modules(), ids=lambda path: path.name)
