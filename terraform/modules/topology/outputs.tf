@@ -29,7 +29,7 @@ output "alarms" {
 }
 
 output "metrics" {
-  description = "Metric -> kind, unit, labels."
+  description = "Metric -> kind, unit, meaning."
   value       = local.topology.metrics
 }
 
