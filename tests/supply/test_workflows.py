@@ -45,6 +45,14 @@ def test_all_that_ci_run_makes_is_made_for_each_change() -> None:
     assert wanted <= make_targets(read("ci.yml"))
 
 
+def test_every_proof_is_made_by_a_workflow() -> None:
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    proofs = set(re.findall(r"^((?:test|chaos|fuzz|drill)[a-z-]*):.*##", makefile, re.MULTILINE))
+    parts_and_sums = {"test-unit", "test-integration", "test-ship"}
+    made = set().union(*(make_targets(read(file.name)) for file in WORKFLOWS))
+    assert proofs - parts_and_sums - made == set()
+
+
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda path: path.name)
 def test_workflows_make_targets_that_there_are(file: Path) -> None:
     targets = set(re.findall(r"^([\w.-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
