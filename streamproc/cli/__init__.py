@@ -21,7 +21,7 @@ COMMANDS = {
     "health": "Whether the worker on this machine lives, or is ready.",
     "lag": "Unfinished records of each partition, and the age of the oldest.",
     "local": "A Kafka, a schema registry and a Triton on this machine.",
-    "models": "Phoneme models: judge one on recordings of people.",
+    "models": "Phoneme models: check one, judge one on recordings of people.",
     "plan": "Workers, partitions and Tritons that a load needs, and their cost.",
     "reconcile": "Check that every activity has exactly one outcome.",
     "release": "Images from environment to environment, each promotion a commit.",
