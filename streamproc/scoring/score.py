@@ -205,8 +205,9 @@ def _weigh_words(
         return heard, {}
     evidence = phrase_evidence(heard, log_probs, strictness.classifier.usual)
     if evidence is None or evidence.fit < least_fit:
-        heard = hear_what_was_read(heard, words, log_probs, aligner)
-        evidence = phrase_evidence(heard, log_probs, strictness.classifier.usual)
+        whole, heard = heard, hear_what_was_read(heard, words, log_probs, aligner)
+        if heard is not whole:
+            evidence = phrase_evidence(heard, log_probs, strictness.classifier.usual)
         fits = evidence is not None and evidence.fit >= least_fit
         read = [word for place, word in enumerate(heard.words) if place not in heard.skipped]
         code = unscorable(expected=expected, heard=len(heard.tokens), matched=_matched(read), fits=fits)
