@@ -91,11 +91,12 @@ class Examples:
 
 def people_readings(clips: Iterable[PersonClip], model: PhonemeModel) -> list[MarkedReading]:
     """Marked recordings, listened to."""
+    aligner = VariantAligner()
     return [
         _listen(
             clip.speaker, clip.audio(), [word.text for word in clip.words],
             [float(np.mean(np.array(word.marks) <= MISREAD)) for word in clip.words],
-            [min(word.marks) >= FULL for word in clip.words], model,
+            [min(word.marks) >= FULL for word in clip.words], model, aligner,
         )
         for clip in clips
     ]  # fmt: skip
@@ -104,6 +105,7 @@ def people_readings(clips: Iterable[PersonClip], model: PhonemeModel) -> list[Ma
 def made_readings(model: PhonemeModel, seed: int) -> list[MarkedReading]:
     """Made sentences, half of them with mistakes."""
     rng, synthesiser, readings = random.Random(f"{seed}:verdicts"), Synthesiser(), []
+    aligner = VariantAligner()
     for number in range(_MADE_CLIPS):
         reading = read_well(training_sentence(rng), rng)
         if number % 2:
@@ -112,18 +114,18 @@ def made_readings(model: PhonemeModel, seed: int) -> list[MarkedReading]:
         audio = synthesiser.say(reading.said, draw_voice(rng, VOICES)).audio
         places = range(len(reading.expected))
         marks = [float(place in wrong) for place in places], [place not in wrong for place in places]
-        readings.append(_listen("made", audio, reading.expected, *marks, model))
+        readings.append(_listen("made", audio, reading.expected, *marks, model, aligner))
     return readings
 
 
 def _listen(
     speaker: str, audio: Floats, texts: Sequence[str], wrong: Sequence[float], perfect: Sequence[bool],
-    model: PhonemeModel,
+    model: PhonemeModel, aligner: VariantAligner,
 ) -> MarkedReading:  # fmt: skip
     (logits,) = model.logits([audio])
     log_probs = log_softmax(logits)
     expected = [ExpectedWord(text, lexicon.pronunciations(text)) for text in texts]
-    return MarkedReading(speaker, log_probs, hear(log_probs, expected, VariantAligner()), wrong, perfect)
+    return MarkedReading(speaker, log_probs, hear(log_probs, expected, aligner), wrong, perfect)
 
 
 def usual_of(readings: Sequence[MarkedReading]) -> Usual:
