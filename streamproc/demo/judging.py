@@ -17,6 +17,7 @@ from streamproc.contracts.generated.events import (
 )
 from streamproc.demo.exchange import ActivityOutcome
 from streamproc.demo.readings import DemoPhrase, DemoReading
+from streamproc.scoring.fluency import FLAGGED
 from streamproc.training.corpus import Kind
 
 FOUND_AT_LEAST = 0.80
@@ -24,9 +25,6 @@ FOUND_AT_LEAST = 0.80
 
 FALSE_ALARMS_AT_MOST = 0.02
 """Share of the well-read words that may be flagged."""
-
-FLAGGED = (Verdict.MISPRONOUNCED, Verdict.OMITTED)
-"""Verdicts that call an expected word misread."""
 
 _SEEDED: Mapping[Kind, str] = {
     "mispronounced": "was mispronounced",

@@ -17,8 +17,8 @@ from rich.text import Text
 from streamproc.contracts.generated.events import Activity, Audio, Codec, Phrase, PhraseStatus, SourcePosition, Verdict
 from streamproc.demo.activities import encode
 from streamproc.demo.exchange import ActivityOutcome
-from streamproc.demo.judging import FLAGGED
 from streamproc.demo.report import phrase_text
+from streamproc.scoring.fluency import FLAGGED
 from streamproc.terminal import safe
 from streamproc.training.people.clips import PersonClip, read_folder
 from streamproc.training.people.verdicts import BAD, FULL, MISREAD

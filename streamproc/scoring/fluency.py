@@ -7,6 +7,9 @@ from collections.abc import Iterable
 
 from streamproc.contracts.generated.events import Counts, Verdict, WordResult
 
+FLAGGED = (Verdict.MISPRONOUNCED, Verdict.OMITTED)
+"""Verdicts that call an expected word misread."""
+
 
 def count_verdicts(words: Iterable[WordResult]) -> Counts:
     """Words by verdict; ``expected`` counts every word that should have been read, judged or not."""

@@ -28,6 +28,7 @@ from streamproc.contracts.generated.events import Verdict
 from streamproc.errors import StreamprocError
 from streamproc.scoring import lexicon
 from streamproc.scoring.ctc import Decode, decoder, greedy_decode, log_softmax
+from streamproc.scoring.fluency import FLAGGED
 from streamproc.scoring.misread import Strictness, strictness_of
 from streamproc.scoring.phonemes import PHONEMES
 from streamproc.scoring.reference import ExpectedWord
@@ -53,9 +54,6 @@ Report = dict[str, float | int | None]
 def digest(model: Path) -> str:
     """The SHA-256 of a model's file, by which results and classifiers name it."""
     return hashlib.sha256(model.read_bytes()).hexdigest()
-
-
-_FLAGGED = (Verdict.MISPRONOUNCED, Verdict.OMITTED)
 
 
 class Recogniser:
@@ -177,7 +175,7 @@ class Judge:
         wrong = {change.index for change in clip.reading.changes if change.kind != "inserted"}
         added = sum(change.kind == "inserted" for change in clip.reading.changes)
         extra = len(results) - len(verdicts)
-        flagged = {index for index, verdict in enumerate(verdicts) if verdict in _FLAGGED}
+        flagged = {index for index, verdict in enumerate(verdicts) if verdict in FLAGGED}
         figures.words += len(words)
         figures.misread += len(wrong)
         figures.flagged += len(flagged)

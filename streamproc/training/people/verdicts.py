@@ -12,6 +12,7 @@ from streamproc.contracts.generated.events import Operation, Verdict, WordResult
 from streamproc.errors import StreamprocError
 from streamproc.scoring import lexicon
 from streamproc.scoring.ctc import log_softmax
+from streamproc.scoring.fluency import FLAGGED
 from streamproc.scoring.misread import Strictness
 from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.score import score_phrase
@@ -23,7 +24,6 @@ FULL, MISREAD, BAD = 10.0, 6.0, 3.0
 """Marks. FULL by all: read well. A median of MISREAD or less: sounds were wrong; of BAD or less: hardly the word."""
 
 _WRONG = (Operation.SUBSTITUTE, Operation.DELETE, Operation.INSERT)
-_FLAGGED = (Verdict.MISPRONOUNCED, Verdict.OMITTED)
 
 
 class PhonemeModel(Protocol):
@@ -102,7 +102,7 @@ def judge_clip(
     verdicts = [result for result in results if result.verdict is not Verdict.INSERTED]
     return [
         JudgedWord(
-            index, place, text, given, result.verdict in _FLAGGED, _wrongness(result), len(result.reference),
+            index, place, text, given, result.verdict in FLAGGED, _wrongness(result), len(result.reference),
             sum(operation in _WRONG for operation in result.operations), result.heard, result.start_ms, result.end_ms,
         )
         for place, (text, given, result) in enumerate(zip(texts, marks, verdicts, strict=True))
@@ -114,4 +114,4 @@ def _wrongness(result: WordResult) -> float:
     """Of a suspect word without a classifier what its margin exceeds the limit by."""
     certainty = min(max(result.confidence, 1e-6), 1 - 1e-9)
     odds = math.log(certainty / (1 - certainty))
-    return odds if result.verdict in _FLAGGED else -odds
+    return odds if result.verdict in FLAGGED else -odds
