@@ -24,7 +24,7 @@ from streamproc.contracts.generated.events import (
     StageTimings,
     WordResult,
 )
-from streamproc.errors import ErrorCode, Stage, StreamprocError
+from streamproc.errors import Stage, StreamprocError
 from streamproc.inference.engine import Engine, Inference, Logits, Priority
 from streamproc.scoring import fluency
 from streamproc.scoring.ctc import decoder, log_softmax
@@ -32,7 +32,7 @@ from streamproc.scoring.loading import PhraseLoader, PhraseWork
 from streamproc.scoring.misread import Strictness, strictness_of
 from streamproc.scoring.retry import Retry
 from streamproc.scoring.score import score_phrase
-from streamproc.scoring.unscorable import TOO_QUIET_DB
+from streamproc.scoring.unscorable import explained
 from streamproc.scoring.variants import PhonemeAligner
 from streamproc.settings import AudioSettings, ScoringSettings
 from streamproc.tracing.event import stage
@@ -175,7 +175,7 @@ class ActivityScorer:
                     log_softmax(clip), work.words, self._aligner, self._scoring.margin, self._decode, strictness
                 )
             except StreamprocError as error:
-                work.error, found = _explained(error, work.level_db), []
+                work.error, found = explained(error, work.level_db), []
             judged.append(tuple(found))
         return judged
 
@@ -191,13 +191,6 @@ def _phrase_result(work: PhraseWork, words: tuple[WordResult, ...]) -> PhraseRes
         audio_ms=work.audio_ms,
         words=words,
     )
-
-
-def _explained(error: StreamprocError, level_db: float) -> StreamprocError:
-    """Where nothing is heard of a very quiet recording, its level is to blame."""
-    if error.code is ErrorCode.NOTHING_HEARD and level_db < TOO_QUIET_DB:
-        return StreamprocError(ErrorCode.TOO_QUIET, f"the audio's level is {level_db:.0f} dB of full scale")
-    return error
 
 
 def _ms(seconds: float) -> float:

@@ -154,7 +154,7 @@ class PhraseLoader:
 
     def _decode(self, encoded: bytes) -> _Clip:
         samples = decode_clip(encoded, self._audio.max_seconds)
-        return _Clip(samples, _decibels(samples))
+        return _Clip(samples, decibels(samples))
 
     def _accept(self, work: PhraseWork, clip: _Clip, remaining: _Remaining) -> None:
         remaining.seconds -= len(clip.samples) / SAMPLE_RATE
@@ -168,7 +168,8 @@ class PhraseLoader:
         work.audio_ms = round(len(clip.samples) * 1000 / SAMPLE_RATE)
 
 
-def _decibels(samples: Samples) -> float:
+def decibels(samples: Samples) -> float:
+    """Root mean square of a clip, in decibels of full scale."""
     # Not np.dot: its threads would wait for work on other cores.
     power = float(np.einsum("i,i->", samples, samples)) / max(len(samples), 1)
     return 10 * math.log10(max(power, 1e-12))

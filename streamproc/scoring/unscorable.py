@@ -6,7 +6,7 @@ off, or read with words left out, fits its audio badly too: but then most of wha
 
 from __future__ import annotations
 
-from streamproc.errors import ErrorCode
+from streamproc.errors import ErrorCode, StreamprocError
 
 SPEECH = 0.12
 """Phonemes heard for each expected one, below which nobody is said to have spoken."""
@@ -32,3 +32,10 @@ def unscorable(*, expected: int, heard: int, matched: int, fits: bool) -> ErrorC
     if heard < SPEECH * expected:
         return ErrorCode.NOTHING_HEARD
     return ErrorCode.TEXT_NOT_HEARD if matched < (BY_CHANCE if fits else FROM_THE_TEXT) * heard else None
+
+
+def explained(error: StreamprocError, level_db: float) -> StreamprocError:
+    """Where nothing is heard of a very quiet recording, its level is to blame."""
+    if error.code is ErrorCode.NOTHING_HEARD and level_db < TOO_QUIET_DB:
+        return StreamprocError(ErrorCode.TOO_QUIET, f"the audio's level is {level_db:.0f} dB of full scale")
+    return error

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import click
-import numpy as np
 from rich.console import Console
 from rich.table import Table
 
@@ -16,16 +15,16 @@ from streamproc.contracts.generated.events import Verdict
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.scoring import lexicon
 from streamproc.scoring.ctc import log_softmax
+from streamproc.scoring.fluency import FLAGGED
+from streamproc.scoring.loading import decibels
 from streamproc.scoring.misread import Strictness, strictness_of
 from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.score import score_phrase
-from streamproc.scoring.unscorable import TOO_QUIET_DB
+from streamproc.scoring.unscorable import explained
 from streamproc.scoring.variants import VariantAligner
 from streamproc.training.evaluate import MARGIN, MODEL, Recogniser, digest
 from streamproc.training.miscues import MiscueClip, made, spliced
 from streamproc.training.people.clips import read_folder
-
-_FLAGGED = (Verdict.MISPRONOUNCED, Verdict.OMITTED)
 
 MiscueRow = dict[str, "float | int | dict[str, int] | None"]
 
@@ -64,16 +63,14 @@ class MiscueJudge:
         try:
             found = score_phrase(log_softmax(logits), words, self._aligner, MARGIN, strictness=self._strictness)
         except StreamprocError as error:
-            level = 20 * np.log10(max(float(np.sqrt(np.mean(clip.audio**2))), 1e-9))
-            quiet = error.code is ErrorCode.NOTHING_HEARD and level < TOO_QUIET_DB
-            return ErrorCode.TOO_QUIET if quiet else error.code
+            return explained(error, decibels(clip.audio)).code
         verdicts = [result.verdict for result in found if result.verdict is not Verdict.INSERTED]
         for place, verdict in enumerate(verdicts):
             if place in clip.doubted and place not in clip.unread:
                 continue
             name = "unread" if place in clip.unread else "read"
             tally[name] += 1
-            tally[f"{name}_flagged"] += verdict in _FLAGGED
+            tally[f"{name}_flagged"] += verdict in FLAGGED
         if clip.extra:
             tally["extra"] += 1
             tally["extra_inserted"] += len(verdicts) < len(found)

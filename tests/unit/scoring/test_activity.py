@@ -176,11 +176,11 @@ async def test_the_event_loop_does_none_of_the_work(monkeypatch: pytest.MonkeyPa
 
     watch(loading, "reference_words")
     watch(loading, "decode_clip")
-    watch(loading, "_decibels")
+    watch(loading, "decibels")
     watch(activity, "score_phrase")
     watch(reference, "split_words")
     await score(reading("The cat sat."))
-    assert threads.keys() == {"reference_words", "decode_clip", "_decibels", "score_phrase", "split_words"}
+    assert threads.keys() == {"reference_words", "decode_clip", "decibels", "score_phrase", "split_words"}
     assert threading.get_ident() not in threads.values()
 
 
