@@ -18,7 +18,8 @@ import click
 import numpy as np
 import soundfile
 
-from streamproc.training.repositories import RATE, Given, files_of, repository_option, samples, with_status
+from streamproc.training.repositories import Given, files_of, repository_option, samples, with_status
+from streamproc.training.speech import SAMPLE_RATE
 
 
 def recordings() -> list[Mapping[str, str]]:
@@ -36,7 +37,7 @@ def fetch(folder: Path, given: Given) -> int:
     rows = []
     for row, content in files_of(recordings(), given):
         name = f"{row['speaker']}-{Path(row['file']).stem}.flac"
-        soundfile.write(folder / name, np.clip(samples(content), -1, 1), RATE)
+        soundfile.write(folder / name, np.clip(samples(content), -1, 1), SAMPLE_RATE)
         rows.append({"file": name, "text": row["text"], "speaker": row["speaker"]})
     (folder / "manifest.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     return len(rows)

@@ -18,7 +18,7 @@ import soxr
 from numpy.typing import NDArray
 from rich.console import Console
 
-RATE = 16_000
+from streamproc.training.speech import SAMPLE_RATE
 
 Floats = NDArray[np.float32]
 
@@ -44,7 +44,7 @@ def files_of(rows: Sequence[Mapping[str, str]], given: Given) -> Iterator[tuple[
 def samples(content: bytes) -> Floats:
     """The samples of a sound file, at 16 kHz, its channels as one."""
     audio, rate = soundfile.read(io.BytesIO(content), dtype="float32", always_2d=True)
-    resampled: Floats = soxr.resample(audio.mean(axis=1), rate, RATE)
+    resampled: Floats = soxr.resample(audio.mean(axis=1), rate, SAMPLE_RATE)
     return resampled
 
 

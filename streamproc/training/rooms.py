@@ -15,7 +15,8 @@ import numpy as np
 import soundfile
 
 from streamproc.training.people.clips import FolderError, PersonClip
-from streamproc.training.repositories import RATE, Floats, Given, files_of, repository_option, samples, with_status
+from streamproc.training.repositories import Floats, Given, files_of, repository_option, samples, with_status
+from streamproc.training.speech import SAMPLE_RATE
 
 _OPENAIR = "Resources/ImpulseResponses"
 
@@ -36,7 +37,7 @@ ROOMS: Sequence[Mapping[str, str]] = (
 )  # fmt: skip
 """Reverberation times from 0.6 s (the seminar room, a clap recorded from afar) to 2.2 s."""
 
-_LONGEST = 2 * RATE
+_LONGEST = 2 * SAMPLE_RATE
 _BEFORE = 32
 """Samples that are kept before the direct sound, 2 ms: it is no single peak."""
 
@@ -50,7 +51,9 @@ def fetch(folder: Path, given: Given) -> list[str]:
     for row, content in files_of(ROOMS, given):
         response = samples(content)
         response = response[max(0, int(np.abs(response).argmax()) - _BEFORE) :][:_LONGEST]
-        soundfile.write(folder / f"{row['room']}.flac", response / np.abs(response).max(), RATE, subtype="PCM_24")
+        soundfile.write(
+            folder / f"{row['room']}.flac", response / np.abs(response).max(), SAMPLE_RATE, subtype="PCM_24"
+        )
     return [row["room"] for row in ROOMS]
 
 
@@ -59,7 +62,7 @@ def read_rooms(folder: Path) -> dict[str, Floats]:
     found = {}
     for file in sorted(folder.glob("*.flac")):
         response, rate = soundfile.read(file, dtype="float32")
-        if rate != RATE or response.ndim != 1:
+        if rate != SAMPLE_RATE or response.ndim != 1:
             raise FolderError(f"{file}: a room's response has 16 kHz and one channel")
         found[file.stem] = response
     if not found:
