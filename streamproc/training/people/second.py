@@ -15,8 +15,9 @@ import numpy as np
 from streamproc.inference.hama import LEAST, Hama, installed
 from streamproc.scoring.ctc import log_softmax
 from streamproc.scoring.misread import Strictness
+from streamproc.scoring.variants import VariantAligner
 from streamproc.training.people.clips import Floats, PersonClip
-from streamproc.training.people.verdicts import MISREAD, JudgedWord, PhonemeModel, judge
+from streamproc.training.people.verdicts import MISREAD, JudgedWord, PhonemeModel, judge_clip
 
 
 def fused_name(model_sha256: str) -> str:
@@ -65,10 +66,22 @@ def opinions(
 
     Raises StreamprocError where hama is not installed, FolderError where a recording cannot be read.
     """
-    second = Hama()
-    alone = list(judge(clips, second, margin, None, progress))
-    both = list(judge(clips, Fused(first, second), margin, strictness, progress)) if strictness else None
-    return Opinions(second.name, alone, both)
+    second, aligner = Hama(), VariantAligner()
+    alone: list[JudgedWord] = []
+    both: list[JudgedWord] = []
+    for index, clip in enumerate(clips):
+        audio = clip.audio()
+        theirs = _heard(second, audio)
+        alone += judge_clip(index, clip, theirs, aligner, margin, None)
+        if strictness:
+            both += judge_clip(index, clip, pooled(_heard(first, audio), theirs), aligner, margin, strictness)
+        progress(index + 1)
+    return Opinions(second.name, alone, both if strictness else None)
+
+
+def _heard(model: PhonemeModel, audio: Floats) -> Floats:
+    (logits,) = model.logits([audio])
+    return log_softmax(logits)
 
 
 def disputes(first: Sequence[JudgedWord], second: Sequence[JudgedWord]) -> dict[str, int]:
