@@ -15,21 +15,21 @@ from importlib.resources import files
 import numpy as np
 from numpy.typing import NDArray
 
+from streamproc.audio.decode import SAMPLE_RATE
 from streamproc.contracts.phonemes import PHONEMES
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.inference.alphabet import as_ours
+from streamproc.inference.answers import FRAME_SAMPLES
 
 Floats = NDArray[np.float32]
 
 LEAST = -15.0
 """Natural logarithm below which no symbol's probability falls: no model is to be that sure of what was not said."""
 
-FRAME = 320
-"""Samples from one frame to the next."""
-
-PIECE = 12 * 16_000
+PIECE = 12 * SAMPLE_RATE
 """Samples that are heard at once, with `_AROUND` on either side: of a minute the model makes little."""
 
-_AROUND = 16_000
+_AROUND = SAMPLE_RATE
 _SHORTEST = 640
 
 SYMBOLS: dict[str, str] = {
@@ -55,12 +55,10 @@ def grouped(log_probs: Floats, groups: NDArray[np.intp]) -> Floats:
 
     ``log_probs`` [frames, symbols] are normalised; ``groups`` [symbols] from 0 to 40.
     """
-    table = np.zeros((log_probs.shape[1], len(PHONEMES) + 1), dtype=np.float64)
-    table[np.arange(len(groups)), groups] = 1.0
-    # Each is a probability of a whole: no exponential can overflow, and what underflows is below LEAST.
-    summed = np.exp(log_probs.astype(np.float64)) @ table
-    found: Floats = np.log(np.clip(summed, np.exp(LEAST), 1.0)).astype(np.float32)
-    return found
+    everyone = np.arange(len(PHONEMES) + 1)
+    # A symbol more for each of ours, that is never heard: so each has one.
+    exact = np.pad(log_probs.astype(np.float64), ((0, 0), (0, len(everyone))), constant_values=-np.inf)
+    return np.clip(as_ours(exact, [*groups, *everyone]), LEAST, 0.0)
 
 
 def installed() -> str:
@@ -103,12 +101,12 @@ class Hama:
         first = max(0, begin - _AROUND)
         found = grouped(self._heard(clip[first : begin + PIECE + _AROUND]), self._groups)
         end = min(begin + PIECE, len(clip) + 1)
-        return found[(begin - first) // FRAME : -(-(end - first) // FRAME)]
+        return found[(begin - first) // FRAME_SAMPLES : -(-(end - first) // FRAME_SAMPLES)]
 
     def _heard(self, clip: Floats) -> Floats:
         # It mirrors a clip at its ends, which takes a few samples.
         padded = np.pad(clip, (0, max(0, _SHORTEST - len(clip))))[None]
         lengths = np.array([padded.shape[1]], dtype=np.int64)
         (found,) = self._session.run(["log_probs"], {"waveform": padded, "waveform_lengths": lengths})
-        heard: Floats = found[0, : len(clip) // FRAME + 1]
+        heard: Floats = found[0, : len(clip) // FRAME_SAMPLES + 1]
         return heard
