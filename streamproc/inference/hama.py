@@ -20,6 +20,7 @@ from streamproc.contracts.phonemes import PHONEMES
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.alphabet import as_ours
 from streamproc.inference.answers import FRAME_SAMPLES
+from streamproc.inference.onnx_session import open_session
 
 Floats = NDArray[np.float32]
 
@@ -80,13 +81,10 @@ class Hama:
 
     def __init__(self) -> None:
         self.name = installed()
-        import onnxruntime
         from hama import Vocabulary
 
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
         content = files("hama.assets").joinpath("asr_waveform_fp16.onnx").read_bytes()
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self._session = open_session(content)
         # The order of the model's outputs: its pronouncer's vocabulary, and two more.
         self._groups = places([*Vocabulary.load().decoder, "<wb>", "<blank>"])
 

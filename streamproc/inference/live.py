@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.answers import SYMBOLS
 from streamproc.inference.engine import Samples
+from streamproc.inference.onnx_session import open_session, require
 from streamproc.inference.repository import raise_if_memory, told
 
 LIVE_FILE = "live.onnx"
@@ -55,18 +56,9 @@ class LiveModel:
     """
 
     def __init__(self, file: Path) -> None:
+        require("hearing live")
         try:
-            import onnxruntime
-        except ImportError as error:
-            raise StreamprocError(
-                ErrorCode.SETTINGS_INVALID,
-                f"hearing live needs onnxruntime: pip install 'streamproc[onnx]' ({error})",
-            ) from None
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 4
-        try:
-            self._session = onnxruntime.InferenceSession(str(file), options, providers=["CPUExecutionProvider"])
+            self._session = open_session(str(file))
             told_by = self._session.get_modelmeta().custom_metadata_map
             self._delay, self._chunk = int(told_by["delay"]), int(told_by["chunk"])
         except KeyError:

@@ -8,20 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.answers import SYMBOLS
 from streamproc.inference.batcher import Bounds
 from streamproc.inference.engine import ModelIdentity, Samples
 from streamproc.inference.in_process import InProcessEngine
+from streamproc.inference.onnx_session import FATAL_ONLY, forms, open_session, require
 from streamproc.inference.repository import ModelFile, raise_if_memory, read_model, told
 
 _INPUTS = {"audio": ("tensor(float)", 2), "lengths": ("tensor(int64)", 1)}
 _OUTPUTS = {"logits": ("tensor(float)", 3), "frames": ("tensor(int64)", 1)}
 
 ONE_CLIP = Bounds(clips=1, seconds=480.0)
-
-_FATAL_ONLY = 4
-"""onnxruntime writes nothing below this severity: what it has to say is in what it raises."""
 
 
 class OnnxEngine(InProcessEngine[Any, Any]):
@@ -33,22 +30,10 @@ class OnnxEngine(InProcessEngine[Any, Any]):
     name = "onnx"
 
     def _load(self) -> tuple[Any, ModelIdentity]:
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise StreamprocError(
-                ErrorCode.SETTINGS_INVALID,
-                f"the engine onnx needs onnxruntime: pip install 'streamproc[onnx]' ({error})",
-            ) from None
+        require("the engine onnx")
         file = read_model(self._repository, self.model.name, self.model.version)
-        options = onnxruntime.SessionOptions()
-        # A run on one thread runs in the thread that calls: there are as many as the executor has, and no more.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        # Clips differ in length: an arena would keep the longest one's memory for ever, and patterns one for each.
-        options.enable_cpu_mem_arena = options.enable_mem_pattern = False
-        options.log_severity_level = _FATAL_ONLY
         try:
-            session = onnxruntime.InferenceSession(file.content, options, providers=["CPUExecutionProvider"])
+            session = open_session(file.content)
         except Exception as error:  # noqa: BLE001  onnxruntime's errors have no class in common
             raise_if_memory(error)
             raise file.unsuitable(f"cannot be loaded: {told(error)}") from None
@@ -62,7 +47,7 @@ class OnnxEngine(InProcessEngine[Any, Any]):
         import onnxruntime
 
         options = onnxruntime.RunOptions()
-        options.log_severity_level = _FATAL_ONLY
+        options.log_severity_level = FATAL_ONLY
         return options
 
     def _end(self, handle: Any) -> None:
@@ -79,8 +64,7 @@ class OnnxEngine(InProcessEngine[Any, Any]):
 
 def _check(session: Any, file: ModelFile) -> None:
     """Raises: StreamprocError: MODEL_UNSUITABLE, it takes or gives something else."""
-    inputs = {each.name: (each.type, len(each.shape)) for each in session.get_inputs()}
-    outputs = {each.name: (each.type, len(each.shape)) for each in session.get_outputs()}
+    inputs, outputs = forms(session.get_inputs()), forms(session.get_outputs())
     if inputs != _INPUTS or outputs != _OUTPUTS:
         raise file.unsuitable(
             f"takes {inputs} and gives {outputs} (types and dimensions); needed are {_INPUTS} and {_OUTPUTS}, of "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from streamproc.inference.answers import FRAME_SAMPLES, PROBE, SYMBOLS
 from streamproc.inference.declaration import Fault, ModelDeclaration
 from streamproc.inference.engine import Samples
 from streamproc.inference.model_inputs import inputs_of
+from streamproc.inference.onnx_session import forms, open_session
 from streamproc.inference.repository import raise_if_memory, told
 
 CLIPS: tuple[Samples, ...] = (PROBE, PROBE[3200:12_777], PROBE[:5000])
@@ -23,8 +25,6 @@ CLIPS: tuple[Samples, ...] = (PROBE, PROBE[3200:12_777], PROBE[:5000])
 APART = 1e-2
 """Natural logarithms that a clip heard alone and the same clip padded may differ by: what float16 leaves."""
 
-_FATAL_ONLY = 4
-
 
 def file_faults(declared: ModelDeclaration, path: Path) -> list[Fault]:
     """What is wrong with a model's file; the self-test comes last, and only where all before it holds.
@@ -32,8 +32,7 @@ def file_faults(declared: ModelDeclaration, path: Path) -> list[Fault]:
     Raises:
         ImportError: onnxruntime is not installed.
     """
-    import onnxruntime
-
+    importlib.import_module("onnxruntime")  # without it nothing is tried
     try:
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -41,11 +40,8 @@ def file_faults(declared: ModelDeclaration, path: Path) -> list[Fault]:
         return [(("file",), f"{path} cannot be read: {error.strerror}")]
     if digest != declared.sha256:
         return [(("sha256",), f"the file's is {digest}")]
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = _FATAL_ONLY
     try:
-        session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+        session = open_session(str(path))
         return list(_tensor_faults(declared, session)) or list(_answer_faults(declared, session))
     except Exception as error:  # noqa: BLE001  onnxruntime's errors have no class in common
         raise_if_memory(error)
@@ -53,8 +49,7 @@ def file_faults(declared: ModelDeclaration, path: Path) -> list[Fault]:
 
 
 def _tensor_faults(declared: ModelDeclaration, session: Any) -> Iterator[Fault]:
-    inputs = {each.name: (each.type, len(each.shape)) for each in session.get_inputs()}
-    outputs = {each.name: (each.type, len(each.shape)) for each in session.get_outputs()}
+    inputs, outputs = forms(session.get_inputs()), forms(session.get_outputs())
     wanted = {"audio": ("tensor(float)", 2), "lengths": ("tensor(int64)", 1), "mask": ("tensor(int64)", 2),
               "logits": ("tensor(float)", 3), "frames": ("tensor(int64)", 1)}  # fmt: skip
     for key, kind in wanted.items():

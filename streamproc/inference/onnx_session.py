@@ -1,0 +1,42 @@
+"""onnxruntime on one core: a session that runs in the thread that calls, and what it takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from streamproc.errors import ErrorCode, StreamprocError
+
+FATAL_ONLY = 4
+"""onnxruntime writes nothing below this severity: what it has to say is in what it raises."""
+
+Forms = dict[str, tuple[str, int]]
+"""Tensors by name: type, and number of dimensions."""
+
+
+def require(what: str) -> None:
+    """Raises: StreamprocError: SETTINGS_INVALID, onnxruntime, which ``what`` needs, is not installed."""
+    try:
+        import onnxruntime  # noqa: F401
+    except ImportError as error:
+        raise StreamprocError(
+            ErrorCode.SETTINGS_INVALID, f"{what} needs onnxruntime: pip install 'streamproc[onnx]' ({error})"
+        ) from None
+
+
+def open_session(model: str | bytes) -> Any:
+    """A session of a file or of its content. Raises ImportError without onnxruntime, and whatever that raises."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    # A run on one thread runs in the thread that calls: there are as many as the caller has, and no more.
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    # Clips differ in length: an arena would keep the longest one's memory for ever, and patterns one for each.
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = False
+    options.log_severity_level = FATAL_ONLY
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def forms(tensors: Iterable[Any]) -> Forms:
+    """Of a session's inputs or outputs."""
+    return {each.name: (each.type, len(each.shape)) for each in tensors}
