@@ -9,7 +9,11 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("models/**/*.md"), *ROOT.glob("aligner_mypyc/*.md")]
+    [
+        *ROOT.glob("*.md"),
+        *(page for folder in ("docs", "models", "terraform") for page in ROOT.glob(f"{folder}/**/*.md")),
+        *ROOT.glob("aligner_mypyc/*.md"),
+    ]
 )
 LINK = re.compile(r"\]\((?!https?:|#)([^)#\s]+)")
 

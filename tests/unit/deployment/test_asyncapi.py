@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 from streamproc.contracts import files
+from streamproc.contracts.cloudevents import RESULT_TYPE, event_headers
 from streamproc.deadletter.envelope import FIELDS, PREFIX
 from streamproc.deployment.asyncapi import FILE, document, text
 from streamproc.settings import KafkaSettings
@@ -28,6 +30,13 @@ def test_it_has_every_contract_and_the_dead_letters() -> None:
     assert {f"{PREFIX}{one.name}" for one in FIELDS} == set(
         messages["reading_activity_v1_dlq"]["headers"]["properties"]
     )
+
+
+def test_an_event_has_the_headers_that_are_written_and_its_trace() -> None:
+    written = {name for name, _ in event_headers(RESULT_TYPE, "1", "/tests", "2", datetime.now(UTC))}
+    events = (one for one in document()["components"]["messages"].values() if one["name"] != "DeadLetter")
+    for event in events:
+        assert set(event["headers"]["properties"]) == written | {"traceparent"}
 
 
 def test_workers_receive_activities_and_send_all_else() -> None:
