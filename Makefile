@@ -288,9 +288,9 @@ model: $(ALIGNER)  ## Train on people and make the served model (needs torch, fl
 	OMP_NUM_THREADS=1 .venv-training/bin/python -m streamproc.training.fit $(DATA) $(RUN)/long --steps 11400
 	OMP_NUM_THREADS=1 .venv-training/bin/python -m streamproc.training.publish $(DATA) $(RUN)/short $(RUN)/long
 
-lock:  ## Lock the dependencies anew, with hashes (1 minute).
+lock:  ## Lock the dependencies anew, with hashes (3 minutes).
 	@test -x .venv-lock/bin/python || $(PYTHON) -m venv .venv-lock
-	@.venv-lock/bin/python -m pip install --quiet pip-tools
+	@.venv-lock/bin/python $(PIP) pip-tools
 	.venv-lock/bin/python requirements/lock.py
 
 clean:  ## Take the local stack down and remove everything that was built.

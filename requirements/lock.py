@@ -1,7 +1,7 @@
 """Lock the project's dependencies with hashes: python requirements/lock.py (needs pip-tools).
 
-Reads pyproject.toml, leaves out aligner-mypyc (it is installed from this tree), and writes one file a purpose. The
-files hold no index address, so that they work with any mirror.
+Writes one file a purpose, from an extra of pyproject.toml (without aligner-mypyc, which is installed from this tree) or
+from the .in file of its name. The files hold no index address, so that they work with any mirror.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-PURPOSES = ("worker", "dev", "training")
-"""One lock file each; its name is the extra's."""
+FOLDER = ROOT / "requirements"
+EXTRAS = ("worker", "dev", "training")
+"""Of pyproject.toml; first, as .in files build upon their locks."""
 
 _EXTRAS = re.compile(r"streamproc\[(.+)\]")
 
@@ -53,16 +54,23 @@ def _wanted(extra: str, extras: dict[str, list[str]]) -> list[str]:
 
 def lock(purpose: str) -> None:
     """Write ``requirements/<purpose>.txt``."""
+    if purpose not in EXTRAS:
+        _compile(FOLDER / f"{purpose}.in", purpose)
+        return
     project = _project(ROOT)
     wanted = {*project["dependencies"], *_wanted(purpose, project["optional-dependencies"])} - {"aligner-mypyc"}
     wanted.update(_project(ROOT / "aligner_mypyc")["dependencies"])
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, f"{purpose}.in")
         source.write_text("\n".join(sorted(wanted)) + "\n")
-        target = ROOT / "requirements" / f"{purpose}.txt"
-        subprocess.run([sys.executable, "-m", "piptools", "compile", *OPTIONS, "-o", target, source], check=True)
+        _compile(source, purpose)
+
+
+def _compile(source: Path, purpose: str) -> None:
+    target = FOLDER / f"{purpose}.txt"
+    subprocess.run([sys.executable, "-m", "piptools", "compile", *OPTIONS, "-o", target, source], check=True)
 
 
 if __name__ == "__main__":
-    for purpose in sys.argv[1:] or PURPOSES:
+    for purpose in sys.argv[1:] or (*EXTRAS, *sorted(file.stem for file in FOLDER.glob("*.in"))):
         lock(purpose)
