@@ -80,9 +80,10 @@ def compare(
         return np.asarray(np.add.reduceat(values, starts) / counts)
 
     usually, worst = mean(clear), np.minimum.reduceat(clear, starts)
-    second = np.array(
-        [np.sort(clear[start : start + size])[: 2].mean() for start, size in zip(starts, sizes, strict=True)]
-    )  # fmt: skip
+    # Plain numbers: a word has a handful of phonemes.
+    plain = clear.tolist()
+    poorest = [sorted(plain[start : start + size])[:2] for start, size in zip(starts.tolist(), sizes, strict=True)]
+    second = [sum(two) / len(two) for two in poorest]
     longest, shortest = np.maximum.reduceat(frames, starts), np.minimum.reduceat(frames, starts)
     return np.column_stack(
         [
