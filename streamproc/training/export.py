@@ -10,10 +10,8 @@ import numpy as np
 import onnx
 import onnxruntime
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import nn
-
-from streamproc.training.network import PhonemeNetwork
 
 
 def export(network: nn.Module, folder: Path, *, number: int = 1) -> str:
@@ -47,14 +45,6 @@ def export(network: nn.Module, folder: Path, *, number: int = 1) -> str:
             re.sub(r'(key: "sha256" value: \{ string_value: ")[0-9a-f]*', rf"\g<1>{digest}", config.read_text())
         )
     return digest
-
-
-def load(file: Path) -> PhonemeNetwork:
-    """The network of a safetensors file, in evaluation mode."""
-    network = PhonemeNetwork()
-    network.load_state_dict(load_file(file))
-    network.eval()
-    return network
 
 
 def _check_same(network: nn.Module, onnx_file: Path) -> None:
