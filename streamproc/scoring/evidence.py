@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import aligner_mypyc
-from aligner_mypyc import ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, MATCH, SUBSTITUTE, AlignerError
+from aligner_mypyc import DELETE, INSERT, MATCH, SUBSTITUTE, AlignerError
 from streamproc.scoring.ctc import Floats, Token, packed
 from streamproc.scoring.phonemes import BLANK
 from streamproc.scoring.usual import COMPARED, Usual, compare
@@ -81,7 +81,7 @@ def weigh_evidence(
         laid: these words, laid out.
         usual: how phonemes sound in words that are read well.
     """
-    matched = sum(op in (MATCH, ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT) for word in words for op in word.ops)
+    matched = sum(word.matched for word in words)
     rows, spans, at = [], [], 0
     sizes = [len(word.reference) for word in words]
     for word, margin in zip(words, margins, strict=True):
@@ -103,10 +103,9 @@ def _row(
     size, ops = len(word.reference), word.ops
     poorest = sorted(goodness)[:2]
     heard = [math.log(max(token.probability, 1e-4)) for token in tokens[word.start : word.end]]
-    accepted = ops.count(ACCEPTED) + ops.count(ACCEPTED_DELETE) + ops.count(ACCEPTED_INSERT)
     return [
         min(margin, 30.0), math.log1p(max(margin, 0.0)), margin / size, ops.count(SUBSTITUTE) / size,
-        ops.count(DELETE) / size, ops.count(INSERT) / size, accepted / size, ops.count(MATCH) / size,
+        ops.count(DELETE) / size, ops.count(INSERT) / size, word.accepted / size, ops.count(MATCH) / size,
         sum(goodness) / size, min(goodness), sum(rivalry) / size, min(rivalry),
         sum(heard) / len(heard) if heard else -9.2, float(word.start == word.end), math.log(size), float(size == 1),
         0.0, 0.0, 0.0, 0.0, 0.0, 0.0, len(heard) / size, 0.0, sum(map(math.exp, goodness)) / size,

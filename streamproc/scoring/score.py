@@ -72,7 +72,6 @@ _OPERATIONS = {
     ACCEPTED_DELETE: Operation.DELETE,
     ACCEPTED_INSERT: Operation.INSERT,
 }
-_ACCEPTED = {ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT}
 
 
 def score_phrase(
@@ -210,7 +209,9 @@ def _weigh_words(
             evidence = phrase_evidence(heard, log_probs, strictness.classifier.usual)
         fits = evidence is not None and evidence.fit >= least_fit
         read = [word for place, word in enumerate(heard.words) if place not in heard.skipped]
-        code = unscorable(expected=expected, heard=len(heard.tokens), matched=_matched(read), fits=fits)
+        code = unscorable(
+            expected=expected, heard=len(heard.tokens), matched=sum(word.matched for word in read), fits=fits
+        )
         if code is not None:
             raise StreamprocError(code)
         if evidence is None or not fits:
@@ -218,15 +219,10 @@ def _weigh_words(
     return heard, dict(zip(evidence.places, strictness.classifier.probabilities(evidence.table).tolist(), strict=True))
 
 
-def _matched(words: Sequence[HeardWord]) -> int:
-    """Reference phonemes that were heard as expected, or as an accepted variant."""
-    return sum(op == MATCH or op in _ACCEPTED for word in words for op in word.ops)
-
-
 def _share_heard(words: Sequence[HeardWord]) -> float:
     """The share of the phrase's reference phonemes that were heard as expected, or as an accepted variant."""
     expected = sum(len(word.reference) for word in words)
-    return _matched(words) / expected if expected else 0.0
+    return sum(word.matched for word in words) / expected if expected else 0.0
 
 
 def _is_unheard(word: HeardWord) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from aligner_mypyc import ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, MATCH, SUBSTITUTE
+from aligner_mypyc import ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, MATCH, SUBSTITUTE
 from streamproc.scoring.gaps import slide_to_words
 from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.variants import PhonemeAligner
@@ -55,6 +55,16 @@ class HeardWord:
     def exact(self) -> bool:
         """Whether all of the reference was heard and nothing else."""
         return all(op == MATCH for op in self.ops)
+
+    @property
+    def matched(self) -> int:
+        """Steps in which what was expected was heard, or an accepted variant of it."""
+        return self.ops.count(MATCH) + self.accepted
+
+    @property
+    def accepted(self) -> int:
+        """Steps that an accepted variant allows."""
+        return self.ops.count(ACCEPTED) + self.ops.count(ACCEPTED_DELETE) + self.ops.count(ACCEPTED_INSERT)
 
 
 def hear_words(words: Sequence[ExpectedWord], heard: bytes, aligner: PhonemeAligner) -> list[HeardWord]:
