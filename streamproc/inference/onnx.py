@@ -12,11 +12,8 @@ from streamproc.inference.answers import SYMBOLS
 from streamproc.inference.batcher import Bounds
 from streamproc.inference.engine import ModelIdentity, Samples
 from streamproc.inference.in_process import InProcessEngine
-from streamproc.inference.onnx_session import FATAL_ONLY, forms, open_session, require
+from streamproc.inference.onnx_session import FATAL_ONLY, INPUTS, OUTPUTS, forms, open_session, require
 from streamproc.inference.repository import ModelFile, raise_if_memory, read_model, told
-
-_INPUTS = {"audio": ("tensor(float)", 2), "lengths": ("tensor(int64)", 1)}
-_OUTPUTS = {"logits": ("tensor(float)", 3), "frames": ("tensor(int64)", 1)}
 
 ONE_CLIP = Bounds(clips=1, seconds=480.0)
 
@@ -58,15 +55,15 @@ class OnnxEngine(InProcessEngine[Any, Any]):
         # The model takes no clip without samples, but one of which none is the clip's.
         audio = clip if len(clip) else np.zeros(1, np.float32)
         inputs = {"audio": audio[np.newaxis], "lengths": np.array([len(clip)], np.int64)}
-        logits, frames = loaded.run(list(_OUTPUTS), inputs, handle)
+        logits, frames = loaded.run(list(OUTPUTS), inputs, handle)
         return logits, frames
 
 
 def _check(session: Any, file: ModelFile) -> None:
     """Raises: StreamprocError: MODEL_UNSUITABLE, it takes or gives something else."""
     inputs, outputs = forms(session.get_inputs()), forms(session.get_outputs())
-    if inputs != _INPUTS or outputs != _OUTPUTS:
+    if inputs != INPUTS or outputs != OUTPUTS:
         raise file.unsuitable(
-            f"takes {inputs} and gives {outputs} (types and dimensions); needed are {_INPUTS} and {_OUTPUTS}, of "
+            f"takes {inputs} and gives {outputs} (types and dimensions); needed are {INPUTS} and {OUTPUTS}, of "
             f"{SYMBOLS} symbols"
         )

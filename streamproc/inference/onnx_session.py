@@ -13,6 +13,10 @@ FATAL_ONLY = 4
 Forms = dict[str, tuple[str, int]]
 """Tensors by name: type, and number of dimensions."""
 
+INPUTS: Forms = {"audio": ("tensor(float)", 2), "lengths": ("tensor(int64)", 1)}
+OUTPUTS: Forms = {"logits": ("tensor(float)", 3), "frames": ("tensor(int64)", 1)}
+"""What a model that the worker serves takes and gives."""
+
 
 def require(what: str) -> None:
     """Raises: StreamprocError: SETTINGS_INVALID, onnxruntime, which ``what`` needs, is not installed."""

@@ -16,7 +16,7 @@ from streamproc.inference.answers import FRAME_SAMPLES, PROBE, SYMBOLS
 from streamproc.inference.declaration import Fault, ModelDeclaration
 from streamproc.inference.engine import Samples
 from streamproc.inference.model_inputs import inputs_of
-from streamproc.inference.onnx_session import forms, open_session
+from streamproc.inference.onnx_session import INPUTS, OUTPUTS, forms, open_session
 from streamproc.inference.repository import raise_if_memory, told
 
 CLIPS: tuple[Samples, ...] = (PROBE, PROBE[3200:12_777], PROBE[:5000])
@@ -50,10 +50,9 @@ def file_faults(declared: ModelDeclaration, path: Path) -> list[Fault]:
 
 def _tensor_faults(declared: ModelDeclaration, session: Any) -> Iterator[Fault]:
     inputs, outputs = forms(session.get_inputs()), forms(session.get_outputs())
-    wanted = {"audio": ("tensor(float)", 2), "lengths": ("tensor(int64)", 1), "mask": ("tensor(int64)", 2),
-              "logits": ("tensor(float)", 3), "frames": ("tensor(int64)", 1)}  # fmt: skip
+    wanted = {**INPUTS, "mask": ("tensor(int64)", 2), **OUTPUTS}
     for key, kind in wanted.items():
-        name, those = getattr(declared.tensors, key), outputs if key in ("logits", "frames") else inputs
+        name, those = getattr(declared.tensors, key), outputs if key in OUTPUTS else inputs
         if name is not None and those.get(name) != kind:
             there = ", ".join(f"{one} {kind} of {rank} dimensions" for one, (kind, rank) in those.items())
             yield ("tensors", key), f"{name!r}, {kind[0]} of {kind[1]} dimensions, is not there: the model has {there}"
@@ -126,7 +125,6 @@ def unserved(declared: ModelDeclaration) -> list[str]:
         "output": declared.output == "logits",
         "blank": declared.blank == SYMBOLS - 1,
         "symbols": declared.groups() == list(range(SYMBOLS)),
-        "tensors": declared.tensors.model_dump(exclude_none=True)
-        == {"audio": "audio", "lengths": "lengths", "logits": "logits", "frames": "frames"},
+        "tensors": declared.tensors.model_dump(exclude_none=True) == {name: name for name in (*INPUTS, *OUTPUTS)},
     }
     return [key for key, same in from_built_in.items() if not same]
