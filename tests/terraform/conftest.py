@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import secrets
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from support.logins import Logins
 from support.terraform import FOLDER, Terraform, mirrored
 
-from streamproc.client import Connection
 from streamproc.localstack.kafka import KafkaPart
 from streamproc.localstack.security import Security, ca_file
 
@@ -26,42 +25,12 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return there
 
 
-@dataclass
-class Applied:
-    """The Kafka, what Terraform made of it and with which passwords."""
+class Applied(Logins):
+    """The Kafka with its users, and what Terraform made of it."""
 
-    part: KafkaPart
-    terraform: Terraform
-    passwords: dict[str, str]
-    registry_url: str
-
-    def client(self, user: str) -> dict[str, str]:
-        """librdkafka's settings of a client that logs in as this user."""
-        return {
-            "log_level": "0",
-            "security.protocol": "sasl_ssl",
-            "ssl.ca.location": str(ca_file(self.part.folder)),
-            "sasl.mechanism": "SCRAM-SHA-512",
-            "sasl.username": user,
-            "sasl.password": self.passwords[user],
-        }
-
-    def connection(self, user: str) -> Connection:
-        """A publisher's or subscriber's connection."""
-        return Connection(bootstrap_servers=self.part.secured, registry_url=self.registry_url, kafka=self.client(user))
-
-    def environment(self, user: str) -> dict[str, str]:
-        """The settings of a worker or a command that runs as this user."""
-        return {
-            "STREAMPROC_KAFKA__BOOTSTRAP_SERVERS": self.part.secured,
-            "STREAMPROC_REGISTRY__URL": self.registry_url,
-            "STREAMPROC_LOG__FORMAT": "json",
-            "STREAMPROC_TRANSPORT__SECURITY_PROTOCOL": "sasl_ssl",
-            "STREAMPROC_TRANSPORT__CA_FILE": str(ca_file(self.part.folder)),
-            "STREAMPROC_TRANSPORT__SASL_MECHANISM": "SCRAM-SHA-512",
-            "STREAMPROC_TRANSPORT__SASL_USERNAME": user,
-            "STREAMPROC_TRANSPORT__SASL_PASSWORD": self.passwords[user],
-        }
+    def __init__(self, part: KafkaPart, passwords: Mapping[str, str], registry_url: str, terraform: Terraform) -> None:
+        super().__init__(part, passwords, registry_url, "SCRAM-SHA-512")
+        self.terraform = terraform
 
 
 @pytest.fixture(scope="module")
@@ -91,6 +60,6 @@ def applied(tmp_path_factory: pytest.TempPathFactory, tree: Path, registry_url: 
         )
         terraform.init(backend=True)
         terraform.apply("partitions=2")
-        yield Applied(part, terraform, passwords, registry_url)
+        yield Applied(part, passwords, registry_url, terraform)
     finally:
         part.stop()

@@ -11,13 +11,13 @@ from unittest import mock
 
 from click.testing import CliRunner, Result
 from confluent_kafka import Consumer, KafkaError, TopicPartition
+from support.logins import Logins
 from support.worker_process import run
 
 from streamproc import settings
 from streamproc.cli import cli
-from streamproc.client import Connection, Receipt
+from streamproc.client import Receipt
 from streamproc.localstack.kafka import KafkaPart
-from streamproc.localstack.security import ca_file
 from streamproc.settings import Settings
 
 from .acls import Acls, Permission, documented
@@ -26,22 +26,19 @@ ACTIVITIES, RESULTS, LETTERS = "reading.activity.v1", "reading.result.v1", "read
 GROUP = "streamproc"
 
 
-class Secured:
+class Secured(Logins):
     """The broker and its users; ``passwords``: user -> password."""
 
     def __init__(self, part: KafkaPart, passwords: Mapping[str, str], registry_url: str) -> None:
-        self.part = part
-        self.passwords = passwords
-        self.ca_file = str(ca_file(part.folder))
+        super().__init__(part, passwords, registry_url, "SCRAM-SHA-256")
         self.acls = Acls(part.address)
-        self._registry_url = registry_url
 
     def set_up(self) -> None:
         """Make the topics and schemas, then grant what the documentation grants."""
         plain = {
             "STREAMPROC_KAFKA__BOOTSTRAP_SERVERS": self.part.address,
             "STREAMPROC_KAFKA__PARTITIONS": "1",
-            "STREAMPROC_REGISTRY__URL": self._registry_url,
+            "STREAMPROC_REGISTRY__URL": self.registry_url,
         }
         for command in (("topics", "create"), ("schemas", "register", "--json")):
             done = run(plain, *command)
@@ -49,41 +46,6 @@ class Secured:
         rows = json.loads(done.stdout.splitlines()[-1])["schemas"]
         self.schema_id = max(int(row["id"]) for row in rows if row["subject"] == f"{ACTIVITIES}-value")
         self.acls.grant(documented())
-
-    def environment(self, user: str, mechanism: str = "SCRAM-SHA-256", **changed: str) -> dict[str, str]:
-        """The settings of a worker or a command that runs as this user; ``changed`` by the names in ``transport``."""
-        transport = {
-            "SECURITY_PROTOCOL": "sasl_ssl",
-            "CA_FILE": self.ca_file,
-            "SASL_MECHANISM": mechanism,
-            "SASL_USERNAME": user,
-            "SASL_PASSWORD": self.passwords[user],
-            **changed,
-        }
-        return {
-            "STREAMPROC_KAFKA__BOOTSTRAP_SERVERS": self.part.secured,
-            "STREAMPROC_REGISTRY__URL": self._registry_url,
-            "STREAMPROC_LOG__FORMAT": "json",
-            **{f"STREAMPROC_TRANSPORT__{name}": value for name, value in transport.items() if value},
-        }
-
-    def client(self, user: str, mechanism: str = "SCRAM-SHA-256") -> dict[str, Any]:
-        """librdkafka's settings of a client that runs as this user."""
-        return {
-            "security.protocol": "sasl_ssl",
-            "ssl.ca.location": self.ca_file,
-            "sasl.mechanism": mechanism,
-            "sasl.username": user,
-            "sasl.password": self.passwords[user],
-        }
-
-    def connection(self, user: str, mechanism: str = "SCRAM-SHA-256", **changed: str) -> Connection:
-        """A publisher's or subscriber's connection."""
-        return Connection(
-            bootstrap_servers=self.part.secured,
-            registry_url=self._registry_url,
-            kafka={**self.client(user, mechanism), **changed},
-        )
 
     @contextmanager
     def without(self, permission: Permission) -> Iterator[None]:
