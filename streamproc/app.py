@@ -32,10 +32,9 @@ from streamproc.inference.channel import Certificates
 from streamproc.inference.engine import Engine
 from streamproc.inference.fallback import FallbackEngine
 from streamproc.inference.onnx import OnnxEngine
-from streamproc.inference.pool import TritonPool
 from streamproc.inference.tls import TlsFiles
 from streamproc.inference.torch import TorchEngine, TorchOptions
-from streamproc.inference.wiring import pool_of
+from streamproc.inference.wiring import parts_of, pool_of
 from streamproc.kafka import topics
 from streamproc.scoring import lexicon
 from streamproc.scoring.activity import ActivityScorer
@@ -93,20 +92,18 @@ def _onnx_engine(settings: Settings) -> OnnxEngine:
 
 def _observe(engine: Engine) -> None:
     """Show the metrics of the endpoints that there are, and of the fallback."""
-    fallback = engine if isinstance(engine, FallbackEngine) else None
-    first = fallback.primary if fallback is not None else engine
+    pool, fallback = parts_of(engine)
     active = (lambda: False) if fallback is None else (lambda: fallback.active)
-    if isinstance(first, TritonPool):
-        observe(first.endpoints, active, lambda: first.waiting)
+    if pool is not None:
+        observe(pool.endpoints, active, lambda: pool.waiting)
     else:
         observe((), active)
 
 
 def _can_score(engine: Engine) -> bool:
     """Whether an engine is there to score now."""
-    if isinstance(engine, FallbackEngine):
-        return engine.active or _can_score(engine.primary)
-    return not isinstance(engine, TritonPool) or engine.endpoints.available
+    pool, fallback = parts_of(engine)
+    return pool is None or pool.endpoints.available or (fallback is not None and fallback.active)
 
 
 async def check_dependencies(settings: Settings) -> None:

@@ -1,4 +1,4 @@
-"""The pool of Tritons that settings describe."""
+"""The pool of Tritons that settings describe, and where it is found in an engine."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 
 from streamproc.inference.channel import Certificates
 from streamproc.inference.endpoints import Endpoints
+from streamproc.inference.engine import Engine
+from streamproc.inference.fallback import FallbackEngine
 from streamproc.inference.limiter import Limiter
 from streamproc.inference.pool import TritonPool
 from streamproc.inference.resolve import Address, Resolver
@@ -43,3 +45,10 @@ def pool_of(
         return Limiter(time.monotonic, least=min(LEAST_AUDIO_S, audio_seconds), most=audio_seconds, start=FIRST_AUDIO_S)
 
     return TritonPool(Endpoints(Resolver(servers), connect, limiter, lookup_interval), model, version, timeout)
+
+
+def parts_of(engine: Engine) -> tuple[TritonPool | None, FallbackEngine | None]:
+    """The pool that an engine asks, None where it has no servers; and its fallback, None where it has none."""
+    fallback = engine if isinstance(engine, FallbackEngine) else None
+    first = engine if fallback is None else fallback.primary
+    return first if isinstance(first, TritonPool) else None, fallback

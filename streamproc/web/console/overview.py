@@ -12,8 +12,7 @@ from faust.types import TP
 from streamproc import __version__
 from streamproc.inference.endpoint import Endpoint
 from streamproc.inference.engine import Engine
-from streamproc.inference.fallback import FallbackEngine
-from streamproc.inference.pool import TritonPool
+from streamproc.inference.wiring import parts_of
 from streamproc.settings import Settings
 from streamproc.transport.surface.monitor import TransportState
 from streamproc.web.console.verdict import Facts, ScoringVerdict, judge, worker_state
@@ -181,10 +180,8 @@ class Overview:
 
 def endpoints_of(engine: Engine) -> tuple[list[Endpoint[Any]], bool]:
     """An engine's inference servers, none where it has no servers; and whether its fallback scores."""
-    fallback = engine if isinstance(engine, FallbackEngine) else None
-    first = fallback.primary if fallback is not None else engine
-    endpoints = list(first.endpoints) if isinstance(first, TritonPool) else []
-    return endpoints, fallback is not None and fallback.active
+    pool, fallback = parts_of(engine)
+    return [] if pool is None else list(pool.endpoints), fallback is not None and fallback.active
 
 
 def _endpoint(endpoint: Endpoint[Any]) -> dict[str, Any]:
