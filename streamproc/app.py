@@ -222,20 +222,20 @@ class WorkerApp(faust.App):
             stalled=lambda: self._agents.stalled,
         )
         add_pages(self, readiness, started=lambda: self._life.joined)
-        self._add_console()
+        self._add_console(readiness)
 
     @cached_property
     def web(self) -> Web:
         """The server of all pages."""
         return WorkerWeb(self, self._settings.web)
 
-    def _add_console(self) -> None:
+    def _add_console(self, readiness: Readiness) -> None:
         worker = WorkerView(
             state=lambda: self._driver.state,
             engine=self._engine,
-            ready=lambda: self._life.joined and not self.rebalancing,
-            paused=lambda: self._agents.paused,
-            stalled=lambda: self._agents.stalled,
+            ready=readiness.joined,
+            paused=readiness.paused,
+            stalled=readiness.stalled,
         )
         server: Any = self.web  # Faust's type of it has no aiohttp.
         add_console(server.web_app, self._settings, worker)
