@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 
+from streamproc.tracing.conventions import TRACEPARENT, TRACESTATE
+
 ACTIVITY_TYPE = "streamproc.reading.Activity"
 RESULT_TYPE = "streamproc.reading.Result"
 
 Headers = list[tuple[str, bytes]]
-
-_TRACE_CONTEXT = ("traceparent", "tracestate")
 
 
 def event_headers(event_type: str, event_id: str, source: str, activity_id: str, time: datetime) -> Headers:
@@ -42,4 +42,4 @@ def event_headers(event_type: str, event_id: str, source: str, activity_id: str,
 def trace_context(headers: Iterable[tuple[str, bytes]] | Mapping[str, bytes] | None) -> Headers:
     """The trace context among a record's headers, to be passed on."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers or ()
-    return [(name, value) for name, value in pairs if name in _TRACE_CONTEXT]
+    return [(name, value) for name, value in pairs if name in (TRACEPARENT, TRACESTATE)]
