@@ -19,13 +19,12 @@ from urllib.parse import urlsplit
 
 from streamproc.errors import StreamprocError
 from streamproc.inference import tls as triton_tls
-from streamproc.inference.tls import TlsFiles
+from streamproc.inference.tls import WARN_BEFORE, TlsFiles
 from streamproc.settings import Settings, is_loopback
 from streamproc.settings.servers import DNS
 
 Found = tuple[Literal["ok", "warn", "fail"], str, str]
 
-EXPIRY_DAYS = 14
 SKEW_WARN_S, SKEW_FAIL_S = 3.0, 30.0
 """A registry's Date has whole seconds; ages, tokens and certificates suffer from what is more."""
 
@@ -79,7 +78,7 @@ def tls(settings: Settings) -> Found:
         return "fail", f"valid: {told}", "renew the certificate"
     if open_to:
         return "warn", f"plaintext leaves this machine: {', '.join(open_to)}", "use TLS: docs/how-to/secure-kafka.md"
-    if any(days < EXPIRY_DAYS for days in left.values()):
+    if any(days < WARN_BEFORE.days for days in left.values()):
         return "warn", f"valid: {told}", "renew the certificate"
     return "ok", f"nothing leaves this machine in plaintext{f'; valid: {told}' if told else ''}", ""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from streamproc.contracts.synthetic import TENANT
+from streamproc.inference.tls import WARN_BEFORE
 from streamproc.telemetry.alerting.alert import Alert, Scale
 from streamproc.telemetry.catalogue import exposed
 from streamproc.telemetry.metrics import FENCED
@@ -13,7 +14,6 @@ OLDEST_S = 60
 """An activity that waits longer has missed the objective of an outcome within a minute."""
 DEAD_SHARE = 0.05
 FEWEST_DEAD = 3
-EXPIRY_DAYS = 14
 
 
 def alerts() -> Iterator[Alert]:
@@ -116,7 +116,7 @@ def alerts() -> Iterator[Alert]:
     yield Alert(
         name="StreamprocCertificateExpires",
         severity="ticket",
-        expression=lambda _: f"min by (certificate, endpoint) ({_EXPIRY}) < {EXPIRY_DAYS}",
+        expression=lambda _: f"min by (certificate, endpoint) ({_EXPIRY}) < {WARN_BEFORE.days}",
         hold="1h",
         summary="A {{ $labels.certificate }} certificate expires in {{ $value | humanize }} days.",
         runbook="certificate-expires",
