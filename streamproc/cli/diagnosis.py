@@ -76,14 +76,12 @@ async def diagnose() -> AsyncIterator[Check]:
     yield versions()
     for name, look in (("names", names), ("tls", tls), ("clock", clock)):
         yield Check(name, *(await asyncio.to_thread(look, settings)))
-    kafka = await asyncio.to_thread(_attempt, "kafka", lambda: _kafka(settings))
-    yield kafka
-    looks = {"topics": _topics, "acls": _acls}
-    for name, of_kafka in looks.items():
+    yield (kafka := await asyncio.to_thread(_attempt, "kafka", _kafka, settings))
+    for name, look_there in (("topics", _topics), ("acls", _acls)):
         if kafka.state == "fail":
             yield _unseen(name, "kafka")
         else:
-            yield await asyncio.to_thread(_attempt, name, lambda of_kafka=of_kafka: of_kafka(settings))  # type: ignore[misc]
+            yield await asyncio.to_thread(_attempt, name, look_there, settings)
     registry = Registry(settings.registry)
     try:
         yield (answers := await _registry(settings, registry))
@@ -97,9 +95,9 @@ def _unseen(name: str, other: str) -> Check:
     return Check(name, "fail", f"cannot be looked at: {other} is not well", f"see {other}")
 
 
-def _attempt(name: str, look: Callable[[], Check]) -> Check:
+def _attempt(name: str, look: Callable[[Settings], Check], settings: Settings) -> Check:
     try:
-        return look()
+        return look(settings)
     except StreamprocError as error:
         return failed(name, error)
 
