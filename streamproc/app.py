@@ -20,7 +20,6 @@ from streamproc.agents.roster import Roster
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.contracts import live
 from streamproc.contracts.codec import ActivityDecoder
-from streamproc.contracts.majors import MAJORS
 from streamproc.contracts.records import ResultEncoders
 from streamproc.contracts.registry import Registry
 from streamproc.deadletter.envelope import WorkerIdentity
@@ -117,7 +116,9 @@ async def check_dependencies(settings: Settings) -> None:
     registry = Registry(settings.registry)
     engine = create_engine(settings)
     try:
-        await live.check_before_start(registry, settings.kafka.activity_topic, _result_topics(settings))
+        await live.check_before_start(
+            registry, settings.kafka.activity_topic, topics.topics_of_contracts(settings.kafka)
+        )
         await engine.start()
     except StreamprocError as error:
         setting = {**_SETTING_OF, **_SETTING_OF_ENGINE[settings.inference.engine]}.get(error.code)
@@ -127,11 +128,6 @@ async def check_dependencies(settings: Settings) -> None:
     finally:
         await registry.close()
         await engine.close()
-
-
-def _result_topics(settings: Settings) -> dict[str, str]:
-    """Contract -> topic of every major version of results that is published."""
-    return {MAJORS[number].contract: topic for number, topic in topics.result_topics(settings.kafka).items()}
 
 
 _SETTING_OF = {
@@ -176,7 +172,7 @@ class WorkerApp(faust.App):
         self._clips = ClipFetcher(
             settings.audio.allowed_prefixes, settings.audio.max_bytes, settings.audio.memory_bytes // 4
         )
-        self._encoders = ResultEncoders(self._registry, _result_topics(settings))
+        self._encoders = ResultEncoders(self._registry, topics.topics_of_contracts(settings.kafka))
         self._life = Lifecycle()
         self._schemas_known = False
         kafka = settings.kafka

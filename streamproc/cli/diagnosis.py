@@ -17,9 +17,7 @@ from packaging.requirements import Requirement
 
 from streamproc.app import create_engine
 from streamproc.cli.surroundings import clock, names, tls
-from streamproc.contracts import live
-from streamproc.contracts.files import contracts
-from streamproc.contracts.majors import MAJORS
+from streamproc.contracts import files, live
 from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka import topics
@@ -171,14 +169,15 @@ async def _registry(settings: Settings, registry: Registry) -> Check:
 
 async def _schemas(settings: Settings, registry: Registry) -> Check:
     kafka = settings.kafka
-    results = {MAJORS[number].contract: topic for number, topic in topics.result_topics(kafka).items()}
+    results = topics.topics_of_contracts(kafka)
+    wanted = {**results, files.ACTIVITY: kafka.activity_topic}
     try:
         await live.check_before_start(registry, kafka.activity_topic, results)
         found = [
             finding
-            for contract in contracts()
-            if (topic := {**results, "reading.activity": kafka.activity_topic}.get(contract.name)) is not None
-            for finding in await live.compare(registry, contract, topic)
+            for contract in files.contracts()
+            if contract.name in wanted
+            for finding in await live.compare(registry, contract, wanted[contract.name])
         ]
     except StreamprocError as error:
         return failed("schemas", error)

@@ -103,6 +103,11 @@ def result_topics(kafka: KafkaSettings) -> dict[int, str]:
     return {number: kafka.topic_of(MAJORS[number]) for number in kafka.result_majors}
 
 
+def topics_of_contracts(kafka: KafkaSettings) -> dict[str, str]:
+    """Contract -> topic of every major version of results that is published."""
+    return {MAJORS[number].contract: topic for number, topic in result_topics(kafka).items()}
+
+
 def configurations(kafka: KafkaSettings, activity_bytes: int = ACTIVITY_MAX_BYTES) -> dict[str, dict[str, str]]:
     """Every topic and its settings; ``activity_bytes`` is what the activity topic accepts."""
     letter = kafka.dead_letter_topic
@@ -111,8 +116,8 @@ def configurations(kafka: KafkaSettings, activity_bytes: int = ACTIVITY_MAX_BYTE
     return {
         kafka.activity_topic: _size(activity_bytes) | _kept(days[files.ACTIVITY]),
         **{
-            topic: _size(ACTIVITY_MAX_BYTES) | _kept(days[MAJORS[number].contract])
-            for number, topic in result_topics(kafka).items()
+            topic: _size(ACTIVITY_MAX_BYTES) | _kept(days[contract])
+            for contract, topic in topics_of_contracts(kafka).items()
         },
         letter: letter_size | _kept(KEPT_DAYS),
         parked_topic(letter): letter_size | _kept(KEPT_DAYS),

@@ -79,7 +79,7 @@ import asyncio, sys
 from pathlib import Path
 from support import pretend_major
 pretend_major.add(Path(sys.argv[1]))
-from streamproc import app, client, settings
+from streamproc import client, settings
 from streamproc.contracts import majors
 from streamproc.contracts.codec import ResultDecoder
 from streamproc.contracts.records import ResultEncoders
@@ -94,7 +94,7 @@ class Registry:
 
 tree = settings.Settings(kafka={"result_majors": [1, 3]})
 print("created", sorted(topics.configurations(tree.kafka)))
-encoders = ResultEncoders(Registry(), app._result_topics(tree))
+encoders = ResultEncoders(Registry(), topics.topics_of_contracts(tree.kafka))
 asyncio.run(encoders.start())
 for record in encoders.encode(RESULT):
     print("encoded", record.topic, record.event_type, len(record.value))
