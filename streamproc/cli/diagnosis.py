@@ -21,6 +21,7 @@ from streamproc.contracts import files, live
 from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka import topics
+from streamproc.scoring.variants import VariantAligner
 from streamproc.settings import Settings, load
 
 State = Literal["ok", "warn", "fail"]
@@ -70,7 +71,7 @@ async def diagnose() -> AsyncIterator[Check]:
         for name in ORDER[1:]:
             yield _unseen(name, "settings")
         return
-    yield Check("settings", "ok", "every setting is one, and has a value that it can have")
+    yield _attempt("settings", _settings, settings)
     yield versions()
     for name, look in (("names", names), ("tls", tls), ("clock", clock)):
         yield Check(name, *(await asyncio.to_thread(look, settings)))
@@ -98,6 +99,11 @@ def _attempt(name: str, look: Callable[[Settings], Check], settings: Settings) -
         return look(settings)
     except StreamprocError as error:
         return failed(name, error)
+
+
+def _settings(settings: Settings) -> Check:
+    VariantAligner(settings.scoring.accepted_file)  # reads and checks the file
+    return Check("settings", "ok", "every setting is one, and has a value that it can have")
 
 
 def versions() -> Check:
