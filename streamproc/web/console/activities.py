@@ -20,7 +20,7 @@ from streamproc.deadletter.ledger import LetterLedger, read_ledger
 from streamproc.deadletter.letters import Letter
 from streamproc.deadletter.show import describe
 from streamproc.kafka.backwards import Looked, backwards
-from streamproc.kafka.places import Place, Position, read_place
+from streamproc.kafka.places import Position, read_place
 from streamproc.kafka.progress import committed
 from streamproc.kafka.reading import TopicReader
 from streamproc.settings import Settings
@@ -154,9 +154,7 @@ def _result(message: Message, query: ActivityQuery) -> tuple[KeptResult, Positio
     place = None if source is None else Position(source.partition, source.offset)
     if not query.wants(raw, place):
         return None
-    value, time_ms = message.value(), message.timestamp()[1] or 0
-    where = Place(str(message.topic()), message.partition() or 0, message.offset() or 0)
-    return KeptResult(where, time_ms, bytes(value) if value else b"", trace_id(headers_of(message) or ())), place
+    return KeptResult.of(message), place
 
 
 def _letter(

@@ -13,12 +13,10 @@ from typing import Any
 import structlog
 from aiohttp import web
 
-from streamproc.deadletter.envelope import trace_id
 from streamproc.errors import StreamprocError
-from streamproc.kafka.places import Place, Position, number
+from streamproc.kafka.places import Position, number
 from streamproc.kafka.reading import TopicReader
 from streamproc.settings import Settings
-from streamproc.transport.headers import headers_of
 from streamproc.web.console.access import Access, RequestRefused
 from streamproc.web.console.activities import ActivityQuery, ActivitySearch
 from streamproc.web.console.answers import json_answer, json_of
@@ -151,10 +149,7 @@ class ChildrenRoutes:
         topic = self._watch.result_topic
         with TopicReader(self._settings) as reader:
             message = reader.record_at(topic, place.partition, place.offset)
-        if message is None:
-            return None
-        value, trace = message.value(), trace_id(headers_of(message) or ())
-        return KeptResult(Place(topic, *place), message.timestamp()[1] or 0, bytes(value) if value else b"", trace)
+        return None if message is None else KeptResult.of(message)
 
     async def _detail(self, kept: KeptResult) -> dict[str, Any]:
         about = {**_where(kept), "place": f"{kept.place.topic}/{kept.place.partition}/{kept.place.offset}"}

@@ -10,7 +10,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from confluent_kafka import Message
+
+from streamproc.deadletter.envelope import trace_id
 from streamproc.kafka.places import Place
+from streamproc.transport.headers import headers_of
 
 KEPT, KEPT_BYTES = 500, 16 << 20
 """Results that are kept, and what their values have together."""
@@ -35,6 +39,14 @@ class KeptResult:
     trace_id: str | None
     summary: dict[str, Any] | None = None
     total_ms: float | None = None
+
+    @classmethod
+    def of(cls, message: Message) -> KeptResult:
+        """The result that a record of its topic holds."""
+        place = Place(str(message.topic()), message.partition() or 0, message.offset() or 0)
+        value = message.value()
+        trace = trace_id(headers_of(message) or ())
+        return cls(place, message.timestamp()[1] or 0, bytes(value) if value else b"", trace)
 
 
 class RecentOutcomes:

@@ -17,11 +17,10 @@ from confluent_kafka import Message
 from faust.types import TP
 
 from streamproc.contracts.majors import MAJORS
-from streamproc.deadletter.envelope import PREFIX, trace_id
+from streamproc.deadletter.envelope import PREFIX
 from streamproc.errors import StreamprocError
 from streamproc.kafka.group import Member, members
 from streamproc.kafka.lag import Lag, lags
-from streamproc.kafka.places import Place
 from streamproc.kafka.tail import BATCH, TopicTail
 from streamproc.settings import Settings
 from streamproc.transport.headers import headers_of
@@ -160,10 +159,7 @@ class Watch:
             self._unseen.discard((topic, partition))
             self.outcomes.known_from(milliseconds / 1000)
         if topic == self.result_topic:
-            place = Place(topic, partition, message.offset() or 0)
-            value = message.value()
-            trace = trace_id(headers_of(message) or ())
-            self.outcomes.result(KeptResult(place, milliseconds, bytes(value) if value else b"", trace))
+            self.outcomes.result(replace(KeptResult.of(message), time_ms=milliseconds))
             return
         code = dict(headers_of(message) or ()).get(f"{PREFIX}code")
         self.outcomes.letter(milliseconds, code.decode(errors="replace") if code else "")
