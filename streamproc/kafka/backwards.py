@@ -59,8 +59,9 @@ def backwards(
     Raises:
         StreamprocError: KAFKA_UNAVAILABLE, KAFKA_REFUSED, TOPIC_MISSING.
     """
-    begins = {span.partition: span.begin for span in reader.bounds(topic, since_ms)}
-    ends = {span.partition: span.end or 0 for span in reader.bounds(topic)}
+    spans = reader.bounds(topic, since_ms)
+    begins = {span.partition: span.begin for span in spans}
+    ends = {span.partition: span.end or 0 for span in spans}
     if below is not None:
         ends = {partition: min(end, below.get(partition, begins[partition])) for partition, end in ends.items()}
     found: dict[int, list[tuple[int, int, T]]] = {partition: [] for partition in ends}
