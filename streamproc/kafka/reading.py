@@ -152,7 +152,7 @@ class TopicReader:
             heard = time.monotonic()
             while True:
                 # It waits for a full batch, or as long as this: the end of a partition costs so much.
-                batch = _checked(self._consumer.consume(_BATCH, timeout=0.02))
+                batch = checked(self._consumer.consume(_BATCH, timeout=0.02))
                 if self._seen != places:
                     batch = [message for message in batch if (message.topic(), message.partition()) in places]
                 if batch:
@@ -185,7 +185,7 @@ class TopicReader:
         return isinstance(error, KafkaException) and error.args[0].code() in again and not self._refusals.shut_out
 
 
-def _checked(batch: list[Message]) -> list[Message]:
+def checked(batch: list[Message]) -> list[Message]:
     """The records and the ends of partitions; any other error is raised."""
     if all(message.error() is None for message in batch):
         return batch

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.kafka.reading import TIMEOUT, configuration
+from streamproc.kafka.reading import TIMEOUT, checked, configuration
 from streamproc.kafka.refusals import WORKER, Refusals, misconfigured
 from streamproc.settings import Settings
 from streamproc.transport.codes import NO_TOPIC
@@ -69,17 +69,10 @@ class TopicTail:
         """What has come, up to BATCH records; waits up to ``timeout`` seconds for the first of them."""
         try:
             first = self._consumer.poll(timeout)
-            batch = [] if first is None else [first, *self._consumer.consume(BATCH - 1, timeout=0)]
+            batch = [] if first is None else checked([first, *self._consumer.consume(BATCH - 1, timeout=0)])
         except KafkaException as error:
             raise self._refusals.failure(error.args[0], self._where) from None
-        records = []
-        for message in batch:
-            told = message.error()
-            if told is None:
-                records.append(message)
-            elif told.code() != KafkaError._PARTITION_EOF and told.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
-                raise self._refusals.failure(told, self._where)
-        return records
+        return [message for message in batch if message.error() is None]
 
     def close(self) -> None:
         """Let it go."""
