@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -274,11 +275,10 @@ def _do(
     dry_run: bool,
 ) -> Tally:
     """Do it to every open letter that is chosen, or only find out what that would be."""
-    tree, topic, reader = opened
-    total = size(spans_of(reader, topic, chosen))
+    tree, _, reader = opened
+    shown = partial(progress, what="looking" if dry_run else "at work")
     try:
-        with progress(total, "looking" if dry_run else "at work") as report:
-            return do_to_letters(tree, reader, chosen, deed_of, rate=rate, dry_run=dry_run, report=report)
+        return do_to_letters(tree, reader, chosen, deed_of, rate=rate, dry_run=dry_run, progress=shown)
     except Fenced:
         raise click.ClickException(FENCED) from None
 

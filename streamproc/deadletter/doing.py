@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
 from confluent_kafka import KafkaException
 
 from streamproc.deadletter.ledger import LetterState, read_ledger
 from streamproc.deadletter.letters import Selection
 from streamproc.deadletter.operation import LetterOperation
 from streamproc.deadletter.replay import DeedOf, Tally, perform, rehearse
-from streamproc.deadletter.scan import Report, scan, spans_of
+from streamproc.deadletter.scan import Report, scan, size, spans_of
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka.reading import TopicReader
 from streamproc.settings import Settings
@@ -20,6 +23,10 @@ FENCED = (
 """What ``Fenced`` means, for people."""
 
 
+def _unseen(_: int) -> None:
+    """Nobody looks."""
+
+
 def do_to_letters(
     settings: Settings,
     reader: TopicReader,
@@ -28,7 +35,7 @@ def do_to_letters(
     *,
     rate: float | None = None,
     dry_run: bool = False,
-    report: Report = lambda _: None,
+    progress: Callable[[int], AbstractContextManager[Report]] = lambda _: nullcontext(_unseen),
 ) -> Tally:
     """Do it to every open letter that is chosen, or only find out what that would be.
 
@@ -39,7 +46,7 @@ def do_to_letters(
         deed_of: what is done to each.
         rate: most letters a second; None: as fast as it goes.
         dry_run: do nothing.
-        report: told how many more offsets have been gone through.
+        progress: shows how far it is of so many offsets; told how many more have been gone through.
 
     Raises:
         Fenced: another one has taken over; FENCED says it in words.
@@ -48,10 +55,11 @@ def do_to_letters(
     topic = settings.kafka.dead_letter_topic
     spans = spans_of(reader, topic, chosen)
     if dry_run:
-        letters = scan(reader, topic, spans, chosen, read_ledger(reader, topic), LetterState.OPEN, report)
-        return rehearse(letters, deed_of)
+        with progress(size(spans)) as report:
+            letters = scan(reader, topic, spans, chosen, read_ledger(reader, topic), LetterState.OPEN, report)
+            return rehearse(letters, deed_of)
     try:
-        with LetterOperation(settings, reader) as operation:
+        with LetterOperation(settings, reader) as operation, progress(size(spans)) as report:
             ledger = operation.read_ledger()
             letters = scan(reader, topic, spans, chosen, ledger, LetterState.OPEN, report)
             return perform(operation, letters, deed_of, rate)
