@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import ClientSession
-from support.worker_fixtures import clips, schema_id, topics
+from support.worker_fixtures import clips, schema_id, topics, worker
 from support.worker_fixtures import settings as worker_settings
 from support.worker_process import WorkerProcess
 
-__all__ = ["clips", "schema_id", "topics", "worker_settings"]
+__all__ = ["clips", "schema_id", "topics", "worker", "worker_settings"]
 
 TOKEN = "token-of-the-page-tests"
 
@@ -19,19 +19,6 @@ TOKEN = "token-of-the-page-tests"
 def settings(worker_settings: dict[str, str]) -> dict[str, str]:
     """A worker's environment."""
     return {**worker_settings, "STREAMPROC_CONSOLE__TOKEN": TOKEN}
-
-
-@pytest.fixture(scope="module")
-def worker(
-    settings: dict[str, str], schema_id: int, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[WorkerProcess]:
-    """A worker that is ready."""
-    process = WorkerProcess(settings, tmp_path_factory.mktemp("worker") / "worker.log")
-    try:
-        process.wait_ready()
-        yield process
-    finally:
-        process.kill()
 
 
 @pytest.fixture
