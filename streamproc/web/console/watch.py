@@ -51,11 +51,10 @@ _READ_AT_ONCE = 4
 class GroupLook:
     """The group at a time (seconds since 1970): what is left in partitions of other workers, and who is in it.
 
-    took_s: what the look took. problem: why it failed; empty: it did not.
+    problem: why it failed; empty: it did not.
     """
 
     at: float = 0.0
-    took_s: float = 0.0
     others: tuple[Lag, ...] = ()
     members: tuple[Member, ...] = ()
     problem: str = ""
@@ -182,10 +181,9 @@ class Watch:
             await asyncio.sleep(max(LOOK_S, 10 * (time.monotonic() - began)))
 
     def _group(self, own: frozenset[TP]) -> GroupLook:
-        settings, began = self._settings, time.monotonic()
-        kafka = settings.kafka
+        settings, kafka = self._settings, self._settings.kafka
         found = lags(
             settings, kafka.group_id, (kafka.activity_topic,), records=LOOK_RECORDS, size=LOOK_BYTES, without=own
         )
         present = members(settings, kafka.group_id, kafka.activity_topic)
-        return GroupLook(self._clock(), time.monotonic() - began, tuple(found), tuple(present), "", True)
+        return GroupLook(self._clock(), tuple(found), tuple(present), "", True)

@@ -44,7 +44,7 @@ def state(**unfinished: int) -> TransportState:
 
 def look(*others: Lag, members: Sequence[tuple[int, ...]] = ()) -> GroupLook:
     present = tuple(Member("10.0.0.1", partitions) for partitions in members)
-    return GroupLook(NOW - 3, 0.1, others, present, "", True)
+    return GroupLook(NOW - 3, others, present, "", True)
 
 
 def test_own_partitions_are_as_of_now_and_others_as_of_the_last_look() -> None:
