@@ -1,4 +1,5 @@
 // Dead letters: browse, filter, open, replay, discard. What is done is done by the code of `streamproc dlq`.
+import { detail } from "./detail.js";
 import { act, ask, askForToken, byId, clock, el, heading, live, pairs, tag, tell, trace } from "./page.js";
 
 heading("letters");
@@ -9,16 +10,19 @@ const MOST = 100;
 let rows = [];
 let older = null;
 let access = { trace_url: "" };
-let open = new URLSearchParams(location.search).get("at");
+const opened = detail(draw, (place) => {
+  const query = asked();
+  if (place) query.set("at", place);
+  return `?${query}`;
+});
 
 for (const [name, value] of new URLSearchParams(location.search)) if (form.elements[name]) form.elements[name].value = value;
 form.addEventListener("submit", (event) => { event.preventDefault(); load(); });
 form.addEventListener("change", () => load());
-document.addEventListener("token", () => { load(); if (open) show(open); });
+document.addEventListener("token", () => { load(); opened.again(); });
 byId("older").addEventListener("click", () => load(older));
 byId("replay").addEventListener("click", () => begin("replay"));
 byId("discard").addEventListener("click", () => begin("discard"));
-document.addEventListener("keydown", (event) => { if (event.key === "Escape" && open && !document.querySelector("dialog[open]")) close(); });
 
 function asked() {
   const given = [...new FormData(form)].filter(([, value]) => value.trim());
@@ -68,7 +72,7 @@ function box(row) {
 }
 
 function entry(row) {
-  return el("button", { type: "button", class: "entry", "data-place": row.position, "aria-expanded": String(row.position === open), onclick: () => show(row.position) },
+  return opened.entry(row.position,
     el("span", { class: "soft small", text: row.time_ms === null ? "no time" : clock(row.time_ms) }),
     el("span", {}, el("b", { text: row.code }), " ", tag(MOODS[row.state], row.state), " ",
       el("bdi", { class: "soft small", text: row.error.message ?? "" })),
@@ -81,21 +85,14 @@ function choice() {
   for (const id of ["replay", "discard"]) byId(id).disabled = !many || many > MOST;
 }
 
-async function show(place) {
-  open = place;
-  for (const button of document.querySelectorAll(".entry")) button.setAttribute("aria-expanded", String(button.dataset.place === place));
-  const query = asked();
-  query.set("at", place);
-  history.replaceState(null, "", `?${query}`);
-  const detail = byId("detail");
-  try {
-    const letter = await ask(`letters/${place.replace(":", "/")}`);
-    const can = letter.state === "open";
-    detail.replaceChildren(
-      el("div", { class: "row" }, el("button", { type: "button", text: "Close", onclick: close }),
-        el("button", { type: "button", text: "Replay …", disabled: !can, onclick: () => begin("replay", [place]) }),
-        el("button", { type: "button", text: "Discard …", disabled: !can, onclick: () => begin("discard", [place]) }),
-        letter.activity_id ? el("a", { href: `/console/activity?q=${encodeURIComponent(letter.activity_id)}`, text: "All that is known of this activity" }) : null),
+async function draw(place) {
+  const letter = await ask(`letters/${place.replace(":", "/")}`);
+  const can = letter.state === "open";
+  return {
+    beside: [el("button", { type: "button", text: "Replay …", disabled: !can, onclick: () => begin("replay", [place]) }),
+      el("button", { type: "button", text: "Discard …", disabled: !can, onclick: () => begin("discard", [place]) })],
+    activity: letter.activity_id,
+    below: [
       el("h2", {}, letter.code, " ", tag(MOODS[letter.state], letter.state)),
       letter.error.message ? el("p", { text: letter.error.message }) : "",
       letter.stub ? el("p", { class: "notice warn", text: "A stub: the original is too large for a letter; a replay reads it from its topic." }) : "",
@@ -107,27 +104,13 @@ async function show(place) {
       fold("Headers of the original", pairs(letter.headers.map((header) => [header.name, el("code", { text: header.value ?? "null" })]))),
       letter.event === null
         ? fold("The value, which cannot be read", el("pre", { class: "mono", text: JSON.stringify(letter.unreadable, null, 2) }), true)
-        : fold("The event", el("pre", { class: "mono", dir: "auto", text: JSON.stringify(letter.event, null, 2) })));
-  } catch (problem) {
-    const told = el("p");
-    tell(told, problem);
-    detail.replaceChildren(el("button", { type: "button", text: "Close", onclick: close }), told);
-  }
-  detail.hidden = false;
-  detail.scrollIntoView({ block: "start" });
-  detail.querySelector("button").focus({ preventScroll: true });
+        : fold("The event", el("pre", { class: "mono", dir: "auto", text: JSON.stringify(letter.event, null, 2) })),
+    ],
+  };
 }
 
 function fold(name, content, shown = false) {
   return el("details", { open: shown }, el("summary", { text: name }), content);
-}
-
-function close() {
-  byId("detail").hidden = true;
-  history.replaceState(null, "", `?${asked()}`);
-  document.querySelector(`[data-place="${open}"]`)?.focus();
-  open = null;
-  for (const button of document.querySelectorAll(".entry")) button.setAttribute("aria-expanded", "false");
 }
 
 async function begin(what, letters = [...chosen]) {
@@ -166,7 +149,7 @@ function confirm(what, letters, rehearsed) {
       byId("done").hidden = false;
       dialog.close();
       await load();
-      if (open) await show(open);
+      await opened.again();
     } catch (failed) {
       go.disabled = false;
       tell(problem, failed);
@@ -183,4 +166,4 @@ function confirm(what, letters, rehearsed) {
 }
 
 load();
-if (open) show(open);
+opened.again();

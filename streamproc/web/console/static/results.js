@@ -1,4 +1,5 @@
 // Recent results, the newest first; one of them in full.
+import { detail } from "./detail.js";
 import { ask, byId, clock, el, heading, live, ms, tell } from "./page.js";
 import { resultOf } from "./words.js";
 
@@ -7,13 +8,13 @@ const STEP = 50;
 let limit = STEP;
 let version = null;
 let asking = false;
-let open = new URLSearchParams(location.search).get("at");
 let access = { local: false, trace_url: "" };
+const opened = detail(draw, (place) => (place ? `?at=${encodeURIComponent(place)}` : location.pathname));
 
 live((picture) => {
   if (picture !== null && picture.outcomes.version !== version) refresh(picture.outcomes.version);
 });
-document.addEventListener("token", () => { version = null; refresh(null); if (open) show(open); });
+document.addEventListener("token", () => { version = null; refresh(null); opened.again(); });
 byId("more").addEventListener("click", () => { limit += STEP; refresh(version); });
 
 async function refresh(now) {
@@ -49,38 +50,15 @@ function entry(row) {
   const text = row.unreadable ? `Cannot be read: ${row.unreadable}` : row.pending ? "not read yet" : row.text;
   const numbers = row.text === undefined ? "" : `${row.wrong ? `✗ ${row.wrong} of ${row.words}` : `✔ ${row.words} words`} · ${ms(row.total_ms)}`
     + `${row.status === "COMPLETE" ? "" : ` · ${row.status}`}`;
-  return el("button", { type: "button", class: "entry", "data-place": row.place, "aria-expanded": String(row.place === open), onclick: () => show(row.place) },
-    el("span", { class: "soft small", text: clock(row.time_ms) }), el("bdi", { class: `text${row.unreadable ? " soft" : ""}`, text }),
+  return opened.entry(row.place, el("span", { class: "soft small", text: clock(row.time_ms) }), el("bdi", { class: `text${row.unreadable ? " soft" : ""}`, text }),
     el("span", { class: "numbers small", text: numbers }));
 }
 
-async function show(place) {
-  open = place;
-  for (const button of document.querySelectorAll(".entry")) button.setAttribute("aria-expanded", String(button.dataset.place === place));
-  history.replaceState(null, "", `?at=${encodeURIComponent(place)}`);
-  const detail = byId("detail");
-  try {
-    access = await ask("access");
-    const found = await ask(`results/${place.replace(":", "/")}`);
-    detail.replaceChildren(el("div", { class: "row" }, el("button", { type: "button", text: "Close", onclick: close }),
-      found.activity_id ? el("a", { href: `/console/activity?q=${encodeURIComponent(found.activity_id)}`, text: "All that is known of this activity" }) : null), found.unreadable ? el("p", { class: "notice warn", text: `It cannot be read: ${found.unreadable}` }) : resultOf(found, access));
-  } catch (problem) {
-    const told = el("p");
-    tell(told, problem);
-    detail.replaceChildren(el("button", { type: "button", text: "Close", onclick: close }), told);
-  }
-  detail.hidden = false;
-  detail.scrollIntoView({ block: "start" });
-  detail.querySelector("button").focus({ preventScroll: true });
+async function draw(place) {
+  access = await ask("access");
+  const found = await ask(`results/${place.replace(":", "/")}`);
+  const below = found.unreadable ? el("p", { class: "notice warn", text: `It cannot be read: ${found.unreadable}` }) : resultOf(found, access);
+  return { activity: found.activity_id, below: [below] };
 }
 
-function close() {
-  byId("detail").hidden = true;
-  history.replaceState(null, "", location.pathname);
-  document.querySelector(`[data-place="${open}"]`)?.focus();
-  open = null;
-  for (const button of document.querySelectorAll(".entry")) button.setAttribute("aria-expanded", "false");
-}
-
-document.addEventListener("keydown", (event) => { if (event.key === "Escape" && open && !document.querySelector("dialog[open]")) close(); });
-if (open) show(open);
+opened.again();
