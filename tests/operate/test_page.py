@@ -175,6 +175,15 @@ def test_in_ten_seconds_it_is_seen_whether_readings_are_scored(visit: Visit) -> 
     expect(page.locator("#figures")).to_contain_text("p95")
 
 
+def test_whoever_is_in_a_table_stays_there_when_the_next_picture_comes(visit: Visit) -> None:
+    page = visit.open("")
+    loaded(page, "")
+    page.locator("#partition-rows").focus()
+    page.locator("#partition-rows table").evaluate("table => { table.dataset.old = '1'; }")
+    expect(page.locator("#partition-rows table[data-old]")).to_have_count(0)
+    assert page.evaluate("document.activeElement.id") == "partition-rows"
+
+
 def test_a_worker_that_is_gone_is_not_good_news(
     browser: Browser, page_settings: dict[str, str], worker: WorkerProcess, tmp_path: Path
 ) -> None:
@@ -379,6 +388,8 @@ def test_all_views_fit_and_can_be_read(browser: Browser, worker: WorkerProcess, 
             expect(page.get_by_role("button", name="▶ Play").first).to_be_enabled()
         overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
         assert overflow <= 0, f"{view} is wider than {width} px"
+        cut = "[...document.querySelectorAll('.scroll')].filter((one) => one.scrollWidth > one.clientWidth).length"
+        assert page.evaluate(cut) == 0, f"a table of {view} is cut off at {width} px"
         assert page.evaluate(CONTRAST) == [], f"{view} in the {theme} theme"
         if PICTURES:
             page.screenshot(path=Path(PICTURES, f"page-{view or 'overview'}-{theme}-{width}.png"))

@@ -99,7 +99,7 @@ async function draw(place) {
       pairs([["letter", el("code", { text: letter.position })], ["activity record", el("code", { text: letter.source ?? "–" })],
         ["stage", letter.error.stage], ["fingerprint", el("code", { text: letter.error.fingerprint ?? "–" })],
         ["tenant", letter.error.tenant], ["tries", letter.tries], ["model", letter.error["model.version"]],
-        ["first, last time", `${letter.error["first.time"] ?? "–"}, ${letter.error["last.time"] ?? "–"}`],
+        ["first, last time", el("span", { class: "timings small" }, ...["first.time", "last.time"].map((name) => el("span", { text: letter.error[name] ?? "–" })))],
         ["trace", trace(letter.error["trace.id"], access.trace_url)]]),
       fold("Headers of the original", pairs(letter.headers.map((header) => [header.name, el("code", { text: header.value ?? "null" })]))),
       letter.event === null

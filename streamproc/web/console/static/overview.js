@@ -43,7 +43,7 @@ function outcomes({ outcomes: found, group: shared, worker: own }) {
     figure(found.read ? whole(found.letters) : "–", "dead letters in that time"),
     figure(shared.unfinished === null ? "–" : `${shared.exact ? "" : "≤ "}${whole(shared.unfinished)}`, "readings wait"),
     figure(seconds(shared.oldest_s), "the oldest waits"),
-    figure(ms(latency.p50), `p50 in the worker${latency.count ? `, of ${whole(latency.count)}` : ""}`),
+    figure(ms(latency.p50), `p50 in the worker${latency.count ? `, of ${whole(latency.count)} results` : ""}`),
     figure(ms(latency.p95), "p95"), figure(ms(latency.p99), "p99"),
     figure(whole(own.in_flight), "in flight, this worker"));
   const most = Math.max(1, ...found.course.map(([results, letters]) => results + letters));

@@ -138,11 +138,12 @@ export function figure(value, name) {
   return el("div", { class: "figure" }, el("b", { text: value }), el("span", { text: name }));
 }
 
+// Where there is no room for columns, the style sheet sets each cell behind its column's name.
 export function table(columns, rows) {
-  return el("div", { class: "scroll", tabindex: "0", role: "group" }, el("table", {},
+  return el("table", {},
     el("thead", {}, el("tr", {}, ...columns.map(([name, kind]) => el("th", { class: kind, scope: "col", text: name })))),
     el("tbody", {}, ...rows.map((row) => el("tr", {}, ...row.map((cell, index) =>
-      el("td", { class: columns[index][1] }, cell instanceof Node ? cell : String(cell))))))));
+      el("td", { class: columns[index][1], "data-name": columns[index][0] || null }, cell instanceof Node ? cell : String(cell)))))));
 }
 
 export function pairs(rows) {
