@@ -11,9 +11,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
-
+from streamproc.errors import StreamprocError
+from streamproc.kafka.group import members
+from streamproc.kafka.topics import existing
 from streamproc.localstack import state
 from streamproc.localstack.packages import cache_folder
 from streamproc.localstack.ports import HOST, claimed_ports
@@ -115,17 +115,9 @@ def environment_of(settings: Settings) -> Mapping[str, str]:
 def consuming(settings: Settings) -> bool:
     """Whether every partition of the activity topic belongs to a member of the workers' group."""
     kafka = settings.kafka
-    client = AdminClient(settings.transport.client(kafka.bootstrap_servers) | {"log_level": 0})
     try:
-        group = client.describe_consumer_groups([kafka.group_id], request_timeout=5)[kafka.group_id].result()
-        topic = client.list_topics(kafka.activity_topic, timeout=5).topics[kafka.activity_topic]
-    except KafkaException:
+        present = members(settings, kafka.group_id, kafka.activity_topic)
+        assigned = {partition for member in present for partition in member.partitions}
+        return bool(assigned) and set(range(existing(settings)[kafka.activity_topic])) <= assigned
+    except StreamprocError:
         return False
-    assigned = {
-        place.partition
-        for member in group.members
-        if member.assignment is not None
-        for place in member.assignment.topic_partitions
-        if place.topic == kafka.activity_topic
-    }
-    return set(topic.partitions) <= assigned

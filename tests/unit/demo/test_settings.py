@@ -14,6 +14,7 @@ from streamproc.demo import exchange
 from streamproc.demo import worker as demo_worker
 from streamproc.demo.run import refuse_what_is_not_shown
 from streamproc.errors import StreamprocError
+from streamproc.kafka import group
 from streamproc.localstack.stack import KINDS, given_address
 from streamproc.settings import Settings
 
@@ -67,7 +68,7 @@ def test_every_client_of_the_demonstration_logs_in(monkeypatch: pytest.MonkeyPat
     with pytest.raises(Made) as reader:
         exchange.OutcomeReader(tree)
     assert reader.value.config.items() >= WANTED.items()
-    monkeypatch.setattr(demo_worker, "AdminClient", made)
+    monkeypatch.setattr(group, "AdminClient", made)
     with pytest.raises(Made) as admin:
         demo_worker.consuming(tree)
     assert admin.value.config.items() >= WANTED.items()
