@@ -1,9 +1,8 @@
 // One activity: its record, its outcomes, where it stands, its trace.
-import { ask, byId, clock, el, heading, live, pairs, tag, tell, trace } from "./page.js";
+import { ask, byId, clock, el, heading, pairs, tag, tell, trace } from "./page.js";
 import { resultOf } from "./words.js";
 
 heading("activity");
-live(() => {});
 const form = byId("search");
 const given = new URLSearchParams(location.search).get("q");
 if (given) form.elements.q.value = given;

@@ -1,9 +1,8 @@
 // Dead letters: browse, filter, open, replay, discard. What is done is done by the code of `streamproc dlq`.
 import { detail } from "./detail.js";
-import { act, ask, askForToken, byId, clock, el, heading, live, pairs, tag, tell, trace } from "./page.js";
+import { act, ask, askForToken, byId, clock, el, heading, pairs, tag, tell, trace } from "./page.js";
 
 heading("letters");
-live(() => {});
 const form = byId("filters");
 const chosen = new Set();
 const MOST = 100;
