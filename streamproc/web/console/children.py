@@ -14,7 +14,7 @@ import structlog
 from aiohttp import web
 
 from streamproc.errors import StreamprocError
-from streamproc.kafka.places import Position, number
+from streamproc.kafka.places import Position, number, write_place
 from streamproc.kafka.reading import TopicReader
 from streamproc.settings import Settings
 from streamproc.web.console.access import Access, RequestRefused
@@ -152,7 +152,7 @@ class ChildrenRoutes:
         return None if message is None else KeptResult.of(message)
 
     async def _detail(self, kept: KeptResult) -> dict[str, Any]:
-        about = {**_where(kept), "place": f"{kept.place.topic}/{kept.place.partition}/{kept.place.offset}"}
+        about = {**_where(kept), "place": write_place(*kept.place)}
         try:
             result = await self._watch.digest.result(kept.value)
             # Of another topic's activity the recording is not where this worker would look for it.
