@@ -116,10 +116,14 @@ class Offsets:
         Raises:
             KafkaException: no answer, or a refusal.
         """
-        if self._cluster is None:
-            self._cluster = self._admin.list_topics(name, timeout=_REQUEST_S).cluster_id
-        asked = self._admin.describe_topics(TopicCollection([name]), request_timeout=_REQUEST_S)
-        found: TopicDescription = asked[name].result()
+        try:
+            if self._cluster is None:
+                self._cluster = self._admin.list_topics(name, timeout=_REQUEST_S).cluster_id
+            asked = self._admin.describe_topics(TopicCollection([name]), request_timeout=_REQUEST_S)
+            found: TopicDescription = asked[name].result()
+        except KafkaException:
+            self._admin = AdminClient(self._config)  # as in _retry
+            raise
         return Mark.of(self._cluster, found.topic_id), len(found.partitions)
 
     def ends(self, tps: Sequence[TP]) -> dict[TP, int]:
