@@ -22,13 +22,10 @@ from streamproc.transport.codes import HOPELESS
 from streamproc.transport.errors import OffsetOutOfRange, TransportError
 from streamproc.transport.flight.mark import Mark
 from streamproc.transport.flight.progress import Progress, decode, mark_of
+from streamproc.transport.kafka.admin import END, FIRST, REQUEST_S, RETRY_S, Admin, offsets_of
 
 logger = logging.getLogger(__name__)
 
-_EARLIEST = OffsetSpec.earliest()  # type: ignore[no-untyped-call]
-_LATEST = OffsetSpec.latest()  # type: ignore[no-untyped-call]
-_RETRY_S = 0.1
-_REQUEST_S = 5.0
 _UNSTABLE_S = 0.5
 
 
@@ -50,8 +47,7 @@ class Offsets:
     def __init__(
         self, config: dict[str, Any], group: str, reset: str, out_of_range: str, stopped: Callable[[], bool]
     ) -> None:
-        self._config = config
-        self._admin = AdminClient(config)
+        self._admin = Admin(config)
         # Committed offsets are read by a consumer that never joins: librdkafka 2.16's admin client crashes the process
         # when a broker answers that it coordinates the group no more (its issue 5040). Reading committed, the consumer
         # asks for stable offsets.
@@ -107,7 +103,7 @@ class Offsets:
             try:
                 return self.describe(name)
             except KafkaException as error:
-                self._retry(error.args[0], f"the topic {name!r}")
+                self._wait(error.args[0], f"the topic {name!r}")
         raise TransportError("stopped")
 
     def describe(self, name: str) -> tuple[Mark, int]:
@@ -116,15 +112,15 @@ class Offsets:
         Raises:
             KafkaException: no answer, or a refusal.
         """
-        try:
-            if self._cluster is None:
-                self._cluster = self._admin.list_topics(name, timeout=_REQUEST_S).cluster_id
-            asked = self._admin.describe_topics(TopicCollection([name]), request_timeout=_REQUEST_S)
-            found: TopicDescription = asked[name].result()
-        except KafkaException:
-            self._admin = AdminClient(self._config)  # as in _retry
-            raise
+        found = self._admin.ask(lambda client: self._describe(client, name))
         return Mark.of(self._cluster, found.topic_id), len(found.partitions)
+
+    def _describe(self, client: AdminClient, name: str) -> TopicDescription:
+        if self._cluster is None:
+            self._cluster = client.list_topics(name, timeout=REQUEST_S).cluster_id
+        asked = client.describe_topics(TopicCollection([name]), request_timeout=REQUEST_S)
+        found: TopicDescription = asked[name].result()
+        return found
 
     def ends(self, tps: Sequence[TP]) -> dict[TP, int]:
         """The ends of the logs for a reader of what is committed, in one attempt; what has no leader is left out.
@@ -132,15 +128,7 @@ class Offsets:
         Raises:
             KafkaException: no answer, or a refusal.
         """
-        wanted = {TopicPartition(*tp): _LATEST for tp in tps}
-        asked = self._admin.list_offsets(
-            wanted, isolation_level=IsolationLevel.READ_COMMITTED, request_timeout=_REQUEST_S
-        )
-        try:
-            found = {TP(place.topic, place.partition): int(answer.result().offset) for place, answer in asked.items()}
-        except KafkaException:
-            self._admin = AdminClient(self._config)  # as in _retry
-            raise
+        found = self._admin.ask(lambda client: offsets_of(client, tps, END, IsolationLevel.READ_COMMITTED))
         return {tp: end for tp, end in found.items() if end >= 0}
 
     def committed(self, tps: Sequence[TP]) -> dict[TP, Progress]:
@@ -186,12 +174,12 @@ class Offsets:
         if which == "earliest":
             return Start(Progress.at(first), mark=mark)
         # Committed at once: else a worker that dies before its first event would start at a later end, and skip some.
-        end = self._list(tp, _LATEST, IsolationLevel.READ_COMMITTED)
+        end = self._list(tp, END, IsolationLevel.READ_COMMITTED)
         return Start(Progress.at(end), commit_base=True, mark=mark)
 
     def _ends(self, tp: TP) -> tuple[int, int]:
         anything = IsolationLevel.READ_UNCOMMITTED
-        return self._list(tp, _EARLIEST, anything), self._list(tp, _LATEST, anything)
+        return self._list(tp, FIRST, anything), self._list(tp, END, anything)
 
     def _stable(self, tps: Sequence[TP], wanted: Callable[[TP], bool]) -> Iterator[tuple[TP, int, str | None]]:
         waiting = list(tps)
@@ -231,25 +219,13 @@ class Offsets:
     def _list(self, tp: TP, spec: OffsetSpec, isolation: IsolationLevel) -> int:
         while not self._stopped():
             try:
-                futures = self._admin.list_offsets(
-                    {TopicPartition(*tp): spec}, isolation_level=isolation, request_timeout=_REQUEST_S
-                )
-                if (offset := int(next(iter(futures.values())).result().offset)) >= 0:
-                    return offset
-                # librdkafka 2.16 answers for a leader that has just died, without an error.
-                raise KafkaException(KafkaError(KafkaError.LEADER_NOT_AVAILABLE))
+                return self._admin.offsets([tp], spec, isolation)[tp]
             except KafkaException as error:
-                self._admin.poll(0)  # librdkafka's lines go to the log
-                self._retry(error.args[0], f"the ends of {tp.topic}[{tp.partition}]")
+                self._wait(error.args[0], f"the ends of {tp.topic}[{tp.partition}]")
         raise TransportError("stopped")
-
-    def _retry(self, error: KafkaError, what: str) -> None:
-        self._wait(error, what)
-        # An admin client that has lived through its broker's death may time out on every later request.
-        self._admin = AdminClient(self._config)
 
     def _wait(self, error: KafkaError, what: str) -> None:
         if error.code() in HOPELESS:
             raise TransportError(f"Kafka does not let the group {self._group!r} read {what}: {error.str()}")
         logger.warning("Reading %s: %s; trying again", what, error.name())
-        time.sleep(_RETRY_S)
+        time.sleep(RETRY_S)

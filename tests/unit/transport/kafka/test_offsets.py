@@ -8,7 +8,7 @@ from unittest.mock import Mock
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from streamproc.transport.kafka import offsets
+from streamproc.transport.kafka import admin
 from streamproc.transport.kafka.offsets import Offsets
 
 
@@ -26,7 +26,7 @@ def test_a_client_that_has_lived_through_its_brokers_death_is_asked_once(monkeyp
     number = Mock(get_most_significant_bits=lambda: 1, get_least_significant_bits=lambda: 2)
     answer.set_result(Mock(topic_id=number, partitions=[Mock()]))
     clients = iter((a_client(silence), a_client(answer)))
-    monkeypatch.setattr(offsets, "AdminClient", lambda _: next(clients))
+    monkeypatch.setattr(admin, "AdminClient", lambda _: next(clients))
     asked = Offsets({}, "group", "earliest", "stop", lambda: False)
     with pytest.raises(KafkaException):
         asked.describe("events")
