@@ -110,7 +110,9 @@ class Restoring:
         self._done = threading.Event()
         offsets = Offsets(config, "nobody", "earliest", "stop", lambda: self.stopped)
         changelogs = Changelogs(config, offsets.describe, lambda: self.stopped)
-        self.recovery = Recovery(config, changelogs.describe, self._crash, lambda: self.stopped, standby=standby)
+        self.recovery = Recovery(
+            config, changelogs.describe, changelogs.mark, self._crash, lambda: self.stopped, standby=standby
+        )
         self.changelog = changelog or Changelog("table", log.tp, lambda: self.store)
 
     def begin(self) -> Restoring:

@@ -48,11 +48,19 @@ class Changelogs:
         """
         asked = time.time()
         # In this order: a topic that is made anew in between has a new id at the next look.
-        topics = {name: self._mark(name) for name in {tp.topic for tp in tps}}
+        topics = {name: self.mark(name) for name in {tp.topic for tp in tps}}
         retention = {name: self._tombstones(name, mark) for name, mark in topics.items()}
         ask = partial(self._admin.offsets, tps, isolation=IsolationLevel.READ_UNCOMMITTED)
         first, end = (self._try(partial(ask, spec), "the ends of changelogs") for spec in (FIRST, END))
         return {tp: Log(topics[tp.topic], first[tp], end[tp], retention[tp.topic], asked) for tp in tps}
+
+    def mark(self, name: str) -> Mark:
+        """Which topic has a changelog's name now.
+
+        Raises:
+            TransportError: as ``describe``.
+        """
+        return self._try(lambda: self._topic(name)[0], f"the changelog {name!r}")
 
     def check(self, name: str) -> None:
         """Look at a changelog before anything is read from it or written to it.
@@ -78,9 +86,6 @@ class Changelogs:
             return {key: str(entry.value) for key, entry in found.items()}
 
         return self._try(partial(self._admin.ask, question), f"the settings of {name!r}")
-
-    def _mark(self, name: str) -> Mark:
-        return self._try(lambda: self._topic(name)[0], f"the changelog {name!r}")
 
     def _tombstones(self, name: str, mark: Mark) -> float:
         """For how many seconds a topic keeps tombstones."""

@@ -20,6 +20,7 @@ from faust.types import TP
 
 from streamproc.transport.codes import NO_TOPIC
 from streamproc.transport.errors import TransportError
+from streamproc.transport.flight.mark import Mark
 from streamproc.transport.flight.state.position import Log, Reach
 from streamproc.transport.flight.state.restored import Changelog, Restored, StoreInUse
 from streamproc.transport.flight.state.store import Store, Write
@@ -43,12 +44,13 @@ class Recovery:
         self,
         config: dict[str, Any],
         describe: Callable[[Sequence[TP]], dict[TP, Log]],
+        mark: Callable[[str], Mark],
         crash: Callable[[BaseException], None],
         stopped: Callable[[], bool],
         *,
         standby: bool = False,
     ) -> None:
-        """``config``: librdkafka's of a client. ``describe``: blocks; raises TransportError.
+        """``config``: librdkafka's of a client. ``describe``, ``mark``: see Changelogs.
 
         ``standby``: stores that are not used any more are followed on, see ``follow``.
         """
@@ -67,6 +69,7 @@ class Recovery:
             "queued.max.messages.kbytes": 64 * 1024,
         }
         self._describe = describe
+        self._mark = mark
         self._crash = crash
         self._stopped = stopped
         self._standby = standby
@@ -290,7 +293,7 @@ class Recovery:
     def _is_same_topic(self, consumer: Consumer, reading: Reading) -> bool:
         """Whether the topic is still that which was described; else it is read anew."""
         tp = reading.changelog.tp
-        if not reading.log.mark.is_other_topic(self._describe([tp])[tp].mark):
+        if not reading.log.mark.is_other_topic(self._mark(tp.topic)):
             return True
         self._again(consumer, reading, "the changelog was deleted and made anew while it was read")
         return False
@@ -333,9 +336,9 @@ class Recovery:
                 standby.end = max(standby.end, ends[1]) if ends is not None else standby.end
         if time.monotonic() >= self._standbys_due and self._following:
             self._standbys_due = time.monotonic() + _STANDBYS_S
-            logs = self._describe(list(self._following))
+            marks = {name: self._mark(name) for name in {tp.topic for tp in self._following}}
             for tp, standby in list(self._following.items()):
-                if standby.log.mark.is_other_topic(logs[tp].mark):
+                if standby.log.mark.is_other_topic(marks[tp.topic]):
                     self._again(consumer, standby, "the changelog was deleted and made anew")
         if time.monotonic() < self._look_due:
             return

@@ -159,7 +159,7 @@ class Consumer(FaustConsumer):
         await asyncio.to_thread(sources.prepare)
         standby = self.settings.standby == "all"
         self._recovery = recovery = Recovery(
-            config, changelogs.describe, self.on_crash, lambda: self._closing, standby=standby
+            config, changelogs.describe, changelogs.mark, self.on_crash, lambda: self._closing, standby=standby
         )
         if standby:
             recovery.follow(await asyncio.to_thread(sources.all_changelogs))
