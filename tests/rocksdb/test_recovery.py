@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -10,12 +11,12 @@ from support.changelog import Log, Restoring
 from support.waiting import wait_for
 
 from streamproc.transport.flight.state.restored import Changelog
-from streamproc.transport.kafka.disk_store import DiskStore, store_at
+from streamproc.transport.kafka.disk_store import DiskStore
 
 
 def restoring(log: Log, folder: Path) -> Restoring:
     """A worker with its table there."""
-    return Restoring(log, changelog=Changelog("table", log.tp, store_at(folder)))
+    return Restoring(log, changelog=Changelog("table", log.tp, partial(DiskStore, folder)))
 
 
 def content(folder: Path) -> dict[bytes, bytes]:

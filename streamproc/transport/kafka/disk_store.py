@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import struct
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -188,11 +188,6 @@ class DiskStore:
 def folder_of(tables: Path, table: str, topic: str, partition: int) -> Path:
     """Where the store of a table is, for the events of one partition of its source; all names are Kafka's."""
     return tables / table / f"{topic}-{partition}"
-
-
-def store_at(folder: Path) -> Callable[[], DiskStore]:
-    """Opens the store of a folder."""
-    return lambda: DiskStore(folder)
 
 
 @cache

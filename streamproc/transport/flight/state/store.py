@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple, Protocol
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from streamproc.transport.flight.state.position import ChangelogPosition
 
@@ -41,17 +41,6 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Nothing more is asked of it."""
-
-
-class TablePartition(NamedTuple):
-    """A table's state for the events of one source partition."""
-
-    table: str
-    partition: int
-
-
-#: Opens the store of a table's partition.
-OpenStore = Callable[[TablePartition], Store]
 
 
 class MemoryStore:
