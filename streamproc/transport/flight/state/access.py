@@ -116,14 +116,21 @@ class TableAccess:
         return any(place in other.notes or place[0] in other.all_of for place in self.writes)
 
     def forget(self) -> None:
-        """Nothing of this counts any more."""
-        self._leave()
+        """Nobody needs to tell it any more that something it has read is not the newest."""
+        for table, key in self.notes:
+            readers = table.readers.get(key)
+            if readers is not None:
+                readers.discard(self)
+                if not readers:
+                    del table.readers[key]
+        for table in self.all_of:
+            table.readers_of_all.discard(self)
 
     # -- at its end, and after it
 
     def finish(self, entry: Any, seq: int) -> None:
         """The work is done and nothing is stale: what it has written is the newest now."""
-        self._leave()
+        self.forget()
         after: dict[TableAccess, None] = {}
         for table, key in self.notes:
             if (newest := table.newest.get(key)) is not None:
@@ -137,7 +144,7 @@ class TableAccess:
                 after[before.access] = None
             version = Version(self, table, key, written, before)
             self.versions.append(version)
-            for record, content in ((key, written.value),) if written.records is None else written.records:
+            for record, content in version.records:
                 self.size += len(record) + len(content or b"")
         for version in self.versions:
             version.table.put(version)
@@ -160,19 +167,3 @@ class TableAccess:
         self.booked = True
         # Cut, or each would keep all that came before it, and its event.
         self.entry, self.versions, self.after, self.dependents = None, [], (), {}
-
-    def _leave(self) -> None:
-        for table, key in self.notes:
-            readers = table.readers.get(key)
-            if readers is not None:
-                readers.discard(self)
-                if not readers:
-                    del table.readers[key]
-        for table in self.all_of:
-            table.readers_of_all.discard(self)
-
-
-def records_of(version: Version) -> tuple[Record, ...]:
-    """The changelog's records of a version: key and value."""
-    written = version.written
-    return ((version.key, written.value),) if written.records is None else written.records

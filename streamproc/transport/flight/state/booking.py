@@ -7,7 +7,7 @@ from operator import attrgetter
 from typing import Any
 
 from streamproc.transport.flight.sendable import Outcome
-from streamproc.transport.flight.state.access import Place, TableAccess, records_of
+from streamproc.transport.flight.state.access import Place, TableAccess
 from streamproc.transport.flight.state.versions import Version
 
 
@@ -35,7 +35,7 @@ def changelog_of(accesses: Sequence[TableAccess]) -> list[tuple[Any, Outcome]]:
     for access in accesses:
         for version in access.versions:
             table = version.table
-            for key, value in records_of(version):
+            for key, value in version.records:
                 record = (access.entry, Outcome(table.changelog, key, value, table.partition, None, None))
                 if table.plain:
                     last[table, key] = record

@@ -45,6 +45,12 @@ class Version:
         #: Committed, so that the store has it; or undone.
         self.gone = False
 
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """What the changelog gets."""
+        records = self.written.records
+        return ((self.key, self.written.value),) if records is None else records
+
 
 class TableState:
     """What events read and write of one table, whose changelog partition is that of their source.
