@@ -63,8 +63,7 @@ class Rebalance:
         for assignment in begun:
             if self.over:
                 assignment.give_up()  # too late for this worker to begin anything
-                assignment.close_stores()
-            elif assignment.alive:
+            if assignment.alive:
                 self._ledger.add(assignment)
             else:
                 assignment.close_stores()
