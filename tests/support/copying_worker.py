@@ -11,6 +11,7 @@ import os
 import random
 import signal
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,9 @@ from streamproc.transport import OutcomeRefused, each
 from streamproc.transport.kafka import committers, poller
 from support.plan import VARIABLE, Plan
 from support.plan_app import plan_app
+
+#: What this process does, from the start on.
+PLAN: Plan
 
 
 class HoldingProducer(confluent_kafka.Producer):
@@ -82,8 +86,14 @@ def make_app(plan: Plan) -> faust.App:
     return app
 
 
-if __name__ == "__main__":
+def run(make: Callable[[Plan], faust.App]) -> None:
+    """Be a worker with this app, by the plan in the environment."""
+    global PLAN
     PLAN = Plan(**json.loads(os.environ[VARIABLE]))
     committers.Producer = HoldingProducer  # type: ignore[attr-defined]
     poller.Consumer = DyingConsumer  # type: ignore[attr-defined]
-    make_app(PLAN).main()
+    make(PLAN).main()
+
+
+if __name__ == "__main__":
+    run(make_app)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 from typing import Any
 
@@ -16,9 +15,8 @@ import faust
 from faust.types import EventT
 
 from streamproc.transport import each
-from streamproc.transport.kafka import committers, poller
-from support import copying_worker
-from support.plan import VARIABLE, Plan
+from support.copying_worker import run
+from support.plan import Plan
 from support.plan_app import plan_app
 
 ACCOUNTS = 10
@@ -66,7 +64,4 @@ def make_app(plan: Plan) -> faust.App:
 
 
 if __name__ == "__main__":
-    PLAN = copying_worker.PLAN = Plan(**json.loads(os.environ[VARIABLE]))
-    committers.Producer = copying_worker.HoldingProducer  # type: ignore[attr-defined]
-    poller.Consumer = copying_worker.DyingConsumer  # type: ignore[attr-defined]
-    make_app(PLAN).main()
+    run(make_app)

@@ -13,18 +13,16 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import random
 from typing import Any
 
 import faust
 from faust.types import EventT
-from support import copying_worker
-from support.plan import VARIABLE, Plan
+from support.copying_worker import run
+from support.plan import Plan
 from support.plan_app import plan_app
 
 from streamproc.transport import each
-from streamproc.transport.kafka import committers
 
 #: What every account begins with.
 BALANCE = 1_000
@@ -78,6 +76,4 @@ def make_app(plan: Plan) -> faust.App:
 
 
 if __name__ == "__main__":
-    PLAN = copying_worker.PLAN = Plan(**json.loads(os.environ[VARIABLE]))
-    committers.Producer = copying_worker.HoldingProducer  # type: ignore[attr-defined]
-    make_app(PLAN).main()
+    run(make_app)
