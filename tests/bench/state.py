@@ -31,8 +31,8 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from support.plan import create_topics
 
 from bench.machine import machine, versions
-from bench.transport_surface import APPS, PARTITIONS, TUNED, Contender, kafka, measure, preload, quixstreams_version
-from streamproc.localstack.processes import ProcessRef, log_tail, spawn
+from bench.transport_surface import PARTITIONS, TUNED, Contender, kafka, measure, preload, quixstreams_version, start
+from streamproc.localstack.processes import ProcessRef, log_tail
 
 WARM_UP_S, MEASURED_S = 3.0, 5.0
 OURS, QUIX, HOT = "counting_app.py", "quix_counting.py", "hot_key_app.py"
@@ -110,20 +110,8 @@ class Restore:
 
     def start(self, folder: Path) -> ProcessRef:
         """Start a worker with this folder."""
-        contender = self.contender
-        environment = {
-            **os.environ,
-            "BOOTSTRAP": self.bootstrap,
-            "BROKER": f"{contender.scheme}://{self.bootstrap}{contender.query}",
-            "GUARANTEE": contender.guarantee,
-            "GROUP": self.name,
-            "SOURCE": self.source,
-            "SINK": self.sink,
-            "DATADIR": str(folder),
-            **dict(contender.extra),
-        }
-        command = [contender.python, str(APPS / contender.file), *contender.arguments]
-        return spawn(command, folder.parent / f"{folder.name}.log", environment, tie=True)
+        log = folder.parent / f"{folder.name}.log"
+        return start(self.bootstrap, self.contender, self.name, self.source, self.sink, folder, log)
 
     def first(self, folder: Path) -> tuple[float, int]:
         """A worker's seconds from its start to its outcomes of one event a partition, and its memory then."""

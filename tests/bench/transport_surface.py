@@ -36,7 +36,7 @@ from support.plan import create_topics
 
 from bench.machine import machine, versions
 from streamproc.localstack.kafka import KafkaPart
-from streamproc.localstack.processes import log_tail, spawn
+from streamproc.localstack.processes import ProcessRef, log_tail, spawn
 
 APPS = Path(__file__).parent / "surface"
 PARTITIONS = 4
@@ -124,25 +124,32 @@ def preload(bootstrap: str, topic: str, count: int) -> None:
     producer.flush()
 
 
+def start(
+    bootstrap: str, contender: Contender, group: str, source: str, sink: str, folder: Path, log: Path
+) -> ProcessRef:
+    """Start a worker, which keeps its files in the folder."""
+    environment = {
+        **os.environ,
+        "BOOTSTRAP": bootstrap,
+        "BROKER": f"{contender.scheme}://{bootstrap}{contender.query}",
+        "GUARANTEE": contender.guarantee,
+        "GROUP": group,
+        "SOURCE": source,
+        "SINK": sink,
+        "DATADIR": str(folder),
+        **dict(contender.extra),
+    }
+    command = [contender.python, str(APPS / contender.file), *contender.arguments]
+    return spawn(command, log, environment, tie=True)
+
+
 def measure(bootstrap: str, source: str, contender: Contender, warm_up: float, seconds: float) -> float:
     """Events per second of one run."""
     unique = f"bench-{uuid.uuid4().hex[:8]}"
     create_topics(bootstrap, f"{unique}-out", partitions=PARTITIONS, config={"message.timestamp.type": "LogAppendTime"})
     with tempfile.TemporaryDirectory() as folder:
-        environment = {
-            **os.environ,
-            "BOOTSTRAP": bootstrap,
-            "BROKER": f"{contender.scheme}://{bootstrap}{contender.query}",
-            "GUARANTEE": contender.guarantee,
-            "GROUP": unique,
-            "SOURCE": source,
-            "SINK": f"{unique}-out",
-            "DATADIR": folder,
-            **dict(contender.extra),
-        }
         log = Path(folder, "log")
-        command = [contender.python, str(APPS / contender.file), *contender.arguments]
-        process = spawn(command, log, environment, tie=True)
+        process = start(bootstrap, contender, unique, source, f"{unique}-out", Path(folder), log)
         try:
             times = output_times(bootstrap, f"{unique}-out", warm_up + seconds, log)
         finally:
