@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("--keys", type=int, default=1_000_000, help="of a cold restore")
     parser.add_argument("--events", type=int, default=1_000_000, help="preloaded to be counted")
     parser.add_argument(
-        "--only", action="append", help="of without, memory, disk, hot_key, quix, restore, quix_restore"
+        "--only", action="append", help="of without, memory, disk, hot_key, quix, restore, disk_restore, quix_restore"
     )
     parser.add_argument("--peer-python", help="an interpreter with quixstreams; without it that peer is left out")
     parser.add_argument("--save", type=Path, help="file that the JSON object is written to")
@@ -187,7 +187,7 @@ def main() -> None:
             peer = Contender("quix", QUIX, arguments=(), python=arguments.peer_python)
             figures["quix_restore_per_s"], _, _ = Restore(bootstrap, peer, arguments.keys).run()
     peers = {"quixstreams": quixstreams_version(arguments.peer_python)} if arguments.peer_python else {}
-    names = ("memory", "disk", "without", "quix", "restore", "quix_restore", "hot_key")
+    names = ("memory", "disk", "without", "quix", "restore", "disk_restore", "quix_restore", "hot_key")
     result = {f"{name}_per_s": None for name in names} | {
         name: None if figure is None else round(figure) for name, figure in figures.items()
     }
