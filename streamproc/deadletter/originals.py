@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 from streamproc.deadletter.envelope import source_of
 from streamproc.deadletter.letters import STUB_MARK, Letter, StaysOpen
-from streamproc.kafka.places import OffsetRange, write_place
+from streamproc.kafka.places import write_place
 from streamproc.kafka.reading import TopicReader
 from streamproc.settings import Settings
 
@@ -43,14 +43,10 @@ class Originals:
         if self._reader is None:
             self._reader = self._open.enter_context(TopicReader(self._settings))
         place = write_place(source.topic, source.partition, source.offset)
-        bounds = {span.partition: span for span in self._reader.bounds(source.topic)}
-        there = bounds.get(source.partition)
-        if there is not None and there.begin <= source.offset < (there.end or 0):
-            wanted = OffsetRange(source.partition, source.offset, source.offset + 1)
-            for batch in self._reader.read(source.topic, [wanted]):
-                for message in batch:
-                    original = Letter(message)
-                    if hashlib.sha256(original.value or b"").hexdigest() != stub.error[STUB_MARK]:
-                        raise OriginalGone(f"its original is gone: {place} is another record")
-                    return original
-        raise OriginalGone(f"its original is gone: {place} has been deleted")
+        message = self._reader.record_at(source.topic, source.partition, source.offset)
+        if message is None:
+            raise OriginalGone(f"its original is gone: {place} has been deleted")
+        original = Letter(message)
+        if hashlib.sha256(original.value or b"").hexdigest() != stub.error[STUB_MARK]:
+            raise OriginalGone(f"its original is gone: {place} is another record")
+        return original
