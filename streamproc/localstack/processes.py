@@ -92,13 +92,18 @@ def _runs(process: psutil.Process) -> bool:
         return False
 
 
+def tied_to_us(command: Sequence[str]) -> list[str]:
+    """The command line of one that is killed when this process ends, however it ends (Linux only)."""
+    return [sys.executable, "-I", "-S", tied.__file__, str(os.getpid()), *command]
+
+
 def spawn(command: Sequence[str], log: Path, environment: Mapping[str, str], *, tie: bool) -> ProcessRef:
     """Start a command in a session of its own, its output appended to ``log``; what it writes is its owner's alone.
 
     ``tie``: it is killed when this process ends, however it ends (Linux only); otherwise it outlives this process.
     """
     if tie:
-        command = [sys.executable, "-I", "-S", tied.__file__, str(os.getpid()), *command]
+        command = tied_to_us(command)
     return _spawner.submit(_spawn, command, log, environment).result()
 
 

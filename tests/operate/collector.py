@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,7 @@ from pathlib import Path
 from support.collector import Span, collector, spans_of
 from support.worker_process import free_port
 
-from streamproc.localstack import tied
+from streamproc.localstack.processes import tied_to_us
 
 ROOT = Path(__file__).parents[2]
 PROGRAM = ROOT / ".local/operate/streamproc-collector"
@@ -62,11 +61,7 @@ def real_collector(folder: Path, **variables: str) -> Iterator[Collector]:
         }
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [
-                    *(sys.executable, "-I", "-S", tied.__file__, str(os.getpid())),
-                    *(str(PROGRAM), "--config", str(CONFIGURATION)),
-                    *("--config", str(quiet)),
-                ],
+                tied_to_us([str(PROGRAM), "--config", str(CONFIGURATION), "--config", str(quiet)]),
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -6,18 +6,16 @@ import json
 import math
 import shutil
 import subprocess
-import sys
 import time
 import urllib.parse
 import urllib.request
 from collections.abc import Sequence
-from os import getpid
 from pathlib import Path
 from typing import Any
 
 from support.worker_process import free_port
 
-from streamproc.localstack import tied
+from streamproc.localstack.processes import tied_to_us
 
 START_SECONDS = 30.0
 
@@ -52,13 +50,14 @@ class Prometheus:
         self.log = folder / "prometheus.log"
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                [
-                    *(sys.executable, "-I", "-S", tied.__file__, str(getpid())),
-                    shutil.which("prometheus") or "prometheus",
-                    f"--config.file={folder / 'prometheus.yaml'}",
-                    f"--storage.tsdb.path={folder / 'data'}",
-                    f"--web.listen-address=127.0.0.1:{self._port}",
-                ],
+                tied_to_us(
+                    [
+                        shutil.which("prometheus") or "prometheus",
+                        f"--config.file={folder / 'prometheus.yaml'}",
+                        f"--storage.tsdb.path={folder / 'data'}",
+                        f"--web.listen-address=127.0.0.1:{self._port}",
+                    ]
+                ),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

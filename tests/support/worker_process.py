@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from streamproc.localstack import tied
+from streamproc.localstack.processes import tied_to_us
 
 START_SECONDS = 60.0
 """Two busy cores start a worker in a few seconds; a hanging one fails the test after this."""
@@ -28,10 +28,7 @@ PROGRAM = ("-m", "streamproc")
 
 def streamproc(*arguments: str, program: Sequence[str] = PROGRAM) -> list[str]:
     """The command line of streamproc, tied to this process: it dies with it, however it ends."""
-    return [
-        *(sys.executable, "-I", "-S", tied.__file__, str(os.getpid())),
-        *(sys.executable, *program, *arguments),
-    ]
+    return tied_to_us([sys.executable, *program, *arguments])
 
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:

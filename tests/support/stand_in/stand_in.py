@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from streamproc.localstack import tied
+from streamproc.localstack.processes import tied_to_us
 from support.stand_in.behaviour import Behaviour, Counts
 
 TESTS = Path(__file__).parents[2]
@@ -67,7 +67,7 @@ class StandIn:
         command = [sys.executable, "-m", "support.stand_in.server", *self._arguments]
         command += ["--port", str(self.port), "--behaviour", json.dumps(asdict(self._behaviour))]
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", tied.__file__, str(os.getpid()), *command],
+            tied_to_us(command),
             cwd=TESTS,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
