@@ -17,8 +17,7 @@ from support.activities import activity, clip, inline, phrase
 from support.worker_process import WorkerProcess, environment, streamproc
 
 from operate.scene import Scene
-from streamproc.telemetry.alerting.burning import BURNS
-from streamproc.telemetry.objectives import objectives
+from streamproc.telemetry.alerting import burning
 
 INSTANCE = "the-drill"
 MODELS = Path(__file__).parents[2] / "models"
@@ -127,7 +126,7 @@ class Stage:
 def acts(stage: Stage) -> Iterator[Act]:
     """All of them, in order."""
     scene = stage.scene
-    burns = tuple(f"Streamproc{one.name.title()}Burn{burn.name}" for one in objectives() for burn in BURNS)
+    burns = tuple(alert.name for alert in burning.alerts())
     yield Act(
         "a certificate of five days",
         ("StreamprocCertificateExpires",),
