@@ -10,6 +10,9 @@ ORDER = ("dev", "staging", "prod")
 
 IMAGES = ("worker", "triton")
 
+ROLLBACK = "rollback"
+"""Where an image comes from that was taken back to."""
+
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _NONE = "sha256:" + "0" * 64
 """What stands in an overlay that has never been released to."""
@@ -26,6 +29,8 @@ class Promotion:
 
     def subject(self) -> str:
         """The first line of its commit."""
+        if self.source == ROLLBACK:
+            return f"Roll {self.image} in {self.target} back to {self.digest[:19]}"
         return f"Promote {self.image} {self.digest[:19]} from {self.source} to {self.target}"
 
     def message(self, reason: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from streamproc.cli import cli
-from streamproc.cli.release import OVERLAYS
+from streamproc.cli.release_repository import OVERLAYS
 from streamproc.deployment import promotion
 
 ROOT = Path(__file__).parents[3]
@@ -76,6 +76,38 @@ def test_a_revert_goes_back(repository: Path) -> None:
     release(repository, "set", "worker", TWO)
     git(repository, "revert", "--no-edit", "HEAD")
     assert runs(repository, "dev") == ONE
+
+
+def test_a_rollback_goes_back_to_what_ran_before_and_stands_in_the_log(repository: Path) -> None:
+    release(repository, "set", "worker", ONE)
+    release(repository, "set", "worker", TWO)
+    release(repository, "set", "triton", ONE)
+    done = release(repository, "rollback", "worker", "--in", "dev", "--reason", "letters", "--json")
+    assert done.exit_code == 0, done.output
+    assert (runs(repository, "dev"), runs(repository, "dev", "triton")) == (ONE, ONE)
+    newest = json.loads(release(repository, "log", "--json").stdout)[0]
+    assert (newest["from"], newest["to"], newest["digest"]) == ("rollback", "dev", ONE)
+    assert git(repository, "log", "-1", "--format=%s").startswith("Roll worker in dev back to sha256:1")
+
+
+def test_a_rollback_of_a_rollback_goes_forward_again(repository: Path) -> None:
+    for digest in (ONE, TWO):
+        release(repository, "set", "worker", digest)
+    for digest in (ONE, TWO):
+        assert release(repository, "rollback", "worker", "--in", "dev", "--reason", "x").exit_code == 0
+        assert runs(repository, "dev") == digest
+
+
+def test_what_cannot_be_taken_back_is_told(repository: Path) -> None:
+    release(repository, "set", "worker", ONE)
+    first = release(repository, "rollback", "worker", "--in", "dev", "--reason", "x")
+    assert first.exit_code == 1
+    assert "is the first release to dev: there is nothing to go back to" in first.output
+    release(repository, "set", "worker", TWO)
+    git(repository, "revert", "--no-edit", "HEAD")
+    by_hand = release(repository, "rollback", "worker", "--in", "dev", "--reason", "x")
+    assert by_hand.exit_code == 1
+    assert "no promotion says so" in by_hand.output
 
 
 def test_the_same_again_is_no_commit(repository: Path) -> None:
