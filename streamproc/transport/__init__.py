@@ -19,14 +19,17 @@ if TYPE_CHECKING:
     )
     from streamproc.transport.settings import TransportSettings
     from streamproc.transport.shared import RefusedHandler
+    from streamproc.transport.surface.deduplicator import Deduplicator, Seen
     from streamproc.transport.surface.each import each
 
 __all__ = [
+    "Deduplicator",
     "HandlerFailed",
     "OffsetOutOfRange",
     "OutcomeRefused",
     "OutsideEvent",
     "RefusedHandler",
+    "Seen",
     "SentAfterAck",
     "Transport",
     "TransportError",
@@ -36,7 +39,14 @@ __all__ = [
     "each",
 ]
 
-_ROOMS = {"each": "surface.each", "RefusedHandler": "shared", "Transport": "driver", "TransportSettings": "settings"}
+_ROOMS = {
+    "Deduplicator": "surface.deduplicator",
+    "RefusedHandler": "shared",
+    "Seen": "surface.deduplicator",
+    "Transport": "driver",
+    "TransportSettings": "settings",
+    "each": "surface.each",
+}
 
 
 def __getattr__(name: str) -> Any:

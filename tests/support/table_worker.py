@@ -50,18 +50,20 @@ class TableWorker:
         restored: dict[Changelog, tuple[Store, Mark]] = {}
         for name, table in self.app.tables.items():
             assert isinstance(table, Table)
-            store = (stores or {}).get(name) or MemoryStore()
+            store = (stores or {}).get(name)
+            if store is None:  # one that is empty is false
+                store = MemoryStore()
             changelog = Changelog(name, TP(f"tables-{name}-changelog", tp.partition), MemoryStore, table.replay)
             restored[changelog] = store, mark
         assignment = self.assignments[tp] = Assignment(tp, Progress.at(0), restored=Restored(restored))
         self.ledger.add(assignment)
         return assignment
 
-    async def begin(self, tp: TP = SOURCE, key: bytes | None = None) -> Delivery:
-        """An agent is given the next event."""
+    async def begin(self, tp: TP = SOURCE, key: bytes | None = None, time_ms: int | None = None) -> Delivery:
+        """An agent is given the next event; ``time_ms``: its record's timestamp, None: it has none."""
         offset, self._next = self._next, self._next + 1
         record = Mock(**{"offset.return_value": offset, "key.return_value": key, "error.return_value": None})
-        record.timestamp.return_value = (0, 0)
+        record.timestamp.return_value = (0, 0) if time_ms is None else (1, time_ms)
         await self.consumer.inbox.admit([(self.assignments[tp], record, 10)])
         [delivery] = self.delivered()
         return delivery
