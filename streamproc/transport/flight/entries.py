@@ -14,8 +14,9 @@ from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
 from faust.types import TP
 
 from streamproc.transport.flight.mark import Mark
-from streamproc.transport.flight.progress import Progress, Span
+from streamproc.transport.flight.progress import Progress
 from streamproc.transport.flight.sendable import Outcome, size_of_headers
+from streamproc.transport.flight.span import Span
 from streamproc.transport.flight.state.access import TableAccess
 from streamproc.transport.flight.state.contention import Contention
 from streamproc.transport.flight.state.restored import Restored

@@ -16,9 +16,10 @@ from faust.types import TP
 
 from streamproc.transport.flight.entries import FINISHED, STARTED, WAITING, Assignment, Entry, Joint
 from streamproc.transport.flight.loose import Loose, LooseSends
-from streamproc.transport.flight.progress import Offer, Progress
+from streamproc.transport.flight.progress import Progress
 from streamproc.transport.flight.sendable import Outcome
 from streamproc.transport.flight.sequence import in_order
+from streamproc.transport.flight.span import Offer
 from streamproc.transport.flight.state.access import TableAccess
 from streamproc.transport.flight.state.booking import book, changelog_of, too_early
 from streamproc.transport.flight.stateful import Stateful

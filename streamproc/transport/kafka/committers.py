@@ -19,7 +19,7 @@ from streamproc.transport.codes import CONSEQUENCE, FATAL, STALE
 from streamproc.transport.errors import ShutOut, TransportError
 from streamproc.transport.flight.entries import Assignment
 from streamproc.transport.flight.ledger import Batch
-from streamproc.transport.flight.progress import Offer
+from streamproc.transport.flight.span import Offer
 from streamproc.transport.kafka.bounded import bounded
 from streamproc.transport.kafka.offsets import Offsets
 from streamproc.transport.kafka.producing import CALL_S, PAUSE_S, Committer, Refusal

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from support.holes import hole
 
 from streamproc.transport.flight.mark import Mark
-from streamproc.transport.flight.progress import METADATA_LIMIT, Progress, Span, decode, encode, mark_of
+from streamproc.transport.flight.progress import METADATA_LIMIT, Progress, decode, encode, mark_of
+from streamproc.transport.flight.span import Span
 
 pytestmark = hole("D2", "D3")
 

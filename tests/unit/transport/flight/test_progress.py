@@ -7,7 +7,8 @@ import random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamproc.transport.flight.progress import METADATA_LIMIT, Progress, Span, decode, encode
+from streamproc.transport.flight.progress import METADATA_LIMIT, Progress, decode, encode
+from streamproc.transport.flight.span import Span
 
 
 def offsets_with_holes(draw: st.DrawFn, *, most: int = 60) -> list[int]:

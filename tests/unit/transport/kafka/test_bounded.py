@@ -13,7 +13,8 @@ from support.holes import hole
 
 from streamproc.transport.flight.entries import Assignment
 from streamproc.transport.flight.ledger import Batch
-from streamproc.transport.flight.progress import Offer, Progress
+from streamproc.transport.flight.progress import Progress
+from streamproc.transport.flight.span import Offer
 from streamproc.transport.kafka import committers as transaction
 from streamproc.transport.kafka.bounded import bounded
 from streamproc.transport.kafka.committers import TransactionalCommitter

@@ -17,8 +17,9 @@ from support.holes import hole
 from streamproc.transport.flight.entries import Assignment, Entry
 from streamproc.transport.flight.ledger import Batch
 from streamproc.transport.flight.loose import Loose
-from streamproc.transport.flight.progress import Offer, Progress
+from streamproc.transport.flight.progress import Progress
 from streamproc.transport.flight.sendable import Outcome
+from streamproc.transport.flight.span import Offer
 from streamproc.transport.kafka.committers import PlainCommitter, commit_offsets
 from streamproc.transport.kafka.verdicts import Aborted, Committed, Refused, Verdict
 

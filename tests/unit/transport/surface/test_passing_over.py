@@ -20,7 +20,8 @@ from streamproc.transport.errors import TransportError
 from streamproc.transport.flight.admission import Admission
 from streamproc.transport.flight.entries import FINISHED, Assignment
 from streamproc.transport.flight.ledger import Ledger
-from streamproc.transport.flight.progress import Progress, Span
+from streamproc.transport.flight.progress import Progress
+from streamproc.transport.flight.span import Span
 from streamproc.transport.flight.state.restored import Restored
 from streamproc.transport.kafka.listener import Listener
 from streamproc.transport.kafka.offsets import Start

@@ -1,0 +1,183 @@
+"""One partition's progress during one assignment: what was delivered, what is finished, what may be committed. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+
+from streamproc.transport.flight.progress import Progress, encode
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What one transaction may commit for a partition: the offsets it finishes, and the progress afterwards."""
+
+    finished: tuple[int, ...]
+    progress: Progress
+    metadata: str
+
+
+class Span:
+    """The progress of one partition during one assignment, from the offsets that are really delivered.
+
+    ``deliver`` as records arrive (ascending), ``finish`` in any order, ``offer`` to form a transaction and ``settle``
+    when it is committed. A new assignment makes a new span, so nothing from before a rebalance can reach it.
+
+    What is behind a record that was passed over may never move the span, or that record would count as a gap. So a
+    record is passed over in one way only: the span is closed, and a closed span is never opened again.
+    """
+
+    def __init__(self, progress: Progress, *, commit_base: bool = False, mark: bytes = b"") -> None:
+        """``commit_base``: the base itself is news (a group that starts at the log's end) and is offered at once.
+
+        ``mark``: written beside the progress, see ``encode``.
+        """
+        self.committed = progress
+        self._mark = mark
+        self.closed = False
+        self._news = commit_base
+        #: Finished work was left out of the last offer because its metadata would not fit: deliver no more until it
+        #: does.
+        self.full = False
+        #: Unfinished offsets of the last incarnation that have not been delivered again yet; all above _delivered.
+        self._awaited = deque(progress.unfinished)
+        #: Offsets passed over because nothing is there: transaction markers, compacted and aborted records.
+        self.gaps = 0
+        #: One past the highest delivered offset.
+        self._delivered = progress.base
+        #: Delivered and not committed, ascending (records arrive in order).
+        self._open: dict[int, None] = {}
+        #: The part of _open whose work is finished.
+        self._finished: set[int] = set()
+
+    @property
+    def position(self) -> int:
+        """One past the highest delivered offset."""
+        return self._delivered
+
+    @property
+    def in_flight(self) -> int:
+        """Delivered records whose outcome is not committed."""
+        return len(self._open)
+
+    def unfinished(self, end: int) -> int:
+        """Records that are not done: those in flight, and the offsets behind them before ``end``, the log's end.
+
+        Exact where the reader stands at the end; before that, offsets that hold no record count too.
+        """
+        behind = end - max(self._delivered, self.committed.top)
+        return len(self._open) + len(self._awaited) + max(0, behind)
+
+    def close(self) -> None:
+        """Accept nothing more; what was delivered may still finish and be committed. From any thread."""
+        self.closed = True
+
+    def deliver(self, offset: int) -> bool:
+        """A record arrived. False: skip it, it was finished before this assignment, or comes after the span's close."""
+        if offset < self._delivered or self.closed:
+            return False  # fetched twice, for example after a reconnection; or passed over
+        self.gaps += offset - self._delivered
+        self._delivered = offset + 1
+        while self._awaited and self._awaited[0] < offset:
+            self._awaited.popleft()  # compacted away since: nothing is left to do for it
+        if offset < self.committed.top:
+            if not self._awaited or self._awaited[0] != offset:
+                return False
+            self._awaited.popleft()
+        self._open[offset] = None
+        return True
+
+    def reach(self, offset: int) -> None:
+        """The reader stands here, at the log's end: every record below was delivered, what is left are markers.
+
+        A group that has done everything is committed at the end itself, so that its lag is 0. Of a closed span nobody
+        knows what was passed over on the way to the end.
+        """
+        if offset > self._delivered and not self.closed:
+            self._delivered = offset
+            while self._awaited and self._awaited[0] < offset:
+                self._awaited.popleft()
+            self._news = self._news or not self._open
+
+    def finish(self, offset: int) -> None:
+        """The work on a delivered record is finished."""
+        if offset in self._open:
+            self._finished.add(offset)
+
+    def reopen(self, offset: int) -> None:
+        """The work on a finished but uncommitted record must be done again."""
+        self._finished.discard(offset)
+
+    def offer(
+        self,
+        *,
+        ordered: bool = False,
+        without: Collection[int] = (),
+        below: float = math.inf,
+    ) -> Offer | None:
+        """The largest prefix, by offset, of the finished records whose progress can be written; None if there is none.
+
+        ``ordered``: stop at the first unfinished record. ``without``: treat these as unfinished. ``below``: take none
+        from this offset on.
+        """
+        finished = list(self._finished_records(ordered=ordered, without=without, below=below))
+        if not finished and not self._news:
+            return None
+        count = len(finished)
+        progress = self._after(finished)
+        metadata = encode(progress, self._mark)
+        self.full = metadata is None
+        if metadata is None:
+            low, high = 0, count  # low always fits: it is what is committed now
+            while high - low > 1:
+                middle = (low + high) // 2
+                if encode(self._after(finished[:middle]), self._mark) is None:
+                    high = middle
+                else:
+                    low = middle
+            count = low
+            progress = self._after(finished[:count])
+            metadata = encode(progress, self._mark)
+            if not count or metadata is None:
+                return None
+        return Offer(tuple(finished[:count]), progress, metadata)
+
+    def settle(self, offer: Offer) -> None:
+        """The offer's transaction is committed."""
+        for offset in offer.finished:
+            del self._open[offset]
+        self._finished.difference_update(offer.finished)
+        self.committed = offer.progress
+        self._news = False
+
+    def adopt(self, progress: Progress) -> tuple[int, ...]:
+        """The group's committed progress was read again after a transaction in doubt: forget what it shows done.
+
+        Returns the offsets that are forgotten.
+        """
+        done = tuple(offset for offset in self._open if progress.is_done(offset))
+        for offset in done:
+            del self._open[offset]
+            self._finished.discard(offset)
+        self.committed = progress
+        return done
+
+    def _finished_records(self, *, ordered: bool, without: Collection[int], below: float) -> Iterator[int]:
+        for offset in self._open:
+            if offset >= below:
+                return
+            if offset in self._finished and offset not in without:
+                yield offset
+            elif ordered:
+                return
+
+    def _after(self, finished: Sequence[int]) -> Progress:
+        chosen = set(finished)
+        left = [offset for offset in self._open if offset not in chosen]
+        left += self._awaited  # not delivered yet, so above every open offset
+        top = max(self.committed.top, finished[-1] + 1) if finished else self.committed.top
+        if not left:
+            top = max(top, self._delivered)
+        return Progress.of(left, top)
