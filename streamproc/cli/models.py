@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,11 +78,14 @@ def evaluate(
 
     FOLDER holds a manifest.jsonl, one table *.csv (columns file, text; speaker, age, condition where known), or Kaldi's
     wav.scp and text. Without experts' marks of the words every word counts as read well.
+
+    A recording that cannot be read is named and counted, the others are judged, and the exit code is 1; it is 0 where
+    all were read.
     """
     try:
         from streamproc.training.evaluate import MODEL, Recogniser, digest
         from streamproc.training.people import columns, figures, page
-        from streamproc.training.people.clips import FolderError, read_folder
+        from streamproc.training.people.clips import FolderError, read_folder, readable
         from streamproc.training.people.second import disputes, fused_name, opinions
         from streamproc.training.people.verdicts import judge
         from streamproc.training.rooms import clips_in_room, read_rooms
@@ -98,8 +102,10 @@ def evaluate(
         fused = _strictness(chosen, operating_point) if chosen else strictness_of(fused_name(named), operating_point)
     console = Console(stderr=True)
     try:
-        clips = read_folder(folder)
+        every = read_folder(folder)
         with Progress(console=console, transient=True) as bar:
+            reading = bar.add_task("reading", total=len(every))
+            clips, broken = readable(every, lambda done: bar.update(reading, completed=done))
             task = bar.add_task("judging", total=len(clips))
             try:
                 listener = Recogniser(model)
@@ -117,6 +123,10 @@ def evaluate(
             asked = opinions(clips, listener, margin, fused, progress) if second else None
     except FolderError as error:
         raise click.ClickException(str(error)) from None
+    for name, why in broken.items():
+        console.print(f"{name}: {why}", style="red", markup=False, highlight=False, soft_wrap=True)
+    if not clips:
+        raise click.ClickException(f"{folder}: none of {len(every)} recordings can be read")
     if not judged:
         raise StreamprocError(
             ErrorCode.REFERENCE_EMPTY,
@@ -146,16 +156,23 @@ def evaluate(
         )
     if not as_json:
         Console().print(_table(reports))
+        if broken:
+            console.print(
+                f"{len(every) - len(clips)} of {len(every)} recordings could not be read; they are in no figure."
+            )
     else:
         print(
             json.dumps(
                 {
                     **reports["all"], "by_age": ages, "by_condition": conditions, "human": experts,
+                    "unreadable": broken,
                     **({"second": beside} if beside else {}),
                     "model_sha256": named, "margin": margin, "operating_point": operating_point if strictness else None,
                 }
             )
         )  # fmt: skip
+    if broken:
+        sys.exit(1)
 
 
 def _strictness(file: Path, point: OperatingPoint) -> Strictness:

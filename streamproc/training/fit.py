@@ -24,7 +24,7 @@ from streamproc.scoring.phonemes import BLANK
 from streamproc.training import lattice
 from streamproc.training.causal import LiveNetwork
 from streamproc.training.labels import Sound
-from streamproc.training.mixture import MixedBatch, Mixture
+from streamproc.training.mixture import Fewer, MixedBatch, Mixture
 from streamproc.training.train import has_bf16, hide_parts
 
 BATCH = 24
@@ -166,12 +166,14 @@ def ctc(log_probs: Tensor, frames: Tensor, said: list[list[Sound]]) -> Tensor:
     "--start", type=click.Path(dir_okay=False, exists=True, path_type=Path), default=START,
     show_default="models/start.safetensors", help="Weights to begin with.",
 )  # fmt: skip
-def main(folder: Path, run: Path, seed: int, steps: int, start: Path) -> None:
+@click.option("--speakers", type=click.IntRange(1), default=1, show_default=True, help="Hear every n-th one.")
+@click.option("--readings", type=click.IntRange(1), default=1, show_default=True, help="Hear every n-th of each one.")
+def main(folder: Path, run: Path, seed: int, steps: int, start: Path, speakers: int, readings: int) -> None:
     """Train on the packs in FOLDER; RUN holds the checkpoint, the log and the weights, and goes on where it stopped."""
     console = Console(stderr=True)
     torch.set_num_threads(1)
     run.mkdir(parents=True, exist_ok=True)
-    mixture = Mixture(folder, seed, BATCH)
+    mixture = Mixture(folder, seed, BATCH, Fewer(speakers, readings))
     training = begin(seed, mixture, start)
     checkpoint = run / "checkpoint.pt"
     if checkpoint.exists():

@@ -44,14 +44,36 @@ def calibration_speakers(rows: Sequence[dict[str, object]]) -> frozenset[str]:
     return frozenset(speaker for _, speaker in ages[2::CALIBRATION_EVERY])
 
 
+@dataclass(frozen=True, slots=True)
+class Fewer:
+    """Of the speakers of training every ``speakers``-th in order of age, of each one's readings every ``readings``-th:
+    what more of either would bring is seen by how much less brings less."""
+
+    speakers: int = 1
+    readings: int = 1
+
+
+ALL = Fewer()
+
+
+def heard_readings(rows: Sequence[dict[str, object]], fewer: Fewer = ALL) -> list[int]:
+    """The places of the train part's readings that the network hears."""
+    apart = calibration_speakers(rows)
+    of: dict[tuple[int, str], list[int]] = {}
+    for place, row in enumerate(rows):
+        if row["speaker"] not in apart:
+            of.setdefault((int(str(row["age"])), str(row["speaker"])), []).append(place)
+    chosen = [of[speaker][:: fewer.readings] for speaker in sorted(of)[:: fewer.speakers]]
+    return sorted(place for readings in chosen for place in readings)
+
+
 class Mixture:
     """Makes batches from the packs of `streamproc.training.data`. Raises FileNotFoundError where one is missing."""
 
-    def __init__(self, folder: Path, seed: int, size: int) -> None:
+    def __init__(self, folder: Path, seed: int, size: int, fewer: Fewer = ALL) -> None:
         self._seed, self._size = seed, size
         self._real = Pack(folder / "real/train")
-        apart = calibration_speakers(self._real.rows)
-        self._readings = [i for i, row in enumerate(self._real.rows) if row["speaker"] not in apart]
+        self._readings = heard_readings(self._real.rows, fewer)
         self._said = {index: reading_sounds(self._real.rows[index]) for index in self._readings}
         young = np.array([1.5 if self._real.rows[i]["age"] <= 11 else 1.0 for i in self._readings])
         self._likely = young / young.sum()

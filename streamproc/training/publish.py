@@ -24,6 +24,7 @@ from streamproc.scoring.ctc import log_softmax
 from streamproc.scoring.variants import VariantAligner
 from streamproc.training import evaluate
 from streamproc.training.causal import LiveNetwork
+from streamproc.training.declared import declared_anew
 from streamproc.training.evaluate import Recogniser, percent
 from streamproc.training.export import export
 from streamproc.training.people import figures, fitting
@@ -32,6 +33,7 @@ from streamproc.training.people.columns import columns
 from streamproc.training.people.verdicts import judge_clip
 
 MODELS = Path(__file__).parents[2] / "models/phonemes"
+DECLARED = Path(__file__).parents[2] / "models.toml"
 VERDICTS = Path(__file__).parents[1] / "scoring/data/verdicts"
 NUMBER = 2
 """The version that is made."""
@@ -50,6 +52,9 @@ def main(data: Path, runs: Sequence[Path]) -> None:
     network.load_state_dict(mean_weights([load_file(run / "model.safetensors") for run in runs]))
     sha256 = export(network.eval(), MODELS, number=NUMBER)
     model = MODELS / str(NUMBER) / "model.onnx"
+    declared = DECLARED.read_text("utf-8")
+    file = model.relative_to(DECLARED.parent).as_posix()
+    DECLARED.write_text(declared_anew(declared, "phonemes", version=str(NUMBER), file=file, sha256=sha256), "utf-8")
     VERDICTS.mkdir(exist_ok=True)
     with console.status("fitting the word classifier"):
         classifier = fitting.classifier_of(data, model, seed=1)

@@ -8,19 +8,6 @@ import torch
 from streamproc.training.causal import CHUNK, LiveNetwork
 
 
-@pytest.fixture(scope="module")
-def network() -> LiveNetwork:
-    torch.manual_seed(1)
-    torch.set_num_threads(1)
-    network = LiveNetwork()
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm1d):
-            module.running_mean.normal_()
-            module.running_var.uniform_(0.5, 2)
-    network.eval()
-    return network
-
-
 def _recording(samples: int) -> torch.Tensor:
     loud = torch.linspace(-6, 0, samples).exp()  # the running mean has to follow
     return torch.randn(2, samples) * loud

@@ -8,24 +8,11 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import torch
 from safetensors.torch import save_file
 
 from streamproc.inference.live import STATES
 from streamproc.training.causal import CHUNK, LiveNetwork
 from streamproc.training.live import LiveStep, export_live
-
-
-@pytest.fixture(scope="module")
-def network() -> LiveNetwork:
-    torch.manual_seed(1)
-    network = LiveNetwork()
-    for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm1d):
-            module.running_mean.normal_()
-            module.running_var.uniform_(0.5, 2)
-    network.eval()
-    return network
 
 
 def test_it_holds_no_weights_and_hears_as_the_network_does(network: LiveNetwork, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import csv
 import io
 import json
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,14 @@ class FolderError(Exception):
     """A folder of recordings that cannot be used; the message says why, naming file and line."""
 
 
+class RecordingError(FolderError):
+    """One recording that cannot be read; the others of its folder may be well."""
+
+    def __init__(self, file: Path, why: str) -> None:
+        super().__init__(f"{file}: {why}")
+        self.why = why
+
+
 @dataclass(frozen=True, slots=True)
 class MarkedWord:
     """A word that was to be read, and the accuracy from 0 to 10 that each expert gave it."""
@@ -52,7 +60,7 @@ class PersonClip:
     text: str
     words: tuple[MarkedWord, ...]
     audio: Callable[[], Floats]
-    """Reads it: samples at 16 kHz, mono. Raises FolderError."""
+    """Reads it: samples at 16 kHz, mono. Raises RecordingError."""
 
 
 def read_folder(folder: Path) -> list[PersonClip]:
@@ -74,6 +82,24 @@ def read_folder(folder: Path) -> list[PersonClip]:
     )
 
 
+def readable(
+    clips: Sequence[PersonClip], progress: Callable[[int], None] = lambda done: None
+) -> tuple[list[PersonClip], dict[str, str]]:
+    """The clips whose recordings can be read, and by the names of the others why they cannot.
+
+    ``progress``: told how many have been tried. What comes later reads each again, so that not all are held at once.
+    """
+    well, broken = [], dict[str, str]()
+    for number, clip in enumerate(clips, 1):
+        try:
+            clip.audio()
+            well.append(clip)
+        except RecordingError as error:
+            broken[clip.name] = error.why
+        progress(number)
+    return well, broken
+
+
 def _json_lines(manifest: Path) -> Iterable[tuple[int, Mapping[str, Any]]]:
     for number, line in enumerate(_utf8(manifest).splitlines(), 1):
         if line.strip():
@@ -90,11 +116,8 @@ def _rows(folder: Path, source: Path, rows: Iterable[tuple[int, Mapping[str, Any
     for number, row in rows:
         if not row.get("file") or not row.get("text"):
             raise FolderError(f"{source}:{number}: file and text are needed")
-        file = folder / row["file"]
-        if not file.exists():
-            raise FolderError(f"{source}:{number}: there is no {file}")
         try:
-            yield _clip(row, row["file"], _from_file(file))
+            yield _clip(row, row["file"], _from_file(folder / row["file"]))
         except (KeyError, TypeError, ValueError) as error:
             raise FolderError(f"{source}:{number}: {_why(error)}") from None
 
@@ -107,9 +130,9 @@ def _kaldi(folder: Path) -> list[PersonClip]:
             raise FolderError(f"{folder / 'wav.scp'}: {name} is a command; files only")
         if name not in texts:
             raise FolderError(f"{folder / 'text'}: there is no text of {name}")
-        file = next((file for file in (folder / place, folder.parent / place) if file.exists()), None)
-        if file is None:
-            raise FolderError(f"{folder / 'wav.scp'}: there is no {place}")
+        file = folder / place
+        if not file.exists() and (folder.parent / place).exists():
+            file = folder.parent / place
         speaker = speakers.get(name, name)
         row: dict[str, Any] = {"text": texts[name], "speaker": speaker, "age": ages.get(speaker)}
         try:
@@ -175,7 +198,8 @@ def _from_file(file: Path) -> Callable[[], Floats]:
     def read() -> Floats:
         try:
             return decode_clip(file.read_bytes(), LONGEST)
-        except StreamprocError as error:
-            raise FolderError(f"{file}: {error}") from None
+        except (StreamprocError, OSError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            raise RecordingError(file, why or "it cannot be read") from None
 
     return read

@@ -64,6 +64,29 @@ def test_recordings_that_nobody_can_judge_are_counted(folder: Path) -> None:
     assert "<td>all<td>2<td>1<td>6" in page.read_text()
 
 
+def test_a_broken_recording_is_named_and_counted_and_the_others_are_judged(folder: Path) -> None:
+    (folder / "broken.flac").write_bytes(CLIP.read_bytes()[:1000])
+    manifest = folder / "manifest.jsonl"
+    manifest.write_text(manifest.read_text() + "\n" + json.dumps({"file": "broken.flac", "text": "a cat"}))
+    ran = CliRunner().invoke(cli, ["models", "evaluate", str(folder), "--json"])
+    assert ran.exit_code == 1
+    found = json.loads(ran.stdout.splitlines()[-1])
+    assert (found["clips"], found["words"]) == (1, 6)
+    assert found["unreadable"]["broken.flac"].startswith("AUDIO_")
+    assert "broken.flac: AUDIO_" in ran.stderr
+    shown = CliRunner().invoke(cli, ["models", "evaluate", str(folder)])
+    assert shown.exit_code == 1
+    assert "1 of 2 recordings could not be read" in shown.stderr
+
+
+def test_a_folder_of_broken_recordings_is_said_to_be_one(folder: Path) -> None:
+    (folder / "clip.flac").unlink()
+    ran = CliRunner().invoke(cli, ["models", "evaluate", str(folder)])
+    assert ran.exit_code == 1
+    assert "clip.flac: No such file or directory" in ran.stderr
+    assert "none of 1 recordings can be read" in ran.stderr
+
+
 def test_a_folder_of_something_else_is_one_clear_message(tmp_path: Path) -> None:
     ran = CliRunner().invoke(cli, ["models", "evaluate", str(tmp_path)])
     assert ran.exit_code == 1
