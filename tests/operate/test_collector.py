@@ -17,8 +17,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.trace import SpanContext, TraceFlags
 from support.activities import activity, behind, clip, inline, phrase, value
 from support.collector import Span
-from support.set_up import prepare
 from support.topics_of_test import Record, TestTopics
+from support.worker_fixtures import clips, schema_id, worker
 from support.worker_process import WorkerProcess
 
 from operate.collector import Collector, real_collector
@@ -27,6 +27,8 @@ from streamproc.localstack.triton import TritonPart
 from streamproc.telemetry.spans import SpanQueue, spans_to
 from streamproc.tracing.context import new_span_id, new_trace_id
 from streamproc.tracing.event import SpanNote
+
+__all__ = ["clips", "schema_id", "worker"]
 
 SECOND = 1_000_000_000
 
@@ -110,33 +112,18 @@ def topics(kafka_bootstrap: str) -> TestTopics:
 
 
 @pytest.fixture(scope="module")
-def settings(topics: TestTopics, registry_url: str, triton: str, folder: Path, collector: Collector) -> dict[str, str]:
+def settings(topics: TestTopics, registry_url: str, triton: str, clips: Path, collector: Collector) -> dict[str, str]:
     return {
         **topics.settings,
         "STREAMPROC_REGISTRY__URL": registry_url,
         "STREAMPROC_TRITON__URLS": triton,
-        "STREAMPROC_AUDIO__ALLOWED_PREFIXES": json.dumps([folder.as_uri() + "/"]),
+        "STREAMPROC_AUDIO__ALLOWED_PREFIXES": json.dumps([clips.as_uri() + "/"]),
         "STREAMPROC_TRACING__ENDPOINT": collector.address,
         "STREAMPROC_TRACING__RATIO": "0",
         "STREAMPROC_TRACING__SLOW": "60",
         "STREAMPROC_TRACING__QUEUE": "64",
         "STREAMPROC_LOG__FORMAT": "json",
     }
-
-
-@pytest.fixture(scope="module")
-def schema_id(settings: dict[str, str], topics: TestTopics) -> int:
-    return prepare(settings, topics)
-
-
-@pytest.fixture(scope="module")
-def worker(settings: dict[str, str], schema_id: int, folder: Path) -> Iterator[WorkerProcess]:
-    process = WorkerProcess(settings, folder / "worker.log")
-    try:
-        process.wait_ready()
-        yield process
-    finally:
-        process.kill()
 
 
 def test_one_activity_from_its_publisher_over_triton_to_its_reader(
@@ -180,9 +167,9 @@ def test_one_activity_from_its_publisher_over_triton_to_its_reader(
 
 
 def test_an_activity_that_is_tried_again_is_kept_with_the_reason(
-    worker: WorkerProcess, topics: TestTopics, schema_id: int, collector: Collector, folder: Path
+    worker: WorkerProcess, topics: TestTopics, schema_id: int, collector: Collector, clips: Path
 ) -> None:
-    late = folder / "late.wav"
+    late = clips / "late.wav"
     written = value(activity(phrase(behind(late.as_uri())), activity_id="late"), schema_id)
     topics.publish([Record(b"learner", written, [])])
     worker.wait_for(lambda: "trying again" in worker.log_text(), "a failed attempt", 20)

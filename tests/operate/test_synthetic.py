@@ -9,34 +9,20 @@ from pathlib import Path
 
 import pytest
 from support.activities import activity, clip, inline, phrase, value
-from support.set_up import prepare
 from support.topics_of_test import Record, TestTopics
+from support.worker_fixtures import clips, schema_id, settings, topics
 from support.worker_process import WorkerProcess, run
 
 from streamproc.client import SYNTHETIC_TENANT, Connection, ResultSubscriber
 from streamproc.localstack.stack import Addresses
 
-
-@pytest.fixture(scope="module")
-def topics(stack: Addresses) -> TestTopics:
-    return TestTopics(stack.kafka_bootstrap)
-
-
-@pytest.fixture(scope="module")
-def settings(stack: Addresses, topics: TestTopics) -> dict[str, str]:
-    return {
-        **topics.settings,
-        "STREAMPROC_REGISTRY__URL": stack.registry_url,
-        "STREAMPROC_TRITON__URLS": stack.triton_url,
-        "STREAMPROC_LOG__FORMAT": "json",
-    }
+__all__ = ["clips", "schema_id", "settings", "topics"]
 
 
 @pytest.fixture(scope="module")
 def worker(
-    settings: dict[str, str], topics: TestTopics, tmp_path_factory: pytest.TempPathFactory
+    settings: dict[str, str], schema_id: int, topics: TestTopics, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[WorkerProcess]:
-    schema_id = prepare(settings, topics)
     process = WorkerProcess(settings, tmp_path_factory.mktemp("worker") / "worker.log")
     try:
         process.wait_ready()
