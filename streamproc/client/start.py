@@ -20,7 +20,9 @@ from streamproc.kafka.refusals import Refusals
 from streamproc.transport.codes import NO_TOPIC, PERMISSION
 
 START_SECONDS = 10.0
-"""How long an answer is waited for at the start."""
+"""How long Kafka's answer is waited for at the start."""
+REGISTRY_SECONDS = 10.0
+"""How long the registry's is."""
 _ATTEMPT_SECONDS = 1.0
 """After which it is asked whether the brokers refuse to answer."""
 
@@ -91,7 +93,7 @@ def naming_the_registry() -> Iterator[None]:
 
 
 async def check_registry(registry: Registry, topic: str) -> None:
-    """Make sure that the registry answers and has schemas for a topic's values. It may wait ``START_SECONDS``.
+    """Make sure that the registry answers and has schemas for a topic's values. It may wait ``REGISTRY_SECONDS``.
 
     Raises:
         StreamprocError: REGISTRY_UNAVAILABLE; RESULT_SCHEMA_MISSING where it is another environment's.
@@ -108,7 +110,7 @@ async def check_registry(registry: Registry, topic: str) -> None:
 
 
 async def _versions(registry: Registry, subject: str) -> dict[int, HeldSchema]:
-    deadline = time.monotonic() + START_SECONDS
+    deadline = time.monotonic() + REGISTRY_SECONDS
     while True:
         try:
             return await registry.versions(subject)

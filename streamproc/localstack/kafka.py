@@ -76,6 +76,7 @@ class KafkaPart:
         folder: Path,
         *,
         tie: bool = True,
+        port: int = DEFAULT_PORT,
         settings: Mapping[str, str] | None = None,
         advertised_port: int | None = None,
         security: Security | None = None,
@@ -83,7 +84,8 @@ class KafkaPart:
     ) -> None:
         """Prepare a Kafka in ``folder``; nothing is started.
 
-        ``tie``: it dies with this process. ``settings``: broker settings that win over BROKER_SETTINGS.
+        ``tie``: it dies with this process. ``port``: tried first. ``settings``: broker settings that win over
+        BROKER_SETTINGS.
         ``advertised_port``: open a second listener, which tells its clients to come back on this port of 127.0.0.1:
         the port of a TCP proxy that forwards to ``behind_proxy``, so that a test can cut the connection.
         ``security``: open a listener for clients that log in, at ``secured``.
@@ -96,7 +98,7 @@ class KafkaPart:
         self._advertised_port = advertised_port
         self._security = security
         self._report = report
-        self._ports = KeptPorts(*(DEFAULT_PORT + listener for listener in range(4)))
+        self._ports = KeptPorts(*(port + listener for listener in range(4)))
 
     @property
     def address(self) -> str:

@@ -93,10 +93,16 @@ def reachable(address: str) -> bool:
     return any(_reachable(server.strip().removeprefix(DNS)) for server in address.split(","))
 
 
+def port_of(address: str) -> int:
+    """The port of host:port, or of a URL; 0: it names none. Raises ValueError for what is no address."""
+    url = urllib.parse.urlsplit(address if "://" in address else f"//{address}")
+    return url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
+
+
 def _reachable(server: str) -> bool:
     url = urllib.parse.urlsplit(server if "://" in server else f"//{server}")
     try:
-        port = url.port or {"http": 80, "https": 443}.get(url.scheme, 0)
+        port = port_of(server)
     except ValueError:
         return False
     return url.hostname is not None and port > 0 and accepts(port, url.hostname)

@@ -28,14 +28,17 @@ class RegistryPart:
 
     name = "registry"
 
-    def __init__(self, folder: Path, *, tie: bool = True, report: Report = log_progress) -> None:
-        """Prepare a registry in ``folder``; nothing is started. ``tie``: it dies with this process."""
+    def __init__(
+        self, folder: Path, *, tie: bool = True, port: int = DEFAULT_PORT, report: Report = log_progress
+    ) -> None:
+        """Prepare a registry in ``folder``; nothing is started. ``tie``: it dies with this process. ``port``: tried
+        first."""
         self.folder = folder.resolve()
         self.log = self.folder / "registry.log"
         self.process: ProcessRef | None = None
         self._tie = tie
         self._report = report
-        self._ports = KeptPorts(DEFAULT_PORT)
+        self._ports = KeptPorts(port)
 
     @property
     def address(self) -> str:

@@ -18,7 +18,7 @@ from streamproc.localstack import kafka, registry, state, triton
 from streamproc.localstack.errors import StackError
 from streamproc.localstack.kafka import KafkaPart
 from streamproc.localstack.packages import Report, log_progress
-from streamproc.localstack.ports import reachable
+from streamproc.localstack.ports import port_of, reachable
 from streamproc.localstack.processes import ProcessRef
 from streamproc.localstack.registry import RegistryPart
 from streamproc.localstack.triton import TritonPart
@@ -128,7 +128,8 @@ class LocalStack:
     """The stack whose state and data lie in ``folder``.
 
     A part is taken from the environment, or the settings' file, where its address is set, else from what is up in the
-    folder, else it is started. ``tie``: what is started dies with this process. ``models``: the repository that Triton
+    folder, else it is started, where it was the last time if it can be. An address of the stack's own, which `up` has
+    told to export, is as none. ``tie``: what is started dies with this process. ``models``: the repository that Triton
     serves.
     """
 
@@ -221,21 +222,39 @@ class LocalStack:
     def _names(self, parts: Sequence[str], tritons: int, known: dict[str, state.PartState]) -> list[str]:
         """The parts to bring up; where the environment names Tritons, it says how many there are."""
         names = list(dict.fromkeys(parts))
-        if "triton" in names and not given_address(KINDS["triton"]):
-            up = {name for name, part in known.items() if _MORE.fullmatch(name) and part.process.alive()}
+        kind = KINDS["triton"]
+        if "triton" in names and not self._elsewhere(kind, known):
+            exported = given_address(kind).split(",")
+            up = {
+                name
+                for name, part in known.items()
+                if _MORE.fullmatch(name) and (part.process.alive() or part.address in exported)
+            }
             names += sorted(
                 {f"triton-{number}" for number in range(2, tritons + 1)} | up, key=lambda name: (len(name), name)
             )
         return names
 
+    def _elsewhere(self, kind: PartKind, known: dict[str, state.PartState]) -> str:
+        """The address that is given for a part of this kind, unless it says no more than where the stack's own are."""
+        given = given_address(kind)
+        own = {
+            part.address
+            for name, part in known.items()
+            # Where one of ours has died, somebody else may listen now.
+            if kind_of(name) is kind and (part.process.alive() or not reachable(part.address))
+        }
+        return "" if own.issuperset(given.split(",")) else given
+
     def _already_up(self, name: str, known: dict[str, state.PartState]) -> str:
         kind = kind_of(name)
         assert kind is not None
-        given = given_address(kind)
-        if given:
+        if given := self._elsewhere(kind, known):
             # Whether it also lets us in is asked by whoever has the credentials.
             if not reachable(given):
-                raise StackError(f"{name}: nothing listens at {given}, which {kind.variable} names")
+                raise StackError(
+                    f"{name}: nothing listens at {given}, which {kind.variable} names; unset it, and one is started"
+                )
             self._report(f"{name} is given by {kind.variable}: {given}")
             return given
         part = known.get(name)
@@ -251,25 +270,30 @@ class LocalStack:
     def _start(self, name: str, known: dict[str, state.PartState]) -> str:
         began = time.monotonic()
         self._report(f"{name} is starting")
-        part = self._make(name)
+        part = self._make(name, known.get(name))
         # Written down before it serves: should this command be killed, `down` still finds the process.
         part.start(spawned=lambda: self._note(name, part, known))
         self._report(f"{name} is up at {part.address} after {time.monotonic() - began:.1f} s")
         return part.address
 
-    def _make(self, name: str) -> Part:
+    def _make(self, name: str, last: state.PartState | None) -> Part:
         folder = self.folder / name
 
         def report(text: str) -> None:
             self._report(f"{name}: {text}")
 
+        def port(default: int) -> int:
+            return default if last is None else port_of(last.address)
+
         match name:
             case "kafka":
-                return KafkaPart(folder, tie=self._tie, report=report)
+                return KafkaPart(folder, tie=self._tie, port=port(kafka.DEFAULT_PORT), report=report)
             case "registry":
-                return RegistryPart(folder, tie=self._tie, report=report)
+                return RegistryPart(folder, tie=self._tie, port=port(registry.DEFAULT_PORT), report=report)
             case _:
-                return TritonPart(folder, models=self._models, tie=self._tie, report=report)
+                return TritonPart(
+                    folder, models=self._models, tie=self._tie, port=port(triton.DEFAULT_PORT), report=report
+                )
 
     def _note(self, name: str, part: Part, known: dict[str, state.PartState]) -> None:
         assert part.process is not None

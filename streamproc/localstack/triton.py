@@ -39,11 +39,12 @@ class TritonPart:
         *,
         models: Path = MODELS,
         tie: bool = True,
+        port: int = DEFAULT_PORT,
         report: Report = log_progress,
         arguments: Sequence[str] = (),
     ) -> None:
-        """Prepare a Triton in ``folder``; nothing is started. ``tie``: it dies with this process; ``arguments``: more
-        of tritonserver's."""
+        """Prepare a Triton in ``folder``; nothing is started. ``tie``: it dies with this process; ``port``: tried
+        first, for gRPC; ``arguments``: more of tritonserver's."""
         self.folder = folder.resolve()
         self.log = self.folder / "triton.log"
         self.process: ProcessRef | None = None
@@ -51,7 +52,7 @@ class TritonPart:
         self._tie = tie
         self._report = report
         self._arguments = tuple(arguments)
-        self._ports = KeptPorts(DEFAULT_PORT, DEFAULT_PORT - 1, DEFAULT_PORT + 1)
+        self._ports = KeptPorts(port, port - 1, port + 1)
 
     @property
     def address(self) -> str:

@@ -115,8 +115,9 @@ def test_two_tritons_are_brought_up_named_and_ended(folder: Path) -> None:
 
     state.read(folder)["triton-2"].process.kill()
     assert [statuses(folder)[name]["state"] for name in ("triton", "triton-2")] == ["up", "down"]
-    again = streamproc_local("up", "--part", "triton", "--tritons", "2", "--folder", str(folder))
-    assert again.stdout == up.stdout
+    exported_urls = {"STREAMPROC_TRITON__URLS": urls}
+    again = streamproc_local("up", "--part", "triton", "--folder", str(folder), **exported_urls)
+    assert again.stdout == up.stdout, again.stderr
     repaired = statuses(folder)
     assert repaired["triton"] == found["triton"]
     assert repaired["triton-2"]["pid"] != found["triton-2"]["pid"]
@@ -218,15 +219,20 @@ def test_an_address_from_the_environment_that_nobody_listens_on_is_named(folder:
     assert "Traceback" not in up.stderr
 
 
-def test_a_part_that_crashed_is_started_again_on_its_data(folder: Path) -> None:
+@pytest.mark.parametrize("exported", [False, True])
+def test_a_part_that_crashed_is_started_again_on_its_data_where_it_was(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, exported: bool
+) -> None:
     stack = LocalStack(folder, tie=True)
     address = stack.up(("kafka",)).kafka_bootstrap
     admin = AdminClient({"bootstrap.servers": address})
     admin.create_topics([NewTopic("kept", 1, 1)])["kept"].result(30)
     state.read(folder)["kafka"].process.kill()
     assert stack.status()["kafka"].state == "down"
+    if exported:
+        monkeypatch.setenv(KINDS["kafka"].variable, address)
 
-    address = stack.up(("kafka",)).kafka_bootstrap
+    assert stack.up(("kafka",)).kafka_bootstrap == address
     assert "kept" in AdminClient({"bootstrap.servers": address}).list_topics(timeout=10).topics
 
 

@@ -114,7 +114,7 @@ def test_a_list_of_phrases_will_do() -> None:
 
 
 async def test_a_registry_that_does_not_answer_is_told_by_the_argument(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamproc.client.start.START_SECONDS", 0.0)
+    monkeypatch.setattr("streamproc.client.start.REGISTRY_SECONDS", 0.0)
     registry = Registry(RegistryConnection.of(NOWHERE))
     with pytest.raises(StreamprocError, match=r"\(Connection\.registry_url\)$") as caught:
         await check_registry(registry, "results")
