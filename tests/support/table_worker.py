@@ -29,9 +29,11 @@ SOURCE = TP("in", 0)
 class TableWorker:
     """Events of ``in``, in the order in which they were taken in; on a running loop."""
 
-    def __init__(self, ordering: str = "unordered") -> None:
+    def __init__(self, ordering: str = "unordered", assignment: str = "cooperative-sticky") -> None:
         self.app: Any = faust.App("tables", broker="rdkafka://127.0.0.1:1", topic_disable_leader=True)
-        cast(Any, self.app.transport).settings = TransportSettings(ordering=cast(Any, ordering))
+        cast(Any, self.app.transport).settings = TransportSettings(
+            ordering=cast(Any, ordering), assignment=cast(Any, assignment)
+        )
         self.consumer = cast(Consumer, self.app.consumer)
         #: Formed, and nobody knows yet what has become of it.
         self.under_way: Batch | None = None
@@ -44,8 +46,10 @@ class TableWorker:
         self.changelog: list[tuple[str, int | None, bytes | None, bytes | None]] = []
         self._next = 0
 
-    def assign(self, tp: TP = SOURCE, stores: dict[str, Store] | None = None) -> Assignment:
-        """The partition is ours, with these stores; others are empty."""
+    def assign(
+        self, tp: TP = SOURCE, stores: dict[str, Store] | None = None, sibling: Assignment | None = None
+    ) -> Assignment:
+        """The partition is ours, with these stores; others are empty. ``sibling``: with those of this one."""
         mark = Mark.of("cluster", Mock(get_most_significant_bits=lambda: 1, get_least_significant_bits=lambda: 2))
         restored: dict[Changelog, tuple[Store, Mark]] = {}
         for name, table in self.app.tables.items():
@@ -55,7 +59,7 @@ class TableWorker:
                 store = MemoryStore()
             changelog = Changelog(name, TP(f"tables-{name}-changelog", tp.partition), MemoryStore, table.replay)
             restored[changelog] = store, mark
-        assignment = self.assignments[tp] = Assignment(tp, Progress.at(0), restored=Restored(restored))
+        assignment = self.assignments[tp] = Assignment(tp, Progress.at(0), restored=Restored(restored), sibling=sibling)
         self.ledger.add(assignment)
         return assignment
 

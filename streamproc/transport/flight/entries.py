@@ -184,7 +184,9 @@ class Assignment:
         commit_base: bool = False,
         mark: Mark | None = None,
         restored: Restored | None = None,
+        sibling: Assignment | None = None,
     ) -> None:
+        """``sibling``: another topic's partition of the same number that comes and goes with it: they share tables."""
         self.tp = tp
         #: The topic that its offsets are counted in.
         self.mark = mark
@@ -196,6 +198,8 @@ class Assignment:
         self.restored = restored
         self.states = states_of(restored) if restored is not None else {}
         self.contention = Contention()
+        if sibling is not None:
+            self.restored, self.states, self.contention = sibling.restored, sibling.states, sibling.contention
         #: Cleared by the poll thread, before it learns of any newer generation of the group.
         self.alive = True
         #: Written by the poll thread.

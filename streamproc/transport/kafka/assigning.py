@@ -9,10 +9,10 @@ import asyncio
 import logging
 import queue
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from contextlib import suppress
-from functools import partial
 from typing import Literal
 
 from confluent_kafka import Consumer, KafkaException, TopicPartition
@@ -30,11 +30,12 @@ logger = logging.getLogger(__name__)
 #: How long a rebalance waits for stores to be closed.
 _CLOSE_S = 5.0
 
-#: Brings a source partition's tables up to date, as long as it is wanted, then calls what comes last; see Recovery.
-Restore = Callable[[TP, Callable[[], bool], Callable[[Restored], None]], None]
+#: Brings the tables of source partitions of one number, which come and go together, up to date, as long as they are
+#: wanted, then calls what comes last; see Recovery.
+Restore = Callable[[Sequence[TP], Callable[[], bool], Callable[[Restored], None]], None]
 
 
-def no_tables(_tp: TP, _wanted: Callable[[], bool], then: Callable[[Restored], None]) -> None:
+def no_tables(_tps: Sequence[TP], _wanted: Callable[[], bool], then: Callable[[Restored], None]) -> None:
     """Of an app without tables nothing is restored."""
     then(Restored({}))
 
@@ -127,18 +128,33 @@ class Assigning:
 
     def _read_starts(self, tps: list[TP], token: object) -> None:
         try:
-            for tp, start in self._offsets.starts(tps, lambda tp: self._pending.get(tp) is token):
-                # Only now: the end of a changelog that is read before the group's offset is too early.
-                self._restore(tp, partial(self._is_pending, tp, token), partial(self._is_known, tp, token, start))
+            starts = self._offsets.starts(tps, lambda tp: self._pending.get(tp) is token)
+            # Only then: the end of a changelog that is read before the group's offset is too early.
+            if not self._eager:
+                for one in starts:
+                    self._restore_tables([one], token)
+                return
+            # An eager assignment begins and ends all at once: so topics may share tables.
+            together = defaultdict(list)
+            for tp, start in starts:
+                together[tp.partition].append((tp, start))
+            for group in together.values():
+                self._restore_tables(group, token)
         except BaseException as error:  # noqa: BLE001 - it must end the worker, not this thread
             if not self._stopping():
                 self._listener.on_crash(error)
 
-    def _is_pending(self, tp: TP, token: object) -> bool:
-        return self._pending.get(tp) is token and not self._stopping()
+    def _restore_tables(self, starts: Sequence[tuple[TP, Start]], token: object) -> None:
+        tps = [tp for tp, _ in starts]
 
-    def _is_known(self, tp: TP, token: object, start: Start, restored: Restored) -> None:
-        self._known.put((tp, token, start, restored))
+        def wanted() -> bool:
+            return all(self._pending.get(tp) is token for tp in tps) and not self._stopping()
+
+        def then(restored: Restored) -> None:
+            for tp, start in starts:
+                self._known.put((tp, token, start, restored))
+
+        self._restore(tps, wanted, then)
 
     def begin_known(self, consumer: Consumer) -> None:
         """Begin assignments. Only between two polls: what a poll brings is of the assignment that was there before it.
@@ -170,13 +186,21 @@ class Assigning:
         except KafkaException as error:
             self._listener.on_crash(error)
             return
-        begun = [
-            Assignment(tp, start.progress, commit_base=start.commit_base, mark=start.mark, restored=restored)
-            for tp, (start, restored) in starts.items()
-        ]
-        for assignment in begun:
-            del self._pending[assignment.tp]
-            self.assignments[assignment.tp] = assignment
+        begun: list[Assignment] = []
+        by_restored: dict[Restored, Assignment] = {}
+        for tp, (start, restored) in starts.items():
+            assignment = Assignment(
+                tp,
+                start.progress,
+                commit_base=start.commit_base,
+                mark=start.mark,
+                restored=restored,
+                sibling=by_restored.get(restored),
+            )
+            by_restored.setdefault(restored, assignment)
+            begun.append(assignment)
+            del self._pending[tp]
+            self.assignments[tp] = assignment
         self._listener.on_assigned(begun)
         if self._second_round == "due" and not self._pending:
             self._ask_for_second_round(consumer)

@@ -60,7 +60,8 @@ class Bookmarks:
             for assignment in self._assignments()
             if isinstance(assignment.restored, Restored) and assignment.restored.changelogs
         ]
-        tps = [changelog.tp for _, restored in found for changelog in restored.changelogs]
+        # Topics that share tables have the same stores.
+        tps = list(dict.fromkeys(changelog.tp for _, restored in found for changelog in restored.changelogs))
         if not tps:
             return
         try:
@@ -78,5 +79,5 @@ class Bookmarks:
                 end = ends.get(changelog.tp)
                 # Whose events write a table is known when one does: until then the store may be another topic's copy,
                 # in which nothing is booked.
-                if assignment.alive and end is not None and assignment.states[changelog.table].used:
+                if assignment.alive and end is not None and assignment.states[changelog.table].users:
                     store.apply((), ChangelogPosition(mark, end, asked))

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Any, cast
 
@@ -164,8 +164,8 @@ class Consumer(FaustConsumer):
         if standby:
             recovery.follow(await asyncio.to_thread(sources.all_changelogs))
 
-        def restore(tp: TP, wanted: Callable[[], bool], then: Callable[[Restored], None]) -> None:
-            recovery.restore(sources.changelogs(tp), wanted, then)
+        def restore(tps: Sequence[TP], wanted: Callable[[], bool], then: Callable[[Restored], None]) -> None:
+            recovery.restore(sources.changelogs(tps), wanted, then)
 
         return restore
 

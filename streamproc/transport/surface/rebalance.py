@@ -11,6 +11,7 @@ from typing import Any, cast
 from faust.app.base import App
 from faust.tables.manager import TableManager
 
+from streamproc.transport.errors import Unsupported
 from streamproc.transport.flight.admission import Admission
 from streamproc.transport.flight.entries import Assignment
 from streamproc.transport.flight.ledger import Ledger
@@ -70,6 +71,12 @@ class Rebalance:
         if begun:
             self._report.gained()
         app = self._app
+        try:
+            if (ours := tables_of(app)) is not None:
+                ours.check_neighbours(begun)
+        except Unsupported as error:
+            self._consumer.crash_soon(error)
+            return
         tps = set(self._ledger.assignments)
         app.on_rebalance_start()
         if self._first_assignment:

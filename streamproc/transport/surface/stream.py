@@ -20,15 +20,20 @@ from faust.types import EventT
 from mode.utils.futures import maybe_async
 from mode.utils.times import want_seconds
 
+from streamproc.transport.surface.batches import EventBatches
 from streamproc.transport.surface.delivery import Delivery, current_delivery
 from streamproc.transport.surface.monitor import Monitor
 from streamproc.transport.surface.seams import NOTHING, ChannelSource, current_event_ref
+from streamproc.transport.surface.tables.manager import tables_of
 
 #: Events taken from the queue before other tasks get a turn: agents that never wait must not hold up the loop.
 _TURN = 64
 _EVENT_TYPE = faust.Event
 _VALUE, _EVENT, _ITEM = object(), object(), object()
 _SKIPPED = object()
+#: Events, with what the stream's processors have made of them.
+_Batch = list[tuple[EventT[Any], Any]]
+_Batches = EventBatches[tuple[EventT[Any], Any]]
 
 
 class Stream(faust.Stream[Any]):
@@ -44,6 +49,7 @@ class Stream(faust.Stream[Any]):
         self._incarnation = 0
         #: An iteration has started this stream, and will stop it; the next one will, if that one is void.
         self._started_here = self._inherited = False
+        self._left_over: Callable[[], None] | None = None
 
     def __aiter__(self) -> AsyncIterator[Any]:
         """One iteration: values, each acknowledged when the next one is asked for."""
@@ -108,6 +114,7 @@ class Stream(faust.Stream[Any]):
         self._finalized = True
         # The agent has left an earlier iteration with `break` and goes on: it is done with what it was given.
         self.release_all()
+        self._put_back()
         self._listened_to = any(not isinstance(sensor, Monitor) for sensor in self.app.sensors)
         reader = asyncio.current_task()
         if reader is not None and reader is not self._reader:
@@ -278,10 +285,13 @@ class Stream(faust.Stream[Any]):
     ) -> AsyncGenerator[list[Any], None]:
         iteration = await self._begin()
         source = ChannelSource(self.channel)
+        batches: _Batches = EventBatches(max_, within, one_partition=tables_of(self.app) is not None)
+        # Kept until another reader begins: what is left here goes first then.
+        self._left_over = lambda: source.put_back([event for event, _ in batches.give_back()])
         try:
             while not self.should_stop:
                 try:
-                    batch = await self._gather(source, max_, within)
+                    batch = await self._gather(batches, source)
                 except StopAsyncIteration:
                     return
                 events = [event for event, _ in batch]
@@ -296,25 +306,25 @@ class Stream(faust.Stream[Any]):
         finally:
             await self._end(*iteration)
 
-    async def _gather(self, source: ChannelSource, max_: int, within: float | None) -> list[tuple[EventT[Any], Any]]:
-        """The next batch: ``max_`` events, or those that came within so many seconds of the first."""
+    async def _gather(self, batches: _Batches, source: ChannelSource) -> _Batch:
+        """The next batch."""
         while True:
-            batch: list[tuple[EventT[Any], Any]] = []
             try:
-                await self._fill(batch, source, max_, within)
+                found = await self._fill(batches, source)
             except BaseException:
-                source.put_back([event for event, _ in batch])
+                self._put_back()
                 raise
             # While later ones were waited for, a rebalance may have taken the first ones away.
-            if batch := [(event, value) for event, value in batch if _starts(event)]:
+            if batch := [(event, value) for event, value in found if _starts(event)]:
                 return batch
 
-    async def _fill(
-        self, batch: list[tuple[EventT[Any], Any]], source: ChannelSource, max_: int, within: float | None
-    ) -> None:
-        deadline: float | None = None
+    async def _fill(self, batches: _Batches, source: ChannelSource) -> _Batch:
+        clock = asyncio.get_running_loop().time
         await asyncio.sleep(0)
-        while len(batch) < max_:
+        while True:
+            deadline = batches.deadline
+            if deadline is not None and clock() >= deadline:
+                return batches.overdue()
             found = source.take()
             if found is NOTHING:
                 try:
@@ -322,7 +332,7 @@ class Stream(faust.Stream[Any]):
                     async with asyncio.timeout_at(deadline):
                         found = await source.wait()
                 except TimeoutError:
-                    return
+                    return batches.overdue()
             event = self._enter(found, start=False)
             if event is _SKIPPED:
                 continue
@@ -334,9 +344,14 @@ class Stream(faust.Stream[Any]):
             except Skip:
                 self._release(event, state)
                 continue
-            batch.append((event, value))
-            if deadline is None and within is not None:
-                deadline = asyncio.get_running_loop().time() + within
+            if (full := batches.add(event.message.tp, (event, value), clock())) is not None:
+                return full
+
+    def _put_back(self) -> None:
+        """What was taken for a batch that nobody will get goes to the next reader."""
+        left_over, self._left_over = self._left_over, None
+        if left_over is not None:
+            left_over()
 
     def _bind(self, events: list[EventT[Any]]) -> None:
         """What the agent sends now belongs to all of these events."""

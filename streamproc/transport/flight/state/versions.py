@@ -66,8 +66,8 @@ class TableState:
         self.partition = partition
         self.store = store
         self.plain = plain
-        #: Whether an event has used it.
-        self.used = False
+        #: The topics of which events have used it.
+        self.users: set[str] = set()
         self.newest: dict[bytes, Version] = {}
         self.readers: dict[bytes, set[Reader]] = {}
         #: Those that have noted all keys.

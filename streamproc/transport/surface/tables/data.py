@@ -146,9 +146,9 @@ class TableData(MutableMapping[Any, Any]):
             raise Unsupported(self._table.why_not(assignment.tp))
         if entry.message is not delivery or delivery.acked or not assignment.alive:
             return state, None
-        if not state.used:
-            state.used = True
+        if assignment.tp.topic not in state.users:
             self._table.bind(assignment.tp)
+            state.users.add(assignment.tp.topic)
         if entry.access is not None and entry.joint is None:
             return state, entry.access
         return state, self._table.app.transport.ledger.tables.access(entry, state)
@@ -158,7 +158,9 @@ class TableData(MutableMapping[Any, Any]):
         seen: set[int] = set()
         for assignment in self._table.app.transport.ledger.assignments.values():
             state = assignment.states.get(self._name)
-            if state is None or self._table.source not in (None, assignment.tp.topic) or state.partition in seen:
+            if state is None or state.partition in seen:
+                continue
+            if self._table.sources and assignment.tp.topic not in self._table.sources:
                 continue
             seen.add(state.partition)
             yield state

@@ -9,6 +9,7 @@ from faust.tables import TableManager as FaustTableManager
 from faust.tables.recovery import Recovery
 
 from streamproc.transport.flight.entries import Assignment
+from streamproc.transport.surface.tables.table import Table
 
 
 class TableManager(FaustTableManager):
@@ -27,6 +28,17 @@ class TableManager(FaustTableManager):
         if self._recovery is None:
             self._recovery = Recovery(self.app, _NoTables(self), beacon=self.beacon, loop=self.loop)
         return self._recovery
+
+    def check_neighbours(self, begun: Iterable[Assignment]) -> None:
+        """Look at partitions that are ours from now on, before their events are delivered.
+
+        Raises:
+            Unsupported: topics share a table, and not all of their partitions of a number are ours.
+        """
+        for partition in {assignment.tp.partition for assignment in begun}:
+            for table in self.values():
+                if isinstance(table, Table):
+                    table.check_neighbours(partition)
 
     async def recovered(self, begun: Iterable[Assignment]) -> None:
         """The state of these is there: tell those who asked to be told."""

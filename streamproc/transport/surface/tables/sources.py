@@ -10,13 +10,14 @@ from typing import Any
 import faust
 from faust.types import TP
 
-from streamproc.transport.errors import TransportError
+from streamproc.transport.errors import TransportError, Unsupported
 from streamproc.transport.flight.state.restored import Changelog
 from streamproc.transport.flight.state.store import Store
 from streamproc.transport.kafka.topics import Topics
 from streamproc.transport.surface.tables.replaying import replay_of
 from streamproc.transport.surface.tables.stores import place_of
 from streamproc.transport.surface.tables.table import Table
+from streamproc.transport.surface.tables.usage import Usage
 
 #: Opens a table's store for a partition of a source topic; raises what ``Changelog.open`` does.
 OpenStore = Callable[[Table, TP], Store]
@@ -40,9 +41,8 @@ class Sources:
         self._open_store = open_store
         self._loop = loop
         self._tables = [table for table in app.tables.values() if isinstance(table, Table)]
-        #: What agents read,
-        self._read = {name for agent in app.agents.values() for name in getattr(agent.channel, "topics", ())}
-        #: and topics whose events use no table.
+        self._usage = Usage(app)
+        #: Topics whose events use no table.
         self._apart = {f"{self._conf.id}-__assignor-__leader", self._conf.reply_to}
         self._apart |= {table.changelog_topic_name for table in self._tables}
 
@@ -51,45 +51,54 @@ class Sources:
 
         Raises:
             TransportError: the brokers refuse; a changelog is missing that the app may not create; or one forgets.
+            Unsupported: topics share a table that the group does not keep together; or one has not as many partitions.
         """
         for table in self._tables:
+            table.use(*self._usage.certain.get(table.name, ()))
             if self._topics.look_up(table.changelog_topic_name) is None:
                 self._create(table)
             else:
                 self._check(table.changelog_topic_name)
+            for topic in sorted(table.sources):
+                if not self._fits(table, topic):
+                    raise Unsupported(table.why_not(TP(topic, 0)))
 
-    def changelogs(self, tp: TP) -> Sequence[Changelog]:
-        """Those with the state of a partition, of all tables that its events could use. From any thread; may block.
+    def changelogs(self, tps: Sequence[TP]) -> Sequence[Changelog]:
+        """Those with the state of partitions that share tables, of all that their events could use.
 
-        Nobody knows which tables that will be before one of them does.
+        From any thread; may block. Whatever the agents' code tells, nobody knows which tables that will be before one
+        of their events uses one.
         """
-        if tp.topic in self._apart:
-            return []
-        return [
-            Changelog(
-                table.name,
-                TP(table.changelog_topic_name, tp.partition),
-                partial(self._open_store, table, tp),
-                replay_of(table, TP(table.changelog_topic_name, tp.partition), self._loop),
-                place_of(table, tp),
-            )
-            for table in self._tables
-            if table.source in (None, tp.topic)
-            and self._topics.partitions(tp.topic) == self._topics.partitions(table.changelog_topic_name)
-        ]
+        found = []
+        for table in self._tables:
+            users = [tp for tp in sorted(tps) if self._may_use(table, tp.topic) and self._fits(table, tp.topic)]
+            if users:
+                changelog = TP(table.changelog_topic_name, users[0].partition)
+                store = partial(self._open_store, table, users[0])
+                replay = replay_of(table, changelog, self._loop)
+                found.append(Changelog(table.name, changelog, store, replay, place_of(table, users[0])))
+        return found
+
+    def _may_use(self, table: Table, topic: str) -> bool:
+        if topic in self._apart:
+            return False
+        return topic in table.sources or (not table.sources and self._usage.may_be(table.name, topic))
+
+    def _fits(self, table: Table, topic: str) -> bool:
+        return self._topics.partitions(topic) == self._topics.partitions(table.changelog_topic_name)
 
     def all_changelogs(self) -> list[Changelog]:
         """Those of all partitions, each once. Blocks."""
         found: dict[TP, Changelog] = {}
-        for name in sorted(self._read - self._apart):
+        for name in sorted(self._usage.read - self._apart):
             for partition in range(self._topics.partitions(name) or 0):
-                for changelog in self.changelogs(TP(name, partition)):
+                for changelog in self.changelogs([TP(name, partition)]):
                     found.setdefault(changelog.tp, changelog)
         return list(found.values())
 
-    def _partitions_of_sources(self) -> int | None:
-        """How many partitions the topics have that agents read, where all have as many."""
-        counts = {self._topics.partitions(name) for name in self._read - self._apart}
+    def _partitions_of_sources(self, table: Table) -> int | None:
+        """How many partitions the topics have whose events use it, or that agents read, where all have as many."""
+        counts = {self._topics.partitions(name) for name in table.sources or self._usage.read - self._apart}
         return counts.pop() if len(counts) == 1 else None
 
     def _create(self, table: Table) -> None:
@@ -103,7 +112,7 @@ class Sources:
         config: dict[str, Any] = {} if topic.compacting else {"retention.ms": -1}
         self._topics.create(
             name,
-            topic.partitions or self._partitions_of_sources() or self._conf.topic_partitions,
+            topic.partitions or self._partitions_of_sources(table) or self._conf.topic_partitions,
             topic.replicas or self._conf.topic_replication_factor,
             config=config | dict(topic.config or {}),
             compacting=topic.compacting,

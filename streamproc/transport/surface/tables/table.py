@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from typing import Any, NamedTuple, cast
 
@@ -32,8 +33,8 @@ class Table(faust.Table[Any, Any]):
     its work is done again. State belongs to a partition of the source topic, and so to the keys that lie there.
     """
 
-    #: The topic whose events use it, as soon as one has.
-    source: str | None = None
+    #: The topics whose events use it, as far as they have, or the agents' code tells.
+    sources: frozenset[str] = frozenset()
     #: Of a table whose changelog does not hold the values themselves: what its records make of a store.
     replay: Replay | None = None
 
@@ -107,23 +108,61 @@ class Table(faust.Table[Any, Any]):
         """An event of this partition uses the table.
 
         Raises:
-            Unsupported: events of another topic do too, whose partitions another worker may have.
+            Unsupported: its topic has not as many partitions as the changelog; or events of another one use the table
+                too, whose partition of the same number is not surely this worker's.
         """
-        if self.source is None:
-            self.source = tp.topic
-        elif self.source != tp.topic:
+        topics = cast(Shared, self.app.transport).topics
+        if (known := topics.known(tp.topic)) is not None and known != topics.known(self.changelog_topic_name):
+            raise Unsupported(self.why_not(tp))
+        if tp.topic not in self.sources:
+            self.use(tp.topic)
+        self.check_neighbours(tp.partition)
+
+    def use(self, *topics: str) -> None:
+        """Events of these topics use it.
+
+        Raises:
+            Unsupported: there are several, and the group does not keep their partitions together.
+        """
+        self.sources |= frozenset(topics)
+        shared = cast(Shared, self.app.transport)
+        if len(self.sources) > 1 and shared.settings.assignment != "range":
             raise Unsupported(
-                f"The table {self.name!r} is used by events of {self.source!r} and of {tp.topic!r}, whose partitions "
-                "different workers may have: pass one of them on to the other's topic, or to one of their own"
+                f"The table {self.name!r} is used by events of {_and(self.sources)}, whose partitions of the same "
+                "number different workers may have. With the driver's setting assignment='range' one worker has them "
+                "(stop all workers of the group first); or pass the events of one topic on to the other"
+            )
+
+    def check_neighbours(self, partition: int) -> None:
+        """Look whether this worker has a partition of all topics whose events use the table, or of none.
+
+        Raises:
+            Unsupported: another worker has some of them, and would change the same state.
+        """
+        if len(self.sources) < 2:
+            return
+        ours = cast(Shared, self.app.transport).ledger.assignments
+        here = {topic for topic in self.sources if TP(topic, partition) in ours}
+        if here and here != self.sources:
+            raise Unsupported(
+                f"The table {self.name!r} is used by events of {_and(self.sources)}, and of partition {partition} this "
+                f"worker has only that of {_and(here)}: every worker of the group must read all of these topics, with "
+                "assignment='range'. Stop the others, and start them as this one"
             )
 
     def why_not(self, tp: TP) -> str:
         """Why events of a partition have no state in this table."""
         counts = cast(Shared, self.app.transport).topics
+        changelog, source = counts.known(self.changelog_topic_name), counts.known(tp.topic)
+        if changelog is not None and changelog == source:
+            return (
+                f"The table {self.name!r} is used by events of {tp.topic!r}, and agents of other topics name it, but "
+                "none of that one: its state was not read for them. Name it in the code of the agent that uses it"
+            )
         return (
-            f"The table {self.name!r} has a changelog of {counts.known(self.changelog_topic_name)} partitions and is "
-            f"used by events of {tp.topic!r}, which has {counts.known(tp.topic)}: both must have as many. Make the "
-            "table with partitions=…, under another name if its changelog exists"
+            f"The table {self.name!r} has a changelog of {changelog} partitions and is used by events of {tp.topic!r}, "
+            f"which has {source}: both must have as many. Make the table with partitions=…, under another name if its "
+            "changelog exists"
         )
 
     # -- what Faust's tables do about their stores and changelogs; here the consumer does
@@ -143,3 +182,7 @@ class Table(faust.Table[Any, Any]):
 
     def reset_state(self) -> None:
         """Stores are rebuilt when they do not match their changelogs."""
+
+
+def _and(topics: Iterable[str]) -> str:
+    return " and of ".join(repr(topic) for topic in sorted(topics))

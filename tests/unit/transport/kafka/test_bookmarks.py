@@ -28,7 +28,7 @@ class Worker:
         changelog = Changelog("counts", LOG, lambda: self.store)
         restored = Restored({changelog: (self.store, MARK)})
         self.assignment = Assignment(TP("in", 3), Progress.at(0), restored=restored)
-        self.assignment.states["counts"].used = True
+        self.assignment.states["counts"].users.add("in")
         self.end: int | None = 7
         self.under_way: list[Callable[[], None]] = []
         self.healthy = True
@@ -79,7 +79,7 @@ async def test_nothing_is_noted_for_a_partition_that_was_given_up() -> None:
 async def test_nothing_is_noted_while_no_event_has_used_the_table() -> None:
     """Another topic's events may write it, and book that in a store of theirs."""
     worker = Worker()
-    worker.assignment.states["counts"].used = False
+    worker.assignment.states["counts"].users.clear()
     await worker.move()
     assert worker.store.position is None
 
