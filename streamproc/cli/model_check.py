@@ -11,7 +11,7 @@ import click
 
 from streamproc.inference.declaration import ModelDeclaration
 from streamproc.inference.models_file import FileProblem, ModelsFileError, key_lines, problem_at, read_models
-from streamproc.inference.self_test import file_faults, unserved
+from streamproc.inference.self_test import file_faults, unlike_built_in
 from streamproc.terminal import example, safe
 
 NEEDS_ONNXRUNTIME = "cannot be tried without onnxruntime: pip install 'streamproc[onnx]'"
@@ -40,8 +40,8 @@ def check(file: Path, as_json: bool) -> None:
         problems += [problem_at(lines, (name, *key), message) for key, message in faults]
         tried = declared.file is not None
         shown[name] = {
-            "version": declared.version, "ok": not faults, "tried": tried, "served_by_worker": not unserved(declared),
-            "unlike_what_is_served": unserved(declared),
+            "version": declared.version, "ok": not faults, "tried": tried,
+            "engines": ["triton", "onnx"] if unlike_built_in(declared) else ["triton", "onnx", "torch"],
         }  # fmt: skip
     _tell(file, problems, shown, as_json)
     raise SystemExit(1 if problems else 0)
@@ -64,7 +64,6 @@ def _tell(file: Path, problems: list[FileProblem], models: dict[str, dict[str, A
         if found["ok"]:
             state = "agrees with its file" if found["tried"] else "is well written; it names no file to try"
             click.echo(safe(f"{name} {found['version']}: {state}"))
-            if keys := found["unlike_what_is_served"]:
-                click.echo(safe(f"{name} {found['version']}: the worker cannot serve it yet ({', '.join(keys)})"))
+            click.echo(safe(f"{name} {found['version']}: engines that can serve it: {', '.join(found['engines'])}"))
     for problem in problems:
         click.echo(safe(f"{file}: {problem}"), err=True)

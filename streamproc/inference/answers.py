@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from streamproc.audio.decode import SAMPLE_RATE
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.inference.engine import Logits, Samples
+from streamproc.inference.engine import Samples
+from streamproc.inference.form import BUILT_IN, ModelForm
 
 T = TypeVar("T")
 
@@ -35,32 +36,46 @@ class DoubtfulError(StreamprocError):
     """The model raised, refused the input, or gave an answer of no use: it may be the event's fault or the model's."""
 
 
+class MismatchError(StreamprocError):
+    """A server's model is not the one that models.toml names: INFERENCE_UNUSABLE, whatever it answers."""
+
+
 def unusable(model: str, reason: str) -> DoubtfulError:
     """The error of a model whose answer is of no use."""
     return DoubtfulError(ErrorCode.INFERENCE_UNUSABLE, f"model {model!r} {reason}")
 
 
-def clips_of(model: str, logits: NDArray[Any], frames: NDArray[Any], lengths: Sequence[int]) -> Iterator[Logits]:
-    """The logits of each clip, once the answer has been found to be one.
+def clips_of(
+    model: str,
+    logits: NDArray[Any],
+    frames: NDArray[Any] | None,
+    promised: Sequence[int],
+    form: ModelForm = BUILT_IN,
+) -> Iterator[NDArray[np.float32]]:
+    """What the model gave for each clip, once the answer has been found to be one; over its own symbols.
 
     Args:
         model: its name, for the message.
-        logits: clips × frames × 41, zero-padded.
-        frames: clips × 1, the frames of each clip.
-        lengths: the samples of each clip.
+        logits: clips × frames × symbols, zero-padded.
+        frames: clips × 1, the frames of each clip; None: the model does not tell, and what is promised is believed.
+        promised: the frames that each clip has by the form.
+        form: whose symbols there are.
 
     Raises:
         DoubtfulError: INFERENCE_UNUSABLE, the shapes, the numbers of frames or the logits cannot be.
     """
-    count = len(lengths)
-    if logits.ndim != 3 or len(logits) != count or logits.shape[2] != SYMBOLS or frames.shape != (count, 1):
-        shapes = f"logits of the shape {logits.shape} and frames of the shape {frames.shape}"
-        raise unusable(model, f"gave {shapes} for {count} clips")
-    for row, heard, length in zip(logits, frames[:, 0].tolist(), lengths, strict=True):
-        promised = length / FRAME_SAMPLES
-        fewest = max(promised - FRAMES_OFF, 1 if length >= FRAME_SAMPLES else 0)
-        if not fewest <= heard <= min(len(row), promised + FRAMES_OFF):
-            raise unusable(model, f"gave {heard} frames, of {len(row)}, for {length} samples")
+    count = len(promised)
+    shaped = frames is None or frames.shape == (count, 1)
+    if logits.ndim != 3 or len(logits) != count or logits.shape[2] != len(form.symbols) or not shaped:
+        told = "" if frames is None else f" and frames of the shape {frames.shape}"
+        raise unusable(model, f"gave logits of the shape {logits.shape}{told} for {count} clips")
+    if frames is None and abs(logits.shape[1] - max(promised, default=0)) > FRAMES_OFF:
+        raise unusable(model, f"gave {logits.shape[1]} frames, where {max(promised, default=0)} are due")
+    for place, (row, due) in enumerate(zip(logits, promised, strict=True)):
+        heard = due if frames is None else int(frames[place, 0])
+        fewest = max(due - FRAMES_OFF, 1 if due > 1 else 0)
+        if not fewest <= heard <= min(len(row), due + FRAMES_OFF):
+            raise unusable(model, f"gave {heard} frames, of {len(row)}, where {due} are due")
         if not np.isfinite(row[:heard]).all():
             raise unusable(model, "gave logits that are not numbers")
         yield row[:heard]

@@ -1,131 +1,34 @@
-"""What a models.toml says of one model: what it takes, what it gives, and what its symbols are among ours."""
+"""What a models.toml says of one model: its form, which one it is, and how it is judged by."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from streamproc.audio.decode import SAMPLE_RATE
-from streamproc.contracts.phonemes import PHONEMES
+from streamproc.inference.form import Fault, ModelForm, Name
 
-Name = Annotated[str, Field(min_length=1)]
-Fault = tuple[tuple[str, ...], str]
-"""The key that is wrong, below the model's table, and what is wrong with it."""
-
-OF_BLANK = ""
-"""What a symbol that stands for no sound is mapped to: it counts as the blank."""
+PHONEME_ERRORS = 0.5
+"""Far above what a model of English gets wrong of the golden clip, far below what one does whose symbols are mixed
+up."""
 
 
-class TensorNames(BaseModel):
-    """The model's inputs and outputs by their names."""
+class ModelDeclaration(ModelForm):
+    """One model."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-    audio: Name
-    """Input, float32 [clips, samples]."""
-    lengths: Name | None = None
-    """Input, int64 [clips]: the samples of each clip."""
-    mask: Name | None = None
-    """Input, int64 [clips, samples]: 1 where the clip is, 0 where it is padded."""
-    logits: Name
-    """Output, float32 [clips, frames, symbols]."""
-    frames: Name | None = None
-    """Output, int64 [clips]: the frames of each clip."""
-
-
-class ModelDeclaration(BaseModel):
-    """One model. Keys that nobody knows are refused: a word misspelt must not become a default."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
+    model: Name | None = None
+    """Its name in the model repository; without it that of its table."""
     version: Name
+    """In the model repository."""
     file: Name | None = None
     """The ONNX file, relative to the models.toml; without it only what is written is checked."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    sample_rate: int = SAMPLE_RATE
-    """Hz."""
-    frame_step: Annotated[int, Field(gt=0)]
-    """Samples from one frame to the next."""
-    frame_window: Annotated[int, Field(ge=0)]
-    """Samples that a clip must have for its first frame: 400 of a wav2vec2."""
-    first_centre: Annotated[int, Field(ge=0)]
-    """The sample on which the first frame is centred: 200 of a wav2vec2."""
-    normalisation: Literal["none", "unit_variance"]
-    """Of each clip before it is padded."""
-    padding: Literal["lengths", "mask", "alone"]
-    """How the model is told where a padded clip ends; "alone": it is not, and hears one clip at a time."""
-    output: Literal["logits", "probabilities"]
-    blank: Annotated[int, Field(ge=0)]
-    """The place of the CTC blank in ``symbols``."""
-    symbols: Annotated[tuple[str, ...], Field(strict=False)]
-    """The model's symbols in the order of its output, the blank among them."""
-    tensors: TensorNames
-    mapping: dict[str, str] = {}
-    """Symbol to phoneme of ours, or `OF_BLANK`; one that is not in it is ours of the same name."""
-    sequences: dict[str, list[str]] = {}
-    """Phoneme of ours to the several symbols that the model writes it with."""
-
-    def frames_of(self, samples: int) -> int:
-        """Frames that a clip of so many samples has."""
-        return (samples - self.frame_window) // self.frame_step + 1 if samples >= self.frame_window else 0
-
-    def centre(self, frame: int) -> float:
-        """Seconds from the clip's first sample to the middle of a frame."""
-        return (self.first_centre + frame * self.frame_step) / self.sample_rate
-
-    def groups(self) -> list[int]:
-        """For each symbol the place of what it is among our 41, the blank last."""
-        places = {OF_BLANK: len(PHONEMES), **{phoneme: place for place, phoneme in enumerate(PHONEMES)}}
-        return [
-            len(PHONEMES) if place == self.blank else places[self.mapping.get(symbol, symbol)]
-            for place, symbol in enumerate(self.symbols)
-        ]
+    phoneme_errors: Annotated[float, Field(gt=0, le=1)] = PHONEME_ERRORS
+    """The share of the golden clip's phonemes that it may get wrong."""
+    margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
+    """In place of STREAMPROC_SCORING__MARGIN."""
 
     def faults(self) -> Iterator[Fault]:
         """What no single key tells to be wrong."""
-        if self.sample_rate != SAMPLE_RATE:
-            yield ("sample_rate",), f"{self.sample_rate} is not supported yet: clips are decoded to {SAMPLE_RATE} Hz"
-        for key in ("lengths", "mask"):
-            named = getattr(self.tensors, key)
-            if (self.padding == key) != (named is not None):
-                which = "is missing, and padding" if named is None else f"is {named!r}, but padding"
-                yield ("tensors", key), f"{which} is {self.padding!r}"
-        alphabet = list(self._alphabet_faults())
-        # A symbol that is mapped wrongly leaves its phoneme without one: that is told once.
-        yield from alphabet or self._lost_phonemes()
-
-    def _alphabet_faults(self) -> Iterator[Fault]:
-        twice = sorted({symbol for symbol in self.symbols if self.symbols.count(symbol) > 1})
-        if twice:
-            yield ("symbols",), f"{', '.join(map(repr, twice))}: more than once"
-        for symbol, phoneme in self.mapping.items():
-            if symbol not in self.symbols:
-                yield ("mapping", symbol), "no symbol of the model's"
-            elif phoneme != OF_BLANK and phoneme not in PHONEMES:
-                yield ("mapping", symbol), f"{phoneme!r} is no phoneme of ours, nor '' for the blank"
-        for phoneme, symbols in self.sequences.items():
-            strangers = [symbol for symbol in symbols if symbol not in self.symbols]
-            if phoneme not in PHONEMES:
-                yield ("sequences", phoneme), "no phoneme of ours"
-            elif strangers:
-                yield ("sequences", phoneme), f"{', '.join(map(repr, strangers))}: no symbol of the model's"
-            else:
-                told = "a phoneme that the model writes with several symbols is not supported yet"
-                yield ("sequences", phoneme), f"{told}: map one symbol to it"
-        if self.blank >= len(self.symbols):
-            yield ("blank",), f"{self.blank} is no place among {len(self.symbols)} symbols"
-            return
-        sounds = [symbol for place, symbol in enumerate(self.symbols) if place != self.blank]
-        blank = self.symbols[self.blank]
-        if self.mapping.get(blank, OF_BLANK) != OF_BLANK or blank in PHONEMES:
-            yield ("blank",), f"symbol {self.blank}, {blank!r}, is a phoneme: is the blank another?"
-        for symbol in sounds:
-            if symbol not in self.mapping and symbol not in PHONEMES:
-                yield ("mapping",), f"symbol {symbol!r} is missing: map it to a phoneme of ours, or to '' for the blank"
-
-    def _lost_phonemes(self) -> Iterator[Fault]:
-        places = set(self.groups())
-        if lost := [phoneme for place, phoneme in enumerate(PHONEMES) if place not in places]:
-            yield ("mapping",), f"no symbol is mapped to {', '.join(lost)}"
+        yield from self.form_faults()

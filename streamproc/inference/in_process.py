@@ -18,8 +18,11 @@ from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.answers import DoubtfulError, clips_of, or_blame, probe
 from streamproc.inference.batcher import Bounds, alike
 from streamproc.inference.engine import Inference, Logits, ModelIdentity, Priority, Samples
+from streamproc.inference.model_inputs import ModelInputs, inputs_of
+from streamproc.inference.model_outputs import as_logits
 from streamproc.inference.places import Places
 from streamproc.inference.repository import raise_if_memory, told
+from streamproc.inference.served import ServedModel, built_in
 
 L = TypeVar("L")
 """The loaded model."""
@@ -30,9 +33,9 @@ H = TypeVar("H")
 class InProcessEngine(ABC, Generic[L, H]):
     """Inference in threads of its own: the event loop never waits for a core or a device.
 
-    The model lies where a Triton looks for it too, at ``repository/model/version/model.onnx``, weights included. It
-    takes ``audio`` (float, clips × samples) and ``lengths`` (int64, clips) and gives ``logits`` (float, clips × frames
-    × 41) and ``frames`` (int64, clips). It is read once, at the start: a result names what was read.
+    The model lies where a Triton looks for it too, at ``repository/model/version/model.onnx``, weights included. It has
+    the form that is said of it (`streamproc.inference.form`). It is read once, at the start: a result names what was
+    read.
 
     Args:
         repository: folder of models.
@@ -40,11 +43,21 @@ class InProcessEngine(ABC, Generic[L, H]):
         version: a folder in that; "" for the highest number.
         timeout: seconds that one run may take.
         threads: runs at once.
+        served: the model as it is declared, in place of ``model`` and ``version``.
     """
 
     name: str
 
-    def __init__(self, repository: Path, model: str, version: str, timeout: float, threads: int) -> None:
+    def __init__(
+        self,
+        repository: Path,
+        model: str,
+        version: str,
+        timeout: float,
+        threads: int,
+        served: ServedModel | None = None,
+    ) -> None:
+        self.served = served or built_in(model, version)
         self._repository = repository
         self._timeout = timeout
         self._places = Places(threads)
@@ -52,7 +65,7 @@ class InProcessEngine(ABC, Generic[L, H]):
         self._loaded: L | None = None
         self._running: set[H] = set()
         """Of the runs that somebody waits for."""
-        self.model = ModelIdentity(model, version, "")
+        self.model = ModelIdentity(self.served.name, self.served.version, "")
 
     @abstractmethod
     def _load(self) -> tuple[L, ModelIdentity]:
@@ -75,8 +88,9 @@ class InProcessEngine(ABC, Generic[L, H]):
         """End the run of ``handle``, if it is not over; also a second time."""
 
     @abstractmethod
-    def _outputs(self, loaded: L, clips: Sequence[Samples], handle: H) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Logits (clips × frames × 41) and frames (clips) of one run, in a thread; whatever it raises, the model fails.
+    def _outputs(self, loaded: L, ready: ModelInputs, handle: H) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Logits (clips × frames × symbols) and frames (clips), if the model tells them, of one run, in a thread;
+        whatever it raises, the model fails.
 
         Raises:
             StreamprocError: where more is known of the failure.
@@ -133,21 +147,27 @@ class InProcessEngine(ABC, Generic[L, H]):
         self._running.add(handle)
         try:
             async with asyncio.timeout(self._timeout):
-                logits, frames = await call
+                return await call
         except TimeoutError:
             raise StreamprocError(ErrorCode.INFERENCE_TIMEOUT, f"no answer within {self._timeout:g} s") from None
         finally:
             self._end(handle)
             self._running.discard(handle)
-        lengths = [len(clip) for clip in clips]
-        return list(clips_of(self.model.name, logits, np.expand_dims(frames, -1), lengths))
 
-    def _work(self, clips: Sequence[Samples], handle: H) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _own(self, loaded: L, clips: Sequence[Samples], handle: H) -> list[Logits]:
+        """What the model gives for each clip, over its own symbols."""
+        form = self.served.form
+        ready = inputs_of(form, clips)
+        logits, frames = self._outputs(loaded, ready, handle)
+        counted = None if frames is None else np.expand_dims(frames, -1)
+        return list(clips_of(self.model.name, logits, counted, ready.frames, form))
+
+    def _work(self, clips: Sequence[Samples], handle: H) -> list[Logits]:
         """Run the model, in a thread of the executor."""
         if (loaded := self._loaded) is None:
             raise _closed()
         try:
-            return self._outputs(loaded, clips, handle)
+            return as_logits(self.served.form, self._own(loaded, clips, handle))
         except StreamprocError:
             raise
         except Exception as error:  # noqa: BLE001

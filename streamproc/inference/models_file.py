@@ -13,7 +13,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.inference.declaration import ModelDeclaration, TensorNames
+from streamproc.inference.declaration import ModelDeclaration
+from streamproc.inference.form import TensorNames
 
 _PART = r"""(?:[\w-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
 _KEY = re.compile(rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
@@ -123,7 +124,8 @@ def _fault(error: Any) -> tuple[tuple[str, ...], str]:
     if key[:1] == ("mapping",) and kind == "string_type":
         message = "a symbol that is several phonemes of ours is not supported: map it to one, or to '' for the blank"
     if kind == "extra_forbidden":
-        known = TensorNames.model_fields if key[:1] == ("tensors",) else ModelDeclaration.model_fields
+        of_tensors = len(key) > 1 and key[0] in ("tensors", "triton")
+        known = (TensorNames if of_tensors else ModelDeclaration).model_fields
         close = difflib.get_close_matches(key[-1], known, 1)
         message += f": did you mean {close[0]}?" if close else f": there are {', '.join(known)}"
     return key, message

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from streamproc.inference.answers import SYMBOLS
 from streamproc.inference.batcher import Bounds
-from streamproc.inference.engine import ModelIdentity, Samples
+from streamproc.inference.engine import ModelIdentity
+from streamproc.inference.form import ModelForm
 from streamproc.inference.in_process import InProcessEngine
-from streamproc.inference.onnx_session import FATAL_ONLY, INPUTS, OUTPUTS, forms, open_session, require
+from streamproc.inference.model_inputs import ModelInputs
+from streamproc.inference.onnx_session import FATAL_ONLY, INPUTS, OUTPUTS, forms, named, open_session, require
 from streamproc.inference.repository import ModelFile, raise_if_memory, read_model, told
 
 ONE_CLIP = Bounds(clips=1, seconds=480.0)
@@ -28,13 +27,13 @@ class OnnxEngine(InProcessEngine[Any, Any]):
 
     def _load(self) -> tuple[Any, ModelIdentity]:
         require("the engine onnx")
-        file = read_model(self._repository, self.model.name, self.model.version)
+        file = read_model(self._repository, self.served)
         try:
             session = open_session(file.content)
         except Exception as error:  # noqa: BLE001  onnxruntime's errors have no class in common
             raise_if_memory(error)
             raise file.unsuitable(f"cannot be loaded: {told(error)}") from None
-        _check(session, file)
+        _check(session, file, self.served.form)
         return session, file.identity
 
     def _bounds(self, loaded: Any) -> Bounds:
@@ -50,20 +49,19 @@ class OnnxEngine(InProcessEngine[Any, Any]):
     def _end(self, handle: Any) -> None:
         handle.terminate = True
 
-    def _outputs(self, loaded: Any, clips: Sequence[Samples], handle: Any) -> tuple[NDArray[Any], NDArray[Any]]:
-        (clip,) = clips
-        # The model takes no clip without samples, but one of which none is the clip's.
-        audio = clip if len(clip) else np.zeros(1, np.float32)
-        inputs = {"audio": audio[np.newaxis], "lengths": np.array([len(clip)], np.int64)}
-        logits, frames = loaded.run(list(OUTPUTS), inputs, handle)
-        return logits, frames
+    def _outputs(self, loaded: Any, ready: ModelInputs, handle: Any) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        names = self.served.form.tensors
+        wanted = [name for name in (names.logits, names.frames) if name is not None]
+        logits, *frames = loaded.run(wanted, ready.named(names), handle)
+        return logits, frames[0] if frames else None
 
 
-def _check(session: Any, file: ModelFile) -> None:
+def _check(session: Any, file: ModelFile, form: ModelForm) -> None:
     """Raises: StreamprocError: MODEL_UNSUITABLE, it takes or gives something else."""
     inputs, outputs = forms(session.get_inputs()), forms(session.get_outputs())
-    if inputs != INPUTS or outputs != OUTPUTS:
+    takes, gives = named(form.tensors, INPUTS), named(form.tensors, OUTPUTS)
+    if inputs != takes or not gives.items() <= outputs.items():
         raise file.unsuitable(
-            f"takes {inputs} and gives {outputs} (types and dimensions); needed are {INPUTS} and {OUTPUTS}, of "
-            f"{SYMBOLS} symbols"
+            f"takes {inputs} and gives {outputs} (types and dimensions); needed are {takes} and {gives}, of "
+            f"{len(form.symbols)} symbols"
         )

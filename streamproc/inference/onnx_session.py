@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.inference.form import TensorNames
 
 FATAL_ONLY = 4
 """onnxruntime writes nothing below this severity: what it has to say is in what it raises."""
@@ -13,9 +14,9 @@ FATAL_ONLY = 4
 Forms = dict[str, tuple[str, int]]
 """Tensors by name: type, and number of dimensions."""
 
-INPUTS: Forms = {"audio": ("tensor(float)", 2), "lengths": ("tensor(int64)", 1)}
+INPUTS: Forms = {"audio": ("tensor(float)", 2), "lengths": ("tensor(int64)", 1), "mask": ("tensor(int64)", 2)}
 OUTPUTS: Forms = {"logits": ("tensor(float)", 3), "frames": ("tensor(int64)", 1)}
-"""What a model that the worker serves takes and gives."""
+"""What a model that the worker serves may take and give, by the keys of `streamproc.inference.form.TensorNames`."""
 
 
 def require(what: str) -> None:
@@ -39,6 +40,12 @@ def open_session(model: str | bytes) -> Any:
     options.enable_cpu_mem_arena = options.enable_mem_pattern = False
     options.log_severity_level = FATAL_ONLY
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def named(names: TensorNames, kinds: Forms) -> Forms:
+    """Those of the kinds that a model has, by the names that it has for them."""
+    pairs = ((getattr(names, key), kind) for key, kind in kinds.items())
+    return {name: kind for name, kind in pairs if name is not None}
 
 
 def forms(tensors: Iterable[Any]) -> Forms:

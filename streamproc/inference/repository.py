@@ -8,6 +8,7 @@ from pathlib import Path
 
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.engine import ModelIdentity
+from streamproc.inference.served import ServedModel
 
 FILE = "model.onnx"
 
@@ -27,19 +28,18 @@ class ModelFile:
         return StreamprocError(ErrorCode.MODEL_UNSUITABLE, f"the model {self.path} {reason}")
 
 
-def read_model(repository: Path, model: str, version: str) -> ModelFile:
+def read_model(repository: Path, model: ServedModel) -> ModelFile:
     """Read a model.
 
     Args:
         repository: folder of models.
-        model: its name, a folder in there.
-        version: a folder in that; "" for the highest number.
+        model: its name is a folder in there, its version one in that, the highest number where it has none.
 
     Raises:
-        StreamprocError: MODEL_UNSUITABLE, it cannot be read.
+        StreamprocError: MODEL_UNSUITABLE, it cannot be read, or is another than is declared.
     """
-    folder = repository / model
-    version = version or _newest(folder)
+    folder = repository / model.name
+    version = model.version or _newest(folder)
     path = folder / version / FILE
     try:
         content = path.read_bytes()
@@ -47,7 +47,10 @@ def read_model(repository: Path, model: str, version: str) -> ModelFile:
         raise StreamprocError(
             ErrorCode.MODEL_UNSUITABLE, f"the model {path} cannot be read: {error.strerror}"
         ) from None
-    return ModelFile(path, content, ModelIdentity(model, version, hashlib.sha256(content).hexdigest()))
+    file = ModelFile(path, content, ModelIdentity(model.name, version, hashlib.sha256(content).hexdigest()))
+    if model.declared is not None and file.identity.sha256 != model.declared.sha256:
+        raise file.unsuitable(f"has the SHA-256 {file.identity.sha256}; pinned is {model.declared.sha256}")
+    return file
 
 
 def told(error: Exception) -> str:

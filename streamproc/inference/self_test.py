@@ -11,12 +11,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from streamproc.inference.alphabet import as_ours, log_probabilities
-from streamproc.inference.answers import FRAME_SAMPLES, PROBE, SYMBOLS
-from streamproc.inference.declaration import Fault, ModelDeclaration
+from streamproc.inference.alphabet import log_probabilities
+from streamproc.inference.answers import PROBE
+from streamproc.inference.declaration import ModelDeclaration
 from streamproc.inference.engine import Samples
+from streamproc.inference.form import BUILT_IN, Fault, ModelForm
 from streamproc.inference.model_inputs import inputs_of
-from streamproc.inference.onnx_session import INPUTS, OUTPUTS, forms, open_session
+from streamproc.inference.model_outputs import as_logits
+from streamproc.inference.onnx_session import INPUTS, OUTPUTS, forms, named, open_session
 from streamproc.inference.repository import raise_if_memory, told
 
 CLIPS: tuple[Samples, ...] = (PROBE, PROBE[3200:12_777], PROBE[:5000])
@@ -50,25 +52,23 @@ def file_faults(declared: ModelDeclaration, path: Path) -> list[Fault]:
 
 def _tensor_faults(declared: ModelDeclaration, session: Any) -> Iterator[Fault]:
     inputs, outputs = forms(session.get_inputs()), forms(session.get_outputs())
-    wanted = {**INPUTS, "mask": ("tensor(int64)", 2), **OUTPUTS}
-    for key, kind in wanted.items():
+    for key, kind in (INPUTS | OUTPUTS).items():
         name, those = getattr(declared.tensors, key), outputs if key in OUTPUTS else inputs
         if name is not None and those.get(name) != kind:
             there = ", ".join(f"{one} {kind} of {rank} dimensions" for one, (kind, rank) in those.items())
             yield ("tensors", key), f"{name!r}, {kind[0]} of {kind[1]} dimensions, is not there: the model has {there}"
-    names = {declared.tensors.audio, declared.tensors.lengths, declared.tensors.mask}
-    if strangers := [name for name in inputs if name not in names]:
+    if strangers := [name for name in inputs if name not in named(declared.tensors, INPUTS)]:
         yield ("tensors",), f"the model takes {', '.join(strangers)} too"
 
 
 def _answer_faults(declared: ModelDeclaration, session: Any) -> Iterator[Fault]:
-    alone: list[NDArray[np.float32]] = []
+    alone: list[NDArray[np.float64]] = []
     for clip in CLIPS:
         ((heard, frames),) = _run(declared, session, [clip])
         if heard.shape[1] != len(declared.symbols):
             yield ("symbols",), f"{len(declared.symbols)} are named, and the model gives {heard.shape[1]}"
             return
-        promised = declared.frames_of(len(clip))
+        (promised,) = inputs_of(declared, [clip]).frames
         if frames != promised:
             yield ("frame_step",), f"the model gives {frames} frames for {len(clip)} samples, and {promised} are due"
             return
@@ -98,33 +98,33 @@ def _run(
     """What the model gives for each clip, without what is beyond its frames; and its frames."""
     tensors = declared.tensors
     names = [tensors.logits, *([tensors.frames] if tensors.frames else [])]
-    output, *counted = session.run(names, inputs_of(declared, clips))
-    for row, clip in enumerate(clips):
-        told = int(counted[0][row]) if counted else declared.frames_of(len(clip))
+    ready = inputs_of(declared, clips)
+    output, *counted = session.run(names, ready.named(tensors))
+    for row, due in enumerate(ready.frames):
+        told = int(counted[0][row]) if counted else due
         # Of one clip every frame is its own: more or fewer than promised are seen.
         frames = output.shape[1] if len(clips) == 1 and not counted else told
         yield output[row, :frames], frames
 
 
-def _ours(declared: ModelDeclaration, output: NDArray[np.float32]) -> NDArray[np.float32]:
-    return as_ours(log_probabilities(output, declared.output == "probabilities"), declared.groups())
+def _ours(declared: ModelDeclaration, output: NDArray[np.float32]) -> NDArray[np.float64]:
+    (ours,) = as_logits(declared, [output])
+    return log_probabilities(ours, are_probabilities=False)
 
 
 def _are_probabilities(output: NDArray[np.float32]) -> bool:
     return bool((output >= 0).all() and np.allclose(output.sum(axis=1), 1.0, atol=1e-2))
 
 
-def unserved(declared: ModelDeclaration) -> list[str]:
-    """The keys in which a model differs from what the worker can serve: it has one form built in."""
-    from_built_in = {
-        "frame_step": declared.frame_step == FRAME_SAMPLES,
-        "frame_window": declared.frame_window == 0,
-        "first_centre": declared.first_centre == 0,
-        "normalisation": declared.normalisation == "none",
-        "padding": declared.padding == "lengths",
-        "output": declared.output == "logits",
-        "blank": declared.blank == SYMBOLS - 1,
-        "symbols": declared.groups() == list(range(SYMBOLS)),
-        "tensors": declared.tensors.model_dump(exclude_none=True) == {name: name for name in (*INPUTS, *OUTPUTS)},
-    }
-    return [key for key, same in from_built_in.items() if not same]
+def unlike_built_in(form: ModelForm) -> list[str]:
+    """The keys in which a form differs from the shipped model's, which some engines have built in."""
+    return [key for key in ModelForm.model_fields if key not in _NOT_OF_THE_FILE and _differs(form, key)]
+
+
+_NOT_OF_THE_FILE = ("triton", "mapping", "sequences")
+
+
+def _differs(form: ModelForm, key: str) -> bool:
+    if key == "symbols":
+        return form.groups() != BUILT_IN.groups() or bool(form.sequences)
+    return bool(getattr(form, key) != getattr(BUILT_IN, key))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -15,9 +14,13 @@ from streamproc.audio.decode import SAMPLE_RATE
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.answers import SYMBOLS
 from streamproc.inference.batcher import Bounds
-from streamproc.inference.engine import ModelIdentity, Samples
+from streamproc.inference.engine import ModelIdentity
+from streamproc.inference.form import BUILT_IN
 from streamproc.inference.in_process import InProcessEngine
+from streamproc.inference.model_inputs import ModelInputs, inputs_of
 from streamproc.inference.repository import ModelFile, raise_if_memory, read_model, told
+from streamproc.inference.self_test import unlike_built_in
+from streamproc.inference.served import ServedModel
 
 _INPUTS = {"audio": ("FLOAT", 2), "lengths": ("INT64", 1)}
 _OUTPUTS = {"logits": ("FLOAT", 3), "frames": ("INT64", 1)}
@@ -81,14 +84,22 @@ class TorchEngine(InProcessEngine[_Loaded, threading.Event]):
         repository, model, version, timeout: see InProcessEngine.
         threads: runs at once; on a CPU each has one core.
         options: device, precision, compilation.
+        served: see InProcessEngine; of the shipped model's form.
     """
 
     name = "torch"
 
     def __init__(
-        self, repository: Path, model: str, version: str, timeout: float, threads: int, options: TorchOptions
+        self,
+        repository: Path,
+        model: str,
+        version: str,
+        timeout: float,
+        threads: int,
+        options: TorchOptions,
+        served: ServedModel | None = None,
     ) -> None:
-        super().__init__(repository, model, version, timeout, threads)
+        super().__init__(repository, model, version, timeout, threads, served)
         self._options = options
 
     def _load(self) -> tuple[_Loaded, ModelIdentity]:
@@ -102,7 +113,9 @@ class TorchEngine(InProcessEngine[_Loaded, threading.Event]):
                 f"the engine torch needs torch and onnx: pip install 'streamproc[torch]' ({error})",
             ) from None
         device = _device(torch, self._options.device)
-        file = read_model(self._repository, self.model.name, self.model.version)
+        file = read_model(self._repository, self.served)
+        if differs := unlike_built_in(self.served.form):
+            raise file.unsuitable(f"is none that the engine torch can run: its {', '.join(differs)} are its own")
         _exactly(torch)
         try:
             graph = TorchGraph(file.content, getattr(torch, self._options.precision)).eval().to(device)
@@ -128,13 +141,13 @@ class TorchEngine(InProcessEngine[_Loaded, threading.Event]):
         handle.set()
 
     def _outputs(
-        self, loaded: _Loaded, clips: Sequence[Samples], handle: threading.Event
+        self, loaded: _Loaded, ready: ModelInputs, handle: threading.Event
     ) -> tuple[NDArray[Any], NDArray[Any]]:
         nothing = np.zeros((0, 0, 0), np.float32), np.zeros(0, np.int64)
         if handle.is_set():
             return nothing  # nobody waits for it
         try:
-            return _outputs(loaded, clips, handle)
+            return _outputs(loaded, ready, handle)
         except Exception as error:
             if handle.is_set():
                 return nothing
@@ -147,22 +160,19 @@ class TorchEngine(InProcessEngine[_Loaded, threading.Event]):
             raise
 
 
-def _outputs(loaded: _Loaded, clips: Sequence[Samples], stopped: threading.Event | None = None) -> tuple[Any, Any]:
+def _outputs(loaded: _Loaded, ready: ModelInputs, stopped: threading.Event | None = None) -> tuple[Any, Any]:
     """Logits (clips × frames × 41) and frames (clips) of one run."""
     import torch
 
     # Of this thread: a run has the core that it was given, and no other.
     torch.set_num_threads(1)
-    # The model takes no clip without samples, but one of which none is the clip's.
-    width = max(1, *map(len, clips))
+    audio = ready.audio
     if loaded.compiled:
-        width = max(COMPILED_LEAST, -(-width // COMPILED_STEP) * COMPILED_STEP)
-    padded = np.zeros((len(clips), width), np.float32)
-    for row, clip in zip(padded, clips, strict=True):
-        row[: len(clip)] = clip
+        width = max(COMPILED_LEAST, -(-audio.shape[1] // COMPILED_STEP) * COMPILED_STEP)
+        audio = np.pad(audio, ((0, 0), (0, width - audio.shape[1])))
     given = {
-        "audio": torch.from_numpy(padded).to(loaded.device),
-        "lengths": torch.tensor([len(clip) for clip in clips], dtype=torch.int64, device=loaded.device),
+        "audio": torch.from_numpy(audio).to(loaded.device),
+        "lengths": torch.from_numpy(ready.lengths).to(loaded.device),
     }
     with torch.inference_mode():
         if stopped is None or loaded.compiled:
@@ -203,7 +213,8 @@ def _warm_up(torch: Any, loaded: _Loaded) -> None:
     try:
         for clips in (1, 4, 16) if loaded.bounds.clips > 1 else (1,):
             for seconds in COMPILED_FOR:
-                _outputs(loaded, [np.zeros(int(seconds * SAMPLE_RATE), np.float32)] * clips)
+                silence = np.zeros(int(seconds * SAMPLE_RATE), np.float32)
+                _outputs(loaded, inputs_of(BUILT_IN, [silence] * clips))
     except Exception as error:  # noqa: BLE001
         raise_if_memory(error)
         raise StreamprocError(

@@ -11,14 +11,17 @@ import grpc
 import numpy as np
 from numpy.typing import NDArray
 from tritonclient.grpc import aio as triton
-from tritonclient.grpc.model_config_pb2 import DataType
-from tritonclient.utils import InferenceServerException
+from tritonclient.utils import InferenceServerException, triton_to_np_dtype
 
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.inference.answers import DoubtfulError, clips_of, probe, unsuitable, unusable
+from streamproc.inference.answers import DoubtfulError, MismatchError, clips_of, probe, unsuitable, unusable
 from streamproc.inference.channel import Certificates, Channel
+from streamproc.inference.configuration import Configuration, read_configuration
 from streamproc.inference.engine import Logits, ModelIdentity, Priority, Samples
 from streamproc.inference.handshake import distrust
+from streamproc.inference.model_inputs import ModelInputs, inputs_of
+from streamproc.inference.model_outputs import as_logits
+from streamproc.inference.served import ServedModel, built_in
 from streamproc.inference.statistics import ServerLoad, ServerStatistics, read_load
 from streamproc.tracing.request import metadata
 
@@ -31,16 +34,8 @@ FULL = ("Exceeds maximum queue size", "Request timeout expired")
 MOST_CHANGES = 5
 """So often a call is made anew because the model changed beneath it, before the server counts as unavailable."""
 
-_INPUTS = {"AUDIO": "TYPE_FP32", "LENGTHS": "TYPE_INT32"}
-_OUTPUTS = {"LOGITS": "TYPE_FP32", "FRAMES": "TYPE_INT32"}
-
-
-@dataclass(frozen=True, slots=True)
-class _Served:
-    """What the server's configuration of the model says: it changes when the model is loaded anew."""
-
-    sha256: str
-    max_batch: int
+Own = NDArray[np.float32]
+"""What the model gives for a clip, over its own symbols: [frames, symbols]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +49,13 @@ class Answer:
 class TritonServer:
     """What is said to one Triton, and what it answers. Which requests it gets is its caller's to decide.
 
-    The model takes AUDIO (FP32, batch × samples, zero-padded) and LENGTHS (INT32, batch × 1, samples of each clip)
-    and gives LOGITS (FP32, batch × frames × 41) and FRAMES (INT32, batch × 1, frames of each clip).
+    The model has the form that is said of it (`streamproc.inference.form`); without a declaration the shipped one's: it
+    takes AUDIO (FP32, batch × samples, zero-padded) and LENGTHS (INT32, batch × 1, samples of each clip) and gives
+    LOGITS (FP32, batch × frames × 41) and FRAMES (INT32, batch × 1, frames of each clip).
 
     The model may be replaced while the worker runs. Its configuration is read after each answer, once for all requests
     that are answered meanwhile; where it is not the one from before the request, the request is made anew. So an answer
-    names the model that gave it.
+    names the model that gave it, and one of other weights than are declared answers nothing.
 
     Args:
         address: host:port of the gRPC service.
@@ -68,6 +64,7 @@ class TritonServer:
         timeout: seconds that a reading of the configuration may take, and a request at the most.
         certificates: how the server is spoken to.
         server_name: whom its certificate must name; "" for the host of ``address``.
+        served: the model as it is declared, in place of ``model`` and ``version``.
     """
 
     def __init__(
@@ -78,25 +75,28 @@ class TritonServer:
         timeout: float,
         certificates: Certificates | None = None,
         server_name: str = "",
+        served: ServedModel | None = None,
     ) -> None:
         self.address = address
-        self._model = model
-        self._version = version
+        self.served = served or built_in(model, version)
+        self._form = self.served.form
+        self._model = self.served.name
+        self._version = self.served.version
         self._timeout = timeout
-        self._served = _Served("", 1)
+        self._configured = Configuration("", 1)
         self._reached = False
         self._statistics = ServerStatistics()
         self._looking = asyncio.Lock()
         self.looks = self._fresh = 0
         """Readings of the model's configuration: how many were begun, and which was the last to succeed."""
         self._channel = Channel(address, certificates or Certificates(), timeout + 1, server_name)
-        self.model = ModelIdentity(model, version, "")
+        self.model = ModelIdentity(self._model, self._version, "")
         """The model that answered last."""
 
     @property
     def max_batch(self) -> int:
         """Most clips in one request, as the model's configuration has it."""
-        return self._served.max_batch
+        return self._configured.max_batch
 
     async def open(self) -> None:
         """Make the connection; whether anybody is there, the first question shows.
@@ -174,7 +174,7 @@ class TritonServer:
 
     async def _infer(self, clips: Sequence[Samples], priority: Priority, within: float) -> Answer:
         for _ in range(MOST_CHANGES):
-            served = self._served
+            served = self._configured
             logits: list[Logits] = []
             versions: set[str] = set()
             for batch in _batches(clips, served.max_batch):
@@ -188,11 +188,12 @@ class TritonServer:
             ErrorCode.INFERENCE_UNAVAILABLE, f"Triton at {self.address} changes the model {self._model!r} all the time"
         )
 
-    async def look(self) -> _Served:
+    async def look(self) -> Configuration:
         """The model's configuration, read at a moment after this call began; calls at once share a reading.
 
         Raises:
-            DoubtfulError: INFERENCE_UNUSABLE, the model takes or gives something else than ours.
+            DoubtfulError: INFERENCE_UNUSABLE, the model takes or gives something else than is said of it.
+            MismatchError: it has other weights than are declared.
             StreamprocError: INFERENCE_UNAVAILABLE, INFERENCE_TIMEOUT.
         """
         begun = self.looks
@@ -203,29 +204,40 @@ class TritonServer:
                     self._server.get_model_config(self._model, self._version, client_timeout=self._timeout),
                     self._timeout,
                 )
-                self._served = self._check(answer.config)
+                self._configured = self._check(answer.config)
                 self._fresh = self.looks
-        return self._served
+        return self._configured
 
-    def _check(self, config: Any) -> _Served:
-        inputs = {tensor.name: DataType.Name(tensor.data_type) for tensor in config.input}
-        outputs = {tensor.name: DataType.Name(tensor.data_type) for tensor in config.output}
-        if inputs != _INPUTS or outputs != _OUTPUTS or config.max_batch_size < 1:
-            raise self._unusable(f"takes {inputs} and gives {outputs}; needed are {_INPUTS} and {_OUTPUTS} in batches")
-        return _Served(config.parameters["sha256"].string_value, config.max_batch_size)
+    def _check(self, config: Any) -> Configuration:
+        try:
+            found = read_configuration(config, self.served)
+        except ValueError as error:
+            raise self._unusable(str(error)) from None
+        declared = self.served.declared
+        if declared is not None and found.sha256 != declared.sha256:
+            has = found.sha256 or "none (the parameter sha256 of config.pbtxt)"
+            raise MismatchError(
+                ErrorCode.INFERENCE_UNUSABLE,
+                f"{self.served.identity} at {self.address} has the SHA-256 {has}; pinned is {declared.sha256}",
+            )
+        return found
 
     async def _call(self, clips: Sequence[Samples], priority: Priority, within: float) -> tuple[list[Logits], str]:
         """The logits of each clip, and the version of the model that answered."""
-        padded = np.zeros((len(clips), max(1, *map(len, clips))), dtype=np.float32)
-        for row, clip in enumerate(clips):
-            padded[row, : len(clip)] = clip
-        shape, lengths = list(padded.shape), np.array([[len(clip)] for clip in clips], dtype=np.int32)
-        inputs = [
-            triton.InferInput("AUDIO", shape, "FP32").set_data_from_numpy(padded),
-            triton.InferInput("LENGTHS", list(lengths.shape), "INT32").set_data_from_numpy(lengths),
-        ]
-        del padded  # It has been copied, and an answer may take its time.
-        outputs = [triton.InferRequestedOutput(name) for name in _OUTPUTS]
+        own, version = await self._own(clips, priority, within)
+        if self._form.is_plain:
+            return own, version
+        return await asyncio.to_thread(as_logits, self._form, own), version
+
+    async def _own(self, clips: Sequence[Samples], priority: Priority, within: float) -> tuple[list[Own], str]:
+        """The same over the model's own symbols."""
+        ready = inputs_of(self._form, clips) if self._form.takes_plain else await asyncio.to_thread(
+            inputs_of, self._form, clips
+        )  # fmt: skip
+        names, promised = self._form.served_tensors, ready.frames
+        inputs = list(self._inputs(ready))
+        del ready  # It has been copied, and an answer may take its time.
+        outputs = [triton.InferRequestedOutput(name) for name in (names.logits, names.frames) if name is not None]
         answer = await self._ask(
             self._server.infer(
                 self._model,
@@ -238,15 +250,27 @@ class TritonServer:
             ),
             within,
         )
-        logits, frames = self._tensor(answer, "LOGITS"), self._tensor(answer, "FRAMES")
-        found = list(clips_of(self._model, logits, frames, lengths[:, 0].tolist()))
+        logits = self._tensor(answer, names.logits, "TYPE_FP32")
+        frames = self._tensor(answer, names.frames, "TYPE_INT32") if names.frames is not None else None
+        found = list(clips_of(self._model, logits, frames, promised, self._form))
         return found, answer.get_response().model_version
 
-    def _tensor(self, answer: Any, name: str) -> NDArray[Any]:
+    def _inputs(self, ready: ModelInputs) -> Iterator[Any]:
+        names = self._form.served_tensors
+        for name, tensor in ready.named(names).items():
+            kind = "FP32" if name == names.audio else self._type_of(name, "TYPE_INT32").removeprefix("TYPE_")
+            # A count of each clip is a row of it.
+            shaped = tensor.reshape(len(tensor), -1).astype(triton_to_np_dtype(kind), copy=False)
+            yield triton.InferInput(name, list(shaped.shape), kind).set_data_from_numpy(shaped)
+
+    def _type_of(self, name: str | None, otherwise: str) -> str:
+        return self._configured.types.get(name or "", otherwise)
+
+    def _tensor(self, answer: Any, name: str, otherwise: str) -> NDArray[Any]:
         output = answer.get_output(name)
-        datatype = None if output is None else f"TYPE_{output.datatype}"
-        if datatype != _OUTPUTS[name]:
-            raise self._unusable(f"gave {name} as {datatype}, not {_OUTPUTS[name]}")
+        datatype, wanted = None if output is None else f"TYPE_{output.datatype}", self._type_of(name, otherwise)
+        if datatype != wanted:
+            raise self._unusable(f"gave {name} as {datatype}, not {wanted}")
         try:
             tensor: NDArray[Any] = answer.as_numpy(name)
         except (ValueError, TypeError, IndexError) as error:

@@ -154,6 +154,10 @@ class InferenceSettings(Section):
     """What a worker does while none of the engine triton's servers can be used. pause: it begins nothing new until one
     can; onnx: it scores on its own CPU, with the model and on the cores that STREAMPROC_ONNX__… name."""
 
+    models_file: Path | None = None
+    """models.toml, which says what each model takes and gives, and which weights it has: servers of another model than
+    it says are not used. Empty: a model of the shipped one's form, whichever it is, and nothing is compared."""
+
     @field_validator("fallback")
     @classmethod
     def _of_triton_alone(cls, value: str, info: ValidationInfo) -> str:

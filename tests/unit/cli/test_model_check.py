@@ -17,11 +17,11 @@ def check(*arguments: str) -> Result:
     return CliRunner().invoke(cli, ["models", "check", *arguments])
 
 
-def test_a_model_that_is_as_said_is_good_though_the_worker_cannot_serve_it(tmp_path: Path) -> None:
+def test_a_model_that_is_as_said_is_good_and_the_engines_that_can_serve_it_are_told(tmp_path: Path) -> None:
     ran = check(str(models_toml(tmp_path)))
     assert ran.exit_code == 0, ran.output
     assert "tiny 1: agrees with its file" in ran.stdout
-    assert "the worker cannot serve it yet (frame_window, first_centre, normalisation" in ran.stdout
+    assert "tiny 1: engines that can serve it: triton, onnx\n" in ran.stdout
 
 
 def test_json_tells_each_model(tmp_path: Path) -> None:
@@ -29,7 +29,7 @@ def test_json_tells_each_model(tmp_path: Path) -> None:
     found = json.loads(ran.stdout)
     assert found["problems"] == []
     assert found["models"]["tiny"]["ok"]
-    assert not found["models"]["tiny"]["served_by_worker"]
+    assert found["models"]["tiny"]["engines"] == ["triton", "onnx"]
 
 
 def test_a_wrong_sha256_is_told_with_its_line_and_key(tmp_path: Path) -> None:

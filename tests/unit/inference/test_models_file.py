@@ -10,10 +10,11 @@ from support.tiny_wav2vec2 import ALPHABET, models_toml
 
 from streamproc.contracts.phonemes import PHONEMES
 from streamproc.errors import ErrorCode
-from streamproc.inference.answers import FRAME_SAMPLES, SYMBOLS
+from streamproc.inference.form import BUILT_IN, ModelForm
 from streamproc.inference.models_file import FileProblem, ModelsFileError, read_models
 from streamproc.inference.repository import read_model
-from streamproc.inference.self_test import unserved
+from streamproc.inference.self_test import unlike_built_in
+from streamproc.inference.served import built_in
 
 ROOT = Path(__file__).parents[3]
 
@@ -40,7 +41,7 @@ def changed(folder: Path, old: str, new: str) -> tuple[list[FileProblem], int]:
         ("blank = 0", "blank = 99", "tiny.blank", "99 is no place among 47 symbols"),
         ("blank = 0", "blank = -1", "tiny.blank", "greater than or equal to 0"),
         ('sha256 = "', 'sha256 = "x', "tiny.sha256", "64 digits"),
-        ("sample_rate = 16000", "sample_rate = 8000", "tiny.sample_rate", "not supported yet"),
+        ("sample_rate = 16000", "sample_rate = 4000", "tiny.sample_rate", "greater than or equal to 8000"),
         ("frame_step = 320", "frame_step = 0", "tiny.frame_step", "greater than 0"),
         ('"logits"\nblank', '"logarithms"\nblank', "tiny.output", "'logits' or 'probabilities'"),
         ('"æ" = "AE"', '"æ" = "EA"', "tiny.mapping.æ", "'EA' is no phoneme of ours"),
@@ -76,10 +77,28 @@ def test_a_phoneme_that_nothing_gives_is_told(tmp_path: Path) -> None:
     assert problem.line == line - 3, "the line of [tiny.mapping]"
 
 
-def test_a_phoneme_that_the_model_writes_with_two_symbols_is_refused(tmp_path: Path) -> None:
-    (problem,), _ = changed(tmp_path, "[tiny.mapping]", '[tiny.sequences]\nCH = ["t", "ʃ"]\n[tiny.mapping]')
-    assert problem.key == "tiny.sequences.CH"
-    assert "with several symbols is not supported yet" in problem.message
+def test_a_phoneme_that_the_model_writes_with_two_symbols_needs_none_of_its_own(tmp_path: Path) -> None:
+    file = models_toml(tmp_path)
+    text = file.read_text("utf-8").replace('"tʃ" = "CH"', '"tʃ" = ""')
+    file.write_text(text.replace("[tiny.mapping]", '[tiny.sequences]\nCH = ["t", "ʃ"]\n[tiny.mapping]'), "utf-8")
+    tiny = read_models(file)["tiny"]
+    assert tiny.spelling() == {PHONEMES.index("CH"): bytes([PHONEMES.index("T"), PHONEMES.index("SH")])}
+
+
+@pytest.mark.parametrize(
+    ("sequence", "told"),
+    [
+        ('CH = ["t", "å"]', "'å': no symbol of the model's, or its blank"),
+        ('CH = ["t", "<pad>"]', "'<pad>': no symbol of the model's, or its blank"),
+        ('CH = ["t"]', "a phoneme of one symbol belongs in mapping"),
+        ('CH = ["|", "<unk>"]', "none of its symbols has a sound: map one to a phoneme of ours"),
+        ('XX = ["t", "ʃ"]', "no phoneme of ours"),
+    ],
+)
+def test_a_sequence_that_says_nothing_is_told(tmp_path: Path, sequence: str, told: str) -> None:
+    (problem,), line = changed(tmp_path, "[tiny.mapping]", f"[tiny.sequences]\n{sequence}\n[tiny.mapping]")
+    assert problem.message == told
+    assert problem.line == line + 1
 
 
 def test_two_keys_blank_are_no_toml(tmp_path: Path) -> None:
@@ -125,20 +144,19 @@ def test_frames_are_those_of_a_wav2vec2(tmp_path: Path) -> None:
 
 def test_each_symbol_has_its_place_among_ours(tmp_path: Path) -> None:
     tiny = read_models(models_toml(tmp_path))["tiny"]
-    assert tiny.groups() == [40, *(PHONEMES.index(one) if one else 40 for one in ALPHABET.values())]
+    assert tiny.groups() == (40, *(PHONEMES.index(one) if one else 40 for one in ALPHABET.values()))
 
 
 def test_the_shipped_model_is_what_the_code_takes_it_for() -> None:
     declared = read_models(ROOT / "models.toml")["phonemes"]
-    identity = read_model(ROOT / "models", "phonemes", "").identity
+    identity = read_model(ROOT / "models", built_in("phonemes", "")).identity
     assert (declared.version, declared.sha256) == (identity.version, identity.sha256)
     assert declared.sha256 in (ROOT / "models/phonemes/config.pbtxt").read_text("utf-8")
-    assert declared.symbols == (*PHONEMES, "<blank>")
-    assert (declared.blank, declared.frame_step) == (SYMBOLS - 1, FRAME_SAMPLES)
-    assert unserved(declared) == []
+    assert {key: getattr(declared, key) for key in ModelForm.model_fields} == dict(BUILT_IN)
+    assert unlike_built_in(declared) == []
 
 
 def test_another_order_of_the_symbols_is_not_what_the_worker_serves() -> None:
     declared = read_models(ROOT / "models.toml")["phonemes"]
     turned = declared.model_copy(update={"symbols": (*PHONEMES[::-1], "<blank>")})
-    assert unserved(turned) == ["symbols"]
+    assert unlike_built_in(turned) == ["symbols"]

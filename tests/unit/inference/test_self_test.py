@@ -10,7 +10,7 @@ import pytest
 from support.tiny_wav2vec2 import models_toml, onnx
 
 from streamproc.inference.answers import PROBE
-from streamproc.inference.declaration import Fault
+from streamproc.inference.form import Fault
 from streamproc.inference.model_inputs import inputs_of, unit_variance
 from streamproc.inference.models_file import read_models
 from streamproc.inference.self_test import file_faults
@@ -85,7 +85,7 @@ def test_a_file_that_is_no_model_or_is_not_there_is_told(tmp_path: Path) -> None
 def test_a_clip_is_normalised_before_it_is_padded(tmp_path: Path) -> None:
     tiny = read_models(models_toml(tmp_path))["tiny"]
     short = PROBE[:5000]
-    inputs = inputs_of(tiny, [PROBE, short])
+    inputs = inputs_of(tiny, [PROBE, short]).named(tiny.tensors)
     np.testing.assert_array_equal(inputs["input_values"][1, :5000], unit_variance(short))
     assert not inputs["input_values"][1, 5000:].any()
     assert inputs["attention_mask"].sum(axis=1).tolist() == [len(PROBE), 5000]
