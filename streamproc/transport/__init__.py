@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from streamproc.transport.shared import RefusedHandler
     from streamproc.transport.surface.deduplicator import Deduplicator, Seen
     from streamproc.transport.surface.each import each
+    from streamproc.transport.surface.tables.timers import Timers
 
 __all__ = [
     "Deduplicator",
@@ -31,6 +32,7 @@ __all__ = [
     "RefusedHandler",
     "Seen",
     "SentAfterAck",
+    "Timers",
     "Transport",
     "TransportError",
     "TransportSettings",
@@ -43,6 +45,7 @@ _ROOMS = {
     "Deduplicator": "surface.deduplicator",
     "RefusedHandler": "shared",
     "Seen": "surface.deduplicator",
+    "Timers": "surface.tables.timers",
     "Transport": "driver",
     "TransportSettings": "settings",
     "each": "surface.each",

@@ -93,6 +93,10 @@ class TransportSettings(BaseModel):
     standby: Literal["none", "all"] = "none"
     """What a worker keeps of tables whose partitions are others': nothing, or everything, so that it takes a partition
     over within seconds. all: each worker has room for all of it, and a datadir of its own."""
+    idle_time: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """Seconds without a record after which time passes in a partition of which all is read and done: its stream time
+    then follows the clock, so much behind it, for windows and timers. 0: only records move it, so that a replay gives
+    the same windows, and what waits in a slow producer is not late."""
     security_protocol: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = "plaintext"
     """How to talk to the brokers."""
     ca_file: str = ""

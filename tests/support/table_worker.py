@@ -29,11 +29,9 @@ SOURCE = TP("in", 0)
 class TableWorker:
     """Events of ``in``, in the order in which they were taken in; on a running loop."""
 
-    def __init__(self, ordering: str = "unordered", assignment: str = "cooperative-sticky") -> None:
+    def __init__(self, ordering: str = "unordered", **settings: Any) -> None:
         self.app: Any = faust.App("tables", broker="rdkafka://127.0.0.1:1", topic_disable_leader=True)
-        cast(Any, self.app.transport).settings = TransportSettings(
-            ordering=cast(Any, ordering), assignment=cast(Any, assignment)
-        )
+        cast(Any, self.app.transport).settings = TransportSettings(ordering=cast(Any, ordering), **settings)
         self.consumer = cast(Consumer, self.app.consumer)
         #: Formed, and nobody knows yet what has become of it.
         self.under_way: Batch | None = None
@@ -47,7 +45,11 @@ class TableWorker:
         self._next = 0
 
     def assign(
-        self, tp: TP = SOURCE, stores: dict[str, Store] | None = None, sibling: Assignment | None = None
+        self,
+        tp: TP = SOURCE,
+        stores: dict[str, Store] | None = None,
+        sibling: Assignment | None = None,
+        progress: Progress | None = None,
     ) -> Assignment:
         """The partition is ours, with these stores; others are empty. ``sibling``: with those of this one."""
         mark = Mark.of("cluster", Mock(get_most_significant_bits=lambda: 1, get_least_significant_bits=lambda: 2))
@@ -57,20 +59,28 @@ class TableWorker:
             store = (stores or {}).get(name)
             if store is None:  # one that is empty is false
                 store = MemoryStore()
-            changelog = Changelog(name, TP(f"tables-{name}-changelog", tp.partition), MemoryStore, table.replay)
+            changelog = Changelog(
+                name, TP(f"tables-{name}-changelog", tp.partition), MemoryStore, table.replay, "", table.due_of
+            )
             restored[changelog] = store, mark
-        assignment = self.assignments[tp] = Assignment(tp, Progress.at(0), restored=Restored(restored), sibling=sibling)
+        assignment = self.assignments[tp] = Assignment(
+            tp, progress or Progress.at(0), restored=Restored(restored), sibling=sibling
+        )
         self.ledger.add(assignment)
         return assignment
 
     async def begin(self, tp: TP = SOURCE, key: bytes | None = None, time_ms: int | None = None) -> Delivery:
         """An agent is given the next event; ``time_ms``: its record's timestamp, None: it has none."""
+        await self.take_in(key, time_ms, tp)
+        [delivery] = self.delivered()
+        return delivery
+
+    async def take_in(self, key: bytes | None, time_ms: int | None = None, tp: TP = SOURCE) -> None:
+        """An event arrives."""
         offset, self._next = self._next, self._next + 1
         record = Mock(**{"offset.return_value": offset, "key.return_value": key, "error.return_value": None})
         record.timestamp.return_value = (0, 0) if time_ms is None else (1, time_ms)
         await self.consumer.inbox.admit([(self.assignments[tp], record, 10)])
-        [delivery] = self.delivered()
-        return delivery
 
     def delivered(self) -> list[Delivery]:
         """What an agent is given now."""

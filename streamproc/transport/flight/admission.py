@@ -19,23 +19,31 @@ class Admission:
 
     def admit(self, assignment: Assignment, record: Any, size: int, arrived: float = 0.0) -> Entry | None:
         """Take a record in, which has arrived at this time. Returns its entry if it may start now."""
-        offset = record.offset()
-        if not assignment.span.deliver(offset):
+        offset, span = record.offset(), assignment.span
+        if not (span.deliver(offset, record.timestamp()[1]) if span.timed else span.deliver(offset)):
             assignment.pass_over(size)
             return None
         key = record.key()
         entry = assignment.entries[offset] = Entry(assignment, offset, key, record, size, arrived)
         if key is None or not self._by_key:
             return entry
-        gate = assignment.gate
+        return entry if self._pass_gate(entry, key) else None
+
+    def admit_timer(self, timer: Entry) -> bool:
+        """A timer is due. Returns whether it may start now: no event of the key that it is gated by is under way."""
+        return timer.key is None or not self._by_key or self._pass_gate(timer, timer.key)
+
+    @staticmethod
+    def _pass_gate(entry: Entry, key: bytes) -> bool:
+        gate = entry.assignment.gate
         if key not in gate:
             gate[key] = None
-            return entry
+            return True
         waiting = gate[key]
         if waiting is None:
             waiting = gate[key] = deque()
         waiting.append(entry)
-        return None
+        return False
 
     def successor(self, entry: Entry) -> Entry | None:
         """The event is finished: the entry of its key that may start now, if one waits.
@@ -59,10 +67,14 @@ class Admission:
         key = entry.key
         if key is None or not self._by_key:
             return []
+        if entry.is_timer:
+            return [] if self._pass_gate(entry, key) else [entry]
         assignment = entry.assignment
         waiting = assignment.gate.get(key) or deque()
         # Those that still wait are the last ones of their key.
-        end = waiting[0].offset if waiting else assignment.span.position
+        end = next((one.offset for one in waiting if not one.is_timer), assignment.span.position)
         passed = [one for one in assignment.entries.values() if one.key == key and entry.offset < one.offset < end]
+        # A timer has no place among the offsets: it is done again too.
+        passed += [one for one in assignment.fired.values() if one.key == key and one not in waiting]
         assignment.gate[key] = deque((*passed, *waiting)) or None
         return passed

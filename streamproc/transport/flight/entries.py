@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Sequence
 from enum import Enum
-from typing import Any
+from typing import Any, ClassVar
 
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
 from faust.types import TP
@@ -46,6 +46,9 @@ class Entry:
     ``message`` is the one delivery whose word counts: what another one of the event sends, starts or acknowledges is
     void. Its fields change in here, in the ledger and in the assignment; others call the methods.
     """
+
+    #: Whether it stands for no record of the log, but for a timer.
+    is_timer: ClassVar[bool] = False
 
     __slots__ = (
         "access",
@@ -155,6 +158,12 @@ class Entry:
         self.outcomes.clear()
 
     @property
+    def where(self) -> str:
+        """For the log."""
+        tp = self.assignment.tp
+        return f"{tp.topic}[{tp.partition}]@{self.offset}"
+
+    @property
     def live(self) -> bool:
         """Whether its outcome is still ours to commit."""
         return self.record is not None and self.assignment.alive
@@ -197,9 +206,13 @@ class Assignment:
         #: The stores of its tables, and by table what its events make of them.
         self.restored = restored
         self.states = states_of(restored) if restored is not None else {}
+        #: Timers that are due and not committed, by their numbers; and how many there have been.
+        self.fired: dict[int, Entry] = {}
+        self.timers_begun = 0
         self.contention = Contention()
         if sibling is not None:
             self.restored, self.states, self.contention = sibling.restored, sibling.states, sibling.contention
+        self.span.timed = any(table.due is not None for table in self.states.values())
         #: Cleared by the poll thread, before it learns of any newer generation of the group.
         self.alive = True
         #: Written by the poll thread.
@@ -237,12 +250,17 @@ class Assignment:
         return self.received_bytes - self.released_bytes
 
     def in_progress(self) -> int:
-        """Events that agents are working on."""
-        return sum(1 for entry in self.entries.values() if entry.state is STARTED)
+        """Events and timers that are worked on."""
+        return sum(1 for entry in (*self.entries.values(), *self.fired.values()) if entry.state is STARTED)
 
     def has_finished(self) -> bool:
         """Whether something finished waits for a transaction."""
-        return self.alive and any(entry.state is FINISHED for entry in self.entries.values())
+        if not self.alive:
+            return False
+        held = self.span.held  # only further records would let it go
+        return any(one.state is FINISHED for one in self.entries.values() if one.offset != held) or any(
+            one.state is FINISHED for one in self.fired.values()
+        )
 
     def oldest_ms(self) -> int | None:
         """The timestamp of the first record in flight, in milliseconds since 1970; None: there is none, or it has none.
@@ -268,6 +286,13 @@ class Assignment:
             table.close()
         if self.restored is not None:
             self.restored.close()
+
+    def release_timer(self, timer: Entry) -> None:
+        """This one is committed."""
+        if self.fired.pop(timer.offset, None) is not None:
+            self.released_bytes += timer.size
+            timer.forget()
+            timer.record = None
 
     def release(self, offsets: Iterable[int]) -> None:
         """These events are committed, or need no work."""

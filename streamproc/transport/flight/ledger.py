@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
@@ -47,6 +47,8 @@ class Batch:
     one_by_one: bool = False
     #: What its events have read of tables and written to them, in the order of their ends.
     accesses: list[TableAccess] = field(default_factory=list)
+    #: Timers whose work it carries; each with an offer of its partition, if only the one before once more.
+    timers: list[Entry] = field(default_factory=list)
 
 
 class Ledger:
@@ -81,6 +83,7 @@ class Ledger:
             del self.assignments[assignment.tp]
         torn = [other for entry in assignment.entries.values() for other in self.part(entry)]
         assignment.release(list(assignment.entries))
+        assignment.fired.clear()
         assignment.gate.clear()
         assignment.close_stores()
         return [entry for entry in torn if entry.live]
@@ -187,20 +190,23 @@ class Ledger:
             records = min(records, ONE_BY_ONE)
         withheld: defaultdict[TP, set[int]] = defaultdict(set)
         self._withhold(self._refused, withheld)
-        self._fill(batch, withheld, {})
+        self._fill(batch, withheld, {}, records)
         if batch.offers and (records < math.inf or size < math.inf):
-            self._fill(batch, withheld, self._portion(batch, records, size))
+            self._fill(batch, withheld, self._portion(batch, records, size), records)
         if batch.accesses:
             batch.accesses.sort(key=attrgetter("seq"))
             batch.outcomes += changelog_of(batch.accesses)
         batch.one_by_one = any(entry in self.suspects for entry, _ in batch.outcomes)
 
-    def _fill(self, batch: Batch, withheld: defaultdict[TP, set[int]], below: dict[TP, int]) -> None:
+    def _fill(
+        self, batch: Batch, withheld: defaultdict[TP, set[int]], below: dict[TP, int], most_timers: float
+    ) -> None:
         """Fill a batch with what is finished and not withheld; with ``below``, to these offsets of its partitions."""
         while True:
             batch.offers.clear()
             batch.outcomes.clear()
             batch.accesses.clear()
+            batch.timers.clear()
             chosen: defaultdict[int, list[Entry]] = defaultdict(list)
             stateful: dict[TableAccess, list[Entry]] = {}
             for tp, assignment in self.assignments.items():
@@ -208,12 +214,18 @@ class Ledger:
                 # before: a span of a partition given up can only meet a generation that brokers refuse.
                 if not assignment.alive or (below and tp not in below):
                     continue
+                without = withheld[tp]
+                timers = self._timers(assignment, without, most_timers) if assignment.fired else []
                 offer = assignment.span.offer(
-                    ordered=self._ordered, without=withheld[tp], below=below.get(tp, math.inf)
+                    ordered=self._ordered, without=without, below=below.get(tp, math.inf), timers=bool(timers)
                 )
                 if offer is None:
                     continue
                 batch.offers.append((assignment, offer))
+                for timer in timers:
+                    batch.timers.append(timer)
+                    if timer.access is not None:
+                        stateful.setdefault(timer.access, []).append(timer)
                 for offset in offer.finished:
                     entry = assignment.entries[offset]
                     for outcome in entry.outcomes:
@@ -229,14 +241,21 @@ class Ledger:
             if not torn and not early:
                 if chosen:
                     self._put_in_order(batch)
+                batch.outcomes += [(timer, made) for timer in batch.timers for made in timer.outcomes]
                 batch.accesses = [access for access in stateful if access.finished]
                 return
             if any(not entry.assignment.alive for joint in torn for entry in joint):
                 # The event loop has yet to hear of a loss, and to undo what depended on it.
                 batch.offers.clear()
                 batch.outcomes.clear()
+                batch.timers.clear()
                 return
             self._withhold((*early, *(entry for joint in torn for entry in joint)), withheld)
+
+    @staticmethod
+    def _timers(assignment: Assignment, without: Collection[int], most: float) -> list[Entry]:
+        done = [one for one in assignment.fired.values() if one.state is FINISHED and one.offset not in without]
+        return done[: int(min(most, len(done)))]
 
     def _put_in_order(self, batch: Batch) -> None:
         """What an agent has sent for a batch is held by one event of it, and must not overtake what the others follow.
@@ -260,7 +279,7 @@ class Ledger:
         first: defaultdict[Assignment, dict[bytes, int]] = defaultdict(dict)
         for entry in entries:
             withheld[entry.assignment.tp].add(entry.offset)
-            if entry.key is not None:
+            if entry.key is not None and not entry.is_timer:
                 keys = first[entry.assignment]
                 keys[entry.key] = min(keys.get(entry.key, entry.offset), entry.offset)
         for assignment, keys in first.items():
@@ -289,6 +308,8 @@ class Ledger:
             wanted = [entries[tp][left[tp][0]]]
             while wanted:
                 entry = wanted.pop()
+                if entry.is_timer:
+                    continue  # it is in the batch, or else whoever has read what it wrote waits for it
                 offsets = left[entry.assignment.tp]
                 while offsets and offsets[0] <= entry.offset:
                     one = entries[entry.assignment.tp][offsets.popleft()]
@@ -318,14 +339,18 @@ class Ledger:
             if assignment.alive:
                 assignment.span.settle(offer)
                 assignment.release(offer.finished)
+        for timer in batch.timers:
+            timer.assignment.release_timer(timer)
         book(accesses)
 
     def suspect(self, entries: list[Entry]) -> None:
         """A transaction was refused because of one of these."""
         self.suspects.update(entries)
 
-    def adopt(self, positions: dict[TP, Progress]) -> None:
+    def adopt(self, positions: dict[TP, Progress], batch: Batch | None = None) -> None:
         """A transaction is in doubt: the group's committed progress was read again and tells what took effect.
+
+        ``batch``: the transaction, if it carried timers: its turn tells of them, as their offset may stay where it was.
 
         Raises:
             Exception: as ``settle``.
@@ -338,4 +363,11 @@ class Ledger:
                 entries = [assignment.entries[offset] for offset in done if offset in assignment.entries]
                 accesses |= {one.access: None for one in entries if one.access is not None and one.access.finished}
                 assignment.release(done)
+        turns = {assignment: offer.progress.stream for assignment, offer in batch.offers} if batch else {}
+        for timer in batch.timers if batch else ():
+            told, offered = positions.get(timer.assignment.tp), turns[timer.assignment]
+            if timer.live and told is not None and told.stream and offered and told.stream.turn == offered.turn:
+                if timer.access is not None and timer.access.finished:
+                    accesses[timer.access] = None
+                timer.assignment.release_timer(timer)
         book(sorted(accesses, key=attrgetter("seq")))

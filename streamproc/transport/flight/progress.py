@@ -17,7 +17,9 @@ import binascii
 import zlib
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from streamproc.transport.flight.stream_time import StreamTime
 
 #: Brokers refuse metadata of 4,096 characters (``offset.metadata.max.bytes``), and poison the transaction.
 METADATA_LIMIT = 4000
@@ -29,6 +31,8 @@ _BITMAP = "b"
 #: Whatever is written must be readable, or finished records would be processed again.
 _COUNT_LIMIT = 1 << 20
 _PAYLOAD_LIMIT = 1 << 17
+_MARK_SIZE = 24
+_NO_MARK = bytes(_MARK_SIZE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +40,19 @@ class Progress:
     """Offsets below ``base`` are done; so are those in [base, top), the ``unfinished`` (ascending) excepted.
 
     Invariant: ``unfinished`` is empty and base == top, or unfinished[0] == base and all lie in [base, top).
+
+    ``stream``: the stream time below ``base``; None: nobody asks for it.
     """
 
     base: int
     top: int
     unfinished: tuple[int, ...] = ()
+    stream: StreamTime | None = None
 
     @classmethod
-    def at(cls, base: int) -> Progress:
+    def at(cls, base: int, stream: StreamTime | None = None) -> Progress:
         """Nothing is done beyond ``base``."""
-        return cls(base, base)
+        return cls(base, base, (), stream)
 
     @classmethod
     def of(cls, unfinished: Sequence[int], top: int) -> Progress:
@@ -69,7 +76,7 @@ class Progress:
         """
         if self.top <= log_end:
             return self
-        return Progress.of(self.unfinished, log_end)
+        return replace(Progress.of(self.unfinished, log_end), stream=self.stream)
 
 
 def encode(progress: Progress, mark: bytes = b"") -> str | None:
@@ -77,17 +84,18 @@ def encode(progress: Progress, mark: bytes = b"") -> str | None:
 
     Nothing done beyond the base and no mark is the empty string. Otherwise ``s1:<base>:<kind><base64 of zlib>``, where
     the kind is ``r``, lengths of alternating runs (unfinished first) as LEB128, or ``b``, a bit for each offset (1:
-    done). The mark is appended to what zlib has closed: a reader that knows of none does not see it.
+    done). The mark (24 bytes) and the stream time are appended to what zlib has closed: who knows of none sees none.
     """
-    if progress.top == progress.base and not mark:
+    if progress.top == progress.base and not mark and progress.stream is None:
         return ""
+    tail = mark if progress.stream is None else (mark or _NO_MARK) + progress.stream.encode()
     if len(progress.unfinished) > _COUNT_LIMIT:
         return None
     head = f"{VERSION}:{progress.base}:"
     for kind, payload in ((_RUNS, _runs), (_BITMAP, _bitmap)):
         data = payload(progress)
         if data is not None and len(data) <= _PAYLOAD_LIMIT:
-            text = head + kind + base64.b64encode(zlib.compress(data) + mark).decode("ascii")
+            text = head + kind + base64.b64encode(zlib.compress(data) + tail).decode("ascii")
             if len(text) <= METADATA_LIMIT:
                 return text
     return None
@@ -100,9 +108,10 @@ def decode(base: int, metadata: str | None) -> Progress:
     offset) means that nothing beyond the base is known to be done: that work is done again, which is safe.
     """
     try:
-        kind, data, _ = _open(base, metadata)
+        kind, data, tail = _open(base, metadata)
+        stream = StreamTime.decode(tail[_MARK_SIZE:])
         progress = {_RUNS: _from_runs, _BITMAP: _from_bitmap}[kind](base, data)
-        return progress if progress.base == base else Progress.at(base)
+        return replace(progress, stream=stream) if progress.base == base else Progress.at(base)
     except (ValueError, KeyError):
         return Progress.at(base)
 
@@ -110,13 +119,14 @@ def decode(base: int, metadata: str | None) -> Progress:
 def mark_of(base: int, metadata: str | None) -> bytes:
     """The mark in the metadata of committed offset ``base``; empty: none, or metadata that ``decode`` ignores."""
     try:
-        return _open(base, metadata)[2]
+        mark = _open(base, metadata)[2][:_MARK_SIZE]
     except ValueError:
         return b""
+    return b"" if mark == _NO_MARK else mark
 
 
 def _open(base: int, metadata: str | None) -> tuple[str, bytes, bytes]:
-    """Kind, payload and mark of metadata that was written for this base.
+    """Kind, payload, and what follows it, of metadata that was written for this base.
 
     Raises:
         ValueError: it is none.

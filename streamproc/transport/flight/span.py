@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from streamproc.transport.flight.progress import Progress, encode
+from streamproc.transport.flight.stream_time import NEVER, StreamTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +28,9 @@ class Span:
 
     What is behind a record that was passed over may never move the span, or that record would count as a gap. So a
     record is passed over in one way only: the span is closed, and a closed span is never opened again.
+
+    A ``timed`` span also keeps the stream time: that of an offset is the newest timestamp below it, in the order of the
+    log, whatever was finished before. Invariant: the stream time that is committed is that of the base.
     """
 
     def __init__(self, progress: Progress, *, commit_base: bool = False, mark: bytes = b"") -> None:
@@ -47,8 +51,17 @@ class Span:
         self.gaps = 0
         #: One past the highest delivered offset.
         self._delivered = progress.base
-        #: Delivered and not committed, ascending (records arrive in order).
-        self._open: dict[int, None] = {}
+        #: Whether anybody asks for the stream time; from then on each record is delivered with its timestamp.
+        self.timed = False
+        stream = progress.stream or StreamTime()
+        #: The stream time of _delivered, in milliseconds since 1970.
+        self.time = stream.time
+        #: Tables whose timers are this partition's, as checksums of their names.
+        self.tables = set(stream.tables)
+        #: A finished offset that waits until the records before the next unfinished one are read; see ``offer``.
+        self.held: int | None = None
+        #: Delivered and not committed, ascending (records arrive in order), with the stream times of their offsets.
+        self._open: dict[int, int] = {}
         #: The part of _open whose work is finished.
         self._finished: set[int] = set()
 
@@ -74,10 +87,17 @@ class Span:
         """Accept nothing more; what was delivered may still finish and be committed. From any thread."""
         self.closed = True
 
-    def deliver(self, offset: int) -> bool:
-        """A record arrived. False: skip it, it was finished before this assignment, or comes after the span's close."""
+    def deliver(self, offset: int, timestamp: int = NEVER) -> bool:
+        """A record arrived. False: skip it, it was finished before this assignment, or comes after the span's close.
+
+        ``timestamp``: milliseconds since 1970. That of a skipped record counts as well, or another owner would have
+        another stream time.
+        """
         if offset < self._delivered or self.closed:
             return False  # fetched twice, for example after a reconnection; or passed over
+        time = self.time
+        if timestamp > time:
+            self.time = timestamp
         self.gaps += offset - self._delivered
         self._delivered = offset + 1
         while self._awaited and self._awaited[0] < offset:
@@ -86,8 +106,18 @@ class Span:
             if not self._awaited or self._awaited[0] != offset:
                 return False
             self._awaited.popleft()
-        self._open[offset] = None
+        self._open[offset] = time
         return True
+
+    def time_at(self, offset: int) -> int:
+        """The stream time of an offset that is in flight: the newest timestamp below it, in milliseconds since 1970."""
+        return self._open.get(offset, self.time)
+
+    def advance(self, time: int) -> None:
+        """The stream time is at least this, though no record says so: nothing has come for long."""
+        if time > self.time and not self.closed:
+            self.time = time
+            self._news = self._news or not self._open
 
     def reach(self, offset: int) -> None:
         """The reader stands here, at the log's end: every record below was delivered, what is left are markers.
@@ -116,31 +146,37 @@ class Span:
         ordered: bool = False,
         without: Collection[int] = (),
         below: float = math.inf,
+        timers: bool = False,
     ) -> Offer | None:
         """The largest prefix, by offset, of the finished records whose progress can be written; None if there is none.
 
         ``ordered``: stop at the first unfinished record. ``without``: treat these as unfinished. ``below``: take none
-        from this offset on.
+        from this offset on. ``timers``: the transaction carries timers, so there is an offer in any case.
         """
         finished = list(self._finished_records(ordered=ordered, without=without, below=below))
-        if not finished and not self._news:
+        self.held = None
+        if self.timed and finished and self._after(finished).base > self._delivered:
+            # Between here and the next unfinished offset are records that an earlier owner has finished and this one
+            # has yet to read: nobody knows the stream time there. So the first one that is finished waits.
+            self.held, *finished = finished
+        if not finished and not self._news and not timers:
             return None
         count = len(finished)
-        progress = self._after(finished)
+        progress = self._after(finished, timers=timers)
         metadata = encode(progress, self._mark)
         self.full = metadata is None
         if metadata is None:
             low, high = 0, count  # low always fits: it is what is committed now
             while high - low > 1:
                 middle = (low + high) // 2
-                if encode(self._after(finished[:middle]), self._mark) is None:
+                if encode(self._after(finished[:middle], timers=timers), self._mark) is None:
                     high = middle
                 else:
                     low = middle
             count = low
-            progress = self._after(finished[:count])
+            progress = self._after(finished[:count], timers=timers)
             metadata = encode(progress, self._mark)
-            if not count or metadata is None:
+            if (not count and not timers) or metadata is None:
                 return None
         return Offer(tuple(finished[:count]), progress, metadata)
 
@@ -173,11 +209,23 @@ class Span:
             elif ordered:
                 return
 
-    def _after(self, finished: Sequence[int]) -> Progress:
+    def _after(self, finished: Sequence[int], *, timers: bool = False) -> Progress:
         chosen = set(finished)
         left = [offset for offset in self._open if offset not in chosen]
         left += self._awaited  # not delivered yet, so above every open offset
         top = max(self.committed.top, finished[-1] + 1) if finished else self.committed.top
         if not left:
             top = max(top, self._delivered)
-        return Progress.of(left, top)
+        progress = Progress.of(left, top)
+        if not self.timed:
+            return progress
+        before = self.committed.stream or StreamTime()
+        if not finished and progress.base > self._delivered:
+            progress = self.committed  # see ``offer``
+            time = before.time
+        else:
+            time = self._open.get(progress.base, self.time)
+        return replace(
+            progress,
+            stream=StreamTime(time, before.next_turn() if timers else before.turn, frozenset(self.tables)),
+        )

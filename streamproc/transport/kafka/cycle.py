@@ -204,7 +204,7 @@ class Cycle:
                 case Committed():
                     self._ledger.settle(batch)
                 case InDoubt(committed):
-                    self._ledger.adopt(committed)
+                    self._ledger.adopt(committed, batch)
         except Exception as error:
             logger.exception("What is committed could not be booked")
             self._crash(error)
@@ -216,8 +216,7 @@ class Cycle:
         events = {id(entry): entry for entry, _ in batch.outcomes}
         if too_long and not committed and len(events) == 1:
             (entry,) = events.values()
-            where = f"{entry.assignment.tp.topic}[{entry.assignment.tp.partition}]@{entry.offset}"
-            timeout = self._portion.timeout
+            where, timeout = entry.where, self._portion.timeout
             logger.warning("%s takes longer to send than the transaction_timeout of %g s: raise it", where, timeout)
 
     def _keep_loose(self, batch: Batch, verdict: Verdict) -> None:
@@ -248,9 +247,7 @@ class Cycle:
             self.soon()
             return
         for entry in refused.entries:
-            tp = entry.assignment.tp
-            where = f"{tp.topic}[{tp.partition}]@{entry.offset}"
-            self._refused(entry, OutcomeRefused(refused.reason, refused.topic, where))
+            self._refused(entry, OutcomeRefused(refused.reason, refused.topic, entry.where))
 
     async def _in_thread(self, function: Callable[..., Any], *args: Any) -> Any:
         return await asyncio.wrap_future(self._thread.submit(function, *args))

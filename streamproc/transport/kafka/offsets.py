@@ -86,7 +86,8 @@ class Offsets:
             elif first <= committed <= end:
                 # Offsets of another cluster, copied by a mirror, are not those of the same records here.
                 here = then is None or then.cluster == now.cluster
-                progress = decode(committed, metadata).below(end) if here else Progress.at(committed)
+                told = decode(committed, metadata)
+                progress = told.below(end) if here else Progress.at(committed, told.stream)
                 yield tp, Start(progress, mark=now.since(then.born if then else 0))
                 continue
             else:

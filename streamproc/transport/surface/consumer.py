@@ -43,6 +43,7 @@ from streamproc.transport.shared import Shared
 from streamproc.transport.surface.checks import check
 from streamproc.transport.surface.delivery import Delivery
 from streamproc.transport.surface.desk import LedgerDesk
+from streamproc.transport.surface.firing import Firing
 from streamproc.transport.surface.inbox import Inbox
 from streamproc.transport.surface.process import collect_less
 from streamproc.transport.surface.rebalance import LAST_TRY_S, Rebalance
@@ -76,7 +77,9 @@ class Consumer(FaustConsumer):
         super().__init__(*args, **kwargs)
         self.settings = self.transport.settings_in_force()
         self.ledger = self.transport.ledger
-        admission = Admission(by_key=self.settings.ordering == "key")
+        self._admission = admission = Admission(by_key=self.settings.ordering == "key")
+        #: Carries out timers; None: there are no tables of such.
+        self.firing: Firing | None = None
         self._report = Report(cast(App, self.app), self.ledger, lambda: self.transport.on_transaction)
         self.inbox = Inbox(admission)
         self.desk = LedgerDesk(self.app, self.transport, admission, self.inbox, lambda: self._cycle.soon())
@@ -84,7 +87,9 @@ class Consumer(FaustConsumer):
             self, self.ledger, admission, self.inbox, self.desk, self._report, lambda: self._cycle
         )
         self.transport.on_crash = self.crash_soon
-        self._refused_outcomes = RefusedOutcomes(self.transport, self.ledger, self.crash_soon, self.desk.withdraw)
+        self._refused_outcomes = RefusedOutcomes(
+            self.transport, self.ledger, self.crash_soon, self.desk.withdraw, self.desk.redo
+        )
         self._crashed_with: BaseException | None = None
         self._closing = False
         self._poller: Poller
@@ -104,6 +109,8 @@ class Consumer(FaustConsumer):
         """
         check(cast(App, self.app))
         self.desk.loop = asyncio.get_running_loop()
+        self.firing = Firing.of(cast(App, self.app), self.transport, self._admission, self.desk)
+        self.inbox.firing = self.firing
         settings, servers, group = self.settings, self.transport.servers, self.app.conf.id
         offsets = Offsets(
             settings.client(servers), group, settings.offset_reset, settings.out_of_range, lambda: self._closing
@@ -192,6 +199,8 @@ class Consumer(FaustConsumer):
             return
         await self.drain()
         self._closing = True
+        if self.firing is not None:
+            self.firing.stop()
         await asyncio.to_thread(self._poller.close, self.settings.drain_timeout + 5.0)
         await self._cycle.close()
 
@@ -257,6 +266,11 @@ class Consumer(FaustConsumer):
     @Service.task
     async def _note_positions(self) -> None:
         await self._bookmarks.run(lambda: self.should_stop or self.rebalance.over)
+
+    @Service.task
+    async def _fire_timers(self) -> None:
+        if self.firing is not None:
+            await self.firing.run(lambda: self.should_stop or self.rebalance.over)
 
     @Service.task
     async def _watch_commits(self) -> None:

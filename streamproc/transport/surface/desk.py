@@ -89,7 +89,7 @@ class LedgerDesk:
         entry.fence()
         if self.closing:
             return
-        where = f"{entry.assignment.tp.topic}[{entry.assignment.tp.partition}]@{entry.offset}"
+        where = entry.where
         if isinstance(error, asyncio.CancelledError):
             self._again(entry)
         elif isinstance(error, Unsupported):

@@ -26,6 +26,8 @@ class Inbox:
         self._steps: deque[Callable[[], Awaitable[None]]] = deque()
         self._ready: deque[Entry] = deque()
         self._arrived = asyncio.Event()
+        #: Who carries out timers; of an app without tables of such nobody.
+        self.firing: Any = None
 
     def receive(self, step: Callable[[], Awaitable[None]]) -> None:
         """Something happened: have this awaited behind all that came before it."""
@@ -33,13 +35,18 @@ class Inbox:
         self._arrived.set()
 
     def put(self, entry: Entry) -> None:
-        """An event may start."""
+        """An event may start, or a timer."""
+        if entry.is_timer:
+            self.firing.put(entry)
+            return
         self._ready.append(entry)
         self._arrived.set()
 
     def take_back(self, entries: Collection[Entry]) -> None:
         """These may not start after all."""
         self._ready = deque(entry for entry in self._ready if entry not in entries)
+        if self.firing is not None:
+            self.firing.take_back(entries)
 
     async def run(self, app: Any, desk: Desk, stopped: Callable[[], bool]) -> None:
         """Hand over what comes, until stopped."""

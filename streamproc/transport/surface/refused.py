@@ -13,6 +13,7 @@ from faust.types import EventT
 from streamproc.transport.errors import HandlerFailed, OutcomeRefused
 from streamproc.transport.flight.entries import FINISHED, Entry
 from streamproc.transport.flight.ledger import Ledger
+from streamproc.transport.flight.timers import Timer
 from streamproc.transport.shared import Shared
 from streamproc.transport.surface.delivery import Delivery, current_delivery, replacing
 from streamproc.transport.surface.seams import current_event_ref
@@ -30,12 +31,15 @@ class RefusedOutcomes:
         ledger: Ledger,
         crash: Callable[[BaseException], None],
         withdraw: Callable[[Sequence[Entry]], None],
+        redo: Callable[[Sequence[Entry]], None],
     ) -> None:
-        """``withdraw``: undoes what events have written to tables."""
+        """``withdraw``: undoes what events have written to tables. ``redo``: has timers carried out anew."""
         self._transport = transport
         self._ledger = ledger
         self._crash = crash
         self._withdraw = withdraw
+        self._redo = redo
+        self._again: list[Entry] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     def refused(self, entry: Entry, error: OutcomeRefused) -> None:
@@ -45,11 +49,19 @@ class RefusedOutcomes:
         for one in batch:
             self._replace_outcome(one, error)
         self._withdraw(batch)
+        again, self._again = self._again, []
+        self._redo(again)
 
     def _replace_outcome(self, entry: Entry, error: OutcomeRefused) -> None:
         if not entry.live or entry.state is not FINISHED:
             return  # lost, or to be done again, while the transaction was under way: what comes of that is judged anew
         handler = self._transport.on_refused
+        if isinstance(entry, Timer) and handler is not None and entry.replaced < _REPLACEMENTS:
+            self._ledger.refuse(entry, replacing=False)
+            entry.replaced += 1
+            entry.refusal = error
+            self._again.append(entry)
+            return
         if handler is None or entry.replaced >= _REPLACEMENTS or not entry.events:
             self._ledger.refuse(entry, replacing=False)
             self._crash(error)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from faust.types import TP
 
 from streamproc.transport.flight.mark import Mark
+from streamproc.transport.flight.state.due import DueOf
 from streamproc.transport.flight.state.store import Store, Write
 
 #: Turns records of a changelog into writes: of most tables they are the same.
@@ -25,7 +26,8 @@ class Changelog:
 
     ``tp``: the partition of the changelog. ``open``: opens its store; raises StoreInUse, or TransportError where it can
     never be opened. ``replay``: None for a plain table's. ``place``: where the store lies, open once; empty
-    in memory. Source topics that may all have events of the table have a store each, of the same changelog.
+    in memory. ``due_of``: when its keys are due, if ever. Source topics that may all have events of the table have a
+    store each, of the same changelog.
     """
 
     table: str
@@ -33,6 +35,7 @@ class Changelog:
     open: Callable[[], Store]
     replay: Replay | None = None
     place: str = ""
+    due_of: DueOf | None = None
 
     def __str__(self) -> str:
         return f"{self.tp.topic}[{self.tp.partition}]"

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple, Protocol
+from zlib import crc32
 
+from streamproc.transport.flight.state.due import DueOf, DueTimes
 from streamproc.transport.flight.state.restored import Restored
 from streamproc.transport.flight.state.store import MemoryStore, Store
 
@@ -59,13 +61,27 @@ class TableState:
     version makes all of them stale.
     """
 
-    def __init__(self, name: str, changelog: str, partition: int, store: Store, *, plain: bool = True) -> None:
-        """``plain``: of a key only the last record of a transaction needs to be in the changelog."""
+    def __init__(
+        self,
+        name: str,
+        changelog: str,
+        partition: int,
+        store: Store,
+        *,
+        plain: bool = True,
+        due_of: DueOf | None = None,
+    ) -> None:
+        """``plain``: of a key only the last record of a transaction needs to be in the changelog.
+
+        ``due_of``: when a key is due, of a table of timers or windows.
+        """
         self.name = name
         self.changelog = changelog
         self.partition = partition
         self.store = store
         self.plain = plain
+        self.due = None if due_of is None else DueTimes(due_of, store.items())
+        self.checksum = crc32(name.encode())
         #: The topics of which events have used it.
         self.users: set[str] = set()
         self.newest: dict[bytes, Version] = {}
@@ -119,6 +135,9 @@ class TableState:
         """
         versions = list(versions)
         self.store.apply([(version.key, version.written.value) for version in versions])
+        if self.due is not None:
+            for version in versions:
+                self.due.note(version.key, version.written.value)
         for version in versions:
             version.gone = True
             version.before = None  # else a key that is written all the time would keep all that it ever was
@@ -128,6 +147,7 @@ class TableState:
     def close(self) -> None:
         """The partition is not ours any more; who still works on its events finds nothing."""
         self.store = MemoryStore()
+        self.due = None
         self.newest.clear()
         self.readers.clear()
         self.readers_of_all.clear()
@@ -144,7 +164,12 @@ def states_of(restored: Restored) -> dict[str, TableState]:
     """What events make of the tables whose stores these are, by table."""
     return {
         changelog.table: TableState(
-            changelog.table, changelog.tp.topic, changelog.tp.partition, store, plain=changelog.replay is None
+            changelog.table,
+            changelog.tp.topic,
+            changelog.tp.partition,
+            store,
+            plain=changelog.replay is None,
+            due_of=changelog.due_of,
         )
         for changelog, (store, _) in restored.changelogs.items()
     }

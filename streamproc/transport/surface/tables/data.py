@@ -149,6 +149,8 @@ class TableData(MutableMapping[Any, Any]):
         if assignment.tp.topic not in state.users:
             self._table.bind(assignment.tp)
             state.users.add(assignment.tp.topic)
+            if state.due is not None:
+                assignment.span.tables.add(state.checksum)
         if entry.access is not None and entry.joint is None:
             return state, entry.access
         return state, self._table.app.transport.ledger.tables.access(entry, state)

@@ -76,7 +76,8 @@ class Sources:
                 changelog = TP(table.changelog_topic_name, users[0].partition)
                 store = partial(self._open_store, table, users[0])
                 replay = replay_of(table, changelog, self._loop)
-                found.append(Changelog(table.name, changelog, store, replay, place_of(table, users[0])))
+                place = place_of(table, users[0])
+                found.append(Changelog(table.name, changelog, store, replay, place, table.due_of))
         return found
 
     def _may_use(self, table: Table, topic: str) -> bool:

@@ -11,6 +11,7 @@ from faust.types import TP
 from yarl import URL
 
 from streamproc.transport.errors import Unsupported
+from streamproc.transport.flight.state.due import DueOf
 from streamproc.transport.flight.state.restored import Replay
 from streamproc.transport.shared import Shared
 from streamproc.transport.surface.tables.data import ABSENT, TableData
@@ -37,6 +38,8 @@ class Table(faust.Table[Any, Any]):
     sources: frozenset[str] = frozenset()
     #: Of a table whose changelog does not hold the values themselves: what its records make of a store.
     replay: Replay | None = None
+    #: When its keys are due, in a table of timers or windows; None: never.
+    due_of: DueOf | None = None
 
     @cached_property
     def data(self) -> TableData:  # type: ignore[override]
@@ -102,6 +105,9 @@ class Table(faust.Table[Any, Any]):
         raw = standby.store.peek(self.data.codec.dump_key(key))
         return StandbyValue(None if raw is None else self.data.codec.load_value(raw), standby.lag)
 
+    async def on_due(self, key: bytes, value: bytes) -> None:
+        """A key of it is due, and is deleted: do what is to be done then, as an event would. See Firing."""
+
     # -- where its state is
 
     def bind(self, tp: TP) -> None:
@@ -122,9 +128,15 @@ class Table(faust.Table[Any, Any]):
         """Events of these topics use it.
 
         Raises:
-            Unsupported: there are several, and the group does not keep their partitions together.
+            Unsupported: there are several, and the group does not keep their partitions together; or they have no time
+                in common.
         """
         self.sources |= frozenset(topics)
+        if len(self.sources) > 1 and self.due_of is not None:
+            raise Unsupported(
+                f"The table {self.name!r} of windows or timers is used by events of {_and(self.sources)}: each has a "
+                "stream time of its own. Pass the events of one topic on to the other"
+            )
         shared = cast(Shared, self.app.transport)
         if len(self.sources) > 1 and shared.settings.assignment != "range":
             raise Unsupported(

@@ -1,0 +1,26 @@
+"""The stream time of what is worked on."""
+
+from __future__ import annotations
+
+from streamproc.transport.flight.timers import Timer
+from streamproc.transport.surface.delivery import current_delivery
+
+
+def moment() -> int | None:
+    """Milliseconds since 1970; None: no event and no timer is worked on.
+
+    An event's is the newest timestamp of its partition's records up to its own, by offset, whatever is finished; a
+    timer's is its due time. Of a batch it is the first event's: what is still open for one of them is so for all.
+    """
+    delivery = current_delivery.get()
+    if delivery is None:
+        return None
+    entry = delivery.entry
+    if isinstance(entry, Timer):
+        return entry.due.at
+    span = entry.assignment.span
+    own = max(span.time_at(entry.offset), int(delivery.record.timestamp()[1]))
+    if entry.joint is None:
+        return own
+    others = [one for one in entry.joint if one.assignment is entry.assignment and one.record is not None]
+    return min((max(span.time_at(one.offset), int(one.record.timestamp()[1])) for one in others), default=own)
