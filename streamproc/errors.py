@@ -134,6 +134,9 @@ class ErrorCode(Enum):
     ACTIVITY_SCHEMA_MISSING = _fatal(
         Stage.START, "The activity schema is not registered: run 'streamproc schemas register'."
     )
+    CONTROL_SCHEMA_MISSING = _fatal(
+        Stage.START, "The schema of control events is not registered: run 'streamproc schemas register'."
+    )
     SCHEMA_REFUSED = _fatal(Stage.START, "The registry refuses the schema: it would break its readers or writers.")
     SETTINGS_INVALID = _fatal(Stage.START, "A setting is wrong.")
     KAFKA_UNAVAILABLE = _fatal(Stage.START, "Kafka does not answer at the start.")

@@ -276,7 +276,7 @@ def _topics(settings: Settings) -> dict[str, str]:
     topics = {contract.name: contract.topic for contract in files.contracts()}
     kafka = settings.kafka
     results = {major.contract: kafka.topic_of(major) for major in MAJORS.values()}
-    return {**topics, files.ACTIVITY: kafka.activity_topic, **results}
+    return {**topics, files.ACTIVITY: kafka.activity_topic, files.CONTROL: kafka.control_topic, **results}
 
 
 def _contract(name: str, folder: Path | None) -> files.Contract:

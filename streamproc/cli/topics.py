@@ -21,7 +21,8 @@ def command() -> None:
 def create(as_json: bool) -> None:
     """Create the topics that are missing.
 
-    They are those of activities, results and dead letters, and the dead letter topic's three helpers.
+    They are those of activities, results and dead letters, the dead letter topic's three helpers, and the topic by
+    which operators tell workers which models score.
 
     Partitions and replicas come from STREAMPROC_KAFKA__PARTITIONS and STREAMPROC_KAFKA__REPLICATION_FACTOR.
     """

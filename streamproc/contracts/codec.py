@@ -10,8 +10,9 @@ import fastavro
 
 from streamproc.contracts import files, wire
 from streamproc.contracts.bodies import DamagedError
-from streamproc.contracts.generated import conversions
+from streamproc.contracts.generated import conversions, conversions_control
 from streamproc.contracts.generated import events as v1
+from streamproc.contracts.generated.events_control import ControlEvent
 from streamproc.contracts.majors import Major
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.schema_cache import SchemaCache
@@ -110,6 +111,22 @@ class ActivityEncoder(Encoder[v1.Activity]):
 
     def __init__(self, registry: Registry, topic: str) -> None:
         super().__init__(registry, files.ACTIVITY, topic, conversions.activity_to_avro)
+
+
+class ControlDecoder(Decoder[ControlEvent]):
+    """Reads control events from ``topic``."""
+
+    def __init__(self, registry: Registry, topic: str) -> None:
+        super().__init__(registry, files.CONTROL, topic, conversions_control.control_event_from_avro)
+
+
+class ControlEncoder(Encoder[ControlEvent]):
+    """Writes control events for ``topic``."""
+
+    missing = ErrorCode.CONTROL_SCHEMA_MISSING
+
+    def __init__(self, registry: Registry, topic: str) -> None:
+        super().__init__(registry, files.CONTROL, topic, conversions_control.control_event_to_avro)
 
 
 class ResultEncoder(Encoder[v1.Result]):

@@ -11,6 +11,10 @@ from typing import Any
 
 ACTIVITY = "reading.activity"
 RESULT = "reading.result"
+CONTROL = "streamproc.control"
+
+FOR_EVER = "for ever"
+"""The retention of a compacted topic."""
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 

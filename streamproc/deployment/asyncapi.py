@@ -14,7 +14,7 @@ from typing import Any
 
 from streamproc import __version__
 from streamproc.contracts import files
-from streamproc.contracts.cloudevents import ACTIVITY_TYPE, RESULT_TYPE
+from streamproc.contracts.cloudevents import ACTIVITY_TYPE, CONTROL_TYPE, RESULT_TYPE
 from streamproc.contracts.files import Contract
 from streamproc.contracts.majors import MAJORS
 from streamproc.contracts.upkeep.examples import as_json, example
@@ -25,6 +25,11 @@ from streamproc.settings import KafkaSettings
 FILE = Path("docs/reference/asyncapi.json")
 AVRO = "application/vnd.apache.avro+json;version=1.9.0"
 _BINDING = "0.5.0"
+_RECEIVED = {
+    files.ACTIVITY: "Every activity is read once.",
+    files.CONTROL: "Every worker reads all of it, and writes a rollback where a canary leaves its bounds.",
+}
+_TYPES = {files.ACTIVITY: ACTIVITY_TYPE, files.CONTROL: CONTROL_TYPE}
 
 
 def document() -> dict[str, Any]:
@@ -38,7 +43,7 @@ def document() -> dict[str, Any]:
         kafka.dead_letter_topic, letters, "Activities that cannot be scored, with the reason.", limits
     )
     operations = {
-        f"{'receive' if contract.name == files.ACTIVITY else 'send'}_{name}": _operation(contract, name)
+        f"{'receive' if contract.name in _RECEIVED else 'send'}_{name}": _operation(contract, name)
         for name, contract in events.items()
     }
     operations[f"send_{letters}"] = {
@@ -111,28 +116,25 @@ def _channel(topic: str, message: str, about: str, limits: dict[str, dict[str, s
 
 
 def _operation(contract: Contract, channel: str) -> dict[str, Any]:
-    receives = contract.name == files.ACTIVITY
     return {
-        "action": "receive" if receives else "send",
+        "action": "receive" if contract.name in _RECEIVED else "send",
         "channel": {"$ref": f"#/channels/{channel}"},
-        "summary": "Every activity is read once."
-        if receives
-        else "Exactly one result for each activity that can be scored.",
+        "summary": _RECEIVED.get(contract.name, "Exactly one result for each activity that can be scored."),
     }
 
 
 def _event(contract: Contract) -> dict[str, Any]:
     newest = files.newest(contract.name)
-    kind = ACTIVITY_TYPE if contract.name == files.ACTIVITY else RESULT_TYPE
+    control = contract.name == files.CONTROL
     return {
         "name": newest.schema["name"],
         "title": f"{contract.name}, version {newest.version}",
         "summary": newest.schema["doc"],
         "contentType": "application/avro",
-        "headers": _headers(_cloudevents(kind)),
+        "headers": _headers(_cloudevents(_TYPES.get(contract.name, RESULT_TYPE))),
         "payload": {"schemaFormat": AVRO, "schema": newest.schema},
         "correlationId": {
-            "description": "The activity's id, the same in its result.",
+            "description": "The change's id." if control else "The activity's id, the same in its result.",
             "location": "$message.header#/ce_subject",
         },
         "bindings": {"kafka": _key(f"{contract.key}, UTF-8.")},
@@ -163,7 +165,7 @@ def _cloudevents(kind: str) -> dict[str, str]:
         "ce_id": "Unique within ce_source.",
         "ce_source": "Who has published it, as a URI reference.",
         "ce_type": f"{kind}.",
-        "ce_subject": "The activity's id.",
+        "ce_subject": "The activity's id, or the change's.",
         "ce_time": "When, RFC 3339.",
         "content-type": "application/avro.",
         "traceparent": "W3C's trace context; absent where nobody traces.",

@@ -65,10 +65,16 @@ def _watched() -> list[str]:
 
 
 def _topics(kafka: KafkaSettings) -> dict[str, Any]:
-    """Topic -> its settings, and the major version of results that alone needs it; 0: every release."""
+    """Topic -> its settings, the major version of results that alone needs it (0: every release), its partitions (0: as
+    many as the deployment says)."""
     majors = {topic: number for number, topic in topics.result_topics(kafka).items()}
     return {
-        name: {"config": config, "major": majors.get(name, 0)} for name, config in topics.configurations(kafka).items()
+        name: {
+            "config": config,
+            "major": majors.get(name, 0),
+            "partitions": 1 if topics.partitions_of(kafka, name) == 1 else 0,
+        }
+        for name, config in topics.configurations(kafka).items()
     }
 
 

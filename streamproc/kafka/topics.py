@@ -112,7 +112,7 @@ def configurations(kafka: KafkaSettings, activity_bytes: int = ACTIVITY_MAX_BYTE
     """Every topic and its settings; ``activity_bytes`` is what the activity topic accepts."""
     letter = kafka.dead_letter_topic
     letter_size = _size(DEAD_LETTER_FACTOR * activity_bytes + DEAD_LETTER_ROOM)
-    days = {contract.name: contract.retention_days for contract in files.contracts()}
+    days = {one.name: one.retention_days for one in files.contracts() if one.retention != files.FOR_EVER}
     return {
         kafka.activity_topic: _size(activity_bytes) | _kept(days[files.ACTIVITY]),
         **{
@@ -123,7 +123,14 @@ def configurations(kafka: KafkaSettings, activity_bytes: int = ACTIVITY_MAX_BYTE
         parked_topic(letter): letter_size | _kept(KEPT_DAYS),
         ledger_topic(letter): {"cleanup.policy": "compact"},
         audit_topic(letter): {"retention.ms": "-1"},
+        # Each change has a key of its own: none is ever removed, and the topic tells who changed what, when and why.
+        kafka.control_topic: {"cleanup.policy": "compact"},
     }
+
+
+def partitions_of(kafka: KafkaSettings, topic: str) -> int:
+    """Partitions that a topic is made with; the control topic's order is that of one."""
+    return 1 if topic == kafka.control_topic else kafka.partitions
 
 
 def _size(max_bytes: int) -> dict[str, str]:
@@ -155,7 +162,7 @@ def create(settings: Settings) -> list[str]:
     missing = [
         NewTopic(
             name,
-            num_partitions=kafka.partitions,
+            num_partitions=partitions_of(kafka, name),
             replication_factor=kafka.replication_factor,
             config=config,
         )

@@ -110,6 +110,8 @@ class KafkaSettings(_TopicsOfMajors):
 
     dead_letter_topic: str = Field(default="reading.activity.v1.dlq", min_length=1)
     """Topic that unscorable activities are copied to."""
+    control_topic: str = Field(default="streamproc.control.v1", min_length=1)
+    """Topic by which operators tell all workers which models score; where there is none, nothing is told."""
     partitions: Count = 4
     """Partitions of the topics that 'streamproc topics create' makes."""
     replication_factor: Count = 1

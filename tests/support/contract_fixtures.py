@@ -25,16 +25,23 @@ class Topics:
     activity: str
     result: str
     result_v2: str
+    control: str
 
     def of(self, contract: str) -> str:
         """The topic of a contract."""
-        return {files.ACTIVITY: self.activity, files.RESULT: self.result, V2.contract: self.result_v2}[contract]
+        return {
+            files.ACTIVITY: self.activity,
+            files.RESULT: self.result,
+            V2.contract: self.result_v2,
+            files.CONTROL: self.control,
+        }[contract]
 
 
 @pytest.fixture
 def topics() -> Topics:
     tag = uuid.uuid4().hex[:8]
-    return Topics(f"reading.activity.v1.{tag}", f"reading.result.v1.{tag}", f"reading.result.v2.{tag}")
+    names = ("reading.activity.v1", "reading.result.v1", "reading.result.v2", "streamproc.control.v1")
+    return Topics(*(f"{name}.{tag}" for name in names))
 
 
 @pytest.fixture

@@ -56,6 +56,7 @@ class LetterTopics:
             "STREAMPROC_KAFKA__ACTIVITY_TOPIC": self.activities,
             "STREAMPROC_KAFKA__RESULT_TOPIC": f"{name}.result",
             "STREAMPROC_KAFKA__DEAD_LETTER_TOPIC": self.letters,
+            "STREAMPROC_KAFKA__CONTROL_TOPIC": f"{name}.control",
             "STREAMPROC_KAFKA__PARTITIONS": str(PARTITIONS),
         }
         small = NewTopic(self.activities, PARTITIONS, config={"max.message.bytes": str(activity_bytes)})
@@ -64,7 +65,7 @@ class LetterTopics:
         _wait_until_complete(admin, [self.activities])
         with self.settings() as tree:
             topics.create(tree)
-            names = topics.configurations(tree.kafka)
+            names = [one for one in topics.configurations(tree.kafka) if one != tree.kafka.control_topic]
         # A producer that hears of a topic before all its partitions are there gives its records up.
         _wait_until_complete(admin, names)
 

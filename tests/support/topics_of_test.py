@@ -44,7 +44,7 @@ ERROR_PREFIX = "streamproc.error."
 
 
 class TestTopics:
-    """Three topics with names of their own."""
+    """Topics with names of their own."""
 
     __test__ = False
 
@@ -54,6 +54,7 @@ class TestTopics:
         self.activities = f"{self.name}.activity"
         self.results = f"{self.name}.result"
         self.letters = f"{self.name}.activity.dlq"
+        self.control = f"{self.name}.control"
         self._producer = Producer({"bootstrap.servers": bootstrap, "message.max.bytes": 2_000_000})
 
     @property
@@ -70,6 +71,7 @@ class TestTopics:
             "STREAMPROC_KAFKA__ACTIVITY_TOPIC": self.activities,
             "STREAMPROC_KAFKA__RESULT_TOPIC": self.results,
             "STREAMPROC_KAFKA__DEAD_LETTER_TOPIC": self.letters,
+            "STREAMPROC_KAFKA__CONTROL_TOPIC": self.control,
             "STREAMPROC_KAFKA__PARTITIONS": str(PARTITIONS),
         }
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from streamproc.contracts import files, majors
-from streamproc.contracts.generated import conversions
+from streamproc.contracts.generated import conversions, conversions_control
 from streamproc.contracts.generated.events import (
     Activity,
     Audio,
@@ -26,6 +26,7 @@ from streamproc.contracts.generated.events import (
     Verdict,
     WordResult,
 )
+from streamproc.contracts.generated.events_control import ControlEvent, ControlKind, ControlledModel
 
 ACTIVITY = Activity(
     activity_id="0192f1c6-6f5e-7c1a-9d53-2f5c1f0e7a11",
@@ -144,10 +145,26 @@ RESULT = Result(
 )
 
 
+CONTROL = ControlEvent(
+    change_id="0192f1c8-11aa-7b0e-8d0c-6b8f2f0f3c52",
+    expected_revision=41,
+    at=datetime(2025, 3, 14, 8, 0, 0, tzinfo=UTC),
+    by="ada@operations",
+    reason="first look at the model of March",
+    kind=ControlKind.CANARY,
+    model=ControlledModel(
+        name="phonemes", version="2", sha256="9c0f4a1f27d0e1bbd1c0f7ba1f6f0b8c1c1b52b0f9a9b0f1b4cbb1f6a2f4c7d3"
+    ),
+    share=0.05,
+)
+
+
 def example(contract: str) -> dict[str, Any]:
     """The example of a contract, as fastavro writes it."""
     if contract == files.ACTIVITY:
         return conversions.activity_to_avro(ACTIVITY)
+    if contract == files.CONTROL:
+        return conversions_control.control_event_to_avro(CONTROL)
     major = majors.of_contract(contract)
     return major.to_avro(major.upcast(RESULT))
 

@@ -64,7 +64,12 @@ def modules(folder: Path = GENERATED) -> dict[Path, str]:
 
 
 def _suffix(contract: str) -> str:
-    """What the names of a contract's modules end with: ``reading.result.v2`` -> ``_v2``, the first major nothing."""
+    """What the names of a contract's modules end with: ``reading.result.v2`` -> ``_v2``, the first major nothing.
+
+    What is no reading's has modules of its own: ``streamproc.control`` -> ``_control``.
+    """
+    if not contract.startswith("reading."):
+        return f"_{contract.rpartition('.')[2]}"
     major = re.search(r"\.(v\d+)$", contract)
     return f"_{major[1]}" if major else ""
 
@@ -99,14 +104,16 @@ def _named_types(schemas: Iterable[Any]) -> tuple[list[dict[str, Any]], list[dic
 
 
 def _events_source(records: list[dict[str, Any]], enums: list[dict[str, Any]]) -> str:
+    bodies = [*map(_enum_source, enums), *map(_record_source, records)]
+    field = ", field" if any("field(" in body for body in bodies) else ""
     head = (
         f'"""The events, typed. Generated from schemas/ by ``{_COMMAND}``: do not edit."""\n\n'
         "from __future__ import annotations\n\n"
-        "from dataclasses import dataclass, field\n"
+        f"from dataclasses import dataclass{field}\n"
         "from datetime import datetime\n"
         "from enum import StrEnum\n"
     )
-    return "\n\n".join([head, *map(_enum_source, enums), *map(_record_source, records)])
+    return "\n\n".join([head, *bodies])
 
 
 def _enum_source(schema: dict[str, Any]) -> str:

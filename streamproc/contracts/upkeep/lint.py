@@ -12,7 +12,7 @@ from typing import Any
 
 from streamproc.contracts import writers
 from streamproc.contracts.compatibility import Level, parse_schema
-from streamproc.contracts.files import Contract
+from streamproc.contracts.files import FOR_EVER, Contract
 from streamproc.errors import StreamprocError
 
 PII_CLASSES = {
@@ -80,8 +80,8 @@ def _lint_table(name: str, table: Any) -> Iterator[SchemaProblem]:
     if level is not None and level not in list(Level):
         yield SchemaProblem(where, f"compatibility {level!r} is not one of {', '.join(Level)}")
     retention = table.get("retention")
-    if retention is not None and re.fullmatch(r"[1-9]\d* days", str(retention)) is None:
-        yield SchemaProblem(where, f"retention {retention!r} is not like '30 days'")
+    if retention not in (None, FOR_EVER) and re.fullmatch(r"[1-9]\d* days", str(retention)) is None:
+        yield SchemaProblem(where, f"retention {retention!r} is not like '30 days', nor {FOR_EVER!r}")
 
 
 def _lint_contract(folder: Path) -> Iterator[SchemaProblem]:

@@ -16,7 +16,7 @@ locals {
 
   topics = {
     for name, topic in local.wanted : name => {
-      partitions         = var.partitions
+      partitions         = topic.partitions > 0 ? topic.partitions : var.partitions
       replication_factor = var.replication_factor
       config = merge(
         topic.config,

@@ -31,6 +31,7 @@ async def test_steps_are_taken_in_order(registry: Registry, topics: Topics) -> N
     assert await states(registry, topics, old) == ["next", "later", "later", "later"]
     await register(registry, topics, files.RESULT)
     await register(registry, topics, V2.contract)
+    await register(registry, topics, files.CONTROL)
     assert await states(registry, topics, old) == ["done", "next", "later", "later"]
     assert await states(registry, topics, {**new, "http://two": OLD}) == ["done", "next", "later", "later"]
     assert await states(registry, topics, None) == ["done", "unchecked", "next", "later"]

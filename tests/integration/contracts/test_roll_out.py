@@ -104,7 +104,7 @@ def test_version_2_rolls_out_without_a_dead_letter(
     assert "version 2 of reading.activity" in early_publisher.stderr
 
     # 1. Register the results.
-    results = (files.RESULT, V2.contract)
+    results = (files.RESULT, V2.contract, files.CONTROL)
     assert new.streamproc("schemas", "register", *results, settings=settings).returncode == 0
     assert states(new, settings)[0] == "done"
 
@@ -117,6 +117,7 @@ def test_version_2_rolls_out_without_a_dead_letter(
         "reading.activity": 2,
         "reading.result": 2,
         "reading.result.v2": 1,
+        "streamproc.control": 1,
     }
     address = f"http://127.0.0.1:{new_worker._port}"
     assert states(new, settings, "--worker", address) == ["done", "done", "next", "later"]

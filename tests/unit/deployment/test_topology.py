@@ -26,7 +26,16 @@ def test_every_topic_that_is_created_is_there_with_the_same_settings() -> None:
 def test_contracts_say_how_long_their_topics_keep_events() -> None:
     there = topology()["topics"]
     for contract in files.contracts():
-        assert there[contract.topic]["config"]["retention.ms"] == str(contract.retention_days * DAY_MS)
+        config = there[contract.topic]["config"]
+        if contract.retention == files.FOR_EVER:
+            assert config == {"cleanup.policy": "compact"}
+        else:
+            assert config["retention.ms"] == str(contract.retention_days * DAY_MS)
+
+
+def test_the_control_topic_has_one_partition_wherever_it_is_made() -> None:
+    alone = [name for name, topic in topology()["topics"].items() if topic["partitions"] == 1]
+    assert alone == [KafkaSettings().control_topic]
 
 
 def test_a_new_major_of_results_has_the_first_one_s_permissions() -> None:
