@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 import tempfile
 from collections.abc import Sequence
 from functools import cached_property
@@ -36,8 +37,10 @@ from streamproc.inference.tls import TlsFiles
 from streamproc.inference.torch import TorchEngine, TorchOptions
 from streamproc.inference.wiring import parts_of, pool_of
 from streamproc.kafka import topics
+from streamproc.kafka.group import client_name
 from streamproc.scoring import lexicon
 from streamproc.scoring.activity import ActivityScorer
+from streamproc.scoring.threads import ScoringThreads
 from streamproc.scoring.variants import VariantAligner
 from streamproc.settings import PREFIX, Settings
 from streamproc.telemetry.endpoints import observe
@@ -198,6 +201,7 @@ class WorkerApp(faust.App):
         self._clips = ClipFetcher(
             settings.audio.allowed_prefixes, settings.audio.max_bytes, settings.audio.memory_bytes // 4
         )
+        self._threads = ScoringThreads(settings.worker.threads)
         self._encoders = ResultEncoders(self._registry, topics.topics_of_contracts(settings.kafka))
         self._life = Lifecycle()
         self._schemas_known = False
@@ -217,7 +221,9 @@ class WorkerApp(faust.App):
         )
         transport = self.transport
         assert isinstance(transport, Transport)
-        transport.settings = settings.transport
+        worker = secrets.token_hex(4)
+        names = {"client.id": client_name(worker, settings.web), **settings.transport.librdkafka}
+        transport.settings = settings.transport.model_copy(update={"librdkafka": names})
         self._driver = transport
         self._metrics = Metrics(lambda: transport.state, self._certificates.expiries, settings.telemetry.tenants)
         _observe(self._engine)
@@ -244,15 +250,16 @@ class WorkerApp(faust.App):
             stalled=lambda: self._agents.stalled,
         )
         add_pages(self, readiness, started=lambda: self._life.joined)
-        self._add_console(readiness)
+        self._add_console(worker, readiness)
 
     @cached_property
     def web(self) -> Web:
         """The server of all pages."""
         return WorkerWeb(self, self._settings.web)
 
-    def _add_console(self, readiness: Readiness) -> None:
-        worker = WorkerView(
+    def _add_console(self, worker: str, readiness: Readiness) -> None:
+        view = WorkerView(
+            id=worker,
             state=lambda: self._driver.state,
             engine=self._engine,
             ready=readiness.joined,
@@ -260,7 +267,7 @@ class WorkerApp(faust.App):
             stalled=readiness.stalled,
         )
         server: Any = self.web  # Faust's type of it has no aiohttp.
-        add_console(server.web_app, self._settings, worker)
+        add_console(server.web_app, self._settings, view)
 
     def _tracing_to(self, spans: SpanQueue) -> Tracing:
         tracing, group = self._settings.tracing, self._settings.kafka.group_id
@@ -273,7 +280,7 @@ class WorkerApp(faust.App):
     def _reading_agent(self) -> ReadingAgent:
         settings, engine = self._settings, self._engine
         aligner = VariantAligner(settings.scoring.accepted_file)
-        scorer = ActivityScorer(self._clips, engine, aligner, settings.audio, settings.scoring)
+        scorer = ActivityScorer(self._clips, engine, aligner, settings.audio, settings.scoring, self._threads)
         letters = DeadLetters(
             self._topic(settings.kafka.dead_letter_topic),
             lambda: WorkerIdentity(settings.kafka.group_id, str(engine.model)),
@@ -325,6 +332,7 @@ class WorkerApp(faust.App):
             await asyncio.to_thread(self._spans.close)
         await self._engine.close()
         await self._clips.close()
+        self._threads.close()
         await self._registry.close()
 
     async def _assigned(self, _app: Any, assigned: set[TP], **_: Any) -> None:

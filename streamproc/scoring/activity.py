@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -32,6 +31,7 @@ from streamproc.scoring.loading import PhraseLoader, PhraseWork
 from streamproc.scoring.misread import Strictness, strictness_of
 from streamproc.scoring.retry import Retry
 from streamproc.scoring.score import score_phrase
+from streamproc.scoring.threads import ScoringThreads
 from streamproc.scoring.unscorable import explained
 from streamproc.scoring.variants import PhonemeAligner
 from streamproc.settings import AudioSettings, ScoringSettings
@@ -48,6 +48,7 @@ class ActivityScorer:
         engine: a started engine.
         aligner: aligns phoneme codes.
         audio, scoring: the limits.
+        threads: for what takes a processor; its own by default.
     """
 
     def __init__(
@@ -57,8 +58,10 @@ class ActivityScorer:
         aligner: PhonemeAligner,
         audio: AudioSettings,
         scoring: ScoringSettings,
+        threads: ScoringThreads | None = None,
     ) -> None:
-        self._loader = PhraseLoader(fetcher, audio, scoring)
+        self._threads = threads or ScoringThreads()
+        self._loader = PhraseLoader(fetcher, audio, scoring, self._threads)
         self._engine = engine
         self._aligner = aligner
         self._scoring = scoring
@@ -114,7 +117,7 @@ class ActivityScorer:
         inferred, model = time.perf_counter(), inference.model
         strictness = strictness_of(model.sha256, self._scoring.operating_point)
         with stage("score"):
-            words = await asyncio.to_thread(self._judge, ready, inference.logits, strictness)
+            words = await self._threads.run(self._judge, ready, inference.logits, strictness)
         judged = dict(zip((work.phrase.index for work in ready), words, strict=True))
         done = time.perf_counter()
 

@@ -19,6 +19,7 @@ from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
 from streamproc.health.exhaustion import exhausted
 from streamproc.scoring.reference import ExpectedWord, PhonemeBudget, reference_words
 from streamproc.scoring.retry import Retry
+from streamproc.scoring.threads import ScoringThreads
 from streamproc.settings import AudioSettings, ScoringSettings
 
 log = structlog.get_logger(__name__)
@@ -59,8 +60,11 @@ class _Remaining:
 class PhraseLoader:
     """Reads the references, fetches and decodes the clips; one instance serves all tasks of a worker."""
 
-    def __init__(self, fetcher: ClipFetcher, audio: AudioSettings, scoring: ScoringSettings) -> None:
+    def __init__(
+        self, fetcher: ClipFetcher, audio: AudioSettings, scoring: ScoringSettings, threads: ScoringThreads
+    ) -> None:
         self._fetcher = fetcher
+        self._threads = threads
         self._audio = audio
         self._scoring = scoring
         self._most = round(audio.max_seconds * BYTES_A_SECOND)
@@ -80,10 +84,10 @@ class PhraseLoader:
         inline = [(work, encoded) for work in few if (encoded := inline_bytes(work.phrase.audio)) is not None]
         if inline and memory.has_room(len(inline) * self._most):
             async with memory.decoding(len(inline) * self._most) as room:
-                await asyncio.to_thread(self._prepare, works, inline, remaining)
+                await self._threads.run(self._prepare, works, inline, remaining)
                 room.kept = sum(work.samples.nbytes for work in works if work.samples is not None)
         else:
-            await asyncio.to_thread(self._prepare, works, [], remaining)
+            await self._threads.run(self._prepare, works, [], remaining)
         rest = [work for work in works if work.error is None and work.samples is None]
         if rest:
             places = asyncio.Semaphore(CLIPS_AT_ONCE)
@@ -110,7 +114,7 @@ class PhraseLoader:
                 encoded = await retry.until_it_works(Stage.AUDIO, fetch)
                 # Fetched before it asks for room: who waits for a store takes none from others.
                 async with memory.decoding(self._most) as room:
-                    clip = await asyncio.to_thread(self._decode, encoded)
+                    clip = await self._threads.run(self._decode, encoded)
                     self._accept(work, clip, remaining)
                     room.kept = clip.samples.nbytes
         except StreamprocError as error:

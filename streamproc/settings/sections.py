@@ -337,6 +337,8 @@ class WorkerSettings(Section):
 
     max_in_flight: Count = 64
     """Activities that are worked on at once."""
+    threads: int = Field(default=0, ge=0, le=256)
+    """Threads that decode clips and judge words, after all else that the worker does; 0: one for each core."""
     stalled_after: Seconds = 120.0
     """Seconds without a committed outcome, while activities are in work and none waits for a dependency, after which
     /health/ready answers 503; a worker in which nothing at all moves for so long ends itself."""
@@ -349,10 +351,18 @@ class WebSettings(Section):
     """Address to listen on."""
     port: int = Field(default=6066, ge=0, le=65535)
     """Port to listen on; 0 takes a free one, which the log tells."""
+    advertised: str = ""
+    """host:port under which other workers reach these pages, so that each shows the whole group. Empty: as above, and
+    where STREAMPROC_WEB__HOST is every address, the host that Kafka sees this worker come from."""
     connections: Count = 512
     """Connections that are open at once; for a new one beyond that the one that was opened first is closed."""
     faust_pages: bool = False
     """Serve Faust's own pages too: its router, its tables."""
+
+    @field_validator("advertised")
+    @classmethod
+    def _is_an_address(cls, value: str) -> str:
+        return host_and_port(value) if value else value
 
     @property
     def url_host(self) -> str:

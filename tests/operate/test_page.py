@@ -131,7 +131,7 @@ def visit(browser: Browser, worker: WorkerProcess) -> Iterator[Visit]:
 
 def loaded(page: Page, view: str) -> None:
     """Wait for what a view shows last."""
-    waited = {"": "#worker-list table", "results": ".entry .text", "letters": ".entry", "activity": ".steps"}
+    waited = {"": "#worker-rows table", "results": ".entry .text", "letters": ".entry", "activity": ".steps"}
     expect(page.locator(waited[view]).first).to_be_visible()
     if view == "results":
         expect(page.locator(".entry", has_text="not read yet")).to_have_count(0)
@@ -171,7 +171,7 @@ def test_in_ten_seconds_it_is_seen_whether_readings_are_scored(visit: Visit) -> 
     expect(page.locator("#state")).to_have_text("live")
     expect(page.locator("#partition-rows tbody tr")).to_have_count(2)
     expect(page.locator("#endpoint-rows")).to_contain_text("in use")
-    expect(page.locator("#worker-list tbody tr")).to_have_count(1)
+    expect(page.locator("#worker-rows tbody tr")).to_have_count(1)
     expect(page.locator("#figures")).to_contain_text("p95")
 
 

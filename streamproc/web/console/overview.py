@@ -1,10 +1,10 @@
-"""The overview: what this worker knows by itself, what was read of the group, and the verdict on both."""
+"""The overview: what this worker knows, what was read of its group and told by the others, and the verdict on it."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from faust.types import TP
@@ -13,20 +13,34 @@ from streamproc import __version__
 from streamproc.inference.endpoint import Endpoint
 from streamproc.inference.engine import Engine
 from streamproc.inference.wiring import parts_of
+from streamproc.kafka.group import Member
 from streamproc.settings import Settings
 from streamproc.transport.surface.monitor import TransportState
-from streamproc.web.console.verdict import Facts, ScoringVerdict, judge, worker_state
+from streamproc.web.console.figures import (
+    EndpointFigures,
+    EngineFigures,
+    PartitionFigures,
+    WorkerFigures,
+    endpoints_together,
+    models_together,
+    totals,
+)
+from streamproc.web.console.peers import PeerLook
+from streamproc.web.console.verdict import Facts, Mood, ScoringVerdict, judge, worker_state
 from streamproc.web.console.watch import Watch
+
+NO_ADDRESS = "does not tell where its pages are"
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerView:
     """What the page asks of the worker that serves it; on the event loop, and at no cost to speak of.
 
-    state: the driver's numbers. engine: what scores. ready: whether it has joined its group and no rebalance is under
-    way. paused, stalled: as for the health pages.
+    id: what it calls itself before Kafka. state: the driver's numbers. engine: what scores. ready: whether it has
+    joined its group and no rebalance is under way. paused, stalled: as for the health pages.
     """
 
+    id: str
     state: Callable[[], TransportState]
     engine: Engine
     ready: Callable[[], bool]
@@ -57,21 +71,47 @@ class Overview:
         topic = self._settings.kafka.activity_topic
         return [tp for tp in self._worker.state().unfinished if tp.topic == topic]
 
+    def figures(self) -> WorkerFigures:
+        """This worker's own, as other workers ask for them."""
+        worker, state = self._worker, self._worker.state()
+        endpoints, fallback = endpoints_of(worker.engine)
+        mood, word = worker_state(self._own_facts())
+        topic = self._settings.kafka.activity_topic
+        return WorkerFigures(
+            id=worker.id,
+            version=__version__,
+            mood=mood,
+            state=word,
+            in_flight=sum(state.in_flight.values()),
+            most_in_flight=self._settings.worker.max_in_flight,
+            outcomes=sum(state.events.values()),
+            transactions={name: state.transactions[name] for name in ("committed", "aborted", "refused", "in_doubt")},
+            aborted=dict(state.aborted),
+            rebalances=dict(state.rebalances),
+            partitions=tuple(
+                PartitionFigures(partition=tp.partition, in_flight=count, paused=tp in state.paused)
+                for tp, count in state.in_flight.items()
+                if tp.topic == topic
+            ),
+            engine=EngineFigures(
+                name=worker.engine.name,
+                model=str(worker.engine.model),
+                sha256=worker.engine.model.sha256,
+                fallback=fallback,
+            ),
+            endpoints=tuple(EndpointFigures.of(each) for each in endpoints),
+        )
+
     def picture(self) -> dict[str, Any]:
         """As JSON values; figures alone, nothing of any activity."""
-        now, worker, watch = self._clock(), self._worker, self._watch
-        state = worker.state()
-        partitions = self._partitions(state, now)
-        endpoints, fallback = endpoints_of(worker.engine)
+        now, watch = self._clock(), self._watch
+        own = self.figures()
+        told = [own, *(look.said for look in watch.peers.looks.values() if look.said is not None and not look.problem)]
+        partitions = self._partitions(self._worker.state(), now)
         results, letters, window = watch.outcomes.window(now)
-        facts = Facts(
-            joined=worker.ready(),
-            paused=worker.paused(),
-            stalled_s=worker.stalled(),
-            endpoints=len(endpoints),
-            usable=sum(each.available for each in endpoints),
-            fallback=fallback,
-            endpoint_reason=next((each.ejected for each in endpoints if not each.available), ""),
+        facts = replace(
+            self._own_facts(),
+            others=self._others_in_trouble(),
             kafka_problem=watch.group.problem or watch.tail_problem,
             unfinished=self._unfinished(partitions),
             exact=all(row["exact"] for row in partitions),
@@ -83,7 +123,6 @@ class Overview:
             common_code=watch.outcomes.common_code(now),
             forsaken=self._forsaken(partitions),
         )
-        mood, word = worker_state(facts)
         return {
             "now": now,
             "version": __version__,
@@ -97,7 +136,6 @@ class Overview:
                 "unfinished": facts.unfinished,
                 "exact": facts.exact,
                 "oldest_s": facts.oldest_s,
-                "workers": [asdict(member) for member in watch.group.members],
             },
             "partitions": partitions,
             "outcomes": {
@@ -111,31 +149,44 @@ class Overview:
                 "latency_ms": watch.outcomes.latencies(),
                 "version": watch.outcomes.version,
             },
-            "worker": {
-                "mood": mood.value,
-                "state": word,
-                "ready": facts.joined,
-                "paused": list(facts.paused),
-                "stalled_s": facts.stalled_s,
-                "in_flight": sum(state.in_flight.values()),
-                "most_in_flight": self._settings.worker.max_in_flight,
-                "partitions": len(state.in_flight),
-                "paused_partitions": len(state.paused),
-                "transactions": {
-                    name: state.transactions[name] for name in ("committed", "aborted", "refused", "in_doubt")
-                },
-                "aborted": dict(state.aborted),
-                "rebalances": dict(state.rebalances),
-                "outcomes": sum(state.events.values()),
-            },
-            "engine": {
-                "name": worker.engine.name,
-                "model": str(worker.engine.model),
-                "sha256": worker.engine.model.sha256,
-                "fallback": fallback,
-            },
-            "endpoints": [_endpoint(each) for each in endpoints],
+            "workers": self._workers(own, now),
+            "totals": totals(told),
+            "models": models_together(told),
+            "endpoints": endpoints_together(told),
         }
+
+    def _own_facts(self) -> Facts:
+        """What the verdict takes of this worker alone."""
+        worker = self._worker
+        endpoints, fallback = endpoints_of(worker.engine)
+        return Facts(
+            joined=worker.ready(),
+            paused=worker.paused(),
+            stalled_s=worker.stalled(),
+            endpoints=len(endpoints),
+            usable=sum(each.available for each in endpoints),
+            fallback=fallback,
+            endpoint_reason=next((each.ejected for each in endpoints if not each.available), ""),
+        )
+
+    def _others_in_trouble(self) -> tuple[tuple[str, str], ...]:
+        """Where they are, and what they say of themselves."""
+        looks = self._watch.peers.looks
+        told = ((member.pages, looks[member.id]) for member in self._watch.group.members if member.id in looks)
+        return tuple(
+            (pages, look.said.state) for pages, look in told if look.said is not None and look.said.mood is Mood.BAD
+        )
+
+    def _workers(self, own: WorkerFigures, now: float) -> list[dict[str, Any]]:
+        """This one first, then the group's others: what each has told, or why it has not."""
+        members = self._watch.group.members
+        ours = next((member for member in members if member.id == own.id), None)
+        rows = [_row(ours or Member("", ()), PeerLook(now, own), now, ours=True)]
+        for member in members:
+            if member is not ours:
+                look = self._watch.peers.looks.get(member.id) or PeerLook(problem="" if member.pages else NO_ADDRESS)
+                rows.append(_row(member, look, now, ours=False))
+        return rows
 
     def _partitions(self, state: TransportState, now: float) -> list[dict[str, Any]]:
         """Own ones as of now, those of others as they were looked at."""
@@ -166,6 +217,11 @@ class Overview:
                     "ours": False,
                 },
             )
+        for look in self._watch.peers.looks.values():
+            for told in () if look.said is None or look.problem else look.said.partitions:
+                row = rows.get(told.partition)
+                if row is not None and not row["ours"]:
+                    row |= {"in_flight": told.in_flight, "paused": told.paused}
         return [rows[partition] for partition in sorted(rows)]
 
     def _forsaken(self, partitions: Sequence[dict[str, Any]]) -> int:
@@ -184,17 +240,18 @@ def endpoints_of(engine: Engine) -> tuple[list[Endpoint[Any]], bool]:
     return [] if pool is None else list(pool.endpoints), fallback is not None and fallback.active
 
 
-def _endpoint(endpoint: Endpoint[Any]) -> dict[str, Any]:
+def _row(member: Member, look: PeerLook, now: float, *, ours: bool) -> dict[str, Any]:
+    """A worker in the group's table. ``age_s``: of its figures; None: there are none."""
+    told = look.said if not look.problem else None
+    held = member.partitions if told is None else sorted(each.partition for each in told.partitions)
     return {
-        "address": endpoint.address,
-        "usable": endpoint.available,
-        "breaker": endpoint.breaker.state.value,
-        "why": endpoint.ejected,
-        "outstanding_s": round(endpoint.outstanding, 1),
-        "limit_s": round(endpoint.limiter.limit, 1),
-        "rests_s": round(endpoint.rests_for, 2),
-        "refusals": endpoint.refusals,
-        "ejections": {why.value: count for why, count in endpoint.ejections.items() if count},
+        "address": member.pages or member.host,
+        "partitions": list(held),
+        "paused_partitions": 0 if told is None else sum(each.paused for each in told.partitions),
+        "ours": ours,
+        "age_s": None if look.said is None else round(max(0.0, now - look.at), 1),
+        "problem": look.problem,
+        "said": None if look.said is None else look.said.model_dump(mode="json", exclude={"endpoints", "partitions"}),
     }
 
 

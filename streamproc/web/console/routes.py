@@ -62,7 +62,7 @@ class ConsoleRoutes:
     def __init__(self, settings: Settings, worker: WorkerView) -> None:
         self._settings = settings
         self._access = Access(settings.console)
-        self._watch = Watch(settings, lambda: self._overview.own())
+        self._watch = Watch(settings, lambda: self._overview.own(), worker.id)
         self._overview = Overview(settings, worker, self._watch)
         self._streams = Streams(self._picture)
         self._children = ChildrenRoutes(settings, self._access, self._watch)
@@ -76,6 +76,7 @@ class ConsoleRoutes:
         app.router.add_get("/static/{name}", self._static)
         app.router.add_get("/api/overview", self._figures)
         app.router.add_get("/api/live", self._live)
+        app.router.add_get("/api/worker", self._worker)
         app.router.add_get("/api/access", self._may)
         self._children.add_to(app)
         app.on_response_prepare.append(_protect)
@@ -125,6 +126,10 @@ class ConsoleRoutes:
 
     async def _figures(self, _: web.Request) -> web.Response:
         return json_answer(self._picture())
+
+    async def _worker(self, _: web.Request) -> web.Response:
+        """For the other workers: nobody looks on, and nothing is read for it."""
+        return json_answer(self._overview.figures().model_dump(mode="json"))
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         if self._streams.full:

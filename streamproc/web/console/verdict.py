@@ -37,6 +37,7 @@ class Facts:
     known or old; empty: they are. unfinished, exact, oldest_s: see Lag; None: not known. results, letters: in the last
     ``window_s`` seconds; window_s None: not known. silent_s: seconds since the last outcome; None: none was seen.
     common_code: of most of the letters. forsaken: partitions in which readings wait and which no worker has.
+    others: other workers in trouble, where they are and their own words for it.
     """
 
     joined: bool
@@ -56,6 +57,7 @@ class Facts:
     silent_s: float | None = None
     common_code: str = ""
     forsaken: int = 0
+    others: Sequence[tuple[str, str]] = ()
 
     @property
     def rate(self) -> float:
@@ -136,7 +138,7 @@ def _hints(facts: Facts) -> Iterator[Hint]:
     if facts.kafka_problem:
         yield Hint(f"Kafka does not tell: {facts.kafka_problem}", "#partitions")
     for reason in facts.paused:
-        yield Hint(f"This worker begins nothing new: {_PAUSES.get(reason, reason)}", _SHOWN.get(reason, "#worker"))
+        yield Hint(f"This worker begins nothing new: {_PAUSES.get(reason, reason)}", _SHOWN.get(reason, "#workers"))
     if facts.stalled_s is not None:
         yield Hint(
             f"This worker has readings in work and got nowhere for {duration(facts.stalled_s)}: see its log, then "
@@ -155,6 +157,10 @@ def _hints(facts: Facts) -> Iterator[Hint]:
     if facts.forsaken:
         have = "1 partition has" if facts.forsaken == 1 else f"{facts.forsaken} partitions have"
         yield Hint(f"{have} readings that wait and no worker: one has just left, or too few are there.", "#workers")
+    if facts.others:
+        (address, state), more = facts.others[0], len(facts.others) - 1
+        beside = f", and {more} more" if more else ""
+        yield Hint(f"Another worker is in trouble: {address} ({state}){beside}.", "#workers")
     if facts.refused > REFUSED_SHARE:
         code = f", most of them {facts.common_code}" if facts.common_code else ""
         yield Hint(f"{facts.refused:.0%} of the last minute's readings became dead letters{code}.", "letters")

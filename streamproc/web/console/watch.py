@@ -27,6 +27,7 @@ from streamproc.transport.headers import headers_of
 from streamproc.web.console.aside import Aside
 from streamproc.web.console.digest import ResultDigest
 from streamproc.web.console.outcomes import KEPT, KeptResult, RecentOutcomes
+from streamproc.web.console.peers import ASK_S, Peers
 
 log = structlog.get_logger(__name__)
 
@@ -68,11 +69,16 @@ class Watch:
     Args:
         settings: Kafka, the group, the topics.
         own: the partitions that this worker has, and knows more of than anybody.
+        worker: its id.
         clock: seconds since 1970.
     """
 
     def __init__(
-        self, settings: Settings, own: Callable[[], Collection[TP]], clock: Callable[[], float] = time.time
+        self,
+        settings: Settings,
+        own: Callable[[], Collection[TP]],
+        worker: str = "",
+        clock: Callable[[], float] = time.time,
     ) -> None:
         kafka = settings.kafka
         self._settings = settings
@@ -82,6 +88,7 @@ class Watch:
         self.result_topic = kafka.topic_of(self._major)
         self.outcomes = RecentOutcomes()
         self.group = GroupLook()
+        self.peers = Peers(worker, clock)
         self.tail_problem = ""
         """Why outcomes are not seen; empty: they are."""
         self.reads = False
@@ -99,7 +106,7 @@ class Watch:
         """Somebody looks."""
         self._looked = time.monotonic()
         # Each by itself: one may still sleep when the other, which nobody needed any more, has ended.
-        for name, work in ("follow", self._follow), ("look", self._look):
+        for name, work in ("follow", self._follow), ("look", self._look), ("ask", self._ask):
             if name not in self._tasks or self._tasks[name].done():
                 self._tasks[name] = asyncio.create_task(work())
 
@@ -109,6 +116,7 @@ class Watch:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.peers.close()
         self.digest.close()
         self._tailing.close()
         self._looking.close()
@@ -179,6 +187,11 @@ class Watch:
                 found = replace(self.group, problem=error.message)
             self.group = found
             await asyncio.sleep(max(LOOK_S, 10 * (time.monotonic() - began)))
+
+    async def _ask(self) -> None:
+        while self._watched:
+            await self.peers.ask(self.group.members)
+            await asyncio.sleep(ASK_S)
 
     def _group(self, own: frozenset[TP]) -> GroupLook:
         settings, kafka = self._settings, self._settings.kafka

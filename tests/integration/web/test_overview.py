@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -48,12 +49,12 @@ async def test_readings_are_scored_and_the_page_says_so(
     picture = await overview(page, lambda picture: picture["group"]["unfinished"] == 0)
     assert [row["partition"] for row in picture["partitions"]] == list(range(PARTITIONS))
     assert all(row["ours"] for row in picture["partitions"])
-    assert picture["worker"]["outcomes"] == 7
-    assert picture["worker"]["transactions"]["committed"] >= 1
-    assert picture["engine"]["name"] == "triton"
-    assert [endpoint["usable"] for endpoint in picture["endpoints"]] == [True]
-    (member,) = picture["group"]["workers"]
-    assert member["partitions"] == list(range(PARTITIONS))
+    (worker,) = picture["workers"]
+    assert worker["partitions"] == list(range(PARTITIONS))
+    assert worker["said"]["outcomes"] == 7
+    assert worker["said"]["transactions"]["committed"] >= 1
+    assert [model["engine"] for model in picture["models"]] == ["triton"]
+    assert [(each["usable"], each["workers"]) for each in picture["endpoints"]] == [(1, 1)]
     assert "learner-" not in json.dumps(picture), "figures alone"
 
 
@@ -97,7 +98,7 @@ async def test_other_sites_pages_get_nothing(page: ClientSession) -> None:
         assert "Access-Control-Allow-Origin" not in answer.headers
 
 
-async def test_a_second_worker_shows_the_partitions_of_the_first_and_ends_in_spite_of_who_looks_on(
+async def test_a_second_worker_shows_the_whole_group_as_the_first_does_and_ends_in_spite_of_who_looks_on(
     page: ClientSession, settings: dict[str, str], worker: WorkerProcess, tmp_path: Any
 ) -> None:
     second = WorkerProcess(settings, tmp_path / "second.log")
@@ -107,12 +108,28 @@ async def test_a_second_worker_shows_the_partitions_of_the_first_and_ends_in_spi
             picture = await overview(
                 other,
                 lambda picture: (
-                    len(picture["group"]["workers"]) == 2
+                    picture["totals"]["workers"] == 2
                     and [row["ours"] for row in picture["partitions"]].count(True) == 1
                     and len(picture["partitions"]) == PARTITIONS
                 ),
             )
             assert picture["outcomes"]["read"]
+            ours, first = picture["workers"]
+            assert (ours["ours"], first["ours"]) == (True, False)
+            assert first["address"] == f"127.0.0.1:{worker.port}"
+            assert first["said"]["outcomes"] == 7
+            assert first["age_s"] < 20
+            assert [each["workers"] for each in picture["endpoints"]] == [2]
+            assert all(row["in_flight"] is not None for row in picture["partitions"])
+            both = await overview(page, lambda picture: picture["totals"]["workers"] == 2)
+            assert {row["address"] for row in both["workers"]} == {row["address"] for row in picture["workers"]}
+            worker.signal(signal.SIGSTOP)
+            try:
+                silent = await overview(other, lambda picture: picture["workers"][1]["problem"] != "")
+            finally:
+                worker.signal(signal.SIGCONT)
+            assert silent["workers"][1]["problem"] == "does not answer"
+            assert silent["totals"]["workers"] == 1
             async with other.get("/console/api/live") as stream:
                 await stream.content.readuntil(b"\n\n")
                 assert await asyncio.to_thread(second.terminate, 25.0) == 0

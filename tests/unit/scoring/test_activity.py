@@ -36,6 +36,7 @@ from streamproc.scoring import activity, lexicon, loading, reference
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.misread import Strictness
 from streamproc.scoring.phonemes import BLANK, PHONEME_CODES
+from streamproc.scoring.threads import ScoringThreads
 from streamproc.scoring.variants import VariantAligner
 from streamproc.settings import Settings
 
@@ -188,13 +189,13 @@ async def test_a_few_inline_clips_take_one_way_to_a_thread_with_their_references
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ways = []
-    to_thread = asyncio.to_thread
+    run = ScoringThreads.run
 
-    async def counted(call: Callable[..., object], *arguments: object) -> object:
+    async def counted(threads: ScoringThreads, call: Callable[..., object], *arguments: object) -> object:
         ways.append(call)
-        return await to_thread(call, *arguments)
+        return await run(threads, call, *arguments)
 
-    monkeypatch.setattr(asyncio, "to_thread", counted)
+    monkeypatch.setattr(ScoringThreads, "run", counted)
     result = await score(reading("a fox", "a dog", "a cat"))
     assert [phrase.audio_ms for phrase in result.phrases] == [200] * 3
     assert len(ways) == 2, "one before the model, and one after it"

@@ -8,15 +8,14 @@ const MOODS = { good: "✔", warn: "▲", bad: "✖", unknown: "…" };
 live((picture) => {
   if (picture === null) {
     verdict({ mood: "unknown", headline: "This worker does not answer. Its figures below are old.", hints: [
-      { text: "Is it running? Another worker's page shows the group as well.", where: "" }] });
+      { text: "Is it running? Every other worker's page shows the same.", where: "" }] });
     return;
   }
   verdict(picture.verdict);
   outcomes(picture);
   partitions(picture);
   endpoints(picture);
-  worker(picture);
-  group(picture);
+  workers(picture);
 });
 
 let told = "";
@@ -35,7 +34,7 @@ function verdict(found) {
   document.title = `${MOODS[found.mood]} streamproc: overview`;
 }
 
-function outcomes({ outcomes: found, group: shared, worker: own }) {
+function outcomes({ outcomes: found, group: shared, totals, workers }) {
   const latency = found.latency_ms;
   const rate = found.read ? (found.rate >= 10 || !found.rate ? found.rate.toFixed(0) : found.rate.toFixed(1)) : "–";
   byId("figures").replaceChildren(
@@ -45,7 +44,7 @@ function outcomes({ outcomes: found, group: shared, worker: own }) {
     figure(seconds(shared.oldest_s), "the oldest waits"),
     figure(ms(latency.p50), `p50 in the worker${latency.count ? `, of ${whole(latency.count)} results` : ""}`),
     figure(ms(latency.p95), "p95"), figure(ms(latency.p99), "p99"),
-    figure(whole(own.in_flight), "in flight, this worker"));
+    figure(whole(totals.in_flight), `in flight${partly(totals, workers)}`));
   const most = Math.max(1, ...found.course.map(([results, letters]) => results + letters));
   byId("peak").textContent = `highest: ${most === 1 && !found.course.some(([a, b]) => a + b) ? 0 : most}/s`;
   byId("course").replaceChildren(...found.course.flatMap(([results, letters], index) => [
@@ -62,62 +61,80 @@ function bar(kind, index, count, below, most) {
   return made;
 }
 
-function partitions({ partitions: rows, group: shared }) {
+// Of how many workers a sum is, where it is not of all.
+function partly(totals, rows) {
+  return totals.workers === rows.length ? "" : `, of ${totals.workers} of ${rows.length} workers`;
+}
+
+const counts = (found) => Object.entries(found).map(([name, count]) => `${name} ${whole(count)}`).join(", ");
+const many = (count, name) => `${whole(count)} ${name}${count === 1 ? "" : "s"}`;
+
+function partitions({ partitions: rows, group: shared, workers: list }) {
   byId("partitions-note").textContent = `of ${shared.topic}`;
   const most = Math.max(1, ...rows.map((row) => row.unfinished));
   byId("partition-rows").replaceChildren(table(
     [["partition", "n"], ["unfinished", "n"], ["", "roomy"], ["oldest", "n"], ["in flight", "n"], ["read by", "keep"]],
     rows.map((row) => [row.partition, `${row.exact ? "" : "≤ "}${whole(row.unfinished)}`,
       el("meter", { min: 0, max: most, value: row.unfinished, "aria-label": `${row.unfinished} of ${most}` }),
-      seconds(row.oldest_s), whole(row.in_flight),
-      row.ours ? (row.paused ? tag("warn", "this worker, full") : "this worker") : reader(row.partition, shared)])));
+      seconds(row.oldest_s), whole(row.in_flight), reader(row, shared, list)])));
 }
 
-function reader(partition, shared) {
-  const found = shared.workers.find((one) => one.partitions.includes(partition));
-  return found ? found.host : shared.known ? tag("bad", "nobody") : "–";
+function reader(row, shared, list) {
+  const found = row.ours ? "this worker" : list.find((one) => one.partitions.includes(row.partition))?.address;
+  if (!found) return shared.known ? tag("bad", "nobody") : "–";
+  return row.paused ? tag("warn", `${found}, full`) : found;
 }
 
-const BREAKERS = { closed: ["good", "in use"], open: ["bad", "breaker open"], half_open: ["warn", "breaker half open"] };
+const BREAKERS = { open: "breaker open", half_open: "breaker half open" };
 
-function endpoints({ engine, endpoints: rows }) {
-  const model = pairs([["engine", engine.fallback ? tag("warn", "its CPU (fallback)") : engine.name],
-    ["model", el("span", {}, el("b", { text: engine.model }), " ", el("code", { class: "soft", text: engine.sha256.slice(0, 12) }))]]);
+function endpoints({ models, endpoints: rows, totals, workers: list }) {
+  byId("endpoints-note").textContent = `of ${totals.workers === list.length ? "all workers" : `${totals.workers} of ${many(list.length, "worker")}`}`;
+  const model = pairs(models.map((one) => ["model", el("span", {}, el("b", { text: one.model }), " ",
+    el("code", { class: "soft", text: one.sha256.slice(0, 12) }), ` ${one.engine}, ${many(one.workers, "worker")} `,
+    ...(one.fallback ? [tag("warn", `${one.fallback} on its CPU (fallback)`)] : []))]));
   const listed = rows.map((row) => {
-    const [mood, name] = row.usable ? ["good", "in use"] : row.why ? ["bad", "out of use"] : BREAKERS[row.breaker];
+    const state = row.usable === row.workers ? tag("good", "in use")
+      : tag(row.usable ? "warn" : "bad", row.usable ? `in use by ${row.usable} of ${row.workers} workers` : "out of use");
     const notes = [row.rests_s > 0 ? `queue full: rests ${seconds(row.rests_s)}` : "",
+      ...Object.entries(row.breakers).map(([name, count]) => `${BREAKERS[name]}${row.workers > 1 ? ` at ${count}` : ""}`),
       row.refusals ? `${whole(row.refusals)} times full` : "",
       ...Object.entries(row.ejections).map(([why, count]) => `${why} ${whole(count)}×`)].filter(Boolean);
-    return [el("code", { text: row.address }), tag(mood, name),
+    return [el("code", { text: row.address }), state,
       el("span", {}, el("meter", { min: 0, max: Math.max(row.limit_s, 0.1), value: row.outstanding_s, "aria-label": "used" }),
         ` ${row.outstanding_s} of ${row.limit_s} s`), notes.join("; ") || "–"];
   });
   byId("endpoint-rows").replaceChildren(model, ...(rows.length
     ? [table([["endpoint", "keep"], ["state", ""], ["audio at work, of its limit", "keep"], ["since the start", ""]], listed),
-      ...rows.filter((row) => row.why).map((row) => el("p", { class: "notice bad small", text: `${row.address}: ${row.why}` }))]
-    : [el("p", { class: "soft", text: "It has no endpoints: the model runs in the worker." })]));
+      ...rows.flatMap((row) => row.why.map((why) => el("p", { class: "notice bad small", text: `${row.address}: ${why}` })))]
+    : [el("p", { class: "soft", text: "There are no endpoints: the model runs in the workers." })]));
 }
 
-function worker({ worker: own, version }) {
-  const transactions = own.transactions;
-  const aborted = Object.entries(own.aborted).map(([why, count]) => `${why} ${whole(count)}`).join(", ");
-  byId("worker-rows").replaceChildren(pairs([
-    ["state", tag(own.mood, own.state)],
-    ["in flight", `${whole(own.in_flight)} readings; ${whole(own.most_in_flight)} are worked on at once`],
-    ["partitions", `${own.partitions}${own.paused_partitions ? `, ${own.paused_partitions} of them full` : ""}`],
-    ["outcomes", `${whole(own.outcomes)} since its start`],
-    ["transactions", `${whole(transactions.committed)} committed, ${whole(transactions.aborted)} aborted${aborted ? ` (${aborted})` : ""}, `
-      + `${whole(transactions.refused)} refused, ${whole(transactions.in_doubt)} in doubt`],
-    ["rebalances", `${whole(own.rebalances.gained ?? 0)} gained, ${whole(own.rebalances.given_up ?? 0)} given up`],
-    ["version", version]]));
-}
-
-function group({ group: shared }) {
-  byId("workers-note").textContent = shared.known ? `${shared.name}, ${seconds(shared.age_s)} ago` : shared.name;
-  byId("worker-list").replaceChildren(
+function workers({ workers: rows, totals, group: shared }) {
+  byId("workers-note").textContent = shared.known ? `of ${shared.name}, as Kafka said ${seconds(shared.age_s)} ago` : shared.name;
+  const { committed = 0, aborted = 0, refused = 0, in_doubt: doubt = 0 } = totals.transactions;
+  byId("worker-totals").replaceChildren(
     ...(shared.problem ? [el("p", { class: "notice bad", text: shared.problem })] : []),
-    ...(shared.known
-      ? [table([["worker's address", ""], ["partitions", ""]], shared.workers.map((one) => [el("code", { text: one.host }),
-        one.partitions.length ? one.partitions.join(", ") : "none: it stands by"]))] : []),
-    el("p", { class: "soft small", text: "Each worker's own figures are on its own page." }));
+    pairs([
+      ["told by", totals.workers === rows.length ? `all ${many(rows.length, "worker")}` : tag("warn", `${totals.workers} of ${many(rows.length, "worker")}`)],
+      ["in flight", `${many(totals.in_flight, "reading")}; ${whole(totals.most_in_flight)} may be worked on at once`],
+      ["transactions", `${whole(committed)} committed, ${whole(aborted)} aborted${aborted ? ` (${counts(totals.aborted)})` : ""}, `
+        + `${whole(refused)} refused, ${whole(doubt)} in doubt`]]));
+  byId("worker-rows").replaceChildren(table(
+    [["worker", "keep"], ["state", ""], ["partitions", ""], ["in flight", "n"], ["outcomes", "n"], ["committed", "n"], ["aborted", "n"],
+      ["rebalances", "n"], ["version", "keep"], ["told", "n"]],
+    rows.map(workerRow)));
+}
+
+function workerRow(row) {
+  const said = row.said;
+  const full = said ? row.paused_partitions : 0;
+  const name = el("span", {}, el("code", { text: row.address || "–" }), row.ours ? " (this one)" : "");
+  const state = row.problem ? tag("warn", row.problem) : said ? tag(said.mood, said.state) : tag("unknown", "being asked");
+  const held = row.partitions.length ? row.partitions.join(", ") : "none: it stands by";
+  const old = row.problem && said ? `, then ${said.state}` : "";
+  return [name, el("span", {}, state, old), `${held}${full ? ` (${full} full)` : ""}`,
+    said ? `${whole(said.in_flight)} of ${whole(said.most_in_flight)}` : "–", whole(said?.outcomes), whole(said?.transactions.committed),
+    said ? `${whole(said.transactions.aborted)}${said.transactions.aborted ? ` (${counts(said.aborted)})` : ""}` : "–",
+    said ? `${whole(said.rebalances.gained ?? 0)} gained, ${whole(said.rebalances.given_up ?? 0)} given up` : "–", said?.version ?? "–",
+    row.age_s === null ? "–" : row.age_s < 1 ? "now" : `${seconds(row.age_s)} ago`];
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -14,11 +14,14 @@ from streamproc.kafka.group import Member
 from streamproc.kafka.lag import Lag
 from streamproc.settings import Settings
 from streamproc.transport.surface.monitor import TransportState
-from streamproc.web.console.overview import Overview, WorkerView
+from streamproc.web.console.figures import WorkerFigures
+from streamproc.web.console.overview import NO_ADDRESS, Overview, WorkerView
+from streamproc.web.console.peers import PeerLook
 from streamproc.web.console.watch import GroupLook, Watch
 
 NOW = 1_700_000_000.0
 TOPIC = "reading.activity.v1"
+OWN, OTHER = "aaaaaaaa", "bbbbbbbb"
 
 
 class EngineWithoutServers:
@@ -28,11 +31,17 @@ class EngineWithoutServers:
     model = ModelIdentity("phonemes", "2", "ab" * 32)
 
 
-def overview(group: GroupLook, state: TransportState, paused: Sequence[str] = ()) -> Overview:
+def overview(
+    group: GroupLook,
+    state: TransportState,
+    paused: Sequence[str] = (),
+    peers: Mapping[str, PeerLook] | None = None,
+) -> Overview:
     engine: Any = EngineWithoutServers()
-    worker = WorkerView(lambda: state, engine, lambda: True, lambda: list(paused), lambda: None)
-    watch = Watch(Settings(), lambda: (), lambda: NOW)
+    worker = WorkerView(OWN, lambda: state, engine, lambda: True, lambda: list(paused), lambda: None)
+    watch = Watch(Settings(), lambda: (), OWN, lambda: NOW)
     watch.group = group
+    watch.peers.looks = dict(peers or {})
     return Overview(Settings(), worker, watch, lambda: NOW)
 
 
@@ -76,8 +85,8 @@ def test_a_partition_that_nobody_reads_is_told_of() -> None:
 @pytest.mark.parametrize("paused", [[], ["REGISTRY_UNAVAILABLE"]])
 def test_it_is_json_and_small(paused: list[str]) -> None:
     picture = overview(look(), state(p0=0, p1=2), paused).picture()
-    assert picture["worker"]["paused"] == paused
-    assert picture["worker"]["state"] == ("paused: REGISTRY_UNAVAILABLE" if paused else "scoring")
+    (row,) = picture["workers"]
+    assert row["said"]["state"] == ("paused: REGISTRY_UNAVAILABLE" if paused else "scoring")
     assert picture["endpoints"] == []
     assert len(json.dumps(picture)) < 4_000
 
@@ -88,3 +97,53 @@ def test_topics_that_are_not_the_activities_are_left_out() -> None:
     made = overview(look(), mixed)
     assert made.own() == [TP(TOPIC, 0)]
     assert made.picture()["group"]["unfinished"] == 1
+
+
+def told(state: TransportState, paused: Sequence[str] = (), **changed: Any) -> WorkerFigures:
+    """What another worker in this state says of itself."""
+    own = overview(GroupLook(), state, paused).figures()
+    return own.model_copy(update={"id": OTHER, **changed})
+
+
+def two_workers(peer: PeerLook, own: TransportState) -> dict[str, Any]:
+    """The picture of a worker with partition 0 whose group has another one with partition 1."""
+    members = (Member("10.0.0.1", (0,), OWN, "10.0.0.1:6066"), Member("10.0.0.2", (1,), OTHER, "10.0.0.2:6066"))
+    group = GroupLook(NOW - 3, (Lag(TOPIC, 1, 7, 4.0, True),), members, "", True)
+    return overview(group, own, peers={OTHER: peer}).picture()
+
+
+def test_what_another_worker_tells_is_shown_as_its_own_is() -> None:
+    peer = told(state(p1=7))
+    own = state(p0=3)
+    own.transactions["committed"] = 2
+    picture = two_workers(PeerLook(NOW - 1.5, peer.model_copy(update={"transactions": {"committed": 5}})), own)
+    ours, other = picture["workers"]
+    assert (ours["ours"], ours["age_s"], other["ours"], other["age_s"]) == (True, 0.0, False, 1.5)
+    assert (other["address"], other["partitions"], other["problem"]) == ("10.0.0.2:6066", [1], "")
+    assert (other["said"]["state"], other["said"]["in_flight"]) == ("scoring", 1)
+    assert picture["totals"]["workers"] == 2
+    assert picture["totals"]["in_flight"] == 2
+    assert picture["totals"]["transactions"]["committed"] == 7
+    assert [model["workers"] for model in picture["models"]] == [2]
+    assert [row["in_flight"] for row in picture["partitions"]] == [1, 1]
+
+
+def test_a_worker_that_does_not_answer_is_shown_as_such_and_counts_in_no_sum() -> None:
+    silent = PeerLook(NOW - 60, told(state(p1=7)), "does not answer")
+    picture = two_workers(silent, state(p0=3))
+    _, other = picture["workers"]
+    assert (other["problem"], other["age_s"], other["partitions"]) == ("does not answer", 60.0, [1])
+    assert picture["totals"]["workers"] == 1
+    assert [row["in_flight"] for row in picture["partitions"]] == [1, None]
+
+
+def test_a_worker_of_an_older_release_tells_no_address() -> None:
+    group = GroupLook(NOW, (), (Member("10.0.0.9", (1,)),), "", True)
+    ours, other = overview(group, state(p0=3)).picture()["workers"]
+    assert (ours["ours"], other["problem"], other["address"]) == (True, NO_ADDRESS, "10.0.0.9")
+
+
+def test_trouble_of_another_worker_is_told_on_top() -> None:
+    picture = two_workers(PeerLook(NOW, told(state(p1=7), ["REGISTRY_UNAVAILABLE"])), state(p0=3))
+    hints = [hint["text"] for hint in picture["verdict"]["hints"]]
+    assert "Another worker is in trouble: 10.0.0.2:6066 (paused: REGISTRY_UNAVAILABLE)." in hints

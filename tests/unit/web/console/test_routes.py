@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +14,10 @@ from streamproc.web.console.answers import LONGEST_BODY
 from streamproc.web.console.routes import add_console
 
 TOKEN = "token-of-these-tests"
+
+
+NOBODY: Any = SimpleNamespace(id="aaaaaaaa")
+"""Stands in for a worker, where nothing is asked of it."""
 
 
 @pytest.mark.parametrize(
@@ -27,9 +32,8 @@ TOKEN = "token-of-these-tests"
     ],
 )
 async def test_paths(path: str, status: int, at: str) -> None:
-    nobody: Any = None
     server = web.Application()
-    add_console(server, Settings(), nobody)
+    add_console(server, Settings(), NOBODY)
     async with TestClient(TestServer(server)) as client, client.get(path) as answer:
         assert (answer.status, answer.url.path) == (status, at)
         if at.startswith("/console/"):
@@ -37,9 +41,8 @@ async def test_paths(path: str, status: int, at: str) -> None:
 
 
 async def test_a_request_that_is_too_long_is_refused() -> None:
-    nobody: Any = None
     server = web.Application()
-    add_console(server, Settings.model_validate({"console": {"token": TOKEN}}), nobody)
+    add_console(server, Settings.model_validate({"console": {"token": TOKEN}}), NOBODY)
     headers = {"Authorization": f"Bearer {TOKEN}", "X-Streamproc-Action": "1", "Content-Type": "application/json"}
     async with TestClient(TestServer(server)) as client:
         for length, status in ((LONGEST_BODY, 400), (LONGEST_BODY + 1, 413)):
