@@ -123,6 +123,11 @@ drill: install  ## Each alert's cause on a local stack: see it fire, follow its 
 	tests/operate/install.sh prometheus
 	cd tests && $(BOUNDED) 1500 ../$(BIN)/python -m operate.drill
 
+.PHONY: drill-rollout
+drill-rollout: install  ## Two workers under live load: a good release, then a bad one that is rolled back by itself; ends with a line of JSON (3 minutes).
+	tests/operate/install.sh prometheus
+	cd tests && $(BOUNDED) 600 ../$(BIN)/python -m operate.rollout
+
 test-packages: install  ## Wheels and each extra, tried in empty environments (3 minutes).
 	$(BOUNDED) 1800 $(BIN)/python -m pytest -q --durations=5 tests/extras
 

@@ -70,6 +70,11 @@ class Prometheus:
                 raise RuntimeError(f"Prometheus does not come up:\n{self.log.read_text()[-3000:]}")
             time.sleep(0.1)
 
+    @property
+    def address(self) -> str:
+        """Where it is asked."""
+        return f"http://127.0.0.1:{self._port}"
+
     def _answers(self) -> bool:
         try:
             self._get("/-/ready")
@@ -78,8 +83,8 @@ class Prometheus:
         return True
 
     def _get(self, path: str, **query: str) -> bytes:
-        address = f"http://127.0.0.1:{self._port}{path}?{urllib.parse.urlencode(query)}"
-        with urllib.request.urlopen(address, timeout=30) as answer:
+        asked = f"{self.address}{path}?{urllib.parse.urlencode(query)}"
+        with urllib.request.urlopen(asked, timeout=30) as answer:
             body: bytes = answer.read()
             return body
 
