@@ -7,6 +7,7 @@ import json
 import click
 
 from streamproc import settings
+from streamproc.cli.topics_grow import grow
 from streamproc.kafka import topics
 from streamproc.terminal import example, safe
 
@@ -14,6 +15,9 @@ from streamproc.terminal import example, safe
 @click.group()
 def command() -> None:
     """The Kafka topics that streamproc reads and writes."""
+
+
+command.add_command(grow)
 
 
 @command.command(epilog=example("topics create"))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.admin._config import ConfigResource
-from confluent_kafka.cimpl import NewTopic
+from confluent_kafka.cimpl import NewPartitions, NewTopic
 
 from streamproc.contracts import files
 from streamproc.contracts.majors import MAJORS
@@ -129,8 +129,17 @@ def configurations(kafka: KafkaSettings, activity_bytes: int = ACTIVITY_MAX_BYTE
 
 
 def partitions_of(kafka: KafkaSettings, topic: str) -> int:
-    """Partitions that a topic is made with; the control topic's order is that of one."""
-    return 1 if topic == kafka.control_topic else kafka.partitions
+    """How many partitions a topic is made with.
+
+    A compacted topic is read whole, for the last record of each key. With a second partition, added later, that record
+    could lie in the one that is read first, and an older one win: so it has one, for ever.
+    """
+    return 1 if is_compacted(configurations(kafka)[topic]) else kafka.partitions
+
+
+def is_compacted(config: Mapping[str, str]) -> bool:
+    """Whether a topic keeps the last record of each key."""
+    return config.get("cleanup.policy") == "compact"
 
 
 def _size(max_bytes: int) -> dict[str, str]:
@@ -182,6 +191,21 @@ def create(settings: Settings) -> list[str]:
                 refusal = ErrorCode.KAFKA_REFUSED if code in PERMISSION else ErrorCode.TOPIC_MISSING
                 raise StreamprocError(refusal, f"{name}: {error.args[0].str()}") from None
     return created
+
+
+def add_partitions(settings: Settings, names: Iterable[str], count: int) -> None:
+    """Give topics more partitions, so that they have ``count``.
+
+    Raises:
+        StreamprocError: as ``existing``, and KAFKA_REFUSED or TOPIC_MISSING with what Kafka says.
+    """
+    client = _client(settings, Refusals(WORKER))  # must outlive the futures
+    for name, future in client.create_partitions([NewPartitions(name, count) for name in names]).items():
+        try:
+            future.result(TIMEOUT)
+        except KafkaException as error:
+            refusal = ErrorCode.KAFKA_REFUSED if error.args[0].code() in PERMISSION else ErrorCode.TOPIC_MISSING
+            raise StreamprocError(refusal, f"{name}: {error.args[0].str()}") from None
 
 
 def check(settings: Settings) -> None:

@@ -151,11 +151,12 @@ class LetterTopics:
                 "enable.auto.commit": False,
             }
         )
-        consumer.assign([TopicPartition(topic, partition, 0) for partition in range(PARTITIONS)])
+        count = _partitions(topic)
+        consumer.assign([TopicPartition(topic, partition, 0) for partition in range(count)])
         records: list[Record] = []
         ended = 0
         try:
-            while ended < PARTITIONS:
+            while ended < count:
                 message = consumer.poll(10)
                 assert message is not None, f"no answer about {topic}"
                 error = message.error()
@@ -179,10 +180,14 @@ def _wait_until_complete(admin: AdminClient, names: Iterable[str]) -> None:
         time.sleep(0.02)
 
 
+def _partitions(topic: str) -> int:
+    return 1 if topic.endswith(".ledger") else PARTITIONS
+
+
 def _complete(admin: AdminClient, topic: str) -> bool:
     """Whether every partition of the topic has a leader."""
     partitions = admin.list_topics(topic, timeout=10).topics[topic].partitions
-    return len(partitions) == PARTITIONS and all(one.leader >= 0 for one in partitions.values())
+    return len(partitions) == _partitions(topic) and all(one.leader >= 0 for one in partitions.values())
 
 
 def letter(

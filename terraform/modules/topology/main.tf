@@ -16,7 +16,8 @@ locals {
 
   topics = {
     for name, topic in local.wanted : name => {
-      partitions         = topic.partitions > 0 ? topic.partitions : var.partitions
+      # The ledger that is there already keeps what it has.
+      partitions         = endswith(name, ".ledger") ? var.ledger_partitions : topic.partitions > 0 ? topic.partitions : var.partitions
       replication_factor = var.replication_factor
       config = merge(
         topic.config,

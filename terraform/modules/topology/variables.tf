@@ -1,11 +1,22 @@
 variable "partitions" {
-  description = "Partitions of every topic. More can be added later; fewer are refused. Keys move when it grows: see docs/how-to/deploy.md."
+  description = "Partitions of every topic but compacted ones. More can be added later; fewer are refused. Keys move when it grows: see docs/how-to/deploy.md."
   type        = number
   default     = 12
 
   validation {
     condition     = var.partitions >= 1 && var.partitions <= 1000 && floor(var.partitions) == var.partitions
     error_message = "partitions: a whole number from 1 to 1000, not ${var.partitions}."
+  }
+}
+
+variable "ledger_partitions" {
+  description = "Partitions of the dead letters' ledger, which is compacted. Never to be changed once it is there: with moved keys an older record could be taken for the last."
+  type        = number
+  default     = 1
+
+  validation {
+    condition     = var.ledger_partitions >= 1 && var.ledger_partitions <= 1000 && floor(var.ledger_partitions) == var.ledger_partitions
+    error_message = "ledger_partitions: a whole number from 1 to 1000, not ${var.ledger_partitions}."
   }
 }
 

@@ -17,6 +17,11 @@ run "defaults" {
   }
 
   assert {
+    condition     = alltrue([for topic in values(output.topics) : topic.partitions == (lookup(topic.config, "cleanup.policy", "") == "compact" ? 1 : 12)])
+    error_message = "compacted topics have one partition, whatever the others have"
+  }
+
+  assert {
     condition     = output.topics["reading.activity.v1.dlq.ledger"].config["cleanup.policy"] == "compact"
     error_message = "the ledger must be compacted"
   }
@@ -27,7 +32,7 @@ run "defaults" {
   }
 
   assert {
-    condition     = alltrue([for topic in values(output.topics) : topic.config["min.insync.replicas"] == "2" && topic.replication_factor == 3 && topic.partitions == 12])
+    condition     = alltrue([for topic in values(output.topics) : topic.config["min.insync.replicas"] == "2" && topic.replication_factor == 3])
     error_message = "a record has at least two replicas"
   }
 
@@ -126,6 +131,14 @@ run "half_a_partition" {
     partitions = 1.5
   }
   expect_failures = [var.partitions]
+}
+
+run "no_ledger_partitions" {
+  command = plan
+  variables {
+    ledger_partitions = 0
+  }
+  expect_failures = [var.ledger_partitions]
 }
 
 run "no_replicas" {
