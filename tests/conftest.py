@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +16,14 @@ from streamproc.localstack.stack import PARTS, Addresses, LocalStack
 settings.register_profile("streamproc", deadline=None, derandomize=True)
 settings.register_profile("long", deadline=None, max_examples=2_000, print_blob=True)
 settings.load_profile("streamproc")
+
+PROVIDER = "STREAMPROC_TEST_PROVIDER"
+"""docker: workers of the integration tests are containers of the image, which is built first (make test-image)."""
+
+if os.environ.get(PROVIDER, "process") == "docker":
+    from support.image_fixtures import context, docker_engine, triton_image, worker_image
+
+    __all__ = ["context", "docker_engine", "triton_image", "worker_image"]
 
 DEVELOPERS_STACK = Path(__file__).parent.parent / ".local"
 

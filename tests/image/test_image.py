@@ -6,8 +6,8 @@ import json
 import subprocess
 from pathlib import Path
 
-from .conftest import DEBIAN
-from .engine import ROOT, build, docker, fingerprint
+from support.docker_engine import build, docker, fingerprint
+from support.image_fixtures import DEBIAN
 
 LARGEST = 350 * 1000 * 1000
 
@@ -30,9 +30,11 @@ def test_the_worker_is_small_and_nobody_s_root(worker_image: str) -> None:
     assert not [line for line in config["Env"] if "PASSWORD" in line or "TOKEN" in line]
 
 
-def test_two_builds_are_the_same_and_hold_neither_shell_nor_torch(worker_image: str, tmp_path: Path) -> None:
+def test_two_builds_are_the_same_and_hold_neither_shell_nor_torch(
+    worker_image: str, context: Path, tmp_path: Path
+) -> None:
     one, files = fingerprint(worker_image, tmp_path)
-    build(DEBIAN, "worker", "streamproc-test/worker:two", "--no-cache")
+    build(context, DEBIAN, "worker", "streamproc-test/worker:two", "--no-cache")
     two, others = fingerprint("streamproc-test/worker:two", tmp_path)
     assert [name for name in files.keys() | others.keys() if files.get(name) != others.get(name)] == []
     assert one == two
@@ -52,7 +54,7 @@ def test_every_command_explains_itself_and_nothing_can_be_written(worker_image: 
     assert "no worker answers on 0.0.0.0:6066" in done.stderr
 
 
-def test_the_second_image_holds_the_models(triton_image: str, tmp_path: Path) -> None:
+def test_the_second_image_holds_the_models(triton_image: str, context: Path, tmp_path: Path) -> None:
     name = docker("create", triton_image, "none").strip()
     try:
         docker("cp", f"{name}:/models", str(tmp_path))
@@ -63,7 +65,7 @@ def test_the_second_image_holds_the_models(triton_image: str, tmp_path: Path) ->
         files = [file for file in folder.rglob("*") if file.is_file() and file.suffix != ".pyc"]
         return {str(file.relative_to(folder)): file.read_bytes() for file in files}
 
-    assert tree(tmp_path / "models" / "phonemes") == tree(ROOT / "models" / "phonemes")
+    assert tree(tmp_path / "models" / "phonemes") == tree(context / "models" / "phonemes")
     assert [path.name for path in (tmp_path / "models").iterdir()] == ["phonemes"], (
         "what training begins with stays out"
     )

@@ -50,12 +50,18 @@ def schema_id(settings: dict[str, str], topics: TestTopics) -> int:
 
 @pytest.fixture(scope="module")
 def worker(
-    settings: dict[str, str], schema_id: int, clips: Path, tmp_path_factory: pytest.TempPathFactory
+    settings: dict[str, str],
+    schema_id: int,
+    clips: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest,
 ) -> Iterator[WorkerProcess]:
     """A worker that is ready: a process, or with STREAMPROC_TEST_PROVIDER=docker a container of the image."""
     if os.environ.get("STREAMPROC_TEST_PROVIDER", "process") == "docker":
         from support.worker_container import WorkerContainer
 
+        request.getfixturevalue("worker_image")
+        clips.chmod(0o755)  # the container's user is another one
         process: WorkerProcess = WorkerContainer(settings, clips)
     else:
         process = WorkerProcess(settings, tmp_path_factory.mktemp("worker") / "worker.log")

@@ -50,7 +50,16 @@ def engine(folder: Path) -> Iterator[str]:
     finally:
         process.terminate()
         process.wait(60)
+        _unmount_below(folder)
         shutil.rmtree(folder / "data", ignore_errors=True)
+
+
+def _unmount_below(folder: Path) -> None:
+    """The name space of the network of the host stays mounted when the engine ends; nobody could remove the folder."""
+    for line in Path("/proc/mounts").read_text().splitlines():
+        where = line.split()[1]
+        if where.startswith(f"{folder}/"):
+            subprocess.run(["umount", "--lazy", where], check=True)
 
 
 def debian_with_tools(name: str) -> None:
@@ -66,10 +75,19 @@ def debian_with_tools(name: str) -> None:
         docker("import", str(BASE), name)
 
 
-def build(base: str, target: str, tag: str, *options: str) -> None:
-    """Build a target of the Dockerfile without a network."""
+def sources(folder: Path) -> Path:
+    """A copy of what images are built from, in ``folder``: two builds have the same files, whoever writes meanwhile."""
+    for name in ("Dockerfile", ".dockerignore", "pyproject.toml", "README.md"):
+        shutil.copy2(ROOT / name, folder / name)
+    for name in ("schemas", "streamproc", "aligner_mypyc", "models", "build/wheels"):
+        shutil.copytree(ROOT / name, folder / name)
+    return folder
+
+
+def build(context: Path, base: str, target: str, tag: str, *options: str) -> None:
+    """Build a target of the Dockerfile of such a copy without a network."""
     arguments = ["--network", "none", "--build-arg", f"BASE={base}", "--target", target, "--tag", tag, *options]
-    docker("build", *arguments, str(ROOT))
+    docker("build", *arguments, str(context))
 
 
 def fingerprint(tag: str, folder: Path) -> tuple[str, dict[str, str]]:
