@@ -33,9 +33,10 @@ def test_contracts_say_how_long_their_topics_keep_events() -> None:
             assert config["retention.ms"] == str(contract.retention_days * DAY_MS)
 
 
-def test_the_control_topic_has_one_partition_wherever_it_is_made() -> None:
-    alone = [name for name, topic in topology()["topics"].items() if topic["partitions"] == 1]
-    assert alone == [KafkaSettings().control_topic]
+def test_compacted_topics_have_one_partition_wherever_they_are_made() -> None:
+    kafka = KafkaSettings()
+    alone = {name for name, topic in topology()["topics"].items() if topic["partitions"] == 1}
+    assert alone == {kafka.control_topic, topics.ledger_topic(kafka.dead_letter_topic)}
 
 
 def test_a_new_major_of_results_has_the_first_one_s_permissions() -> None:

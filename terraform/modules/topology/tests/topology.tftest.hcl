@@ -6,7 +6,7 @@ run "defaults" {
   assert {
     condition = toset(keys(output.topics)) == toset([
       "reading.activity.v1", "reading.activity.v1.dlq", "reading.activity.v1.dlq.audit", "reading.activity.v1.dlq.ledger",
-      "reading.activity.v1.dlq.parked", "reading.result.v1",
+      "reading.activity.v1.dlq.parked", "reading.result.v1", "streamproc.control.v1",
     ])
     error_message = "the topics are ${join(", ", keys(output.topics))}"
   }
@@ -45,6 +45,7 @@ run "defaults" {
     condition = toset([for acl in values(output.acls) : "${acl.operation} ${acl.resource_type} ${acl.resource_name} ${acl.pattern}" if acl.user == "worker"]) == toset([
       "Read Topic reading.activity.v1 Literal", "Write Topic reading.result.v1 Literal", "Write Topic reading.activity.v1.dlq Literal",
       "Read Group streamproc Literal", "Write TransactionalID streamproc- Prefixed",
+      "Read Topic streamproc.control.v1 Literal", "Write Topic streamproc.control.v1 Literal",
     ])
     error_message = "the worker's permissions are others"
   }
