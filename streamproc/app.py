@@ -15,6 +15,7 @@ from faust.types import TP
 from faust.web.drivers.aiohttp import Web
 
 from streamproc.agents.agent import TopicAgent
+from streamproc.agents.duplicates import Duplicates
 from streamproc.agents.outcome import DeadLetters
 from streamproc.agents.reading import ReadingAgent, Stages
 from streamproc.agents.roster import Roster
@@ -293,7 +294,15 @@ class WorkerApp(faust.App):
             letters,
             settings,
             self._tracing,
+            self._duplicates(),
         )
+
+    def _duplicates(self) -> Duplicates | None:
+        if not self._settings.duplicates.window:
+            return None
+        # The older one of two majors is complete.
+        _, results = min(topics.result_topics(self._settings.kafka).items())
+        return Duplicates(self, self._settings, results)
 
     def _topic(self, name: str) -> Any:
         return self.topic(name, key_type=bytes, value_type=bytes, allow_empty=True)

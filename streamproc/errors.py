@@ -11,6 +11,7 @@ Codes are part of the contract with operators and upstream teams: they may be ad
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
@@ -80,6 +81,10 @@ class ErrorCode(Enum):
     LOCALE_UNSUPPORTED = _poison(Stage.DECODE, "The activity's locale is not English, the one language that is judged.")
     PHRASES_MISSING = _poison(Stage.DECODE, "The activity has no phrases.")
     PHRASES_TOO_MANY = _poison(Stage.DECODE, "The activity has more phrases than the limit.")
+    DUPLICATE_ACTIVITY = _poison(
+        Stage.DECODE,
+        "The activity was published before and has a result, which its letter names. Nothing is to be done about it.",
+    )
 
     AUDIO_MISSING = _poison(Stage.AUDIO, "The phrase has neither audio data nor a URI.")
     AUDIO_AMBIGUOUS = _poison(Stage.AUDIO, "The phrase has both audio data and a URI.")
@@ -164,13 +169,19 @@ class ErrorCode(Enum):
         return self.value.meaning
 
 
+NOT_FAILED = frozenset({ErrorCode.DUPLICATE_ACTIVITY})
+"""Codes of letters that tell of no failure: nobody replays them, and they are no reason for alerts or a quarantine."""
+
+
 class StreamprocError(Exception):
     """A failure with its code.
 
     ``message`` goes to logs, headers and results: it never holds a learner's text, audio or name, nor a secret.
     """
 
-    def __init__(self, code: ErrorCode, message: str = "") -> None:
+    def __init__(self, code: ErrorCode, message: str = "", about: Mapping[str, str] | None = None) -> None:
+        """``about``: further fields of a dead letter's headers, by their names there."""
         self.code = code
+        self.about = about or {}
         self.message = message or code.meaning
         super().__init__(f"{code.name}: {self.message}")

@@ -26,6 +26,7 @@ from streamproc.deadletter.envelope import (
     stub_headers,
 )
 from streamproc.deadletter.times import timestamp_of
+from streamproc.errors import NOT_FAILED
 from streamproc.kafka.places import write_place
 from streamproc.telemetry.metrics import Metrics
 from streamproc.tracing.context import traceparent
@@ -104,6 +105,7 @@ class EventOutcome:
     key: bytes | None
     records: tuple[OutcomeRecord, ...]
     fingerprint: str | None = None
+    """None too where the letter tells of no failure."""
 
     async def send(self) -> None:
         """Hand all records to the transport: they share the event's one transaction."""
@@ -176,7 +178,7 @@ class DeadLetters:
         self._failures[record.event] = failure
         headers = error_headers(record.source, failure, self._worker())
         letter = OutcomeRecord(self._topic, record.message.value, headers, context)
-        return EventOutcome(record.message.key, (letter,), failure.fingerprint)
+        return EventOutcome(record.message.key, (letter,), _cause(failure))
 
     def stub(self, record: Record, reason: str) -> EventOutcome | None:
         """What is left of the record's letter, which Kafka does not take; None: this is what it does not take."""
@@ -194,4 +196,8 @@ class DeadLetters:
         headers = stub_headers(record.source, failure, self._worker(), value)
         stub = OutcomeRecord(self._topic, None, headers)
         kept = key if key is None or len(key) <= STUB_KEY_BYTES else None
-        return EventOutcome(kept, (stub,), failure.fingerprint)
+        return EventOutcome(kept, (stub,), _cause(failure))
+
+
+def _cause(failure: Failure) -> str | None:
+    return None if failure.code in NOT_FAILED else failure.fingerprint

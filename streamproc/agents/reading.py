@@ -18,6 +18,7 @@ import structlog
 from faust import EventT, Stream, TopicT
 from faust.types import TP
 
+from streamproc.agents.duplicates import Duplicates
 from streamproc.agents.intake import Intake
 from streamproc.agents.outcome import DeadLetters, EventOutcome, OutcomeRecord, Record, logged_id, record_of
 from streamproc.agents.retrying import Retries
@@ -63,6 +64,7 @@ class ReadingAgent:
         letters: makes the dead letters.
         settings: the topics, how many records at once, the event's deadline, when to quarantine.
         tracing: traces the events; None: they are not traced.
+        duplicates: remembers what had a result; None: every record has one of its own.
     """
 
     name = "score_readings"
@@ -75,6 +77,7 @@ class ReadingAgent:
         letters: DeadLetters,
         settings: Settings,
         tracing: Tracing | None = None,
+        duplicates: Duplicates | None = None,
     ) -> None:
         self._stages = stages
         self._metrics = metrics
@@ -82,6 +85,7 @@ class ReadingAgent:
         self._letters = letters
         self._settings = settings
         self._tracing = tracing
+        self._duplicates = duplicates
         self.topic = settings.kafka.activity_topic
         self.outcomes = {"results": next(iter(results)), "dead_letters": settings.kafka.dead_letter_topic}
         self._intake = Intake(self._intake_changed)
@@ -226,6 +230,8 @@ class ReadingAgent:
                 )
             record.activity_id, record.tenant = activity.activity_id, activity.tenant_id
             record.scope.activity_id = logged_id(activity.activity_id)
+            if self._duplicates is not None:
+                self._duplicates.refuse_second(activity)
             priority = Priority.REPLAY if replays_of(record.source.headers) else Priority.LIVE
             result = await self._stages.scorer.score(
                 activity, record.source.position, received, time.perf_counter(), retries, priority
@@ -253,6 +259,9 @@ class ReadingAgent:
             status=result.status.value,
             latency_ms=result.timings.total_ms,
         )
+        if self._duplicates is not None:
+            # Last of all: nothing can fail any more, and others that ask for it are held up as briefly as can be.
+            self._duplicates.remember(activity, record.source.position)
         return self._result(record, activity, result, encoded)
 
     def _result(

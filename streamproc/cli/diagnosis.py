@@ -140,7 +140,7 @@ def _kafka(settings: Settings) -> Check:
 
 
 def _topics(settings: Settings) -> Check:
-    there, wanted = topics.existing(settings), topics.configurations(settings.kafka)
+    there, wanted = topics.existing(settings), topics.wanted(settings)
     if missing := [name for name in wanted if name not in there]:
         return Check(
             "topics",

@@ -11,6 +11,7 @@ import socket
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -28,7 +29,7 @@ from streamproc.deadletter.ledger import LetterState, read_ledger
 from streamproc.deadletter.letters import Letter, Selection
 from streamproc.deadletter.operation import Fenced
 from streamproc.deadletter.originals import Originals
-from streamproc.deadletter.replay import DeedOf, Tally, replay_deed
+from streamproc.deadletter.replay import NOT_REPLAYED, DeedOf, Tally, replay_deed
 from streamproc.deadletter.rows import group_json, letter_json, tally_json
 from streamproc.deadletter.scan import after, scan, size, spans_of
 from streamproc.deadletter.show import describe
@@ -171,11 +172,13 @@ def replay(dry_run: bool, rate: float | None, max_replays: int, as_json: bool, *
     """Send open letters back, exactly once.
 
     Each goes to its source topic. Key, value and headers are the original's, byte for byte; a header counts the
-    replays. It may be run again after
+    replays. Letters of duplicates are left out: they have a result. It may be run again after
     any failure, or twice at once: the later run takes over and the earlier one ends. Mend the cause first: what fails
     again becomes a new letter.
     """
     chosen = selection(options)
+    if not options["codes"]:
+        chosen = replace(chosen, without=NOT_REPLAYED)
     by = _who()
     with _opened() as (tree, topic, reader), Originals(tree) as originals:
         outcome = _do(

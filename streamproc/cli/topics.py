@@ -25,14 +25,14 @@ command.add_command(grow)
 def create(as_json: bool) -> None:
     """Create the topics that are missing.
 
-    They are those of activities, results and dead letters, the dead letter topic's three helpers, and the topic by
-    which operators tell workers which models score.
+    They are those of activities, results and dead letters, the dead letter topic's three helpers, the topic by which
+    operators tell workers which models score, and those of what is turned on: STREAMPROC_DUPLICATES__WINDOW.
 
     Partitions and replicas come from STREAMPROC_KAFKA__PARTITIONS and STREAMPROC_KAFKA__REPLICATION_FACTOR.
     """
     tree = settings.load()
     created = topics.create(tree)
-    names = list(topics.configurations(tree.kafka))
+    names = list(topics.wanted(tree))
     if as_json:
         there = [name for name in names if name not in created]
         click.echo(json.dumps({"created": [name for name in names if name in created], "there": there}))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from streamproc import __version__
@@ -94,6 +94,8 @@ FIELDS = (
     Field("tenant", "The activity's tenant; absent where the activity cannot be decoded."),
     Field("original.bytes", "Of a stub alone: how many bytes the original record's value has."),
     Field("original.sha256", "Of a stub alone: the SHA-256 of the original record's value, in hexadecimal digits."),
+    Field("first", "Of a duplicate alone: the activity's first record, topic/partition/offset; its result's `ce_id`."),
+    Field("first.result.topic", "Of a duplicate alone: where that result is, under the same key."),
     Field("headers", "How many headers this block has; always the last one."),
 )
 
@@ -117,7 +119,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """Why and when an event was given up. ``attempts``: see FIELDS; times are aware."""
+    """Why and when an event was given up. ``attempts``: see FIELDS; times are aware; ``about``: further fields."""
 
     code: ErrorCode
     message: str
@@ -128,6 +130,7 @@ class Failure:
     last: datetime
     tenant: str | None = None
     traceparent: str | None = None
+    about: Mapping[str, str] = field(default_factory=dict)
 
 
 def failure_of(
@@ -151,6 +154,7 @@ def failure_of(
         datetime.now(UTC),
         tenant,
         traceparent,
+        error.about if isinstance(error, StreamprocError) else {},
     )
 
 
@@ -243,5 +247,6 @@ def _fields(source: Source, failure: Failure, worker: WorkerIdentity) -> dict[st
         "trace.id": trace_id(source.headers),
         "worker.traceparent": failure.traceparent,
         "tenant": None if failure.tenant is None else failure.tenant[:200],
+        **failure.about,
     }
     return {name: value for name, value in fields.items() if value is not None}

@@ -20,6 +20,9 @@ STUB_MARK = "original.sha256"
 """The field that only a stub has."""
 
 
+_CODE = f"{PREFIX}code"
+
+
 class StaysOpen(Exception):  # noqa: N818 - reads as what it says
     """Nothing is done to a letter, and the others are gone on with; the message says why."""
 
@@ -123,6 +126,8 @@ class Selection:
     until_ms: int | None = None
     spans: tuple[OffsetRange, ...] = ()
     """Where to look; none: everywhere."""
+    without: frozenset[str] = frozenset()
+    """Codes that are not meant."""
 
     def matcher(self) -> Matcher:
         """What tells a matching record from the others."""
@@ -130,6 +135,7 @@ class Selection:
             tuple((PREFIX + name, frozenset(v.encode() for v in values)) for name, values in self.fields.items()),
             self.since_ms,
             self.until_ms,
+            frozenset(code.encode() for code in self.without),
         )
 
 
@@ -140,15 +146,16 @@ class Matcher:
     _fields: tuple[tuple[str, frozenset[bytes]], ...]
     _since_ms: int | None
     _until_ms: int | None
+    _without: frozenset[bytes] = frozenset()
 
     def __call__(self, letter: Letter) -> bool:
         """Whether the letter is meant."""
         if (self._since_ms is not None or self._until_ms is not None) and not self._in_time(letter.timestamp_ms):
             return False
-        if not self._fields:
+        if not self._fields and not self._without:
             return True
         raw = letter.raw
-        return all(raw.get(name) in values for name, values in self._fields)
+        return raw.get(_CODE) not in self._without and all(raw.get(name) in values for name, values in self._fields)
 
     def _in_time(self, time_ms: int | None) -> bool:
         if time_ms is None:  # Nothing says that it is another time's.

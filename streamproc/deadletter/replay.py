@@ -11,12 +11,16 @@ from streamproc.deadletter.envelope import ORIGINAL_TIMESTAMP, REPLAY_COUNT, Hea
 from streamproc.deadletter.ledger import LedgerEntry, LetterState
 from streamproc.deadletter.letters import Letter, StaysOpen
 from streamproc.deadletter.operation import Copy, Deed, LetterOperation
+from streamproc.errors import NOT_FAILED
 from streamproc.kafka import topics
 from streamproc.kafka.places import Position
 from streamproc.settings import KafkaSettings
 
 BATCH_LETTERS, BATCH_BYTES = 500, 16 * 1024 * 1024
 """A transaction's size."""
+
+NOT_REPLAYED = frozenset(code.name for code in NOT_FAILED)
+"""Codes of letters that a replay leaves where they are."""
 
 MAX_TOPIC = 249
 """Characters of Kafka's longest topic name."""
@@ -48,11 +52,14 @@ def replay_deed(
     more topics than he: no letter goes anywhere but to the activity topic.
 
     Raises:
-        StaysOpen: the letter comes from another topic; or by ``original_of``, which is asked for a stub's original.
+        StaysOpen: it tells of no failure; it comes from another topic; or by ``original_of``, which is asked for a
+            stub's original.
     """
     source = source_of(letter.error)
     if source is None:
         return None
+    if letter.code in NOT_REPLAYED:
+        raise StaysOpen(f"{letter.code} tells of no failure: there is a result already, and a replay would repeat it")
     if source.topic != kafka.activity_topic:
         raise StaysOpen(
             f"it says that it comes from {source.topic[:MAX_TOPIC]}, and not from {kafka.activity_topic}: if that is "

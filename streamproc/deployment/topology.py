@@ -14,8 +14,9 @@ from streamproc.contracts import files
 from streamproc.contracts.majors import MAJORS
 from streamproc.deployment.alarms import alarms
 from streamproc.kafka import topics
-from streamproc.kafka.permissions import Grant, grants
-from streamproc.settings import KafkaSettings
+from streamproc.kafka.features import FEATURES
+from streamproc.kafka.permissions import Grant, feature_grants, grants
+from streamproc.settings import KafkaSettings, Settings
 from streamproc.telemetry.catalogue import METRICS
 from streamproc.telemetry.objectives import objectives
 
@@ -66,15 +67,21 @@ def _watched() -> list[str]:
 
 def _topics(kafka: KafkaSettings) -> dict[str, Any]:
     """Topic -> its settings, the major version of results that alone needs it (0: every release), its partitions (0: as
-    many as the deployment says)."""
+    many as the deployment says), and the feature that alone needs it."""
     majors = {topic: number for number, topic in topics.result_topics(kafka).items()}
-    return {
+    always = {
         name: {
             "config": config,
             "major": majors.get(name, 0),
             "partitions": 1 if topics.partitions_of(kafka, name) == 1 else 0,
+            "feature": "",
         }
         for name, config in topics.configurations(kafka).items()
+    }
+    return always | {
+        name: {"config": dict(topic.config), "major": 0, "partitions": 0, "feature": feature.name}
+        for feature in FEATURES
+        for name, topic in feature.topics(Settings(kafka=kafka)).items()
     }
 
 
@@ -85,7 +92,7 @@ def _of_all_majors(kafka: KafkaSettings) -> list[Grant]:
         on_results = grant.kind == "topic" and grant.name == kafka.result_topic
         names = topics.result_topics(kafka).values() if on_results else [grant.name]
         found += [dataclasses.replace(grant, name=name) for name in names]
-    return found
+    return [*found, *(grant for feature in FEATURES for grant in feature_grants(feature, Settings(kafka=kafka)))]
 
 
 def _acls(grant: Grant) -> list[dict[str, str]]:

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from streamproc.kafka.features import Feature
 from streamproc.kafka.topics import audit_topic, ledger_topic, parked_topic
-from streamproc.settings import KafkaSettings
+from streamproc.settings import KafkaSettings, Settings
 
 Kind = Literal["topic", "group", "transactional id"]
 
@@ -58,6 +59,14 @@ def grants(kafka: KafkaSettings, subscriber_group: str = SUBSCRIBER_GROUP) -> tu
         Grant("operator", "group", group, ("Describe",)),
         Grant("operator", "transactional id", f"streamproc-dlq-{letters}", ("Write",)),
         Grant("administrator", "topic", f"{activities.partition('.')[0]}.", ("Create",), prefixed=True),
+    )
+
+
+def feature_grants(feature: Feature, settings: Settings) -> tuple[Grant, ...]:
+    """What a worker needs besides, where a feature is on."""
+    return tuple(
+        Grant("worker", "topic", name, tuple(operation.name.title().replace("_", "") for operation in topic.operations))
+        for name, topic in feature.topics(settings).items()
     )
 
 

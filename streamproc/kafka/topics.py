@@ -15,6 +15,7 @@ from confluent_kafka.cimpl import NewPartitions, NewTopic
 from streamproc.contracts import files
 from streamproc.contracts.majors import MAJORS
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.kafka import features
 from streamproc.kafka.refusals import WORKER, Refusals, misconfigured
 from streamproc.settings import KafkaSettings, Settings
 from streamproc.transport.codes import PERMISSION
@@ -109,7 +110,7 @@ def topics_of_contracts(kafka: KafkaSettings) -> dict[str, str]:
 
 
 def configurations(kafka: KafkaSettings, activity_bytes: int = ACTIVITY_MAX_BYTES) -> dict[str, dict[str, str]]:
-    """Every topic and its settings; ``activity_bytes`` is what the activity topic accepts."""
+    """Every topic that there always is, and its settings; ``activity_bytes`` is what the activity topic accepts."""
     letter = kafka.dead_letter_topic
     letter_size = _size(DEAD_LETTER_FACTOR * activity_bytes + DEAD_LETTER_ROOM)
     days = {one.name: one.retention_days for one in files.contracts() if one.retention != files.FOR_EVER}
@@ -126,6 +127,12 @@ def configurations(kafka: KafkaSettings, activity_bytes: int = ACTIVITY_MAX_BYTE
         # Each change has a key of its own: none is ever removed, and the topic tells who changed what, when and why.
         kafka.control_topic: {"cleanup.policy": "compact"},
     }
+
+
+def wanted(settings: Settings, activity_bytes: int = ACTIVITY_MAX_BYTES) -> dict[str, dict[str, str]]:
+    """As ``configurations``, and those of the features that are on."""
+    of_features = {name: dict(topic.config) for name, topic in features.needed(settings).items()}
+    return configurations(settings.kafka, activity_bytes) | of_features
 
 
 def partitions_of(kafka: KafkaSettings, topic: str) -> int:
@@ -168,14 +175,16 @@ def create(settings: Settings) -> list[str]:
     kafka = settings.kafka
     there = existing(settings)
     activity_bytes = _accepted(settings) if kafka.activity_topic in there else ACTIVITY_MAX_BYTES
+    partitions = there.get(kafka.activity_topic, kafka.partitions)
     missing = [
         NewTopic(
             name,
-            num_partitions=partitions_of(kafka, name),
+            # State is beside the activities that it is of.
+            num_partitions=partitions if name in features.needed(settings) else partitions_of(kafka, name),
             replication_factor=kafka.replication_factor,
             config=config,
         )
-        for name, config in configurations(kafka, activity_bytes).items()
+        for name, config in wanted(settings, activity_bytes).items()
         if name not in there
     ]
     created = []
@@ -215,12 +224,13 @@ def check(settings: Settings) -> None:
         StreamprocError: as ``existing``, and TOPIC_MISSING; KAFKA_REFUSED with every permission that is missing.
     """
     kafka = settings.kafka
-    wanted = {
-        kafka.activity_topic: AclOperation.READ,
-        **dict.fromkeys((*result_topics(kafka).values(), kafka.dead_letter_topic), AclOperation.WRITE),
+    used = {
+        kafka.activity_topic: (AclOperation.READ,),
+        **dict.fromkeys((*result_topics(kafka).values(), kafka.dead_letter_topic), (AclOperation.WRITE,)),
+        **{name: topic.operations for name, topic in features.needed(settings).items()},
     }
-    allowed = _ask(settings, lambda client: _allowed(client, list(wanted)))
-    missing = [name for name in wanted if name not in allowed]
+    allowed = _ask(settings, lambda client: _allowed(client, list(used)))
+    missing = [name for name in used if name not in allowed]
     if missing:
         raise StreamprocError(
             ErrorCode.TOPIC_MISSING,
@@ -228,8 +238,9 @@ def check(settings: Settings) -> None:
             "STREAMPROC_KAFKA__ACTIVITY_TOPIC, __RESULT_TOPIC or __DEAD_LETTER_TOPIC",
         )
     refused = [
-        f"{operation.name.capitalize()} on topic {name}"
-        for name, operation in wanted.items()
+        f"{operation.name.title().replace('_', '')} on topic {name}"
+        for name, operations in used.items()
+        for operation in operations
         if operation not in allowed[name]
     ]
     if not _ask(settings, lambda client: _may_see_group(client, kafka.group_id)):

@@ -18,6 +18,7 @@ from pydantic_settings import (
 
 from streamproc.settings.cloudwatch import CloudWatchSettings
 from streamproc.settings.console import ConsoleSettings
+from streamproc.settings.duplicates import DuplicatesSettings
 from streamproc.settings.sections import (
     AudioSettings,
     EventSettings,
@@ -71,6 +72,7 @@ class Settings(BaseSettings):
     log: LogSettings = LogSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     cloudwatch: CloudWatchSettings = CloudWatchSettings()
+    duplicates: DuplicatesSettings = DuplicatesSettings()
     synthetic: SyntheticSettings = SyntheticSettings()
     tracing: TracingSettings = TracingSettings()
 

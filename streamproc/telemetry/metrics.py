@@ -20,7 +20,7 @@ from opentelemetry.sdk.metrics.view import ExplicitBucketHistogramAggregation, V
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 
 from streamproc.contracts.generated.events import Result, ResultStatus
-from streamproc.errors import ErrorClass, ErrorCode, Stage
+from streamproc.errors import NOT_FAILED, ErrorClass, ErrorCode, Stage
 from streamproc.telemetry.catalogue import METRICS, named
 from streamproc.telemetry.resource import resource
 from streamproc.telemetry.tenants import UNKNOWN, Tenants
@@ -184,11 +184,12 @@ class Metrics:
         self._letters.add(1, _of(code))
         self._aligned_not(code)
         self._total.record(seconds * 1000, {"outcome": "dead_letter", "audio": "none"})
-        self._ended("dead_letter", tenant, published_ms)
+        self._ended("dead_letter", tenant, published_ms, failed=code not in NOT_FAILED)
 
-    def _ended(self, outcome: str, tenant: str | None, published_ms: int | None) -> None:
-        success = "false" if outcome == "dead_letter" else "true"
-        self._success.add(1, {"success": success, "tenant": self._tenants.label(tenant)})
+    def _ended(self, outcome: str, tenant: str | None, published_ms: int | None, *, failed: bool = False) -> None:
+        if failed or outcome != "dead_letter":
+            success = "false" if failed else "true"
+            self._success.add(1, {"success": success, "tenant": self._tenants.label(tenant)})
         if published_ms is not None:
             self._age.record(max(0.0, self._clock() - published_ms / 1000), {"outcome": outcome})
 

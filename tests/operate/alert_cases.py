@@ -83,6 +83,7 @@ _OLDEST = 'streamproc_transport_oldest_age_seconds{topic="a",partition="0"}'
 _SYNTHETIC = 'streamproc_activity_success_total{success="true",tenant="streamproc-synthetic"}'
 _FENCED = 'streamproc_transport_transactions_total{outcome="aborted",reason="_FENCED"}'
 _STALE = 'streamproc_transport_transactions_total{outcome="aborted",reason="ILLEGAL_GENERATION"}'
+_TWICE = 'streamproc_dead_letters_total{code="DUPLICATE_ACTIVITY",stage="decode"}'
 _LETTERS = 'streamproc_dead_letters_total{code="AUDIO_EMPTY",stage="audio"}'
 _RESULTS = 'streamproc_results_total{status="COMPLETE"}'
 _BREAKER = 'streamproc_endpoint_breaker{endpoint="t:8001",state="open"}'
@@ -131,6 +132,7 @@ CASES = (
     Case("StreamprocDeadLetters", "one in ten", {_LETTERS: "0+1x30", _RESULTS: "0+9x30"}, "30m", True),
     Case("StreamprocDeadLetters", "one in a hundred", {_LETTERS: "0+1x30", _RESULTS: "0+99x30"}, "30m", False),
     Case("StreamprocDeadLetters", "a single one", {_LETTERS: "0x15 1x15", _RESULTS: "0x30"}, "30m", False),
+    Case("StreamprocDeadLetters", "duplicates", {_TWICE: "0+9x30", _RESULTS: "0+9x30"}, "30m", False),
     Case("StreamprocFenced", "again and again", {_FENCED: "0 0 1 2 3 3 3"}, "6m", True),
     Case("StreamprocFenced", "once", {_FENCED: "0 0 1 1 1 1 1"}, "6m", False),
     Case("StreamprocFenced", "a rebalance", {_STALE: "0+3x6"}, "6m", False),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from streamproc.contracts.synthetic import TENANT
+from streamproc.errors import NOT_FAILED
 from streamproc.inference.tls import WARN_BEFORE
 from streamproc.telemetry.alerting.alert import Alert, Scale
 from streamproc.telemetry.catalogue import exposed
@@ -144,7 +145,8 @@ def _synthetic_missing(scale: Scale) -> str:
 
 
 def _dead(scale: Scale) -> str:
-    dead = f"sum(increase({_LETTERS}[{scale('30m')}]))"
+    codes = "|".join(sorted(code.name for code in NOT_FAILED))
+    dead = f'sum(increase({_LETTERS}{{code!~"{codes}"}}[{scale("30m")}]))'
     results = f"sum(increase({_RESULTS}[{scale('30m')}]))"
     return f"{dead} / ({dead} + {results}) > {DEAD_SHARE:g} and {dead} >= {FEWEST_DEAD - 0.5:g}"
 

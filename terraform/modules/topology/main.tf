@@ -5,13 +5,15 @@ locals {
   # Written by `python -m streamproc.deployment.topology`; a unit test holds it to the code.
   topology = jsondecode(file("${path.module}/topology.json"))
 
-  known_majors = [for major in sort(distinct([for topic in values(local.topology.topics) : topic.major if topic.major > 0])) : tonumber(major)]
-  roles        = sort(distinct([for acl in local.topology.permissions : acl.role]))
+  known_majors   = [for major in sort(distinct([for topic in values(local.topology.topics) : topic.major if topic.major > 0])) : tonumber(major)]
+  known_features = sort(distinct([for topic in values(local.topology.topics) : topic.feature if topic.feature != ""]))
 
-  # Major 0: needed whatever is published.
+  roles = sort(distinct([for acl in local.topology.permissions : acl.role]))
+
+  # Major 0: needed whatever is published. No feature: needed whatever is turned on.
   wanted = {
-    for name, topic in local.topology.topics : name => topic
-    if topic.major == 0 || contains(var.result_majors, topic.major)
+    for name, topic in local.topology.topics : replace(name, "{group}", var.group_id) => topic
+    if(topic.major == 0 || contains(var.result_majors, topic.major)) && (topic.feature == "" || contains(var.features, topic.feature))
   }
 
   topics = {
@@ -39,7 +41,7 @@ locals {
           operation     = permission.operation
         }
         if permission.role == user.role && (
-          permission.resource_type != "Topic" || permission.pattern == "Prefixed" || contains(keys(local.wanted), permission.resource_name)
+          permission.resource_type != "Topic" || permission.pattern == "Prefixed" || contains(keys(local.wanted), replace(permission.resource_name, "{group}", var.group_id))
         )
       ]
     ]) : "${acl.user} ${acl.operation} ${acl.resource_type} ${acl.resource_name}" => acl

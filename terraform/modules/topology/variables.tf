@@ -64,6 +64,17 @@ variable "result_majors" {
   }
 }
 
+variable "features" {
+  description = "What workers are told to do besides scoring, whose topics and permissions are made: duplicates (STREAMPROC_DUPLICATES__WINDOW)."
+  type        = set(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for feature in var.features : contains(local.known_features, feature)])
+    error_message = "features: some of ${join(", ", local.known_features)}, not [${join(", ", var.features)}]."
+  }
+}
+
 variable "users" {
   description = "Users of Kafka by name: what each one is (worker, publisher, subscriber, follower, operator, administrator), and of a subscriber its consumer group."
   type = map(object({

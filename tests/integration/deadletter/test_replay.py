@@ -77,6 +77,20 @@ def test_filters_choose_what_is_replayed(there: LetterTopics) -> None:
     assert [record.value for record in there.read(topic)] == [b"b"]
 
 
+def test_duplicates_are_left_where_they_are(there: LetterTopics) -> None:
+    """Their activities have results; asked for by their code they say so."""
+    topic = there.activities
+    twice = letter(0, ErrorCode.DUPLICATE_ACTIVITY, topic=topic, value=b"a")
+    there.write([twice, letter(1, ErrorCode.SCHEMA_UNKNOWN, topic=topic, value=b"b")])
+    told = there.run_json("dlq", "replay")
+    assert (told["replayed"], told["refused"]) == (1, [])
+    assert [record.value for record in there.read(topic)] == [b"b"]
+    done = there.run("dlq", "replay", "--code", "DUPLICATE_ACTIVITY")
+    assert done.exit_code == 1
+    assert "there is a result already" in done.stderr
+    assert len(there.read(topic)) == 1
+
+
 def test_a_dry_run_counts_and_writes_nothing(there: LetterTopics) -> None:
     there.write([letter(index, topic=there.activities) for index in range(4)])
     with there.settings() as tree, TopicReader(tree) as reader, LetterOperation(tree, reader) as running:

@@ -11,13 +11,16 @@ import io
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import soundfile
 from support.scripted_stream import ScriptedStream, Sent, until
+from support.table_worker import TableWorker
 
 from streamproc.agents import retrying
+from streamproc.agents.duplicates import Duplicates
 from streamproc.agents.outcome import DeadLetters
 from streamproc.agents.reading import ReadingAgent, Stages
 from streamproc.audio.fetch import ClipFetcher
@@ -36,8 +39,9 @@ from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.phonemes import BLANK
 from streamproc.scoring.variants import VariantAligner
 from streamproc.settings import Settings
+from streamproc.settings.duplicates import DuplicatesSettings
 from streamproc.telemetry.metrics import Metrics
-from streamproc.transport import OutcomeRefused
+from streamproc.transport import OutcomeRefused, Seen
 from streamproc.transport.surface.monitor import TransportState
 
 SETTINGS = Settings()
@@ -100,10 +104,28 @@ class SilentEngine:
         """Nothing to release."""
 
 
+class Remembering(Duplicates):
+    """Stands in for the table: it remembers all that it is told, at once."""
+
+    def __init__(self, app: TableWorker) -> None:
+        super().__init__(app.app, SETTINGS.model_copy(update={"duplicates": DuplicatesSettings(window=60)}), RESULTS)
+        self.asked: list[str] = []
+        self._first: dict[str, Seen] = {}
+        table: Any = self._seen
+        table.find, table.remember = self._find, self._remember
+
+    def _find(self, *key: str) -> Seen | None:
+        self.asked.append(key[-1])
+        return self._first.get(str(key))
+
+    def _remember(self, *key: str, note: str) -> None:
+        self._first[str(key)] = Seen(0, note)
+
+
 class Room:
     """An agent and its stream."""
 
-    def __init__(self, settings: Settings = SETTINGS) -> None:
+    def __init__(self, settings: Settings = SETTINGS, duplicates: Duplicates | None = None) -> None:
         self.stream = ScriptedStream(ACTIVITIES)
         self.registry = MemoryRegistry(settings.registry)
         self.engine = SilentEngine()
@@ -117,13 +139,14 @@ class Room:
             {RESULTS: self.stream.topic(RESULTS)},
             DeadLetters(self.stream.topic(LETTERS), lambda: WorkerIdentity("group", "silent/1"), metrics),
             settings,
+            duplicates=duplicates,
         )
 
 
 @asynccontextmanager
-async def working(settings: Settings = SETTINGS) -> AsyncIterator[Room]:
+async def working(settings: Settings = SETTINGS, duplicates: Duplicates | None = None) -> AsyncIterator[Room]:
     """An agent that consumes."""
-    room = Room(settings)
+    room = Room(settings, duplicates)
     await room.encoders.start()
     task = asyncio.create_task(room.agent.run(room.stream.as_fausts))
     try:
@@ -320,6 +343,59 @@ async def test_many_deaths_of_one_cause_close_the_intake_for_good() -> None:
         begun = len(room.stream.sent)
         await asyncio.sleep(0.05)
         assert SETTINGS.quarantine.events / 2 < begun == len(room.stream.sent) < SETTINGS.quarantine.events
+
+
+@pytest.fixture
+async def remembering() -> Remembering:
+    return Remembering(TableWorker())
+
+
+async def test_what_is_published_twice_is_scored_once_and_its_letter_names_the_result(remembering: Remembering) -> None:
+    async with working(duplicates=remembering) as room:
+        room.stream.deliver(await value_of(reading()))
+        await until(lambda: room.stream.acked == [0])
+        room.stream.deliver(await value_of(reading()))
+        await until(lambda: room.stream.acked == [0, 1])
+        assert room.engine.called == 1
+        result, letter = room.stream.sent
+        assert (letter.topic, code_of(letter)) == (LETTERS, "DUPLICATE_ACTIVITY")
+        assert letter.headers["streamproc.error.first"] == result.headers["ce_id"] == b"reading.activity.v1/0/0"
+        assert letter.headers["streamproc.error.first.result.topic"] == RESULTS.encode()
+        assert b"reading.activity.v1/0/0" in (letter.headers["streamproc.error.message"] or b"")
+
+
+@pytest.mark.parametrize("other", [{"learner_id": "another"}, {"tenant_id": "another"}])
+async def test_an_id_that_another_learner_or_tenant_has_chosen_too_is_another_activity(
+    remembering: Remembering, other: dict[str, str]
+) -> None:
+    async with working(duplicates=remembering) as room:
+        room.stream.deliver(await value_of(reading()))
+        await until(lambda: room.stream.acked == [0])
+        room.stream.deliver(await value_of(replace(reading(), **cast(Any, other))))
+        await until(lambda: room.stream.acked == [0, 1])
+        assert [sent.topic for sent in room.stream.sent] == [RESULTS, RESULTS]
+
+
+async def test_a_letter_that_is_replayed_is_no_duplicate_of_itself(remembering: Remembering) -> None:
+    async with working(duplicates=remembering) as room:
+        room.engine.faults = [StreamprocError(ErrorCode.INFERENCE_REFUSED)]
+        room.stream.deliver(await value_of(reading()))
+        await until(lambda: room.stream.acked == [0])
+        room.stream.deliver(await value_of(reading()), headers=[(REPLAY_COUNT, b"1")])
+        await until(lambda: room.stream.acked == [0, 1])
+        assert remembering.asked == [ACTIVITY.activity_id] * 2
+        assert [sent.topic for sent in room.stream.sent][-1] == RESULTS
+
+
+async def test_any_number_of_duplicates_close_no_intake(remembering: Remembering) -> None:
+    async with working(duplicates=remembering) as room:
+        value = await value_of(reading())
+        room.stream.deliver(value)
+        await until(lambda: room.stream.acked == [0])
+        for _ in range(SETTINGS.quarantine.events):
+            room.stream.deliver(value)
+        await until(lambda: len(room.stream.acked) == 1 + SETTINGS.quarantine.events)
+        assert room.agent.paused == []
 
 
 async def test_an_event_that_waits_when_the_worker_stops_is_given_up() -> None:

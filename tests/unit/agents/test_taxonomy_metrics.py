@@ -16,7 +16,7 @@ from streamproc.agents import retrying
 from streamproc.agents.outcome import DeadLetters
 from streamproc.agents.reading import ReadingAgent, Stages
 from streamproc.deadletter.envelope import WorkerIdentity
-from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
+from streamproc.errors import NOT_FAILED, ErrorClass, ErrorCode, Stage, StreamprocError
 from streamproc.settings import Settings
 from streamproc.telemetry.metrics import Metrics
 from streamproc.transport import OutcomeRefused
@@ -99,7 +99,8 @@ async def test_each_code_is_counted(code: ErrorCode, monkeypatch: pytest.MonkeyP
     assert bool(room.stream.acked) is not fatal
     assert room.points(COUNTED[code.error_class]) == {(code.name, code.stage.value): 1}
     letter = code if code.error_class is ErrorClass.POISON else last.code
-    assert room.points("streamproc_activity_success") == ({} if fatal else {("false", "unknown"): 1})
+    unsuccessful = not fatal and code not in NOT_FAILED
+    assert room.points("streamproc_activity_success") == ({("false", "unknown"): 1} if unsuccessful else {})
     assert room.points("streamproc_activity_total_ms") == ({} if fatal else {("none", "dead_letter"): 1})
     assert room.points("streamproc_outcome_age") == ({} if fatal else {("dead_letter",): 1})
     aligning = letter.stage in (Stage.REFERENCE, Stage.SCORE) and not fatal

@@ -31,6 +31,7 @@ FAILURE = Failure(
     ErrorCode.AUDIO_EMPTY, "no samples", "x.Error", "0123456789ab", 3, TIME, TIME, "school-1", WORKERS_SPAN
 )
 STUB_FIELDS = ("original.bytes", "original.sha256")
+DUPLICATE_FIELDS = ("first", "first.result.topic")
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 TRACEPARENT = f"00-{TRACE}-b7ad6b7169203331-01".encode()
 
@@ -63,7 +64,7 @@ def test_a_letter_of_a_letter_is_taken_apart_one_layer_at_a_time(headers: Header
 
 def test_every_documented_field_is_there_and_no_other() -> None:
     _, error = split_headers(letter([("traceparent", TRACEPARENT)]))
-    assert list(error) == [field.name for field in FIELDS if field.name not in STUB_FIELDS]
+    assert list(error) == [field.name for field in FIELDS if field.name not in STUB_FIELDS + DUPLICATE_FIELDS]
     assert error == {
         "code": "AUDIO_EMPTY",
         "stage": "audio",
@@ -84,7 +85,7 @@ def test_every_documented_field_is_there_and_no_other() -> None:
         "trace.id": TRACE,
         "worker.traceparent": WORKERS_SPAN,
         "tenant": "school-1",
-        "headers": str(len(FIELDS) - len(STUB_FIELDS)),
+        "headers": str(len(FIELDS) - len(STUB_FIELDS + DUPLICATE_FIELDS)),
     }
 
 

@@ -246,3 +246,32 @@ run "a_quota_of_no_role" {
   }
   expect_failures = [var.quotas]
 }
+
+run "duplicates_are_remembered" {
+  command = plan
+
+  variables {
+    group_id = "readers"
+    features = ["duplicates"]
+  }
+
+  assert {
+    condition     = output.topics["readers-duplicates-changelog"].config["cleanup.policy"] == "compact"
+    error_message = "what is remembered is in a compacted topic of the group's own"
+  }
+
+  assert {
+    condition     = toset([for acl in values(output.acls) : acl.operation if acl.user == "worker" && acl.resource_name == "readers-duplicates-changelog"]) == toset(["Read", "Write", "DescribeConfigs"])
+    error_message = "the worker keeps its state there"
+  }
+}
+
+run "a_feature_that_there_is_not" {
+  command = plan
+
+  variables {
+    features = ["magic"]
+  }
+
+  expect_failures = [var.features]
+}
