@@ -144,8 +144,9 @@ class Ledger:
         entry.discard()
         if entry.access is not None and not entry.access.finished:
             entry.access.forget()
-            # Others may wait for the privileged one: its end is looked at, even if it touches no table next time.
-            entry.access = TableAccess() if entry.assignment.contention.privileged is entry else None
+            # Others may wait for one that was overtaken, now or soon: its end is looked at, even if it touches no table
+            # next time.
+            entry.access = TableAccess() if entry.assignment.contention.counts(entry) else None
         entry.assignment.span.reopen(entry.offset)
         entry.attempts += 1
 

@@ -167,8 +167,8 @@ class LedgerDesk:
             self._ledger.start_over(one)
             if self.closing:
                 continue
-            # Of a batch some may be of another partition, where there is nobody to wait for.
-            if parked and one.assignment.contention.privileged is not None:
+            # Of a batch some may be of another partition, where there is nobody to wait for but themselves.
+            if parked and one.assignment.contention.privileged not in (None, one):
                 one.assignment.contention.park(one)
             else:
                 self._again(one)

@@ -26,6 +26,10 @@ class Contention:
         """Whether there is an event whose end means something here."""
         return bool(self._stale)
 
+    def counts(self, entry: Any) -> bool:
+        """Whether the end of this event means something here: it is, or may become, the privileged one."""
+        return entry in self._stale
+
     def overtaken(self, entry: Any) -> None:
         """The work of this event is done again."""
         self._stale[entry] = self._stale.get(entry, 0) + 1

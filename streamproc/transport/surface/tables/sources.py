@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
@@ -18,6 +19,10 @@ from streamproc.transport.surface.tables.replaying import replay_of
 from streamproc.transport.surface.tables.stores import place_of
 from streamproc.transport.surface.tables.table import Table
 from streamproc.transport.surface.tables.usage import Usage
+
+#: A topic that was just made is known everywhere so many seconds later; how often that is looked at.
+_HEARD_OF_S = 30.0
+_LOOK_S = 0.1
 
 #: Opens a table's store for a partition of a source topic; raises what ``Changelog.open`` does.
 OpenStore = Callable[[Table, TP], Store]
@@ -60,7 +65,8 @@ class Sources:
             else:
                 self._check(table.changelog_topic_name)
             for topic in sorted(table.sources):
-                if not self._fits(table, topic):
+                # One that is not there yet is the subscription's to tell of.
+                if self._topics.partitions(topic) is not None and not self._fits(table, topic):
                     raise Unsupported(table.why_not(TP(topic, 0)))
 
     def changelogs(self, tps: Sequence[TP]) -> Sequence[Changelog]:
@@ -111,11 +117,18 @@ class Sources:
             )
         # What is not compacted must be kept for ever: it is all that there is of the state.
         config: dict[str, Any] = {} if topic.compacting else {"retention.ms": -1}
+        partitions = topic.partitions or self._partitions_of_sources(table) or self._conf.topic_partitions
         self._topics.create(
             name,
-            topic.partitions or self._partitions_of_sources(table) or self._conf.topic_partitions,
+            partitions,
             topic.replicas or self._conf.topic_replication_factor,
             config=config | dict(topic.config or {}),
             compacting=topic.compacting,
             deleting=topic.deleting,
         )
+        give_up = time.monotonic() + _HEARD_OF_S
+        while self._topics.look_up(name) is None:
+            # The broker that is asked may not have heard of it yet.
+            if time.monotonic() > give_up:
+                raise TransportError(f"The changelog {name!r} was created, and no broker knows it")
+            time.sleep(_LOOK_S)

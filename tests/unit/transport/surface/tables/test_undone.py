@@ -203,3 +203,53 @@ async def test_what_an_event_has_raised_for_and_is_skipped_is_undone_too(worker:
     undo(worker, first)
     [again] = worker.delivered()
     assert again.entry is reader.entry
+
+
+async def test_one_that_was_overtaken_and_undone_holds_no_privilege_that_it_never_gives_back(
+    worker: KeyedWorker,
+) -> None:
+    """It waited behind another that was let through; done again it touches no table, and is over all the same."""
+    await worker.begin_shared()
+    first, second = await worker.begin(), await worker.begin(SOURCE, b"k")
+    for _ in range(3):
+        for one in (first, second):
+            worker.do(one, lambda: worker.table["x"])
+        quick = await worker.begin()
+        worker.count(quick)
+        assert worker.end(quick)
+        assert not worker.end(first)
+        assert not worker.end(second)
+        first, second = sorted(worker.delivered(), key=lambda one: one.offset)
+    contention = worker.assignments[SOURCE].contention
+    assert contention.privileged in (first.entry, second.entry)
+    if contention.privileged is second.entry:
+        first, second = second, first
+    worker.lose(OTHER)
+    again = worker.delivered()
+    for delivery in (*again, first):
+        worker.end(delivery)
+    for delivery in worker.delivered():
+        assert worker.end(delivery)
+    assert contention.privileged is None
+    assert not contention.busy
+
+
+async def test_a_privileged_event_does_not_wait_for_itself(worker: KeyedWorker) -> None:
+    """It shares its outcomes with an event that would overtake another partition's privileged one."""
+    here = await worker.make_privileged()
+    there = await worker.begin(OTHER)
+    for _ in range(3):
+        worker.do(there, lambda: worker.table["x"])
+        quick = await worker.begin(OTHER)
+        worker.count(quick)
+        assert worker.end(quick)
+        assert not worker.end(there)
+        [there] = worker.delivered()
+    worker.do(there, lambda: worker.table["x"])
+    late = await worker.begin(OTHER)
+    worker.count(late)
+    worker.consumer.desk.join([here, late])
+    assert not worker.end(here, late)
+    assert [one.entry for one in worker.delivered()] == [here.entry]
+    assert worker.end(there)
+    assert [one.entry for one in worker.delivered()] == [late.entry]
