@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator
+
 import numpy as np
 import soundfile
 import soxr
@@ -50,34 +52,41 @@ class _Stream(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no ty
 
 
 def decode_clip(encoded: bytes, max_seconds: float) -> Samples:
-    """Decode, mix down and resample one clip, block by block.
-
-    Reads no more than ``max_seconds`` of audio whatever the header says, so that a small file that unpacks to hours
-    costs little.
+    """Decode, mix down and resample one clip.
 
     Returns:
         One-dimensional float32 samples at 16 kHz.
 
     Raises:
+        StreamprocError: as `unpack`.
+    """
+    return np.concatenate(list(unpack(encoded, max_seconds)))
+
+
+def unpack(encoded: bytes, max_seconds: float) -> Iterator[Samples]:
+    """The clip's samples at 16 kHz, mono, block by block.
+
+    Reads no more than ``max_seconds`` of audio whatever the header says, so that a small file that unpacks to hours
+    costs little.
+
+    Raises:
         StreamprocError: AUDIO_EMPTY, AUDIO_UNREADABLE, AUDIO_TRUNCATED, AUDIO_SAMPLE_RATE, AUDIO_TOO_SHORT or
-            AUDIO_TOO_LONG.
+            AUDIO_TOO_LONG; what is said of the whole clip, at its end.
     """
     if not encoded:
         raise StreamprocError(ErrorCode.AUDIO_EMPTY, "the clip has no bytes")
-    heard: list[Samples] = []
     seconds = 0.0
     try:
         for recording in recordings(encoded):
             with _Stream(recording) as file:
                 _check(file)
-                seconds += _decode(file, max_seconds - seconds, heard) / file.samplerate
+                seconds += (yield from _unpack(file, max_seconds - seconds)) / file.samplerate
     except soundfile.LibsndfileError as error:
         raise StreamprocError(ErrorCode.AUDIO_UNREADABLE, f"libsndfile: {error.error_string}") from None
     if not seconds:
         raise StreamprocError(ErrorCode.AUDIO_EMPTY, "the clip has a header but no samples")
     if seconds < MIN_SECONDS:
         raise StreamprocError(ErrorCode.AUDIO_TOO_SHORT, f"shorter than {MIN_SECONDS:g} s")
-    return np.concatenate(heard)
 
 
 def _check(file: _Stream) -> None:
@@ -94,8 +103,8 @@ def _check(file: _Stream) -> None:
         )
 
 
-def _decode(file: _Stream, max_seconds: float, heard: list[Samples]) -> int:
-    """Append the file's samples at 16 kHz, mono, to ``heard``; returns how many frames it had at its own rate."""
+def _unpack(file: _Stream, max_seconds: float) -> Generator[Samples, None, int]:
+    """The file's samples at 16 kHz, mono; returns how many frames it had at its own rate."""
     rate = file.samplerate
     resampler = None if rate == SAMPLE_RATE else soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
     buffer = np.empty((BLOCK // file.channels, file.channels), dtype=np.float32)
@@ -113,11 +122,11 @@ def _decode(file: _Stream, max_seconds: float, heard: list[Samples]) -> int:
             raise StreamprocError(ErrorCode.AUDIO_UNREADABLE, "some samples are not numbers, or far beyond full scale")
         mono = block[:, 0] if file.channels == 1 else block.mean(axis=1)
         # A clip that is not resampled is copied: the next block takes the buffer.
-        heard.append(mono.copy() if resampler is None else resampler.resample_chunk(mono))
+        yield mono.copy() if resampler is None else resampler.resample_chunk(mono)
     if frames < file.frames < UNKNOWN_FRAMES:
         raise StreamprocError(
             ErrorCode.AUDIO_TRUNCATED, f"the clip has {frames} of the {file.frames} samples that it promises"
         )
     if resampler is not None:
-        heard.append(resampler.resample_chunk(np.empty(0, dtype=np.float32), last=True))
+        yield resampler.resample_chunk(np.empty(0, dtype=np.float32), last=True)
     return frames

@@ -23,10 +23,11 @@ from streamproc.contracts.generated.events import (
     StageTimings,
     WordResult,
 )
-from streamproc.errors import Stage, StreamprocError
+from streamproc.errors import StreamprocError
 from streamproc.inference.engine import Engine, Inference, Logits, Priority
 from streamproc.scoring import fluency
 from streamproc.scoring.ctc import decoder, log_softmax
+from streamproc.scoring.hearing import hear_clips
 from streamproc.scoring.loading import PhraseLoader, PhraseWork
 from streamproc.scoring.misread import Strictness, strictness_of
 from streamproc.scoring.retry import Retry
@@ -162,10 +163,10 @@ class ActivityScorer:
 
     async def _infer(self, works: Sequence[PhraseWork], retry: Retry, priority: Priority) -> Inference:
         """The logits of each phrase; its samples are let go."""
-        clips = [work.samples for work in works if work.samples is not None]
-        inference: Inference = await retry.until_it_works(Stage.INFERENCE, lambda: self._engine.infer(clips, priority))
+        clips = [work.clip for work in works if work.clip is not None]
+        inference = await hear_clips(self._engine, clips, retry, priority, self._threads)
         for work in works:
-            work.samples = None
+            work.clip = None
         return inference
 
     def _judge(

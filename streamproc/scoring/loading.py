@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import structlog
 
-from streamproc.audio.decode import BYTES_A_SECOND, SAMPLE_RATE, Samples, decode_clip
+from streamproc.audio.decode import BYTES_A_SECOND, SAMPLE_RATE, Samples
 from streamproc.audio.fetch import ClipFetcher, inline_bytes
 from streamproc.audio.memory import ActivityMemory
+from streamproc.audio.windows import WHOLE_SECONDS, LongClip, most_bytes, read_clip
 from streamproc.contracts.generated.events import Activity, Phrase
 from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
 from streamproc.health.exhaustion import exhausted
+from streamproc.scoring.hearing import WINDOWS_AT_ONCE
 from streamproc.scoring.reference import ExpectedWord, PhonemeBudget, reference_words
 from streamproc.scoring.retry import Retry
 from streamproc.scoring.threads import ScoringThreads
@@ -35,18 +37,26 @@ class PhraseWork:
 
     phrase: Phrase
     words: list[ExpectedWord] = field(default_factory=list)
-    samples: Samples | None = None
+    clip: Samples | LongClip | None = None
     audio_ms: int = 0
     level_db: float = 0.0
     """Root mean square of the samples, in decibels of full scale."""
     error: StreamprocError | None = None
 
+    @property
+    def kept(self) -> int:
+        """Bytes that its clip takes until the model has heard it."""
+        if isinstance(self.clip, LongClip):
+            return len(self.clip.encoded) + WINDOWS_AT_ONCE * WHOLE_SECONDS * BYTES_A_SECOND
+        return 0 if self.clip is None else self.clip.nbytes
+
 
 @dataclass(frozen=True, slots=True)
 class _Clip:
-    """A clip, decoded, and its level in decibels of full scale."""
+    """A clip as the model will hear it, its samples at 16 kHz and its level in decibels of full scale."""
 
-    samples: Samples
+    heard: Samples | LongClip
+    samples: int
     level_db: float
 
 
@@ -67,8 +77,6 @@ class PhraseLoader:
         self._threads = threads
         self._audio = audio
         self._scoring = scoring
-        self._most = round(audio.max_seconds * BYTES_A_SECOND)
-        """Bytes that a clip may take while it is decoded."""
 
     async def load(self, activity: Activity, retry: Retry, memory: ActivityMemory) -> list[PhraseWork]:
         """Every phrase of the activity; those that cannot be scored have an error.
@@ -82,13 +90,14 @@ class PhraseLoader:
         # What is here already, and has room, is decoded on the same way to a thread and back: the way costs more than
         # many a clip.
         inline = [(work, encoded) for work in few if (encoded := inline_bytes(work.phrase.audio)) is not None]
-        if inline and memory.has_room(len(inline) * self._most):
-            async with memory.decoding(len(inline) * self._most) as room:
+        most = sum(self._most(encoded) for _, encoded in inline)
+        if inline and memory.has_room(most):
+            async with memory.decoding(most) as room:
                 await self._threads.run(self._prepare, works, inline, remaining)
-                room.kept = sum(work.samples.nbytes for work in works if work.samples is not None)
+                room.kept = sum(work.kept for work in works)
         else:
             await self._threads.run(self._prepare, works, [], remaining)
-        rest = [work for work in works if work.error is None and work.samples is None]
+        rest = [work for work in works if work.error is None and work.clip is None]
         if rest:
             places = asyncio.Semaphore(CLIPS_AT_ONCE)
             async with asyncio.TaskGroup() as group:
@@ -113,10 +122,9 @@ class PhraseLoader:
 
                 encoded = await retry.until_it_works(Stage.AUDIO, fetch)
                 # Fetched before it asks for room: who waits for a store takes none from others.
-                async with memory.decoding(self._most) as room:
-                    clip = await self._threads.run(self._decode, encoded)
-                    self._accept(work, clip, remaining)
-                    room.kept = clip.samples.nbytes
+                async with memory.decoding(self._most(encoded)) as room:
+                    self._accept(work, await self._threads.run(self._decode, encoded), remaining)
+                    room.kept = work.kept
         except StreamprocError as error:
             _fail(work, error)
 
@@ -156,26 +164,35 @@ class PhraseLoader:
                     first_symbol=symbol,
                 )
 
+    def _most(self, encoded: bytes) -> int:
+        """Bytes that a clip may take while it is decoded, and until the model has heard it."""
+        return most_bytes(len(encoded), self._audio.max_seconds, WINDOWS_AT_ONCE)
+
     def _decode(self, encoded: bytes) -> _Clip:
-        samples = decode_clip(encoded, self._audio.max_seconds)
-        return _Clip(samples, decibels(samples))
+        clip = read_clip(encoded, self._audio.max_seconds)
+        if isinstance(clip, LongClip):
+            return _Clip(clip, clip.samples, _decibels(clip.power))
+        return _Clip(clip, len(clip), decibels(clip))
 
     def _accept(self, work: PhraseWork, clip: _Clip, remaining: _Remaining) -> None:
-        remaining.seconds -= len(clip.samples) / SAMPLE_RATE
+        remaining.seconds -= clip.samples / SAMPLE_RATE
         if remaining.seconds < 0:
             raise StreamprocError(
                 ErrorCode.AUDIO_TOO_LONG,
                 f"the activity has more than {self._audio.max_activity_seconds:g} s of audio "
                 "(STREAMPROC_AUDIO__MAX_ACTIVITY_SECONDS)",
             )
-        work.samples, work.level_db = clip.samples, clip.level_db
-        work.audio_ms = round(len(clip.samples) * 1000 / SAMPLE_RATE)
+        work.clip, work.level_db = clip.heard, clip.level_db
+        work.audio_ms = round(clip.samples * 1000 / SAMPLE_RATE)
 
 
 def decibels(samples: Samples) -> float:
     """Root mean square of a clip, in decibels of full scale."""
     # Not np.dot: its threads would wait for work on other cores.
-    power = float(np.einsum("i,i->", samples, samples)) / max(len(samples), 1)
+    return _decibels(float(np.einsum("i,i->", samples, samples)) / max(len(samples), 1))
+
+
+def _decibels(power: float) -> float:
     return 10 * math.log10(max(power, 1e-12))
 
 

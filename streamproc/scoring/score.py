@@ -26,11 +26,12 @@ from aligner_mypyc import ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, IN
 from streamproc.contracts.generated.events import Operation, Verdict, WordResult
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.scoring.ctc import FRAME_MS, Decode, Floats, Token, greedy_decode, log_likelihoods
-from streamproc.scoring.evidence import MOST_CELLS, lay_out, weigh_evidence
+from streamproc.scoring.evidence import weigh_evidence
 from streamproc.scoring.misread import Strictness
+from streamproc.scoring.parts import lay_out_reading
 from streamproc.scoring.phonemes import BLANK, PHONEMES
 from streamproc.scoring.reference import ExpectedWord
-from streamproc.scoring.skipped import hear_without, likeliest_skipped, skipped_words, without_extra
+from streamproc.scoring.skipped import hear_without, likeliest_skipped, skipped_words
 from streamproc.scoring.unscorable import unscorable
 from streamproc.scoring.usual import Usual
 from streamproc.scoring.variants import PhonemeAligner
@@ -175,18 +176,16 @@ class PhraseEvidence:
 def phrase_evidence(heard: HeardPhrase, log_probs: Floats, usual: Usual) -> PhraseEvidence | None:
     """The evidence on the words that were read; None where they cannot be laid over the audio, or are too long for
     it."""
-    log_probs = without_extra(heard.words, heard.tokens, log_probs)
     places = [
         index for index, word in enumerate(heard.words)
         if word.expected and word.reference and index not in heard.skipped
     ]  # fmt: skip
-    words = [heard.words[index] for index in places]
-    laid = lay_out(words, log_probs)
-    if laid is None:
+    found = lay_out_reading(heard.words, places, heard.tokens, log_probs)
+    if found is None:
         return None
-    table = weigh_evidence(words, [heard.margins[index] for index in places], heard.tokens, laid, usual)
-    (likelihood,) = log_likelihoods(log_probs, [laid.codes])
-    return PhraseEvidence(places, table, (likelihood - float(log_probs.max(axis=1).sum())) / len(laid.codes))
+    words, margins = [heard.words[index] for index in places], [heard.margins[index] for index in places]
+    table = weigh_evidence(words, margins, heard.tokens, found.laid, usual)
+    return PhraseEvidence(places, table, found.fit)
 
 
 def _weigh_words(
@@ -200,8 +199,6 @@ def _weigh_words(
     where they do not fit the audio, which says nothing about single words."""
     expected = sum(len(word.reference) for word in heard.words)
     least_fit = strictness.classifier.least_fit
-    if expected * len(log_probs) > MOST_CELLS:
-        return heard, {}
     evidence = phrase_evidence(heard, log_probs, strictness.classifier.usual)
     if evidence is None or evidence.fit < least_fit:
         whole, heard = heard, hear_what_was_read(heard, words, log_probs, aligner)

@@ -91,13 +91,13 @@ def _runs(places: frozenset[int]) -> list[list[int]]:
     return runs
 
 
-def without_extra(words: Sequence[HeardWord], tokens: Sequence[Token], log_probs: Floats) -> Floats:
+def without_extra(words: Sequence[HeardWord], tokens: Sequence[Token], log_probs: Floats, begin: int = 0) -> Floats:
     """The frames but those of extra speech of `LEAST_EXTRA` sounds or more: what was said besides the text says nothing
-    about its words."""
+    about its words. ``begin``: the frame of the phrase with which ``log_probs`` begins."""
     kept = np.ones(len(log_probs), dtype=bool)
     for word in words:
         if word.expected is None and word.end - word.start >= LEAST_EXTRA:
-            kept[tokens[word.start].start : tokens[word.end - 1].end] = False
+            kept[tokens[word.start].start - begin : tokens[word.end - 1].end - begin] = False
     return log_probs if kept.all() else log_probs[kept]
 
 

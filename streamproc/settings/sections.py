@@ -265,8 +265,9 @@ class AudioSettings(Section):
     What is behind https:// is asked for without credentials (those of ~/.netrc are not sent either), through the proxy
     that HTTPS_PROXY, HTTP_PROXY and NO_PROXY tell, and redirects are refused; s3://, gs:// and az:// take the
     credentials of their own tools. Names with empty parts, "..", backslashes or ";" for a part are refused."""
-    max_seconds: Seconds = 120.0
-    """Longest clip."""
+    max_seconds: Annotated[float, Field(gt=0, le=1800)] = 120.0
+    """Longest clip, half an hour at most. What is longer than two minutes is heard in windows, in the memory of two
+    minutes; for its text, more phonemes must be allowed (STREAMPROC_SCORING__MAX_PHONEMES: ten for each second)."""
     max_activity_seconds: Seconds = 900.0
     """Longest audio of one activity, all its clips together."""
     max_bytes: Count = 16 * 1024 * 1024

@@ -176,12 +176,12 @@ async def test_the_event_loop_does_none_of_the_work(monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(module, name, watched)
 
     watch(loading, "reference_words")
-    watch(loading, "decode_clip")
+    watch(loading, "read_clip")
     watch(loading, "decibels")
     watch(activity, "score_phrase")
     watch(reference, "split_words")
     await score(reading("The cat sat."))
-    assert threads.keys() == {"reference_words", "decode_clip", "decibels", "score_phrase", "split_words"}
+    assert threads.keys() == {"reference_words", "read_clip", "decibels", "score_phrase", "split_words"}
     assert threading.get_ident() not in threads.values()
 
 
@@ -231,7 +231,7 @@ async def test_activities_share_the_memory_for_their_clips(room: int, monkeypatc
         held.append(scorer._memory.held)
         return decode_clip(encoded, max_seconds)
 
-    monkeypatch.setattr(loading, "decode_clip", watched)
+    monkeypatch.setattr(loading, "read_clip", watched)
     audio = SETTINGS.audio.model_copy(update={"memory_bytes": room * 4 // 3 + 1})
     scorer = ActivityScorer(ClipFetcher((), 1), SilentEngine(), VariantAligner(), audio, SETTINGS.scoring)
 
