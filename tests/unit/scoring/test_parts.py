@@ -12,7 +12,7 @@ from streamproc.contracts.generated.events import WordResult
 from streamproc.scoring import evidence, lexicon, parts
 from streamproc.scoring.ctc import Floats, greedy_decode
 from streamproc.scoring.misread import Strictness
-from streamproc.scoring.parts import cut_reading
+from streamproc.scoring.parts import cut_reading, lay_out_reading
 from streamproc.scoring.phonemes import PHONEMES
 from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.score import score_phrase
@@ -80,6 +80,20 @@ def test_what_would_be_too_much_as_a_whole_is_judged_the_same_in_parts(
     assert judged(words, log_probs) != whole
     request.getfixturevalue("short_parts")
     assert judged(words, log_probs) == whole
+
+
+def test_phonemes_lie_where_they_lie_in_the_whole(request: pytest.FixtureRequest) -> None:
+    words, log_probs = reading(200, 1)
+    tokens = greedy_decode(log_probs)
+    heard = hear_words(words, bytes(token.code for token in tokens), ALIGNER)
+    places = [place for place, word in enumerate(heard) if word.expected]
+    whole = lay_out_reading(heard, places, tokens, log_probs)
+    request.getfixturevalue("short_parts")
+    laid = lay_out_reading(heard, places, tokens, log_probs)
+    assert whole is not None
+    assert laid is not None
+    assert laid.laid == whole.laid
+    assert laid.fit == pytest.approx(whole.fit, abs=1e-3)
 
 
 @pytest.mark.usefixtures("short_parts")
