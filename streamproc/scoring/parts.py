@@ -24,7 +24,7 @@ _LEAST, _MOST = MOST_TOGETHER // 2, MOST_TOGETHER * 11 // 12
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class ReadingPart:
     """Of a reading: heard words ``first`` to ``last``, and frames ``begin`` to ``end``."""
 
     first: int
@@ -63,7 +63,7 @@ def lay_out_reading(
     return LaidReading(whole, excess / len(whole.codes))
 
 
-def cut_reading(heard: Sequence[HeardWord], tokens: Sequence[Token], frames: int) -> list[Part]:
+def cut_reading(heard: Sequence[HeardWord], tokens: Sequence[Token], frames: int) -> list[ReadingPart]:
     """The parts of a reading, which follow each other without a gap.
 
     Args:
@@ -87,7 +87,7 @@ def cut_reading(heard: Sequence[HeardWord], tokens: Sequence[Token], frames: int
     if places and frames - cuts[-1][1] > MOST_TOGETHER:
         cuts.append(max(places)[1:])
     cuts.append((len(heard), frames))
-    return [Part(first, last, begin, end) for (first, begin), (last, end) in pairwise(cuts)]
+    return [ReadingPart(first, last, begin, end) for (first, begin), (last, end) in pairwise(cuts)]
 
 
 def _is_sure(word: HeardWord) -> bool:
