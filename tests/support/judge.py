@@ -11,6 +11,8 @@ from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, TopicPartition
 
+from support.waiting import PATIENCE
+
 
 @dataclass(frozen=True)
 class Judgement:
@@ -88,10 +90,10 @@ class Judge:
 
     def wait_for(self, count: int, timeout: float, alive: Callable[[], None] = lambda: None) -> None:
         """Read until so many distinct values were seen; ``alive`` may raise when waiting is useless."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * PATIENCE
         while (found := self.count or len(self.seen)) < count:
             alive()
-            assert time.monotonic() < deadline, f"{found} of {count} outcomes after {timeout:g} s"
+            assert time.monotonic() < deadline, f"{found} of {count} outcomes after {timeout * PATIENCE:g} s"
             self.read(0.2)
 
     def judge(self, values: Iterable[int]) -> Judgement:

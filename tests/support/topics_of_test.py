@@ -11,11 +11,12 @@ from typing import Any
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from streamproc.contracts.generated.events import SourcePosition
+from support.waiting import PATIENCE
 
 Headers = list[tuple[str, bytes | None]]
 
 PARTITIONS = 2
-OUTCOME_SECONDS = 60.0
+OUTCOME_SECONDS = 60.0 * PATIENCE
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from streamproc.localstack.processes import tied_to_us
+from support.waiting import PATIENCE
 
 START_SECONDS = 60.0
 """Two busy cores start a worker in a few seconds; a hanging one fails the test after this."""
@@ -120,10 +121,10 @@ class WorkerProcess:
 
     def wait_for(self, condition: Callable[[], bool], what: str, seconds: float) -> None:
         """Wait for a condition; fails with the log's end when it does not come true or the worker ends."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + seconds * PATIENCE
         while not condition():
             assert self.is_alive, f"the worker ended before {what}:\n{self.log_text()[-4000:]}"
-            assert time.monotonic() < deadline, f"no {what} within {seconds:g} s:\n{self.log_text()[-4000:]}"
+            assert time.monotonic() < deadline, f"no {what} within {seconds * PATIENCE:g} s:\n{self.log_text()[-4000:]}"
             time.sleep(0.05)
 
     def terminate(self, seconds: float = 30.0) -> int:

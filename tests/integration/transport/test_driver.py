@@ -19,7 +19,7 @@ from support.fleet import PROTOCOLS, Fleet
 from support.holes import hole
 from support.judge import PERFECT, Judge
 from support.plan import Plan, create_topics, new_plan
-from support.waiting import wait_for
+from support.waiting import PATIENCE, wait_for
 
 from streamproc.localstack.processes import spawn
 from streamproc.transport import Transport, TransportSettings
@@ -41,7 +41,7 @@ def records(bootstrap: str, topic: str, count: int, *, partitions: int = 6, time
     )
     consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
     found: list[Any] = []
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * PATIENCE
     while len(found) < count:
         assert time.monotonic() < deadline, f"{len(found)} of {count} records"
         found += [message for message in consumer.consume(1000, 0.2) if message.error() is None]

@@ -16,7 +16,7 @@ from typing import Any
 
 from confluent_kafka import Consumer, Message, TopicPartition
 from support.plan import create_topics
-from support.waiting import wait_for
+from support.waiting import PATIENCE, wait_for
 
 from streamproc.localstack.processes import ProcessRef, log_tail, spawn
 
@@ -143,12 +143,12 @@ class Reader:
 
     def wait_for(self, condition: Callable[[], bool], what: str, timeout: float, app: App | None = None) -> None:
         """Read until the condition holds."""
-        deadline = time.monotonic() + timeout
+        deadline = time.monotonic() + timeout * PATIENCE
         while not condition():
             if app is not None:
                 app.check_alive()
             assert time.monotonic() < deadline, (
-                f"waited {timeout:g} s for {what}: { {t: len(m) for t, m in self.found.items()} }"
+                f"waited {timeout * PATIENCE:g} s for {what}: { {t: len(m) for t, m in self.found.items()} }"
             )
             self.read(0.2)
 

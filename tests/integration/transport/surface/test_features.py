@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from confluent_kafka import Producer
 from support.holes import hole
+from support.waiting import PATIENCE
 
 from .surface import QUERY, App, Reader
 
@@ -176,7 +177,7 @@ def test_one_leader_at_a_time_and_another_after_it(running: Running) -> None:
         assert set(running.found("ticks")) == {"a", "b"}
     finally:
         app.kill("b")
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 40 * PATIENCE
     while running.found("leaders")[-1:] != ["a"] or "a" not in running.found("leaders")[before:]:
         assert time.monotonic() < deadline
         running.reader.read(0.5)
