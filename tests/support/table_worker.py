@@ -78,7 +78,15 @@ class TableWorker:
     async def take_in(self, key: bytes | None, time_ms: int | None = None, tp: TP = SOURCE) -> None:
         """An event arrives."""
         offset, self._next = self._next, self._next + 1
-        record = Mock(**{"offset.return_value": offset, "key.return_value": key, "error.return_value": None})
+        record = Mock(
+            **{
+                "offset.return_value": offset,
+                "key.return_value": key,
+                "error.return_value": None,
+                "headers.return_value": None,
+                "value.return_value": b"",
+            }
+        )
         record.timestamp.return_value = (0, 0) if time_ms is None else (1, time_ms)
         await self.consumer.inbox.admit([(self.assignments[tp], record, 10)])
 

@@ -61,6 +61,8 @@ class Ledger:
         self.loose = LooseSends(LOOSE_LIMIT, LOOSE_BYTES) if loose is None else loose
         self.finished = 0
         self._first = 0
+        #: Of tables with windows: the topics of what comes too late for them, with the tables' names.
+        self.late_topics: dict[str, str] = {}
         self.tables = Stateful()
         #: Events whose work was done again because what they had read of tables was not the newest any more.
         self.overtaken = 0

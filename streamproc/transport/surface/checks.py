@@ -9,6 +9,7 @@ from streamproc.transport.errors import Unsupported
 from streamproc.transport.surface.agent import Agent
 from streamproc.transport.surface.stream import Stream
 from streamproc.transport.surface.tables.manager import TableManager
+from streamproc.transport.surface.tables.sets import SetTable
 from streamproc.transport.surface.tables.stores import check_store
 from streamproc.transport.surface.tables.table import Table
 from streamproc.transport.surface.topic import Topic
@@ -89,6 +90,6 @@ def check_tables(app: faust.App) -> None:
                 f"{name} has use_partitioner: its changes would go to partitions that other workers write, and nothing "
                 "would fence them. Leave it out; an event's state lies in the event's own partition"
             )
-        if table.window is not None:
-            raise Unsupported(f"{name} is windowed: rdkafka:// does not carry windows yet")
+        if table.window is not None and isinstance(table, SetTable):
+            raise Unsupported(f"{name} has windows of sets: use app.Table, with lists as its values")
         check_store(table)

@@ -49,7 +49,7 @@ from streamproc.transport.surface.process import collect_less
 from streamproc.transport.surface.rebalance import LAST_TRY_S, Rebalance
 from streamproc.transport.surface.refused import RefusedOutcomes
 from streamproc.transport.surface.report import Report
-from streamproc.transport.surface.tables.manager import tables_of
+from streamproc.transport.surface.tables.manager import late_topics, tables_of
 from streamproc.transport.surface.tables.sources import Sources
 from streamproc.transport.surface.tables.stores import open_store
 from streamproc.transport.surface.unanswered import FaustConsumer
@@ -111,6 +111,7 @@ class Consumer(FaustConsumer):
         self.desk.loop = asyncio.get_running_loop()
         self.firing = Firing.of(cast(App, self.app), self.transport, self._admission, self.desk)
         self.inbox.firing = self.firing
+        self.ledger.late_topics = late_topics(cast(App, self.app))
         settings, servers, group = self.settings, self.transport.servers, self.app.conf.id
         offsets = Offsets(
             settings.client(servers), group, settings.offset_reset, settings.out_of_range, lambda: self._closing

@@ -42,6 +42,8 @@ class TransportState:
     gaps: dict[TP, int] = field(default_factory=dict)
     #: Characters of each partition's offset metadata, of at most 4,000.
     metadata_size: dict[TP, int] = field(default_factory=dict)
+    #: Events that came too late for windows, by table.
+    late: Counter[str] = field(default_factory=Counter)
     #: How often an event was worked on again because what it had read of tables was overtaken.
     overtaken: int = 0
     #: Offsets left to read of each changelog partition that is being recovered, and seconds that this may take.
@@ -102,14 +104,14 @@ class Monitor(faust.Monitor):
         if name == "aborted":
             state.aborted[reason] += 1
         if name == "committed":
-            self._count(batch)
+            self._count(batch, ledger)
             state.metadata_size.update((assignment.tp, len(offer.metadata)) for assignment, offer in batch.offers)
         assignments = ledger.assignments
         self.messages_active = self.events_active = sum(each.in_flight for each in assignments.values())
         self.tp_read_offsets = {tp: each.span.position for tp, each in assignments.items()}
         state.read(ledger)
 
-    def _count(self, batch: Batch) -> None:
+    def _count(self, batch: Batch, ledger: Ledger) -> None:
         for assignment, offer in batch.offers:
             count = len(offer.finished)
             self.messages_received_total += count
@@ -121,6 +123,10 @@ class Monitor(faust.Monitor):
         self.messages_sent += topics.total()
         self.messages_sent_by_topic.update(topics)
         self.transport.outcomes.update(topics)
+        for topic, table in ledger.late_topics.items():
+            if late := topics[topic]:
+                self.transport.late[table] += late
+                self.count("events_late", late)
 
     def asdict(self) -> Mapping[str, Any]:
         """As Faust's, with ``transport``."""
@@ -129,6 +135,7 @@ class Monitor(faust.Monitor):
             "transactions": dict(state.transactions),
             "aborted": dict(state.aborted),
             "rebalances": dict(state.rebalances),
+            "late": dict(state.late),
         }
         for name in (*_BY_PARTITION, "restoring", "restoring_seconds", "standby_lag"):
             named[name] = {f"{topic}-{partition}": count for (topic, partition), count in getattr(state, name).items()}

@@ -84,8 +84,14 @@ INHERITED: dict[str, Inherited] = {
     ),
     "Table": Inherited(
         faust.Table,
-        {"_to_key": ("k",), "_to_value": ("v",), "_new_store": ()},
-        ("_store", "_on_changelog_event", "_sensor_on_get", "_sensor_on_set", "_sensor_on_del"),
+        {
+            "_to_key": ("k",),
+            "_to_value": ("v",),
+            "_new_store": (),
+            "_relative_now": ("event",),
+            "_should_expire_keys": (),
+        },
+        ("_changelog_deleting", "_store", "_on_changelog_event", "_sensor_on_get", "_sensor_on_set", "_sensor_on_del"),
     ),
     "TableManager": Inherited(
         TableManager, {"_update_channels": ()}, ("_tables_finalized", "_tables_registered", "_recovery")

@@ -32,6 +32,8 @@ class TableCodec:
         #: Plain numbers and names in JSON are made by hand: Faust's registry takes longer than all the rest of a read.
         self._quick_value = plain and numbers and get_codec(table.value_serializer or "raw") is json
         self._names: dict[str, bytes] = {}
+        self._windowed = table.window is not None
+        self._places: dict[tuple[Any, float, float], bytes] = {}
         self._quick_key = plain and table.key_type in (None, str) and get_codec(table.key_serializer or "raw") is json
 
     def dump_key(self, key: Any) -> bytes:
@@ -43,7 +45,23 @@ class TableCodec:
                     self._names.clear()
                 known = self._names[key] = self._dump_key(key)
             return known
+        if self._windowed and type(key) is tuple and len(key) == 2:
+            return self._dump_window(*key)
         return self._dump_key(key)
+
+    def _dump_window(self, key: Any, window: Any) -> bytes:
+        """Of one window there is one form, whatever arithmetic has named it."""
+        start, end = window
+        place = (key, float(start), float(end))
+        quick = type(key) is str and self._quick_key
+        known = self._places.get(place) if quick else None
+        if known is None:
+            known = self._dump_key((key, (round(place[1], 3), round(place[2], 3))))
+            if quick:
+                if len(self._places) >= 10_000:
+                    self._places.clear()
+                self._places[place] = known
+        return known
 
     def _dump_key(self, key: Any) -> bytes:
         if key is None:
@@ -52,7 +70,19 @@ class TableCodec:
         return bytes(dumped)
 
     def load_key(self, raw: bytes) -> Any:
-        """As Faust gives it back from a changelog: lists, which no dict could have as keys, are tuples."""
+        """As Faust gives it back from a changelog: lists, which no dict could have as keys, are tuples.
+
+        Of a windowed table: the key, as its type says, and its window.
+        """
+        if self._windowed:
+            codec = get_codec(self._table.key_serializer or "raw")
+            found = codec.loads(raw)
+            if isinstance(found, list | tuple) and len(found) == 2:
+                key, window = found
+                return self._load_key(bytes(codec.dumps(key))), tuple(window)
+        return self._load_key(raw)
+
+    def _load_key(self, raw: bytes) -> Any:
         try:
             key = self._topic.schema.loads_key(self._app, _Record(raw, None))
         except KeyDecodeError:

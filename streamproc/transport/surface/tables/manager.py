@@ -66,3 +66,9 @@ def tables_of(app: Any) -> TableManager | None:
     """The app's manager, if it is ours and has tables."""
     manager = app.tables
     return manager if isinstance(manager, TableManager) and len(manager) else None
+
+
+def late_topics(app: Any) -> dict[str, str]:
+    """The topics of what comes too late for windows, with the names of their tables."""
+    windowed = ((table, getattr(table, "windows", None)) for table in app.tables.values())
+    return {windows.late_topic: table.name for table, windows in windowed if windows is not None}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import faust
 from faust.serializers.codecs import get_codec
@@ -21,6 +21,8 @@ _LENGTH = struct.Struct(">I")
 
 class SetTable(faust.SetTable[Any, Any], Table):
     """``app.SetTable``."""
+
+    WindowWrapper: ClassVar[Any] = faust.SetTable.WindowWrapper
 
     @cached_property
     def data(self) -> SetTableData:  # type: ignore[override]

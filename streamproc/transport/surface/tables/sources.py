@@ -64,6 +64,8 @@ class Sources:
                 self._create(table)
             else:
                 self._check(table.changelog_topic_name)
+            if table.windows is not None and table.windows.grace is not None:
+                self._prepare_late(table, table.windows.late_topic)
             for topic in sorted(table.sources):
                 # One that is not there yet is the subscription's to tell of.
                 if self._topics.partitions(topic) is not None and not self._fits(table, topic):
@@ -107,6 +109,19 @@ class Sources:
         """How many partitions the topics have whose events use it, or that agents read, where all have as many."""
         counts = {self._topics.partitions(name) for name in table.sources or self._usage.read - self._apart}
         return counts.pop() if len(counts) == 1 else None
+
+    def _prepare_late(self, table: Table, name: str) -> None:
+        """Make the topic of a table's late events, if it is not there yet."""
+        if self._topics.look_up(name) is not None:
+            return
+        if not self._conf.topic_allow_declare:
+            raise TransportError(
+                f"The topic {name!r} of events that come too late for windows is missing, and topic_allow_declare "
+                f"is off: create it, with as many partitions as {table.changelog_topic_name!r}"
+            )
+        partitions = self._topics.look_up(table.changelog_topic_name) or self._conf.topic_partitions
+        self._topics.create(name, partitions, table.changelog_topic.replicas or self._conf.topic_replication_factor)
+        self._topics.look_up(name)
 
     def _create(self, table: Table) -> None:
         name, topic = table.changelog_topic_name, table.changelog_topic

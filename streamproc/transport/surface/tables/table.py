@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cached_property
-from typing import Any, NamedTuple, cast
+from typing import Any, ClassVar, NamedTuple, cast
 
 import faust
 from faust.types import TP
+from faust.types.tables import WindowWrapperT
+from faust.types.windows import WindowT
+from mode import Seconds
 from yarl import URL
 
 from streamproc.transport.errors import Unsupported
@@ -15,6 +18,7 @@ from streamproc.transport.flight.state.due import DueOf
 from streamproc.transport.flight.state.restored import Replay
 from streamproc.transport.shared import Shared
 from streamproc.transport.surface.tables.data import ABSENT, TableData
+from streamproc.transport.surface.tables.windows import Windows, WindowWrapper, stream_now
 
 
 class StandbyValue(NamedTuple):
@@ -40,6 +44,26 @@ class Table(faust.Table[Any, Any]):
     replay: Replay | None = None
     #: When its keys are due, in a table of timers or windows; None: never.
     due_of: DueOf | None = None
+    #: Of a windowed table: its windows.
+    windows: Windows | None = None
+    WindowWrapper: ClassVar[type[WindowWrapperT]] = WindowWrapper
+
+    def __init__(self, app: Any, *, grace: Seconds | None = None, **options: Any) -> None:
+        """As Faust's.
+
+        Args:
+            grace: of a windowed table, how long after its end a window stays open; None: as long as ``expires`` says.
+        """
+        super().__init__(app, **options)
+        self.grace = grace
+
+    def using_window(self, window: WindowT, *, key_index: bool = False) -> WindowWrapperT:
+        """As Faust's; but the changelog is compacted only, since windows are deleted when they close."""
+        self.windows = Windows(self, window, self.grace)
+        self.due_of = self.windows.due_of
+        wrapper = super().using_window(window, key_index=key_index)
+        self._changelog_deleting = False
+        return wrapper
 
     @cached_property
     def data(self) -> TableData:  # type: ignore[override]
@@ -81,6 +105,8 @@ class Table(faust.Table[Any, Any]):
         return self.__missing__(key) if value is ABSENT else value
 
     def __setitem__(self, key: Any, value: Any) -> None:
+        if self.windows is not None and self.windows.refuses(key):
+            return
         self.data[key] = value
         self._sensor_on_set(self, key, value)
 
@@ -106,7 +132,18 @@ class Table(faust.Table[Any, Any]):
         return StandbyValue(None if raw is None else self.data.codec.load_value(raw), standby.lag)
 
     async def on_due(self, key: bytes, value: bytes) -> None:
-        """A key of it is due, and is deleted: do what is to be done then, as an event would. See Firing."""
+        """A key of it is due, and is deleted: do what is to be done then, as an event would. See Firing.
+
+        Of a windowed table the window is closed: call ``on_window_close`` with what was in it.
+        """
+        codec = self.data.codec
+        await self.on_window_close(codec.load_key(key), codec.load_value(value))
+
+    def _relative_now(self, _event: Any = None) -> float:
+        return stream_now()
+
+    def _should_expire_keys(self) -> bool:
+        return False  # by the clock
 
     # -- where its state is
 

@@ -24,8 +24,7 @@ REFUSED: dict[str, tuple[Callable[[Any], Any], str]] = {
     "global": (lambda app: app.GlobalTable("t"), "'t' is global"),
     "global sets": (lambda app: app.SetGlobalTable("t"), "'t' is global"),
     "partitioner": (lambda app: app.Table("t", use_partitioner=True), "'t' has use_partitioner"),
-    "tumbling": (lambda app: app.Table("t").tumbling(10), "'t' is windowed"),
-    "hopping": (lambda app: app.Table("t").hopping(10, 5), "'t' is windowed"),
+    "windows of sets": (lambda app: app.SetTable("t").tumbling(10), "'t' has windows of sets"),
     "store": (lambda app: app.Table("t", store="aerospike://"), "has the store aerospike://"),
     "other class": (lambda app: app.tables.add(faust.Table(app, name="t")), "must be a subclass of"),
 }

@@ -8,22 +8,18 @@ from typing import Any
 
 import pytest
 from faust.types import TP
-from support.table_worker import SOURCE, TableWorker
+from support.table_worker import SOURCE
+from support.timed_worker import TimedWorker
 
 from streamproc.transport import OutsideEvent, Unsupported
 from streamproc.transport.errors import OutcomeRefused
-from streamproc.transport.flight.ledger import Batch
 from streamproc.transport.flight.sendable import Outcome
 from streamproc.transport.flight.timers import Timer
-from streamproc.transport.surface.delivery import Delivery, current_delivery
-from streamproc.transport.surface.firing import Firing
+from streamproc.transport.surface.delivery import current_delivery
 from streamproc.transport.surface.tables.timers import Timers
 
-#: Nothing of what runs on the loop waits for anything else.
-TURNS = 20
 
-
-class TimerWorker(TableWorker):
+class TimerWorker(TimedWorker):
     """With timers whose work counts, and tells what it was called with."""
 
     def __init__(self, ordering: str = "key", **settings: Any) -> None:
@@ -31,14 +27,8 @@ class TimerWorker(TableWorker):
         self.counts: Any = self.app.Table("counts", default=int)
         self.timers = Timers(self.app, "timers", self.on_due)
         self.fired: list[tuple[Any, float]] = []
-        self.work: Callable[[Any], Any] = self.count
-        self.now = 0.0
         self.again = asyncio.Event()
-        consumer, transport = self.consumer, self.app.transport
-        self.firing = Firing(
-            self.app, transport, consumer._admission, consumer.desk, lambda: self.now, lambda: self.now
-        )
-        self.consumer.firing = self.consumer.inbox.firing = self.firing
+        self.work: Callable[[Any], Any] = self.count
 
     async def on_due(self, key: Any, due: float) -> None:
         self.fired.append((key, due))
@@ -54,40 +44,11 @@ class TimerWorker(TableWorker):
         assert delivery is not None
         delivery.hold(Outcome("out", str(key).encode(), b"%d" % self.counts[key], None, None, None))
 
-    async def event(self, time: float, work: Callable[[], Any] = lambda: None, key: bytes | None = None) -> Delivery:
-        """An event of this second is begun, worked on, and done."""
-        delivery = await self.begin(SOURCE, key, round(time * 1000))
-        self.do(delivery, work)
-        assert self.end(delivery)
-        return delivery
-
-    async def turn(self) -> None:
-        """Timers that are due are carried out."""
-        self.firing.look()
-        for _ in range(TURNS):
-            await asyncio.sleep(0)
-
-    async def pass_time(self) -> list[Any]:
-        """What is finished is committed, and timers that are due then are carried out and committed."""
+    async def due(self) -> list[Any]:
+        """Whose timers are carried out when all is committed."""
         before = len(self.fired)
-        for _ in range(3):
-            self.commit()
-            await self.turn()
-        self.commit()
+        await self.pass_time()
         return [key for key, _ in self.fired[before:]]
-
-    def outcomes(self, batch: Batch | None) -> list[tuple[bytes | None, bytes | None]]:
-        return [] if batch is None else [(made.key, made.value) for _, made in batch.outcomes if made.topic == "out"]
-
-    def restart(self) -> TimerWorker:
-        """Another worker, which has what is committed."""
-        other = TimerWorker(self.consumer.settings.ordering)
-        [assignment] = self.assignments.values()
-        offer = assignment.span.committed
-        stores = {name: state.store for name, state in assignment.states.items()}
-        other.assign(SOURCE, stores, progress=offer)
-        other._next = offer.base
-        return other
 
 
 @pytest.fixture
@@ -99,14 +60,14 @@ async def worker() -> TimerWorker:
 
 async def test_a_timer_is_due_when_the_time_of_events_has_passed_it(worker: TimerWorker) -> None:
     await worker.event(10, lambda: worker.timers.set("ann", 60))
-    assert await worker.pass_time() == []
+    assert await worker.due() == []
     await worker.event(59)
-    assert await worker.pass_time() == []
+    assert await worker.due() == []
     await worker.event(60)
-    assert await worker.pass_time() == ["ann"]
+    assert await worker.due() == ["ann"]
     assert worker.fired == [("ann", 60.0)]
     await worker.event(500)
-    assert await worker.pass_time() == []
+    assert await worker.due() == []
 
 
 async def test_what_it_writes_and_sends_is_in_one_transaction_with_its_deletion(worker: TimerWorker) -> None:
@@ -131,49 +92,49 @@ async def test_it_waits_for_every_event_before_the_one_that_passed_its_time(work
     slow = await worker.begin(SOURCE, None, 11_000)
     await worker.event(70)
     await worker.event(80)
-    assert await worker.pass_time() == []
+    assert await worker.due() == []
     assert worker.end(slow)
-    assert await worker.pass_time() == ["ann"]
+    assert await worker.due() == ["ann"]
 
 
 async def test_the_event_that_passed_its_time_may_still_be_worked_on(worker: TimerWorker) -> None:
     await worker.event(10, lambda: worker.timers.set("ann", 60))
     slow = await worker.begin(SOURCE, None, 70_000)
-    assert await worker.pass_time() == ["ann"]
+    assert await worker.due() == ["ann"]
     assert worker.end(slow)
 
 
 async def test_a_timer_that_is_set_too_late_is_due_at_once(worker: TimerWorker) -> None:
     slow = await worker.begin(SOURCE, None, 10_000)
     await worker.event(100)
-    assert await worker.pass_time() == []
+    assert await worker.due() == []
     worker.do(slow, lambda: worker.timers.set("ann", 60))
     assert worker.end(slow)
-    assert await worker.pass_time() == ["ann"]
+    assert await worker.due() == ["ann"]
 
 
 async def test_the_last_due_time_counts(worker: TimerWorker) -> None:
     await worker.event(10, lambda: worker.timers.set("ann", 60))
     await worker.event(20, lambda: worker.timers.set("ann", 90))
     await worker.event(70)
-    assert await worker.pass_time() == []
+    assert await worker.due() == []
     await worker.event(90)
-    assert await worker.pass_time() == ["ann"]
+    assert await worker.due() == ["ann"]
 
 
 async def test_a_timer_that_is_moved_when_it_is_due_already_is_not_carried_out_before(worker: TimerWorker) -> None:
     await worker.event(10, lambda: worker.timers.set("ann", 60))
     await worker.event(70, lambda: worker.timers.set("ann", 90))
-    assert await worker.pass_time() == []
+    assert await worker.due() == []
     await worker.event(91)
-    assert await worker.pass_time() == ["ann"]
+    assert await worker.due() == ["ann"]
 
 
 async def test_a_timer_can_be_cancelled(worker: TimerWorker) -> None:
     await worker.event(10, lambda: worker.timers.set("ann", 60))
     await worker.event(20, lambda: worker.timers.cancel("ann"))
     await worker.event(70)
-    assert await worker.pass_time() == []
+    assert await worker.due() == []
 
 
 async def test_a_timer_may_set_itself_again(worker: TimerWorker) -> None:
@@ -192,8 +153,8 @@ async def test_a_timer_may_set_itself_again(worker: TimerWorker) -> None:
 async def test_one_that_is_committed_is_not_carried_out_by_the_next_worker(worker: TimerWorker) -> None:
     await worker.event(10, lambda: worker.timers.set("ann", 20))
     await worker.event(30)
-    assert await worker.pass_time() == ["ann"]
-    assert await worker.restart().pass_time() == []
+    assert await worker.due() == ["ann"]
+    assert await worker.restart().due() == []
 
 
 async def test_one_that_is_not_committed_is_carried_out_by_the_next_worker(worker: TimerWorker) -> None:
@@ -203,7 +164,7 @@ async def test_one_that_is_not_committed_is_carried_out_by_the_next_worker(worke
     await worker.turn()
     assert worker.fired == [("ann", 20.0)]
     other = worker.restart()
-    assert await other.pass_time() == ["ann"], "the time that was passed is committed with the offset"
+    assert await other.due() == ["ann"], "the time that was passed is committed with the offset"
     assert other.counts["ann"] == 1
 
 
@@ -235,9 +196,9 @@ async def test_one_whose_partition_goes_is_not_committed(worker: TimerWorker) ->
 async def test_it_is_not_carried_out_at_the_same_time_as_an_event_of_its_key(worker: TimerWorker) -> None:
     await worker.event(10, lambda: worker.timers.set("ann", 20), b"k")
     slow = await worker.begin(SOURCE, b"k", 30_000)
-    assert await worker.pass_time() == []
+    assert await worker.due() == []
     assert worker.end(slow)
-    assert await worker.pass_time() == ["ann"]
+    assert await worker.due() == ["ann"]
 
 
 async def test_an_event_of_its_key_waits_for_it(worker: TimerWorker) -> None:
@@ -249,7 +210,7 @@ async def test_an_event_of_its_key_waits_for_it(worker: TimerWorker) -> None:
     worker.work = wait
     await worker.event(10, lambda: worker.timers.set("ann", 20), b"k")
     await worker.event(30)
-    assert await worker.pass_time() == ["ann"]
+    assert await worker.due() == ["ann"]
     await worker.take_in(b"k", 40_000)
     assert worker.delivered() == []
     gate.set()
@@ -293,8 +254,7 @@ async def test_it_is_undone_with_what_it_has_read(worker: TimerWorker) -> None:
     assert worker.outcomes(worker.form()) == [(b"ann", b"11")]
     worker.ledger.refuse(wrote.entry, replacing=True)
     worker.consumer.desk.withdraw([wrote.entry])
-    for _ in range(TURNS):
-        await asyncio.sleep(0)
+    await worker.turn()
     assert worker.outcomes(worker.form()) == [(b"ann", b"1")]
 
 
@@ -322,7 +282,7 @@ async def test_when_its_work_raises_the_policy_decides(policy: str) -> None:
     assert bool(crashes) == (policy == "stop")
     [assignment] = worker.assignments.values()
     assert len(assignment.states["timers"].store) == (1 if policy == "stop" else 0)
-    assert await worker.pass_time() == []
+    assert await worker.due() == []
 
 
 async def test_what_is_sent_in_the_place_of_a_refused_outcome_ends_it(worker: TimerWorker) -> None:
@@ -343,14 +303,13 @@ async def test_what_is_sent_in_the_place_of_a_refused_outcome_ends_it(worker: Ti
     timer = next(entry for entry, _ in batch.outcomes)
     assert isinstance(timer, Timer)
     worker.consumer._refused_outcomes.refused(timer, OutcomeRefused("MSG_SIZE_TOO_LARGE", "out", timer.where))
-    for _ in range(TURNS):
-        await asyncio.sleep(0)
+    await worker.turn()
     assert worker.outcomes(worker.form()) == [(b"ann", b"too large")]
     worker.commit()
     assert worker.counts["ann"] == 0
     assert len(told) == 1
     assert "ann" not in told[0], "a key may be somebody's name"
-    assert await worker.pass_time() == []
+    assert await worker.due() == []
 
 
 async def test_many_of_one_time_are_carried_out_in_several_transactions(worker: TimerWorker) -> None:
@@ -382,7 +341,7 @@ async def test_only_an_event_sets_one(worker: TimerWorker) -> None:
 async def test_an_idle_partition_stays_where_it_is(worker: TimerWorker) -> None:
     await worker.event(10, lambda: worker.timers.set("ann", 20))
     worker.now = 1_000_000
-    assert await worker.pass_time() == []
+    assert await worker.due() == []
 
 
 async def test_in_an_idle_partition_time_passes_when_it_is_set_so() -> None:
@@ -391,11 +350,11 @@ async def test_in_an_idle_partition_time_passes_when_it_is_set_so() -> None:
     worker.now = 1000
     await worker.event(1000, lambda: worker.timers.set("ann", 1005))
     assignment.end = 1
-    assert await worker.pass_time() == []
+    assert await worker.due() == []
     worker.now = 1029
-    assert await worker.pass_time() == []
+    assert await worker.due() == []
     worker.now = 1036
-    assert await worker.pass_time() == ["ann"]
+    assert await worker.due() == ["ann"]
     assert assignment.span.committed.stream is not None
     assert assignment.span.committed.stream.time == 1_006_000, "the next owner goes on from there"
 
@@ -408,7 +367,7 @@ async def test_a_partition_with_something_left_is_not_idle() -> None:
     slow = await worker.begin(SOURCE, None, 1_001_000)
     assignment.end = 2
     for worker.now in (1000, 2000):
-        assert await worker.pass_time() == []
+        assert await worker.due() == []
     assert worker.end(slow)
 
 
@@ -427,4 +386,4 @@ async def test_only_the_partition_whose_events_have_set_them_carries_them_out(wo
     other = TimerWorker()
     other.assign(TP("other", 0), stores)
     await other.begin(TP("other", 0), None, 90_000)
-    assert await other.pass_time() == []
+    assert await other.due() == []
