@@ -59,8 +59,12 @@ class LiveFeed:
         rate: float = LIVE_RATE,
         record: Callable[[int], tuple[bytes | None, bytes]] = lambda value: (b"key-%d" % (value % KEYS), b"%d" % value),
         unkeyed: int = -1,
+        times: Sequence[int] = (),
     ) -> None:
-        """``rate``: events a second; ``record``: a value's key and content; ``unkeyed``: where those without go."""
+        """``rate``: events a second; ``record``: a value's key and content; ``unkeyed``: where those without go.
+
+        ``times``: the records' timestamps, in milliseconds since 1970; else the clock's.
+        """
         self._producer = Producer(
             {"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 2, "log_level": 0}
         )
@@ -69,6 +73,7 @@ class LiveFeed:
         self._rate = rate
         self._record = record
         self._unkeyed = unkeyed
+        self._times = times
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="live-feed", daemon=True)
         #: Values published so far.
@@ -110,7 +115,8 @@ class LiveFeed:
                     return
             key, content = self._record(value)
             partition = self._unkeyed if key is None else -1
-            self._producer.produce(self._topic, key=key, value=content, partition=partition)
+            stamp = self._times[number] if self._times else 0  # librdkafka's "now"
+            self._producer.produce(self._topic, key=key, value=content, partition=partition, timestamp=stamp)
             self.fed += 1
         self.unsent = self._producer.flush(60)
 

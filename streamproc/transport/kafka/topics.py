@@ -54,6 +54,8 @@ class Topics:
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise TransportError(f"Topic {name!r} cannot be created: {error.args[0].str()}") from error
+        else:
+            self._partitions[name] = partitions  # the broker that is asked next may not have heard of it yet
 
     def partitions(self, name: str) -> int | None:
         """How many partitions a topic has; None when there is no such topic."""

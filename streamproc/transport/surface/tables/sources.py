@@ -119,9 +119,8 @@ class Sources:
                 f"The topic {name!r} of events that come too late for windows is missing, and topic_allow_declare "
                 f"is off: create it, with as many partitions as {table.changelog_topic_name!r}"
             )
-        partitions = self._topics.look_up(table.changelog_topic_name) or self._conf.topic_partitions
+        partitions = self._topics.partitions(table.changelog_topic_name) or self._conf.topic_partitions
         self._topics.create(name, partitions, table.changelog_topic.replicas or self._conf.topic_replication_factor)
-        self._topics.look_up(name)
 
     def _create(self, table: Table) -> None:
         name, topic = table.changelog_topic_name, table.changelog_topic

@@ -124,6 +124,16 @@ async def test_an_event_out_of_order_counts_as_long_as_its_window_is_open(worker
     assert len(worker.late()) == 1
 
 
+async def test_an_event_is_late_from_the_moment_on_at_which_its_window_closes(worker: WindowWorker) -> None:
+    await worker.event(129.999)
+    await worker.event(61, worker.count)
+    await worker.event(130)
+    await worker.event(62, worker.count)
+    await worker.pass_time()
+    assert worker.closed == [(("ann", window(60)), 1)]
+    assert len(worker.late()) == 1
+
+
 async def test_whether_an_event_is_late_the_log_says_and_not_what_is_finished(worker: WindowWorker) -> None:
     early = await worker.begin(SOURCE, None, 60_000)
     passing = await worker.begin(SOURCE, None, 500_000)

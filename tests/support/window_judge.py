@@ -1,0 +1,202 @@
+"""What windows must be, computed from the log at once, against what workers have published of them."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+import uuid
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
+from typing import Any
+
+from confluent_kafka import Consumer, Producer, TopicPartition
+
+#: Seconds: of a window, between hopping ones, and for which one stays open after its end.
+SIZE, STEP, GRACE = 60, 30, 120
+#: An event that counts nothing: it only moves the time, so that all windows close.
+FLUSH = b"flush"
+#: Events come as late as this, in seconds.
+LATEST = 600
+
+#: A window: table, key, start.
+Window = tuple[str, str, float]
+
+
+def weight(number: int) -> int:
+    """What an event adds: from the sum one can tell how many, and nearly which."""
+    return 10**9 + number
+
+
+def timestamps(seed: int, count: int, step_ms: int) -> list[int]:
+    """Of so many events, ``step_ms`` apart: a third of them too late, a third out of order, as much as is not late."""
+    chance = random.Random(seed)
+    first = int(time.time() // SIZE * SIZE) * 1000 - 20_000_000
+    found = []
+    for number in range(count):
+        kind, now = chance.random(), first + number * step_ms
+        if kind < 1 / 3:
+            now -= round(chance.uniform(GRACE + SIZE, LATEST) * 1000)
+        elif kind < 2 / 3:
+            now -= round(chance.uniform(0, GRACE) * 1000)
+        found.append(now)
+    return found
+
+
+@dataclass
+class WindowJudgement:
+    """What was published of how many windows."""
+
+    windows: int = 0
+    #: Whose last value is not that of the batch computation; and those that no event has.
+    wrong: int = 0
+    windows_closed_twice: int = 0
+    missing: int = 0
+    #: Late events that are not in their topic once, and others in it.
+    late_lost: int = 0
+
+    def add(self, other: WindowJudgement) -> None:
+        """Both together."""
+        for name, number in vars(other).items():
+            setattr(self, name, getattr(self, name) + number)
+
+    @property
+    def bad(self) -> bool:
+        """Whether anything is wrong."""
+        return any(astuple(self)[1:])
+
+
+def windows_of(table: str, seconds: float) -> list[float]:
+    """The starts of a table's windows that have this time."""
+    step = SIZE if table == "fixed" else STEP
+    last = seconds // step * step
+    return [last - behind for behind in range(0, SIZE, step)]
+
+
+class Batch:
+    """Computes windows over all records of a topic, partition by partition in the order of the log."""
+
+    def __init__(self) -> None:
+        self.values: Counter[Window] = Counter()
+        #: Table, partition and offset.
+        self.late: set[tuple[str, int, int]] = set()
+        self.late_share = 0.0
+        self._times: defaultdict[int, int] = defaultdict(lambda: -1)
+        self._closing: dict[Window, tuple[int, int]] = {}
+        self.count = 0
+
+    def take(self, message: Any) -> None:
+        """The next record of a partition."""
+        self.count += 1
+        partition, at = message.partition(), message.timestamp()[1]
+        now = self._times[partition] = max(self._times[partition], at)
+        if message.value() == FLUSH:
+            return
+        for table in ("fixed", "hops"):
+            for start in windows_of(table, at / 1000):
+                closes = round((start + SIZE + GRACE) * 1000)
+                if now >= closes:
+                    self.late.add((table, partition, message.offset()))
+                else:
+                    window = (table, message.key().decode(), start)
+                    self.values[window] += weight(int(message.value()))
+                    self._closing[window] = partition, closes
+
+    @property
+    def closed(self) -> dict[Window, int]:
+        """Windows that are closed by now, with their values."""
+        return {
+            window: self.values[window]
+            for window, (partition, closes) in self._closing.items()
+            if closes <= self._times[partition]
+        }
+
+
+class _Reader:
+    """All that is committed in a topic, from its start."""
+
+    def __init__(self, bootstrap: str, name: str, partitions: int, take: Callable[[Any], None]) -> None:
+        config = {
+            "bootstrap.servers": bootstrap,
+            "group.id": f"judge-{uuid.uuid4()}",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+            "log_level": 0,
+        }
+        self._consumer = Consumer(config)
+        self._consumer.assign([TopicPartition(name, number, 0) for number in range(partitions)])
+        self._take = take
+
+    def read(self, seconds: float) -> int:
+        """What comes within so long. Returns how much that was."""
+        found = self._consumer.consume(5_000, seconds)
+        for message in found:
+            assert message.error() is None, message.error()
+            self._take(message)
+        return len(found)
+
+    def close(self) -> None:
+        self._consumer.close()
+
+
+class WindowJudge:
+    """Reads the events, what was published of windows, and what came too late."""
+
+    def __init__(self, bootstrap: str, source: str, sink: str, group: str, partitions: int) -> None:
+        self._bootstrap, self._source, self._partitions = bootstrap, source, partitions
+        self.batch = Batch()
+        self.published: defaultdict[Window, list[int]] = defaultdict(list)
+        self.late: Counter[tuple[str, int, int]] = Counter()
+        self._readers = [_Reader(bootstrap, source, partitions, self.batch.take)]
+        self._readers.append(_Reader(bootstrap, sink, partitions, self._closed))
+        for table in ("fixed", "hops"):
+            self._readers.append(_Reader(bootstrap, f"{group}-{table}-late", partitions, self._late))
+
+    def flush(self, ahead_ms: int) -> None:
+        """Publish to each partition an event of this time, behind which all windows are closed."""
+        producer = Producer({"bootstrap.servers": self._bootstrap})
+        for partition in range(self._partitions):
+            producer.produce(self._source, FLUSH, partition=partition, timestamp=ahead_ms)
+        assert producer.flush(30) == 0
+
+    def wait(self, events: int, seconds: float, alive: Callable[[], None]) -> bool:
+        """Until so many events are read and all that they close is published; False: it is not in time."""
+        deadline = time.monotonic() + seconds
+        while time.monotonic() < deadline:
+            for reader in self._readers:
+                reader.read(0.1)
+            alive()
+            late = set(self.late) >= self.batch.late
+            if self.batch.count >= events and late and self.published.keys() >= self.batch.closed.keys():
+                return True
+        return False
+
+    def judge(self) -> WindowJudgement:
+        """Compare, once nothing more comes."""
+        for reader in self._readers:
+            while reader.read(1.0):
+                pass
+        closed = self.batch.closed
+        return WindowJudgement(
+            windows=len(closed),
+            wrong=sum(1 for window, values in self.published.items() if values[-1] != closed.get(window)),
+            windows_closed_twice=sum(len(values) - 1 for values in self.published.values()),
+            missing=len(closed.keys() - self.published.keys()),
+            late_lost=len(set(self.late) ^ self.batch.late) + sum(times - 1 for times in self.late.values()),
+        )
+
+    def close(self) -> None:
+        """Let go of the connections."""
+        for reader in self._readers:
+            reader.close()
+
+    def _closed(self, message: Any) -> None:
+        table, name, start = json.loads(message.key())
+        self.published[table, name, start].append(int(message.value()))
+
+    def _late(self, message: Any) -> None:
+        headers = {name: value.decode() for name, value in message.headers()}
+        assert headers["late.reason"].startswith("the window was closed")
+        self.late[headers["late.table"], int(headers["late.partition"]), int(headers["late.offset"])] += 1
