@@ -248,6 +248,10 @@ bench-latency: install  ## From send to a read_committed reader's hands at 0.2 t
 bench-worker: install  ## CPU milliseconds an activity costs the whole worker, by stage, on a real Kafka (2 minutes).
 	$(BOUNDED) 600 $(BIN)/python tests/bench/worker.py --save docs/benchmarks/worker.json
 
+.PHONY: bench-capacity
+bench-capacity: install  ## What `plan capacity` says beforehand, and what worker, Kafka and Triton then do; fails at 25 % (3 minutes).
+	$(BOUNDED) 600 $(BIN)/python tests/bench/capacity.py --save docs/benchmarks/capacity.json
+
 bench-page: install  ## What the operator's page costs the worker that serves it, while ten look on (3 minutes).
 	$(BOUNDED) 600 $(BIN)/python tests/bench/page.py --save docs/benchmarks/page.json
 

@@ -86,6 +86,7 @@ def _show(found: Capacity, costs: Costs, audio: float) -> None:
         ("workers", str(found.workers), f"{found.worker_busy:.0%} busy; each does {found.worker_per_s:,.0f} a second"),
         ("Tritons", str(found.tritons), f"{found.triton_busy:.0%} busy; {costs.triton_speed:,.0f} s of audio a second"),
         ("partitions", str(found.partitions), "for twice as many workers"),
+        ("most a second", f"{found.most_per_s:,.0f}", "activities, with nothing in reserve"),
         ("a million cost", f"{found.per_million_fixed:,.2f}", "with all of these all the time"),
         ("", f"{found.per_million_scaled:,.2f}", "with as many as the mean load needs"),
     ]

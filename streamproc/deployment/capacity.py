@@ -63,6 +63,8 @@ class Capacity:
     partitions: int
     worker_per_s: float
     """Activities a second that one worker can do at the most."""
+    most_per_s: float
+    """That all of them can do together, when nothing is held in reserve."""
     worker_busy: float
     triton_busy: float
     per_million_fixed: float
@@ -89,6 +91,7 @@ def plan(load: Load, costs: Costs, prices: Prices, busy: float = 0.7, spare: int
         tritons=tritons,
         partitions=PARTITIONS_PER_WORKER * workers,
         worker_per_s=worker_per_s,
+        most_per_s=min(workers * worker_per_s, tritons * triton_per_s),
         worker_busy=load.peak_per_s / (worker_per_s * workers),
         triton_busy=load.peak_per_s / (triton_per_s * tritons),
         per_million_fixed=_per_million(load, prices, workers, tritons),

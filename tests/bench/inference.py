@@ -23,8 +23,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -38,9 +37,9 @@ from bench import arrivals, engines, mix
 from bench.driving import ceiling
 from bench.machine import machine, versions
 from bench.scene import LETTERS, RESULTS, WORKER_CORE, Scene, other_core, pinned_worker, scene
+from bench.served import real_triton
 from streamproc.audio.decode import Samples
 from streamproc.contracts.generated.events import Activity
-from streamproc.localstack.triton import TritonPart
 from streamproc.settings import load as load_settings
 
 FIXED = Behaviour(servers=2, request_s=0.01, clip_s=0.03)
@@ -55,22 +54,6 @@ DRIVEN = 3.0
 LATENCY = {"STREAMPROC_TRANSPORT__COMMIT_INTERVAL": "0.05"}
 LOAD = 0.2
 PACKAGES = ("numpy", "grpcio", "tritonclient", "onnxruntime", "torch")
-
-
-@contextmanager
-def real_triton(folder: Path) -> Iterator[str]:
-    """The address of a Triton with the model of this tree, alone on its core."""
-    before = os.sched_getaffinity(0)
-    part = TritonPart(folder)
-    os.sched_setaffinity(0, {other_core()})
-    try:
-        part.start()
-    finally:
-        os.sched_setaffinity(0, before)
-    try:
-        yield part.address
-    finally:
-        part.stop()
 
 
 def through_the_worker(stage: Scene, address: str, seconds: float) -> float:

@@ -12,7 +12,7 @@ import numpy as np
 from support.stand_in.answers import record
 
 from streamproc.audio.decode import SAMPLE_RATE, Samples, decode_clip
-from streamproc.contracts.generated.events import Activity, Audio, Codec
+from streamproc.contracts.generated.events import Activity, Audio, Codec, Phrase
 from streamproc.demo.activities import encode, make_activities
 from streamproc.demo.readings import demo_readings
 from streamproc.inference.engine import Logits
@@ -48,16 +48,39 @@ def of_five_seconds(activities: Sequence[Activity], clips: Sequence[Sequence[Sam
     """An activity of one phrase: both phrases of one of these, one after the other, in a clip of just 5 s."""
     length = 5 * SAMPLE_RATE
     number = next(place for place, each in enumerate(clips) if length - SAMPLE_RATE < sum(map(len, each)) <= length)
-    activity = activities[number]
-    samples = np.zeros(length, np.float32)
-    spoken = np.concatenate(clips[number])
+    data = encode(_joined(clips[number], 5.0), Codec.WAV, SAMPLE_RATE)
+    audio = Audio(data=data, codec=Codec.WAV, sample_rate=SAMPLE_RATE)
+    return _as_one(activities[number], activities[number].phrases, audio)
+
+
+def of_seconds(
+    activities: Sequence[Activity], clips: Sequence[Sequence[Samples]], seconds: float, file: Path
+) -> Activity:
+    """An activity of one phrase: as many phrases of these as there is room for, one after the other, in such a clip.
+
+    It is in ``file``: a backlog of them would be large.
+    """
+    phrases: list[Phrase] = []
+    spoken: list[Samples] = []
+    for activity, each in zip(activities, clips, strict=True):
+        for phrase, clip in zip(activity.phrases, each, strict=True):
+            if sum(map(len, spoken)) + len(clip) <= seconds * SAMPLE_RATE:
+                phrases.append(phrase)
+                spoken.append(clip)
+    file.write_bytes(encode(_joined(spoken, seconds), Codec.WAV, SAMPLE_RATE))
+    return _as_one(activities[0], phrases, Audio(uri=file.as_uri(), codec=Codec.WAV, sample_rate=SAMPLE_RATE))
+
+
+def _joined(clips: Sequence[Samples], seconds: float) -> Samples:
+    samples = np.zeros(round(seconds * SAMPLE_RATE), np.float32)
+    spoken = np.concatenate(list(clips))
     samples[: len(spoken)] = spoken
-    phrase = replace(
-        activity.phrases[0],
-        expected_text=" ".join(each.expected_text for each in activity.phrases),
-        audio=Audio(data=encode(samples, Codec.WAV, SAMPLE_RATE), codec=Codec.WAV, sample_rate=SAMPLE_RATE),
-    )
-    return replace(activity, phrases=(phrase,))
+    return samples
+
+
+def _as_one(activity: Activity, phrases: Sequence[Phrase], audio: Audio) -> Activity:
+    text = " ".join(each.expected_text for each in phrases)
+    return replace(activity, phrases=(replace(phrases[0], expected_text=text, audio=audio),))
 
 
 def encoded_clip(audio: Audio) -> bytes:

@@ -23,8 +23,15 @@ def test_a_worked_example() -> None:
     found = plan(Load(peak_per_s=350, mean_per_s=100, audio_s=4), COSTS, PRICES)
     assert (found.workers, found.tritons, found.partitions) == (3, 3, 6)
     assert found.worker_busy == pytest.approx(350 / 750)
+    assert found.most_per_s == pytest.approx(750)
     assert found.per_million_fixed == pytest.approx((3 * 0.1 + 3 * 1.0) * 1e6 / 360_000)
     assert found.per_million_scaled == pytest.approx((2 * 0.1 + 2 * 1.0) * 1e6 / 360_000)
+
+
+def test_the_scarcer_of_the_two_says_how_much_is_done_at_the_most() -> None:
+    found = plan(Load(peak_per_s=10, mean_per_s=10, audio_s=20), COSTS, PRICES, spare=0)
+    assert (found.workers, found.tritons) == (1, 1)
+    assert found.most_per_s == pytest.approx(50), "a Triton's 1000 s of audio; the worker could do 83"
 
 
 @given(st.floats(0.1, 1e5), st.floats(0.1, 600), st.floats(0.1, 0.95))
