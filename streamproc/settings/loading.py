@@ -107,4 +107,9 @@ def _describe(detail: ErrorDetails) -> str:
     name = variable(section, rest[0]) if rest else f"{PREFIX}{section}".upper()
     if detail["type"] == "extra_forbidden":
         return f"{name}: {_no_such_setting(name, (known for known, _, _, _ in documentation()))}"
-    return f"{name}: {_WANTED.get(detail['type'], detail['msg'].removeprefix('Value error, '))}"
+    message = _WANTED.get(detail["type"], detail["msg"].removeprefix("Value error, "))
+    first, _, others = message.partition(" ")
+    # What a section says of several of its settings begins with the one that is wrong.
+    if not rest and variable(section, first) in {known for known, _, _, _ in documentation()}:
+        return f"{variable(section, first)}: {others}"
+    return f"{name}: {message}"

@@ -42,6 +42,9 @@ _OURS = frozenset(
 )
 
 
+_WITH_PASSWORD = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+
+
 def choice_in_any_case(model: type[BaseModel], field: str | None, value: Any) -> Any:
     """A value of a setting that is one of several words, written as the setting has it: others write SASL_SSL, info."""
     annotation = model.model_fields[field].annotation if field else None
@@ -139,6 +142,19 @@ class TransportSettings(BaseModel):
             raise ValueError(
                 f"sasl_mechanism has no effect with security_protocol {self.security_protocol!r}: use 'sasl_ssl'"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _login_is_whole(self) -> TransportSettings:
+        given = self.librdkafka.keys()
+        if not self.security_protocol.startswith("sasl_"):
+            return self
+        if not self.sasl_mechanism and not given & {"sasl.mechanism", "sasl.mechanisms"}:
+            raise ValueError(f"sasl_mechanism is empty, and security_protocol {self.security_protocol!r} needs one")
+        if self.sasl_mechanism in _WITH_PASSWORD:
+            for name in ("sasl_username", "sasl_password"):
+                if not getattr(self, name) and name.replace("_", ".") not in given:
+                    raise ValueError(f"{name} is empty, and sasl_mechanism {self.sasl_mechanism!r} needs it")
         return self
 
     def retry_delay(self, attempts: int) -> float:

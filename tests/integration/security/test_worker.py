@@ -149,7 +149,7 @@ def failures(
         ("unknown authority", "KAFKA_REFUSED", ["__CA_FILE", "certificate verify failed"]),
         ("no authority", "KAFKA_REFUSED", ["__CA_FILE", "certificate verify failed"]),
         ("authority is no PEM", "SETTINGS_INVALID", ["STREAMPROC_TRANSPORT__CA_FILE", "ssl.ca.location"]),
-        ("no password", "SETTINGS_INVALID", ["__SASL_PASSWORD", "sasl.password must be set"]),
+        ("no password", "SETTINGS_INVALID", ["STREAMPROC_TRANSPORT__SASL_PASSWORD: is empty"]),
         ("no permission", "KAFKA_REFUSED", [f"Read on topic {ACTIVITIES}", f"Write on topic {LETTERS}"]),
     ],
 )

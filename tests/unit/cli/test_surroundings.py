@@ -46,7 +46,7 @@ def test_what_leaves_the_machine_in_plaintext_is_told(values: dict[str, dict[str
 def test_encrypted_it_is_well() -> None:
     encrypted = {
         "kafka": {"bootstrap_servers": f"{AWAY}:9092"},
-        "transport": {"security_protocol": "sasl_ssl"},
+        "transport": {"security_protocol": "ssl"},
         "registry": {"url": f"https://{AWAY}"},
         "triton": {"urls": f"{AWAY}:8001"},
     }

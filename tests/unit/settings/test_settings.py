@@ -157,9 +157,17 @@ def test_words_are_read_in_any_case(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAMPROC_LOG__FORMAT", "JSON")
     monkeypatch.setenv("STREAMPROC_TRANSPORT__SECURITY_PROTOCOL", "SASL_SSL")
     monkeypatch.setenv("STREAMPROC_TRANSPORT__SASL_MECHANISM", "scram-sha-256")
+    monkeypatch.setenv("STREAMPROC_TRANSPORT__SASL_USERNAME", "worker")
+    monkeypatch.setenv("STREAMPROC_TRANSPORT__SASL_PASSWORD", "secret")
     tree = settings.load()
     assert (tree.log.level, tree.log.format) == ("DEBUG", "json")
     assert (tree.transport.security_protocol, tree.transport.sasl_mechanism) == ("sasl_ssl", "SCRAM-SHA-256")
+
+
+def test_a_secret_that_is_missing_is_named_by_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in (("SECURITY_PROTOCOL", "sasl_ssl"), ("SASL_MECHANISM", "PLAIN"), ("SASL_USERNAME", "worker")):
+        monkeypatch.setenv(f"STREAMPROC_TRANSPORT__{name}", value)
+    assert problems() == ["STREAMPROC_TRANSPORT__SASL_PASSWORD: is empty, and sasl_mechanism 'PLAIN' needs it"]
 
 
 @hole("F4")

@@ -112,6 +112,26 @@ def test_a_wrong_query_names_the_setting() -> None:
         _ = app("rdkafka://one?ordering=random").settings
 
 
+@pytest.mark.parametrize(
+    ("given", "missing"),
+    [
+        ({}, "sasl_mechanism is empty"),
+        ({"sasl_mechanism": "SCRAM-SHA-512", "sasl_username": "u"}, "sasl_password is empty"),
+        ({"sasl_mechanism": "PLAIN", "sasl_password": "p"}, "sasl_username is empty"),
+    ],
+)
+def test_a_login_that_is_not_whole_names_what_is_missing(given: dict[str, str], missing: str) -> None:
+    with pytest.raises(ValidationError, match=missing):
+        TransportSettings(security_protocol="sasl_ssl", **given)  # type: ignore[arg-type]
+
+
+def test_a_login_may_be_librdkafka_s_own() -> None:
+    own: dict[str, str | int | float | bool] = {"sasl.mechanism": "PLAIN", "sasl.username": "u", "sasl.password": "p"}
+    assert TransportSettings(security_protocol="sasl_ssl", librdkafka=own)
+    assert TransportSettings(security_protocol="sasl_ssl", sasl_mechanism="PLAIN", librdkafka=own)
+    assert TransportSettings(security_protocol="sasl_ssl", sasl_mechanism="OAUTHBEARER"), "its token comes by itself"
+
+
 @pytest.mark.parametrize("url", ["rdkafka://ann:hunter2@one", "rdkafka://one?sasl_password=hunter2"])
 def test_a_login_in_the_url_is_refused_and_not_repeated(url: str) -> None:
     with pytest.raises(TransportError, match=r"app\.transport\.settings") as refused:
