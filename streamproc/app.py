@@ -17,6 +17,7 @@ from faust.web.drivers.aiohttp import Web
 from streamproc.agents.agent import TopicAgent
 from streamproc.agents.duplicates import Duplicates
 from streamproc.agents.outcome import DeadLetters
+from streamproc.agents.progress.wiring import LearnerProgress
 from streamproc.agents.reading import ReadingAgent, Stages
 from streamproc.agents.roster import Roster
 from streamproc.audio.fetch import ClipFetcher
@@ -145,9 +146,7 @@ async def check_dependencies(settings: Settings) -> None:
     registry = Registry(settings.registry)
     engine = create_engine(settings)
     try:
-        await live.check_before_start(
-            registry, settings.kafka.activity_topic, topics.topics_of_contracts(settings.kafka)
-        )
+        await live.check_before_start(registry, settings.kafka.activity_topic, topics.contracts_written(settings))
         await engine.start()
     except StreamprocError as error:
         setting = {**_SETTING_OF, **_SETTING_OF_ENGINE[settings.inference.engine]}.get(error.code)
@@ -237,8 +236,10 @@ class WorkerApp(faust.App):
         rebalanced: Any = self._rebalanced
         self.on_partitions_assigned.connect(assigned)
         self.on_rebalance_complete.connect(rebalanced)
+        self._progress = self._learner_progress()
         agents: list[TopicAgent] = [
             self._reading_agent(),
+            *([] if self._progress is None else self._progress.agents),
         ]
         self._agents = Roster(agents, settings.worker.stalled_after)
         self._agents.wire(self, self._topic)
@@ -282,11 +283,7 @@ class WorkerApp(faust.App):
         settings, engine = self._settings, self._engine
         aligner = VariantAligner(settings.scoring.accepted_file)
         scorer = ActivityScorer(self._clips, engine, aligner, settings.audio, settings.scoring, self._threads)
-        letters = DeadLetters(
-            self._topic(settings.kafka.dead_letter_topic),
-            lambda: WorkerIdentity(settings.kafka.group_id, str(engine.model)),
-            self._metrics,
-        )
+        letters = DeadLetters(self._topic(settings.kafka.dead_letter_topic), self._identity, self._metrics)
         return ReadingAgent(
             Stages(ActivityDecoder(self._registry, settings.kafka.activity_topic), scorer, self._encoders),
             self._metrics,
@@ -295,7 +292,17 @@ class WorkerApp(faust.App):
             settings,
             self._tracing,
             self._duplicates(),
+            None if self._progress is None else self._progress.keeper,
         )
+
+    def _identity(self) -> WorkerIdentity:
+        return WorkerIdentity(self._settings.kafka.group_id, str(self._engine.model))
+
+    def _learner_progress(self) -> LearnerProgress | None:
+        settings = self._settings
+        if not settings.progress.enabled:
+            return None
+        return LearnerProgress(self, settings, self._registry, self._topic, self._identity, self._metrics)
 
     def _duplicates(self) -> Duplicates | None:
         if not self._settings.duplicates.window:
@@ -316,6 +323,8 @@ class WorkerApp(faust.App):
         self.add_future(sentry.look())
         lexicon.load()
         await self._encoders.start()
+        if self._progress is not None:
+            await self._progress.start()
         self._schemas_known = True
         await self._engine.start()
         self.add_future(self._watch_progress())

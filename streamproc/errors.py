@@ -81,6 +81,9 @@ class ErrorCode(Enum):
     LOCALE_UNSUPPORTED = _poison(Stage.DECODE, "The activity's locale is not English, the one language that is judged.")
     PHRASES_MISSING = _poison(Stage.DECODE, "The activity has no phrases.")
     PHRASES_TOO_MANY = _poison(Stage.DECODE, "The activity has more phrases than the limit.")
+    CORRECTION_INVALID = _poison(
+        Stage.DECODE, "The correction breaks a rule of the contract that Avro cannot state, or fits no word."
+    )
     DUPLICATE_ACTIVITY = _poison(
         Stage.DECODE,
         "The activity was published before and has a result, which its letter names. Nothing is to be done about it.",
@@ -141,6 +144,9 @@ class ErrorCode(Enum):
     )
     CONTROL_SCHEMA_MISSING = _fatal(
         Stage.START, "The schema of control events is not registered: run 'streamproc schemas register'."
+    )
+    CORRECTION_SCHEMA_MISSING = _fatal(
+        Stage.START, "The correction schema is not registered: run 'streamproc schemas register'."
     )
     SCHEMA_REFUSED = _fatal(Stage.START, "The registry refuses the schema: it would break its readers or writers.")
     SETTINGS_INVALID = _fatal(Stage.START, "A setting is wrong.")

@@ -21,6 +21,7 @@ from faust.types import TP
 from streamproc.agents.duplicates import Duplicates
 from streamproc.agents.intake import Intake
 from streamproc.agents.outcome import DeadLetters, EventOutcome, OutcomeRecord, Record, logged_id, record_of
+from streamproc.agents.progress.keeper import ProgressKeeper
 from streamproc.agents.retrying import Retries
 from streamproc.contracts.cloudevents import Headers, event_headers, trace_context
 from streamproc.contracts.codec import ActivityDecoder
@@ -65,6 +66,7 @@ class ReadingAgent:
         settings: the topics, how many records at once, the event's deadline, when to quarantine.
         tracing: traces the events; None: they are not traced.
         duplicates: remembers what had a result; None: every record has one of its own.
+        progress: keeps how learners get on, and tells of it with each result; None: nobody does.
     """
 
     name = "score_readings"
@@ -78,6 +80,7 @@ class ReadingAgent:
         settings: Settings,
         tracing: Tracing | None = None,
         duplicates: Duplicates | None = None,
+        progress: ProgressKeeper | None = None,
     ) -> None:
         self._stages = stages
         self._metrics = metrics
@@ -86,6 +89,7 @@ class ReadingAgent:
         self._settings = settings
         self._tracing = tracing
         self._duplicates = duplicates
+        self._progress = progress
         self.topic = settings.kafka.activity_topic
         self.outcomes = {"results": next(iter(results)), "dead_letters": settings.kafka.dead_letter_topic}
         self._intake = Intake(self._intake_changed)
@@ -277,6 +281,8 @@ class ReadingAgent:
             passed_on: Headers = trace_context(record.message.headers) if context is None else carried(context)
             headers = event_headers(major.event_type, event_id, "/streamproc", activity.activity_id, result.scored_at)
             records.append(OutcomeRecord(self._results[major.topic], major.value, [*headers, *passed_on], context))
+        if self._progress is not None and (told := self._progress.result(result, event_id)) is not None:
+            records.append(told)
         return EventOutcome(activity.learner_id.encode(), tuple(records))
 
     def _watch(self, outcome: EventOutcome, record: Record) -> None:

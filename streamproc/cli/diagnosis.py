@@ -175,7 +175,7 @@ async def _registry(settings: Settings, registry: Registry) -> Check:
 
 async def _schemas(settings: Settings, registry: Registry) -> Check:
     kafka = settings.kafka
-    results = topics.topics_of_contracts(kafka)
+    results = topics.contracts_written(settings)
     wanted = {**results, files.ACTIVITY: kafka.activity_topic}
     try:
         await live.check_before_start(registry, kafka.activity_topic, results)

@@ -276,7 +276,8 @@ def _topics(settings: Settings) -> dict[str, str]:
     topics = {contract.name: contract.topic for contract in files.contracts()}
     kafka = settings.kafka
     results = {major.contract: kafka.topic_of(major) for major in MAJORS.values()}
-    return {**topics, files.ACTIVITY: kafka.activity_topic, files.CONTROL: kafka.control_topic, **results}
+    own = {files.PROGRESS: settings.progress.topic, files.CORRECTION: settings.progress.correction_topic}
+    return {**topics, files.ACTIVITY: kafka.activity_topic, files.CONTROL: kafka.control_topic, **results, **own}
 
 
 def _contract(name: str, folder: Path | None) -> files.Contract:

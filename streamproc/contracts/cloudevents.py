@@ -14,6 +14,8 @@ from streamproc.tracing.conventions import TRACEPARENT, TRACESTATE
 ACTIVITY_TYPE = "streamproc.reading.Activity"
 RESULT_TYPE = "streamproc.reading.Result"
 CONTROL_TYPE = "streamproc.control.ControlEvent"
+PROGRESS_TYPE = "streamproc.reading.Progress"
+CORRECTION_TYPE = "streamproc.reading.Correction"
 
 Headers = list[tuple[str, bytes]]
 
@@ -22,7 +24,7 @@ def event_headers(event_type: str, event_id: str, source: str, activity_id: str,
     """Headers of an event.
 
     Args:
-        event_type: ACTIVITY_TYPE, RESULT_TYPE or CONTROL_TYPE.
+        event_type: one of the types above.
         event_id: unique within ``source``.
         source: who publishes, as a URI reference, for example "/streamproc".
         activity_id: the reading that the event is about, in ``ce_subject``.

@@ -10,9 +10,16 @@ import fastavro
 
 from streamproc.contracts import files, wire
 from streamproc.contracts.bodies import DamagedError
-from streamproc.contracts.generated import conversions, conversions_control
+from streamproc.contracts.generated import (
+    conversions,
+    conversions_control,
+    conversions_correction,
+    conversions_progress,
+)
 from streamproc.contracts.generated import events as v1
 from streamproc.contracts.generated.events_control import ControlEvent
+from streamproc.contracts.generated.events_correction import Correction
+from streamproc.contracts.generated.events_progress import Progress
 from streamproc.contracts.majors import Major
 from streamproc.contracts.registry import Registry
 from streamproc.contracts.schema_cache import SchemaCache
@@ -135,3 +142,33 @@ class ResultEncoder(Encoder[v1.Result]):
     def __init__(self, registry: Registry, topic: str, major: Major[Any]) -> None:
         upcast, to_avro = major.upcast, major.to_avro
         super().__init__(registry, major.contract, topic, lambda result: to_avro(upcast(result)))
+
+
+class ProgressDecoder(Decoder[Progress]):
+    """Reads progress from ``topic``."""
+
+    def __init__(self, registry: Registry, topic: str) -> None:
+        super().__init__(registry, files.PROGRESS, topic, conversions_progress.progress_from_avro)
+
+
+class ProgressEncoder(Encoder[Progress]):
+    """Writes progress for ``topic``."""
+
+    def __init__(self, registry: Registry, topic: str) -> None:
+        super().__init__(registry, files.PROGRESS, topic, conversions_progress.progress_to_avro)
+
+
+class CorrectionDecoder(Decoder[Correction]):
+    """Reads corrections from ``topic``."""
+
+    def __init__(self, registry: Registry, topic: str) -> None:
+        super().__init__(registry, files.CORRECTION, topic, conversions_correction.correction_from_avro)
+
+
+class CorrectionEncoder(Encoder[Correction]):
+    """Writes corrections for ``topic``."""
+
+    missing = ErrorCode.CORRECTION_SCHEMA_MISSING
+
+    def __init__(self, registry: Registry, topic: str) -> None:
+        super().__init__(registry, files.CORRECTION, topic, conversions_correction.correction_to_avro)

@@ -12,6 +12,11 @@ from typing import Any
 ACTIVITY = "reading.activity"
 RESULT = "reading.result"
 CONTROL = "streamproc.control"
+PROGRESS = "reading.progress"
+CORRECTION = "reading.correction"
+
+OPTIONAL = frozenset({PROGRESS, CORRECTION})
+"""Contracts of what workers do where a setting says so: no step of a roll-out waits for them."""
 
 FOR_EVER = "for ever"
 """The retention of a compacted topic."""

@@ -42,7 +42,7 @@ async def roll_out(
     Raises:
         StreamprocError: REGISTRY_UNAVAILABLE.
     """
-    names = [contract.name for contract in files.contracts()]
+    names = [contract.name for contract in files.contracts() if contract.name not in files.OPTIONAL]
     results = [name for name in names if name != files.ACTIVITY]
     here = {name: await _newest_registered(registry, name, topics[name]) for name in names}
     wanted = versions_read()

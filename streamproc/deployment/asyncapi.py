@@ -14,28 +14,41 @@ from typing import Any
 
 from streamproc import __version__
 from streamproc.contracts import files
-from streamproc.contracts.cloudevents import ACTIVITY_TYPE, CONTROL_TYPE, RESULT_TYPE
+from streamproc.contracts.cloudevents import ACTIVITY_TYPE, CONTROL_TYPE, CORRECTION_TYPE, PROGRESS_TYPE, RESULT_TYPE
 from streamproc.contracts.files import Contract
 from streamproc.contracts.majors import MAJORS
 from streamproc.contracts.upkeep.examples import as_json, example
 from streamproc.deadletter.envelope import FIELDS, PREFIX
 from streamproc.kafka import topics
-from streamproc.settings import KafkaSettings
+from streamproc.kafka.features import FEATURES
+from streamproc.settings import KafkaSettings, Settings
 
 FILE = Path("docs/reference/asyncapi.json")
 AVRO = "application/vnd.apache.avro+json;version=1.9.0"
 _BINDING = "0.5.0"
 _RECEIVED = {
     files.ACTIVITY: "Every activity is read once.",
+    files.CORRECTION: "Each changes its learner's progress once, where STREAMPROC_PROGRESS__CORRECTIONS is set.",
     files.CONTROL: "Every worker reads all of it, and writes a rollback where a canary leaves its bounds.",
 }
-_TYPES = {files.ACTIVITY: ACTIVITY_TYPE, files.CONTROL: CONTROL_TYPE}
+_SENT = {
+    files.PROGRESS: "One for each result, and for each correction that changes something, where "
+    "STREAMPROC_PROGRESS__ENABLED is set.",
+}
+_TYPES = {
+    files.ACTIVITY: ACTIVITY_TYPE,
+    files.CONTROL: CONTROL_TYPE,
+    files.PROGRESS: PROGRESS_TYPE,
+    files.CORRECTION: CORRECTION_TYPE,
+}
 
 
 def document() -> dict[str, Any]:
     """The document."""
     kafka = KafkaSettings(result_majors=tuple(MAJORS))
     limits = topics.configurations(kafka)
+    for feature in FEATURES:
+        limits |= {name: dict(topic.config) for name, topic in feature.topics(Settings(kafka=kafka)).items()}
     events = {_identifier(contract.topic): contract for contract in files.contracts()}
     letters = _identifier(kafka.dead_letter_topic)
     channels = {name: _channel(contract.topic, name, _about(contract), limits) for name, contract in events.items()}
@@ -119,7 +132,7 @@ def _operation(contract: Contract, channel: str) -> dict[str, Any]:
     return {
         "action": "receive" if contract.name in _RECEIVED else "send",
         "channel": {"$ref": f"#/channels/{channel}"},
-        "summary": _RECEIVED.get(contract.name, "Exactly one result for each activity that can be scored."),
+        "summary": (_RECEIVED | _SENT).get(contract.name, "Exactly one result for each activity that can be scored."),
     }
 
 

@@ -7,10 +7,14 @@ from dataclasses import dataclass
 
 from confluent_kafka.admin._acl import AclOperation
 
+from streamproc.contracts import files
 from streamproc.settings import KafkaSettings, Settings
 
 DUPLICATES = "duplicates"
 """The table of activities that had a result."""
+
+PROGRESS = "progress"
+"""The table of learners' progress."""
 
 _READ, _WRITE, _LOOK = AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE_CONFIGS
 _STATE = (_READ, _WRITE, _LOOK)
@@ -38,12 +42,38 @@ def changelog_topic(kafka: KafkaSettings, table: str) -> str:
     return f"{kafka.group_id}-{table}-changelog"
 
 
+def correction_letters(settings: Settings) -> str:
+    """The topic of corrections that cannot be used."""
+    return f"{settings.progress.correction_topic}.dlq"
+
+
+def _progress(settings: Settings) -> dict[str, Needed]:
+    return {
+        settings.progress.topic: Needed(_kept(files.PROGRESS), (_WRITE,)),
+        changelog_topic(settings.kafka, PROGRESS): Needed({"cleanup.policy": "compact"}, _STATE),
+    }
+
+
+def _corrections(settings: Settings) -> dict[str, Needed]:
+    return {
+        settings.progress.correction_topic: Needed(_kept(files.CORRECTION), (_READ,)),
+        correction_letters(settings): Needed(_kept(files.CORRECTION), (_WRITE,)),
+    }
+
+
+def _kept(contract: str) -> dict[str, str]:
+    days = next(one.retention_days for one in files.contracts() if one.name == contract)
+    return {"retention.ms": str(days * 24 * 3600 * 1000)}
+
+
 FEATURES = (
     Feature(
         "duplicates",
         lambda settings: settings.duplicates.window > 0,
         lambda settings: {changelog_topic(settings.kafka, DUPLICATES): Needed({"cleanup.policy": "compact"}, _STATE)},
     ),
+    Feature("progress", lambda settings: settings.progress.enabled, _progress),
+    Feature("corrections", lambda settings: settings.progress.corrections, _corrections),
 )
 
 

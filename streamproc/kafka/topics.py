@@ -109,6 +109,12 @@ def topics_of_contracts(kafka: KafkaSettings) -> dict[str, str]:
     return {MAJORS[number].contract: topic for number, topic in result_topics(kafka).items()}
 
 
+def contracts_written(settings: Settings) -> dict[str, str]:
+    """Contract -> topic of all that a worker with these settings writes by a schema."""
+    progress = {files.PROGRESS: settings.progress.topic} if settings.progress.enabled else {}
+    return topics_of_contracts(settings.kafka) | progress
+
+
 def configurations(kafka: KafkaSettings, activity_bytes: int = ACTIVITY_MAX_BYTES) -> dict[str, dict[str, str]]:
     """Every topic that there always is, and its settings; ``activity_bytes`` is what the activity topic accepts."""
     letter = kafka.dead_letter_topic

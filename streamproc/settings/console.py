@@ -9,6 +9,16 @@ from streamproc.settings.sections import Section, is_http_url
 _SHORTEST = 16
 
 
+def token_of_visible_ascii(value: SecretStr) -> SecretStr:
+    """Raises ValueError for a token that is short, or that no header could hold; an empty one is none."""
+    token = value.get_secret_value()
+    if token and len(token) < _SHORTEST:
+        raise ValueError(f"has fewer than {_SHORTEST} characters: 'openssl rand -hex 24' makes a good one")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ValueError("must be of visible ASCII characters: browsers send no others in a header")
+    return value
+
+
 class ConsoleSettings(Section):
     """The operator's page, at /console/ of every worker. Its figures are shown to everybody who reaches the worker."""
 
@@ -25,12 +35,7 @@ class ConsoleSettings(Section):
     @field_validator("token")
     @classmethod
     def _not_to_be_guessed(cls, value: SecretStr) -> SecretStr:
-        token = value.get_secret_value()
-        if token and len(token) < _SHORTEST:
-            raise ValueError(f"has fewer than {_SHORTEST} characters: 'openssl rand -hex 24' makes a good one")
-        if not token.isascii() or not token.isprintable() or " " in token:
-            raise ValueError("must be of visible ASCII characters: browsers send no others in a header")
-        return value
+        return token_of_visible_ascii(value)
 
     @field_validator("trace_url")
     @classmethod

@@ -19,6 +19,7 @@ from pydantic_settings import (
 from streamproc.settings.cloudwatch import CloudWatchSettings
 from streamproc.settings.console import ConsoleSettings
 from streamproc.settings.duplicates import DuplicatesSettings
+from streamproc.settings.progress import ProgressSettings
 from streamproc.settings.sections import (
     AudioSettings,
     EventSettings,
@@ -73,6 +74,7 @@ class Settings(BaseSettings):
     telemetry: TelemetrySettings = TelemetrySettings()
     cloudwatch: CloudWatchSettings = CloudWatchSettings()
     duplicates: DuplicatesSettings = DuplicatesSettings()
+    progress: ProgressSettings = ProgressSettings()
     synthetic: SyntheticSettings = SyntheticSettings()
     tracing: TracingSettings = TracingSettings()
 
@@ -91,6 +93,17 @@ class Settings(BaseSettings):
             raise ValueError(
                 f"STREAMPROC_CONSOLE__LOCAL needs a loopback address, such as 127.0.0.1; STREAMPROC_WEB__HOST is "
                 f"{web.host}, where others could see and hear children"
+            )
+        return value
+
+    @field_validator("progress")
+    @classmethod
+    def _one_worker_has_both_topics(cls, value: ProgressSettings, info: ValidationInfo) -> ProgressSettings:
+        transport = info.data.get("transport")
+        if value.corrections and transport is not None and transport.assignment != "range":
+            raise ValueError(
+                "corrections: one worker must have a learner's activities and corrections: set "
+                f"STREAMPROC_TRANSPORT__ASSIGNMENT=range (it is {transport.assignment}), with all workers stopped"
             )
         return value
 

@@ -31,7 +31,7 @@ LABELS = {
     "code": "the error codes",
     "endpoint": "the inference endpoints that the settings name, or that their names lead to",
     "outcome": "COMPLETE, PARTIAL, dead_letter; of transactions: committed, aborted, refused, in_doubt; of spans: "
-    "sent, dropped, failed",
+    "sent, dropped, failed; of corrections: applied, unchanged, not_kept, refused",
     "partition": "the partitions that the worker reads",
     "reason": "the codes of transient errors, quarantine, stopping; of transactions: Kafka's errors",
     "stage": "the stages of the work, total",
@@ -56,6 +56,13 @@ _AGES = (0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 1_800.0,
 METRICS = {
     "streamproc_results": Metric("counter", "", ("status",), "Results, by status."),
     "streamproc_dead_letters": Metric("counter", "", ("code", "stage"), "Dead letters, by code and stage."),
+    "streamproc_corrections": Metric(
+        "counter",
+        "",
+        ("outcome",),
+        "Teachers' corrections that were read: applied to progress; unchanged, as the word has that verdict; not_kept, "
+        "as the reading is none of the learner's last ones; refused, with a letter.",
+    ),
     "streamproc_transient_failures": Metric(
         "counter", "", ("code", "stage"), "Failed attempts that are tried again, by code and stage."
     ),

@@ -64,6 +64,7 @@ class Metrics:
         self._clock = clock
         self._results = meter.create_counter(*named("streamproc_results"))
         self._letters = meter.create_counter(*named("streamproc_dead_letters"))
+        self._corrections = meter.create_counter(*named("streamproc_corrections"))
         self._failures = meter.create_counter(*named("streamproc_transient_failures"))
         self._fatal = meter.create_counter(*named("streamproc_fatal_failures"))
         self._phrases = meter.create_counter(*named("streamproc_phrase_failures"))
@@ -74,6 +75,8 @@ class Metrics:
         self._in_flight = meter.create_up_down_counter(*named("streamproc_in_flight"))
         self._paused = meter.create_up_down_counter(*named("streamproc_intake_paused"))
         self._stage = meter.create_histogram(*named("streamproc_stage_duration"))
+        for outcome in ("applied", "unchanged", "not_kept", "refused"):
+            self._corrections.add(0, {"outcome": outcome})
         for status in ResultStatus:
             self._results.add(0, {"status": status.value})
         for code in ErrorCode:
@@ -200,6 +203,10 @@ class Metrics:
     def stops(self, code: ErrorCode) -> None:
         """The worker stops because of this."""
         self._fatal.add(1, _of(code))
+
+    def correction(self, outcome: str) -> None:
+        """A correction was read: applied, unchanged, not_kept or refused."""
+        self._corrections.add(1, {"outcome": outcome})
 
     def failed(self, code: ErrorCode) -> None:
         """A step failed and is tried again."""

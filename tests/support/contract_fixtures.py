@@ -34,7 +34,7 @@ class Topics:
             files.RESULT: self.result,
             V2.contract: self.result_v2,
             files.CONTROL: self.control,
-        }[contract]
+        }.get(contract, f"{contract}.{self.activity}")
 
 
 @pytest.fixture

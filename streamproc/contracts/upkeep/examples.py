@@ -7,7 +7,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from streamproc.contracts import files, majors
-from streamproc.contracts.generated import conversions, conversions_control
+from streamproc.contracts.generated import (
+    conversions,
+    conversions_control,
+    conversions_correction,
+    conversions_progress,
+)
 from streamproc.contracts.generated.events import (
     Activity,
     Audio,
@@ -27,6 +32,8 @@ from streamproc.contracts.generated.events import (
     WordResult,
 )
 from streamproc.contracts.generated.events_control import ControlEvent, ControlKind, ControlledModel
+from streamproc.contracts.generated.events_correction import Correction, WordVerdict
+from streamproc.contracts.generated.events_progress import PractiseWord, Progress, ReadingFigures
 
 ACTIVITY = Activity(
     activity_id="0192f1c6-6f5e-7c1a-9d53-2f5c1f0e7a11",
@@ -145,6 +152,50 @@ RESULT = Result(
 )
 
 
+PROGRESS = Progress(
+    learner_id="learner-4711",
+    tenant_id="district-12",
+    revision=12,
+    updated_at=datetime(2025, 3, 14, 9, 27, 5, 250000, tzinfo=UTC),
+    readings=(
+        ReadingFigures(
+            activity_id="0192f1c6-6f5e-7c1a-9d53-2f5c1f0e7a11",
+            result_id="reading.activity.v1/3/1812",
+            read_at=datetime(2025, 3, 14, 9, 26, 53, 589793, tzinfo=UTC),
+            words_judged=40,
+            words_correct=36,
+            audio_ms=30_000,
+            accuracy=0.9,
+            words_correct_per_minute=72.0,
+            corrected_words=1,
+        ),
+    ),
+    accuracy=0.9,
+    words_correct_per_minute=72.0,
+    words_to_practise=(
+        PractiseWord(
+            text="home", readings_missed=1, last_missed_at=datetime(2025, 3, 14, 9, 26, 53, 589793, tzinfo=UTC)
+        ),
+    ),
+    streak_days=4,
+    streak_last_day="2025-03-14",
+)
+
+CORRECTION = Correction(
+    correction_id="0192f1d0-0a3c-7b44-8a11-6c0d2f9e5b90",
+    learner_id="learner-4711",
+    tenant_id="district-12",
+    activity_id="0192f1c6-6f5e-7c1a-9d53-2f5c1f0e7a11",
+    result_id="reading.activity.v1/3/1812",
+    phrase_index=0,
+    word_index=2,
+    word="ran",
+    overruled="MISPRONOUNCED",
+    verdict=WordVerdict.CORRECT,
+    corrected_by="teacher-17",
+    corrected_at=datetime(2025, 3, 14, 11, 2, 0, tzinfo=UTC),
+)
+
 CONTROL = ControlEvent(
     change_id="0192f1c8-11aa-7b0e-8d0c-6b8f2f0f3c52",
     expected_revision=41,
@@ -163,6 +214,10 @@ def example(contract: str) -> dict[str, Any]:
     """The example of a contract, as fastavro writes it."""
     if contract == files.ACTIVITY:
         return conversions.activity_to_avro(ACTIVITY)
+    if contract == files.PROGRESS:
+        return conversions_progress.progress_to_avro(PROGRESS)
+    if contract == files.CORRECTION:
+        return conversions_correction.correction_to_avro(CORRECTION)
     if contract == files.CONTROL:
         return conversions_control.control_event_to_avro(CONTROL)
     major = majors.of_contract(contract)

@@ -66,9 +66,9 @@ def modules(folder: Path = GENERATED) -> dict[Path, str]:
 def _suffix(contract: str) -> str:
     """What the names of a contract's modules end with: ``reading.result.v2`` -> ``_v2``, the first major nothing.
 
-    What is no reading's has modules of its own: ``streamproc.control`` -> ``_control``.
+    What not every worker reads or writes has modules of its own: ``reading.progress`` -> ``_progress``.
     """
-    if not contract.startswith("reading."):
+    if contract not in (files.ACTIVITY, files.RESULT) and not re.search(r"\.v\d+$", contract):
         return f"_{contract.rpartition('.')[2]}"
     major = re.search(r"\.(v\d+)$", contract)
     return f"_{major[1]}" if major else ""
@@ -110,8 +110,7 @@ def _events_source(records: list[dict[str, Any]], enums: list[dict[str, Any]]) -
         f'"""The events, typed. Generated from schemas/ by ``{_COMMAND}``: do not edit."""\n\n'
         "from __future__ import annotations\n\n"
         f"from dataclasses import dataclass{field}\n"
-        "from datetime import datetime\n"
-        "from enum import StrEnum\n"
+        "from datetime import datetime\n" + ("from enum import StrEnum\n" if enums else "")
     )
     return "\n\n".join([head, *bodies])
 

@@ -65,7 +65,7 @@ variable "result_majors" {
 }
 
 variable "features" {
-  description = "What workers are told to do besides scoring, whose topics and permissions are made: duplicates (STREAMPROC_DUPLICATES__WINDOW)."
+  description = "What workers are told to do besides scoring, whose topics and permissions are made: duplicates (STREAMPROC_DUPLICATES__WINDOW), progress (STREAMPROC_PROGRESS__ENABLED), corrections (STREAMPROC_PROGRESS__CORRECTIONS)."
   type        = set(string)
   default     = []
 

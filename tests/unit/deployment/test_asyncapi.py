@@ -39,9 +39,13 @@ def test_an_event_has_the_headers_that_are_written_and_its_trace() -> None:
         assert set(event["headers"]["properties"]) == written | {"traceparent"}
 
 
-def test_workers_receive_activities_and_control_events_and_send_all_else() -> None:
+def test_workers_receive_activities_control_events_and_corrections_and_send_all_else() -> None:
     actions = {one["channel"]["$ref"]: one["action"] for one in document()["operations"].values()}
-    received = ["#/channels/reading_activity_v1", "#/channels/streamproc_control_v1"]
+    received = [
+        "#/channels/reading_activity_v1",
+        "#/channels/streamproc_control_v1",
+        "#/channels/reading_correction_v1",
+    ]
     assert [channel for channel, action in actions.items() if action == "receive"] == received
     assert len(actions) == len(document()["channels"])
 

@@ -1,0 +1,1 @@
+"""How each learner gets on: kept beside the activities, told with each result, corrected by teachers."""
