@@ -21,13 +21,15 @@ from streamproc.agents.progress.wiring import LearnerProgress
 from streamproc.agents.reading import ReadingAgent, Stages
 from streamproc.agents.roster import Roster
 from streamproc.audio.fetch import ClipFetcher
-from streamproc.contracts import live
+from streamproc.audio.threads import in_daemon_thread
+from streamproc.contracts import files, live
 from streamproc.contracts.codec import ActivityDecoder
 from streamproc.contracts.records import ResultEncoders
 from streamproc.contracts.registry import Registry
 from streamproc.deadletter.envelope import WorkerIdentity
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.health.exhaustion import Sentry, raise_descriptor_limit
+from streamproc.health.reachability import TIMEOUT_S, Reachability
 from streamproc.health.readiness import Readiness
 from streamproc.health.stalling import LOOK_S
 from streamproc.inference.channel import Certificates
@@ -39,6 +41,7 @@ from streamproc.inference.tls import TlsFiles
 from streamproc.inference.torch import TorchEngine, TorchOptions
 from streamproc.inference.wiring import parts_of, pool_of
 from streamproc.kafka import topics
+from streamproc.kafka.answering import KafkaProbe
 from streamproc.kafka.group import client_name
 from streamproc.scoring import lexicon
 from streamproc.scoring.activity import ActivityScorer
@@ -204,6 +207,9 @@ class WorkerApp(faust.App):
         self._threads = ScoringThreads(settings.worker.threads)
         self._encoders = ResultEncoders(self._registry, topics.topics_of_contracts(settings.kafka))
         self._life = Lifecycle()
+        probe, subject = KafkaProbe(settings), files.subject(settings.kafka.activity_topic)
+        self._kafka_answers = Reachability(lambda: in_daemon_thread(lambda: probe.ask(TIMEOUT_S)))
+        self._registry_answers = Reachability(lambda: self._registry.ask(subject))
         self._schemas_known = False
         kafka = settings.kafka
         super().__init__(
@@ -244,7 +250,9 @@ class WorkerApp(faust.App):
         self._agents = Roster(agents, settings.worker.stalled_after)
         self._agents.wire(self, self._topic)
         readiness = Readiness(
-            registry=lambda: self._schemas_known,
+            schemas=lambda: self._schemas_known,
+            kafka=lambda: self._kafka_answers.answers,
+            registry=lambda: self._registry_answers.answers,
             engine=lambda: _can_score(self._engine),
             joined=lambda: self._life.joined and not self.rebalancing,
             stopping=lambda: self.should_stop,
@@ -328,6 +336,8 @@ class WorkerApp(faust.App):
         self._schemas_known = True
         await self._engine.start()
         self.add_future(self._watch_progress())
+        self.add_future(self._kafka_answers.watch())
+        self.add_future(self._registry_answers.watch())
         for push in self._pushes:
             self.add_future(push.run())
         await super().on_start()

@@ -147,6 +147,19 @@ class Registry:
             schemas[number] = self._held(found.schema, self._id(found.schema_id, what), what)
         return schemas
 
+    async def ask(self, subject: str) -> None:
+        """Make sure that it answers, whatever it holds.
+
+        Raises:
+            StreamprocError: REGISTRY_UNAVAILABLE.
+        """
+        client = await self._connected()
+        try:
+            await self._ask(client.get_versions(subject), ErrorCode.SCHEMA_UNKNOWN, f"the versions of {subject}")
+        except StreamprocError as error:
+            if error.code is not ErrorCode.SCHEMA_UNKNOWN:
+                raise
+
     async def register(self, subject: str, text: str) -> int:
         """Register a schema under ``subject`` and return its id; the same id when it is there already.
 

@@ -11,11 +11,14 @@ from typing import Any
 class Readiness:
     """What is asked of the worker, at each look.
 
-    registry: the schemas of results are looked up. engine: something can score now. joined: it has had its share of the
-    partitions, and no rebalance is under way. stopping: it drains. paused: why it begins nothing new; empty while it
-    does. stalled: seconds for which it has got nowhere with the events that it has; None while it does get on.
+    schemas: those of results are looked up. kafka, registry: they answer. engine: something can score now. joined: it
+    has had its share of the partitions, and no rebalance is under way. stopping: it drains. paused: why it begins
+    nothing new; empty while it does. stalled: seconds for which it has got nowhere with the events that it has; None
+    while it does get on.
     """
 
+    schemas: Callable[[], bool]
+    kafka: Callable[[], bool]
     registry: Callable[[], bool]
     engine: Callable[[], bool]
     joined: Callable[[], bool]
@@ -25,11 +28,19 @@ class Readiness:
 
     def answer(self) -> tuple[bool, dict[str, Any]]:
         """Whether it is ready, and what a page says of it: ``status``, ``checks``, and more."""
-        checks = {"registry": self.registry(), "engine": self.engine(), "joined": self.joined()}
+        held = self.schemas()
+        checks = {
+            "kafka": self.kafka(),
+            "registry": held and self.registry(),
+            "engine": self.engine(),
+            "joined": self.joined(),
+        }
         said: dict[str, Any]
         if self.stopping():
             said = {"status": "stopping"}
-        elif not (checks["registry"] and checks["joined"]):
+        elif not checks["kafka"]:
+            said = {"status": "no kafka"}
+        elif not (held and checks["joined"]):
             said = {"status": "starting"}
         elif reasons := self.paused():
             said = {"status": "paused", "reasons": reasons}
@@ -37,6 +48,8 @@ class Readiness:
             said = {"status": "stalled", "seconds": round(seconds)}
         elif not checks["engine"]:
             said = {"status": "no engine"}
+        elif not checks["registry"]:
+            said = {"status": "no registry"}
         else:
             said = {"status": "ready"}
         return said["status"] == "ready", {**said, "checks": checks}

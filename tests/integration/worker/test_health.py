@@ -32,7 +32,7 @@ def test_a_worker_that_reads_is_live_started_and_ready(worker: WorkerProcess) ->
     status, body = answer(worker, "/health/ready")
     assert (status, json.loads(body)) == (
         200,
-        {"status": "ready", "checks": {"registry": True, "engine": True, "joined": True}},
+        {"status": "ready", "checks": {"kafka": True, "registry": True, "engine": True, "joined": True}},
     )
 
 

@@ -12,6 +12,8 @@ from streamproc.health.readiness import Readiness
 def worker(**missing: Any) -> Readiness:
     """One that lacks nothing but what is said."""
     state = {
+        "schemas": True,
+        "kafka": True,
         "registry": True,
         "engine": True,
         "joined": True,
@@ -25,14 +27,16 @@ def worker(**missing: Any) -> Readiness:
 
 
 def test_who_lacks_nothing_is_ready() -> None:
-    checks = {"registry": True, "engine": True, "joined": True}
+    checks = {"kafka": True, "registry": True, "engine": True, "joined": True}
     assert worker().answer() == (True, {"status": "ready", "checks": checks})
 
 
 @pytest.mark.parametrize(
     ("missing", "said"),
     [
-        ({"registry": False}, {"status": "starting"}),
+        ({"schemas": False}, {"status": "starting"}),
+        ({"kafka": False, "joined": False, "paused": ["REGISTRY_UNAVAILABLE"]}, {"status": "no kafka"}),
+        ({"registry": False}, {"status": "no registry"}),
         ({"joined": False}, {"status": "starting"}),
         ({"engine": False}, {"status": "no engine"}),
         ({"stopping": True, "paused": ["stopping"]}, {"status": "stopping"}),
