@@ -17,7 +17,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-NICENESS = 10
+NICENESS = 5
 """By which they stand back behind the event loop and Kafka's threads (0). Every answer of the worker's pages takes some
 turns of the loop, and each would wait until these threads have had their share of the processor."""
 
