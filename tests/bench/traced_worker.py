@@ -49,6 +49,12 @@ _PLACES: list[tuple[Any, str, Any]] = [
 _OWN = [getattr(place, name) for place, name, _ in _PLACES]
 
 
+def take_out(out: bool) -> None:
+    """Take what the code does for traces out, or put it back."""
+    for (place, name, nothing), own in zip(_PLACES, _OWN, strict=True):
+        setattr(place, name, nothing if out else own)
+
+
 _watch = reading.ReadingAgent._watch
 _ended = itertools.count()
 
@@ -75,8 +81,7 @@ class _Measured(app.WorkerApp):
         for order in itertools.islice(itertools.cycle(itertools.permutations(STATES)), rounds):
             for state in order:
                 agent._tracing = tracing if state == "on" else None
-                for (place, name, nothing), own in zip(_PLACES, _OWN, strict=True):
-                    setattr(place, name, nothing if state == "none" else own)
+                take_out(state == "none")
                 await asyncio.sleep(SETTLE_S)
                 wall, cpu, events = time.perf_counter(), time.process_time(), next(_ended)
                 await asyncio.sleep(seconds)

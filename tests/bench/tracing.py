@@ -1,12 +1,15 @@
 """What traces cost the worker: switched off, and on for a tenth of the activities. In pairs.
 
-    python tests/bench/tracing.py [--rounds 10] [--save docs/benchmarks/tracing.json]
+    python tests/bench/tracing.py [--rounds 34] [--seconds 60] [--save docs/benchmarks/tracing.json]
 
 The scene is that of tests/bench/worker.py: one worker on one core has more to do than it can, and the server behind it
 costs it nothing. The worker (tests/bench/traced_worker.py) changes its state every second: without any of the code for
 traces, with it but switched off, and on. Each round has each state once. What a state costs against another one is told
 by their processor time an activity over all rounds, with an interval that 95 % of samples of as many rounds stay within
 (bootstrap). A stand-in for a collector takes the spans on another core.
+
+``agent``: the same comparison where its interval is narrow enough to tell: the worker's agent without Kafka
+(tests/bench/traced_agent.py), in turns of a tenth of a second, for ``--seconds``.
 
 ``alone_us``: the same code by itself, processor microseconds an event: ``off``; ``unsampled`` and ``sampled`` with
 traces on, making and encoding the spans included. ``alone_percent`` sets that against an activity's: what off costs,
@@ -18,6 +21,7 @@ Prints a table and, as the last line, JSON.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import os
 import statistics
@@ -42,7 +46,9 @@ from support.worker_process import WorkerProcess
 from bench import mix
 from bench.machine import machine, versions
 from bench.scene import LETTERS, WORKER_CORE, other_core, scene
+from bench.traced_agent import windows as agent_windows
 from bench.traced_worker import SETTLE_S, STATES
+from streamproc.settings import load as load_settings
 from streamproc.telemetry.resource import resource
 from streamproc.telemetry.spans import span_of
 from streamproc.telemetry.traces import Tracing
@@ -75,6 +81,12 @@ def compared(windows: list[dict[str, Any]], state: str, base: str) -> dict[str, 
     samples = sorted(more(draw.choices(rounds, k=len(rounds))) for _ in range(SAMPLES))
     low, high = samples[round(0.025 * SAMPLES)], samples[round(0.975 * SAMPLES)]
     return {"percent": round(more(rounds), 2), "from": round(low, 2), "to": round(high, 2)}
+
+
+def medians(windows: list[dict[str, Any]]) -> dict[str, float]:
+    """Processor milliseconds an activity, by state."""
+    costs = {state: [one["cpu"] / one["events"] for one in windows if one["state"] == state] for state in STATES}
+    return {state: round(1000 * statistics.median(found), 3) for state, found in costs.items()}
 
 
 class Kept:
@@ -132,6 +144,7 @@ def main() -> int:
     """Measure. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=34)
+    parser.add_argument("--seconds", type=float, default=60.0, help="for which the agent by itself is measured")
     parser.add_argument("--save", type=Path, help="file that figures, machine and versions are written to")
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
@@ -143,7 +156,8 @@ def main() -> int:
         activities = mix.demo_mix(stage.clips)
         clips = mix.decoded_clips(activities)
         recorded, file = stage.folder / "recorded.npz", stage.folder / "windows.json"
-        mix.record_answers(recorded, clips, mix.heard(clips))
+        logits = mix.heard(clips)
+        mix.record_answers(recorded, clips, logits)
         seconds = arguments.rounds * len(STATES) * (SECONDS + SETTLE_S)
         stage.publish(mix.again_and_again(activities, WARM_UP + round(PER_SECOND * seconds)))
         with StandIn(recorded=recorded, cpu=other_core()) as server:
@@ -166,15 +180,22 @@ def main() -> int:
                 dropped = worker.metric("streamproc_trace_spans_total", outcome="dropped")
             finally:
                 worker.kill()
+            os.environ |= stage.settings(server.address)
+            agent = asyncio.run(agent_windows(load_settings(), activities, clips, logits, RATIO, arguments.seconds))
         windows = json.loads(file.read_text())
-    costs = {state: [one["cpu"] / one["events"] for one in windows if one["state"] == state] for state in STATES}
-    cpu = {state: round(1000 * statistics.median(found), 3) for state, found in costs.items()}
+    cpu = medians(windows)
     by_itself = alone()
     on = (1 - RATIO) * by_itself["unsampled"] + RATIO * by_itself["sampled"]
     result = {
         "cpu_ms_per_activity": cpu,
         "off_against_none": compared(windows, "off", "none"),
         "on_against_off": compared(windows, "on", "off"),
+        "agent": {
+            "cpu_ms_per_activity": medians(agent),
+            "off_against_none": compared(agent, "off", "none"),
+            "on_against_off": compared(agent, "on", "off"),
+            "rounds": len(agent) // len(STATES),
+        },
         "alone_us": {name: round(us, 1) for name, us in by_itself.items()},
         "alone_percent": {
             "off": round(by_itself["off"] / cpu["none"] / 10, 2),
@@ -189,6 +210,9 @@ def main() -> int:
     }
     for state, ms in cpu.items():
         print(f"{state:5} {ms:7.3f} ms of processor time an activity")
+    for name, found in (("worker", result), ("agent", result["agent"])):
+        for pair in ("off_against_none", "on_against_off"):
+            print(name, pair.replace("_", " "), "{percent:+.2f} % [{from:+.2f}, {to:+.2f}]".format(**found[pair]))
     if arguments.save:
         described = {"machine": machine(load), "versions": versions(), **result}
         arguments.save.write_text(json.dumps(described, indent=2) + "\n")

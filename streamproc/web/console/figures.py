@@ -18,9 +18,13 @@ class Told(BaseModel):
 
 
 class PartitionFigures(Told):
-    """Of a partition that it has: events in flight, and whether it takes in no more for now."""
+    """Of a partition that it has: records without an outcome, the age of the oldest that is taken in, events in flight,
+    and whether it takes in no more for now.
+    """
 
     partition: int
+    unfinished: int
+    oldest_s: float | None
     in_flight: int
     paused: bool
 

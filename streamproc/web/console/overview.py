@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -26,7 +26,7 @@ from streamproc.web.console.figures import (
     totals,
 )
 from streamproc.web.console.peers import PeerLook
-from streamproc.web.console.verdict import Facts, Mood, ScoringVerdict, judge, worker_state
+from streamproc.web.console.verdict import PATIENCE_S, Facts, Mood, ScoringVerdict, duration, judge, worker_state
 from streamproc.web.console.watch import Watch
 
 NO_ADDRESS = "does not tell where its pages are"
@@ -73,7 +73,7 @@ class Overview:
 
     def figures(self) -> WorkerFigures:
         """This worker's own, as other workers ask for them."""
-        worker, state = self._worker, self._worker.state()
+        now, worker, state = self._clock(), self._worker, self._worker.state()
         endpoints, fallback = endpoints_of(worker.engine)
         mood, word = worker_state(self._own_facts())
         topic = self._settings.kafka.activity_topic
@@ -89,8 +89,14 @@ class Overview:
             aborted=dict(state.aborted),
             rebalances=dict(state.rebalances),
             partitions=tuple(
-                PartitionFigures(partition=tp.partition, in_flight=count, paused=tp in state.paused)
-                for tp, count in state.in_flight.items()
+                PartitionFigures(
+                    partition=tp.partition,
+                    unfinished=count,
+                    oldest_s=round(max(0.0, now - state.oldest_ms[tp] / 1000), 1) if tp in state.oldest_ms else None,
+                    in_flight=state.in_flight.get(tp, 0),
+                    paused=tp in state.paused,
+                )
+                for tp, count in state.unfinished.items()
                 if tp.topic == topic
             ),
             engine=EngineFigures(
@@ -106,12 +112,12 @@ class Overview:
         """As JSON values; figures alone, nothing of any activity."""
         now, watch = self._clock(), self._watch
         own = self.figures()
-        told = [own, *(look.said for look in watch.peers.looks.values() if look.said is not None and not look.problem)]
-        partitions = self._partitions(self._worker.state(), now)
+        told = [own, *(figures for _, figures in self._telling())]
+        partitions = self._partitions(own)
         results, letters, window = watch.outcomes.window(now)
         facts = replace(
             self._own_facts(),
-            others=self._others_in_trouble(),
+            others=self._others_in_trouble(now),
             kafka_problem=watch.group.problem or watch.tail_problem,
             unfinished=self._unfinished(partitions),
             exact=all(row["exact"] for row in partitions),
@@ -169,13 +175,18 @@ class Overview:
             endpoint_reason=next((each.ejected for each in endpoints if not each.available), ""),
         )
 
-    def _others_in_trouble(self) -> tuple[tuple[str, str], ...]:
-        """Where they are, and what they say of themselves."""
-        looks = self._watch.peers.looks
-        told = ((member.pages, looks[member.id]) for member in self._watch.group.members if member.id in looks)
-        return tuple(
-            (pages, look.said.state) for pages, look in told if look.said is not None and look.said.mood is Mood.BAD
-        )
+    def _others_in_trouble(self, now: float) -> tuple[tuple[str, str], ...]:
+        """Where they are, and what is wrong. Who has never answered is no news: it may not be reachable from here."""
+        found = []
+        for member in self._watch.group.members:
+            look = self._watch.peers.looks.get(member.id)
+            if look is None or look.said is None:
+                continue
+            if look.problem and now - look.at > PATIENCE_S:
+                found.append((member.pages, f"has not answered for {duration(now - look.at)}"))
+            elif not look.problem and look.said.mood is Mood.BAD:
+                found.append((member.pages, look.said.state))
+        return tuple(found)
 
     def _workers(self, own: WorkerFigures, now: float) -> list[dict[str, Any]]:
         """This one first, then the group's others: what each has told, or why it has not."""
@@ -188,46 +199,39 @@ class Overview:
                 rows.append(_row(member, look, now, ours=False))
         return rows
 
-    def _partitions(self, state: TransportState, now: float) -> list[dict[str, Any]]:
-        """Own ones as of now, those of others as they were looked at."""
-        topic = self._settings.kafka.activity_topic
-        rows = {
-            tp.partition: {
-                "partition": tp.partition,
-                "unfinished": unfinished,
-                "exact": True,
-                "oldest_s": round(max(0.0, now - state.oldest_ms[tp] / 1000), 1) if tp in state.oldest_ms else None,
-                "in_flight": state.in_flight.get(tp, 0),
-                "paused": tp in state.paused,
-                "ours": True,
+    def _partitions(self, own: WorkerFigures) -> list[dict[str, Any]]:
+        """As the worker that reads each tells of it; of those that nobody tells, as they were looked at in Kafka."""
+        group = self._watch.group
+        rows = {each.partition: _told(each, "this worker", ours=True) for each in own.partitions}
+        for member, figures in self._telling():
+            for each in figures.partitions:
+                rows.setdefault(each.partition, _told(each, member.pages, ours=False))
+        for lag in group.others:
+            reader = next((member for member in group.members if lag.partition in member.partitions), None)
+            row = {
+                "partition": lag.partition,
+                "unfinished": lag.unfinished,
+                "exact": lag.exact,
+                "oldest_s": None if lag.oldest_s is None else round(lag.oldest_s, 1),
+                "in_flight": None,
+                "paused": None,
+                "reader": "" if reader is None else reader.pages or reader.host,
+                "ours": False,
             }
-            for tp, unfinished in state.unfinished.items()
-            if tp.topic == topic
-        }
-        for lag in self._watch.group.others:
-            rows.setdefault(
-                lag.partition,
-                {
-                    "partition": lag.partition,
-                    "unfinished": lag.unfinished,
-                    "exact": lag.exact,
-                    "oldest_s": None if lag.oldest_s is None else round(lag.oldest_s, 1),
-                    "in_flight": None,
-                    "paused": None,
-                    "ours": False,
-                },
-            )
-        for look in self._watch.peers.looks.values():
-            for told in () if look.said is None or look.problem else look.said.partitions:
-                row = rows.get(told.partition)
-                if row is not None and not row["ours"]:
-                    row |= {"in_flight": told.in_flight, "paused": told.paused}
+            rows.setdefault(lag.partition, row)
         return [rows[partition] for partition in sorted(rows)]
+
+    def _telling(self) -> Iterator[tuple[Member, WorkerFigures]]:
+        """The other workers that answer, and what they say; who has told last comes first."""
+        looks = self._watch.peers.looks
+        told = [(member, looks[member.id]) for member in self._watch.group.members if member.id in looks]
+        for member, look in sorted(told, key=lambda one: -one[1].at):
+            if look.said is not None and not look.problem:
+                yield member, look.said
 
     def _forsaken(self, partitions: Sequence[dict[str, Any]]) -> int:
         """How many have something unfinished, and nobody who reads them."""
-        read = {partition for member in self._watch.group.members for partition in member.partitions}
-        return sum(bool(row["unfinished"]) and not row["ours"] and row["partition"] not in read for row in partitions)
+        return sum(bool(row["unfinished"]) and not row["reader"] for row in partitions)
 
     def _unfinished(self, partitions: Sequence[dict[str, Any]]) -> int | None:
         """Of the whole group; None until its other partitions were looked at."""
@@ -238,6 +242,10 @@ def endpoints_of(engine: Engine) -> tuple[list[Endpoint[Any]], bool]:
     """An engine's inference servers, none where it has no servers; and whether its fallback scores."""
     pool, fallback = parts_of(engine)
     return [] if pool is None else list(pool.endpoints), fallback is not None and fallback.active
+
+
+def _told(figures: PartitionFigures, reader: str, *, ours: bool) -> dict[str, Any]:
+    return {**figures.model_dump(), "exact": True, "reader": reader, "ours": ours}
 
 
 def _row(member: Member, look: PeerLook, now: float, *, ours: bool) -> dict[str, Any]:

@@ -35,7 +35,8 @@ UNWATCHED_S = 10.0
 """So long after the last look nothing is read any more."""
 
 LOOK_S = 5.0
-"""From one look at the group to the next, or ten times what a look takes."""
+"""From one look at the group to the next, or ten times what a look takes, but no more than:"""
+_LOOK_AT_MOST_S = 30.0
 LOOK_RECORDS, LOOK_BYTES = 10_000, 16 << 20
 """Most that one look reads of backlogs; of more, the page tells an upper bound."""
 
@@ -186,7 +187,7 @@ class Watch:
             except StreamprocError as error:
                 found = replace(self.group, problem=error.message)
             self.group = found
-            await asyncio.sleep(max(LOOK_S, 10 * (time.monotonic() - began)))
+            await asyncio.sleep(max(LOOK_S, min(_LOOK_AT_MOST_S, 10 * (time.monotonic() - began))))
 
     async def _ask(self) -> None:
         while self._watched:

@@ -69,20 +69,19 @@ function partly(totals, rows) {
 const counts = (found) => Object.entries(found).map(([name, count]) => `${name} ${whole(count)}`).join(", ");
 const many = (count, name) => `${whole(count)} ${name}${count === 1 ? "" : "s"}`;
 
-function partitions({ partitions: rows, group: shared, workers: list }) {
+function partitions({ partitions: rows, group: shared }) {
   byId("partitions-note").textContent = `of ${shared.topic}`;
   const most = Math.max(1, ...rows.map((row) => row.unfinished));
   byId("partition-rows").replaceChildren(table(
     [["partition", "n"], ["unfinished", "n"], ["", "roomy"], ["oldest", "n"], ["in flight", "n"], ["read by", "keep"]],
     rows.map((row) => [row.partition, `${row.exact ? "" : "≤ "}${whole(row.unfinished)}`,
       el("meter", { min: 0, max: most, value: row.unfinished, "aria-label": `${row.unfinished} of ${most}` }),
-      seconds(row.oldest_s), whole(row.in_flight), reader(row, shared, list)])));
+      seconds(row.oldest_s), whole(row.in_flight), reader(row, shared)])));
 }
 
-function reader(row, shared, list) {
-  const found = row.ours ? "this worker" : list.find((one) => one.partitions.includes(row.partition))?.address;
-  if (!found) return shared.known ? tag("bad", "nobody") : "–";
-  return row.paused ? tag("warn", `${found}, full`) : found;
+function reader(row, shared) {
+  if (!row.reader) return shared.known ? tag("bad", "nobody") : "–";
+  return row.paused ? tag("warn", `${row.reader}, full`) : row.reader;
 }
 
 const BREAKERS = { open: "breaker open", half_open: "breaker half open" };
@@ -116,12 +115,12 @@ function workers({ workers: rows, totals, group: shared }) {
     ...(shared.problem ? [el("p", { class: "notice bad", text: shared.problem })] : []),
     pairs([
       ["told by", totals.workers === rows.length ? `all ${many(rows.length, "worker")}` : tag("warn", `${totals.workers} of ${many(rows.length, "worker")}`)],
-      ["in flight", `${many(totals.in_flight, "reading")}; ${whole(totals.most_in_flight)} may be worked on at once`],
+      ["in flight", `${many(totals.in_flight, "reading")}; at most ${whole(totals.most_in_flight)} of them are worked on at once`],
       ["transactions", `${whole(committed)} committed, ${whole(aborted)} aborted${aborted ? ` (${counts(totals.aborted)})` : ""}, `
         + `${whole(refused)} refused, ${whole(doubt)} in doubt`]]));
   byId("worker-rows").replaceChildren(table(
     [["worker", "keep"], ["state", ""], ["partitions", ""], ["in flight", "n"], ["outcomes", "n"], ["committed", "n"], ["aborted", "n"],
-      ["rebalances", "n"], ["version", "keep"], ["told", "n"]],
+      ["rebalances", "keep"], ["version", "keep"], ["told", "n"]],
     rows.map(workerRow)));
 }
 
@@ -132,9 +131,10 @@ function workerRow(row) {
   const state = row.problem ? tag("warn", row.problem) : said ? tag(said.mood, said.state) : tag("unknown", "being asked");
   const held = row.partitions.length ? row.partitions.join(", ") : "none: it stands by";
   const old = row.problem && said ? `, then ${said.state}` : "";
-  return [name, el("span", {}, state, old), `${held}${full ? ` (${full} full)` : ""}`,
-    said ? `${whole(said.in_flight)} of ${whole(said.most_in_flight)}` : "–", whole(said?.outcomes), whole(said?.transactions.committed),
-    said ? `${whole(said.transactions.aborted)}${said.transactions.aborted ? ` (${counts(said.aborted)})` : ""}` : "–",
-    said ? `${whole(said.rebalances.gained ?? 0)} gained, ${whole(said.rebalances.given_up ?? 0)} given up` : "–", said?.version ?? "–",
-    row.age_s === null ? "–" : row.age_s < 1 ? "now" : `${seconds(row.age_s)} ago`];
+  const first = [name, el("span", {}, state, old), `${held}${full ? ` (${full} full)` : ""}`];
+  if (!said) return [...first, "", "", "", "", "", "", ""];
+  return [...first, whole(said.in_flight), whole(said.outcomes), whole(said.transactions.committed),
+    `${whole(said.transactions.aborted)}${said.transactions.aborted ? ` (${counts(said.aborted)})` : ""}`,
+    `${whole(said.rebalances.gained ?? 0)} gained, ${whole(said.rebalances.given_up ?? 0)} given up`, said.version,
+    row.age_s < 1 ? "now" : `${seconds(row.age_s)} ago`];
 }

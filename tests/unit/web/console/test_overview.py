@@ -126,6 +126,16 @@ def test_what_another_worker_tells_is_shown_as_its_own_is() -> None:
     assert picture["totals"]["transactions"]["committed"] == 7
     assert [model["workers"] for model in picture["models"]] == [2]
     assert [row["in_flight"] for row in picture["partitions"]] == [1, 1]
+    assert [row["reader"] for row in picture["partitions"]] == ["this worker", "10.0.0.2:6066"]
+
+
+def test_what_a_worker_tells_of_its_partitions_goes_before_what_was_read_in_kafka() -> None:
+    picture = two_workers(PeerLook(NOW, told(state(p1=0))), state(p0=3))
+    assert [row["unfinished"] for row in picture["partitions"]] == [3, 0]
+    assert picture["group"]["unfinished"] == 3
+    silent = two_workers(PeerLook(NOW, told(state(p1=0)), "does not answer"), state(p0=3))
+    assert [row["unfinished"] for row in silent["partitions"]] == [3, 7]
+    assert silent["partitions"][1]["reader"] == "10.0.0.2:6066"
 
 
 def test_a_worker_that_does_not_answer_is_shown_as_such_and_counts_in_no_sum() -> None:
@@ -147,3 +157,14 @@ def test_trouble_of_another_worker_is_told_on_top() -> None:
     picture = two_workers(PeerLook(NOW, told(state(p1=7), ["REGISTRY_UNAVAILABLE"])), state(p0=3))
     hints = [hint["text"] for hint in picture["verdict"]["hints"]]
     assert "Another worker is in trouble: 10.0.0.2:6066 (paused: REGISTRY_UNAVAILABLE)." in hints
+
+
+@pytest.mark.parametrize(("age", "hinted"), [(5.0, False), (60.0, True)])
+def test_one_that_answered_and_is_silent_for_a_while_is_in_trouble(age: float, hinted: bool) -> None:
+    picture = two_workers(PeerLook(NOW - age, told(state(p1=7)), "does not answer"), state(p0=3))
+    hints = [hint["text"] for hint in picture["verdict"]["hints"]]
+    assert ("Another worker is in trouble: 10.0.0.2:6066 (has not answered for 60 s)." in hints) is hinted
+
+
+def test_one_that_never_answered_may_not_be_reachable_from_here() -> None:
+    assert two_workers(PeerLook(problem="does not answer"), state(p0=3))["verdict"]["hints"] == []
