@@ -60,6 +60,12 @@ command.add_command(check)
     "--rooms", type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Judge every recording in these rooms too: a folder that streamproc.training.rooms made.",
 )  # fmt: skip
+@click.option(
+    "--channels", is_flag=True, help="Judge every recording over poor channels too: 8 kHz, MP3, noise and more."
+)
+@click.option(
+    "--every", type=click.IntRange(min=1), default=1, show_default=True, help="Judge every n-th recording alone."
+)
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with pictures and audio.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, as the last line.")
 def evaluate(
@@ -71,6 +77,8 @@ def evaluate(
     second: str | None,
     second_classifier: Path | None,
     rooms: Path | None,
+    channels: bool,
+    every: int,
     html: Path | None,
     as_json: bool,
 ) -> None:
@@ -83,6 +91,7 @@ def evaluate(
     all were read.
     """
     try:
+        from streamproc.training.channels import CHANNELS, clips_over
         from streamproc.training.evaluate import MODEL, Recogniser, digest
         from streamproc.training.people import columns, figures, page
         from streamproc.training.people.clips import FolderError, read_folder, readable
@@ -102,10 +111,10 @@ def evaluate(
         fused = _strictness(chosen, operating_point) if chosen else strictness_of(fused_name(named), operating_point)
     console = Console(stderr=True)
     try:
-        every = read_folder(folder)
+        found = read_folder(folder)[::every]
         with Progress(console=console, transient=True) as bar:
-            reading = bar.add_task("reading", total=len(every))
-            clips, broken = readable(every, lambda done: bar.update(reading, completed=done))
+            reading = bar.add_task("reading", total=len(found))
+            clips, broken = readable(found, lambda done: bar.update(reading, completed=done))
             task = bar.add_task("judging", total=len(clips))
             try:
                 listener = Recogniser(model)
@@ -116,17 +125,21 @@ def evaluate(
                 bar.update(task, completed=done)
 
             judged = list(judge(clips, listener, margin, strictness, progress))
-            echoing = {}
+            elsewhere = [clips_over(channel, clips) for channel in (CHANNELS if channels else ())]
             for room, response in (read_rooms(rooms) if rooms else {}).items():
-                there = clips_in_room(clips, room, response)
-                echoing[there[0].condition] = list(judge(there, listener, margin, strictness, progress))
+                elsewhere.append(clips_in_room(clips, room, response))
+            heard_there = {
+                there[0].condition: list(judge(there, listener, margin, strictness, progress))
+                for there in elsewhere
+                if there
+            }
             asked = opinions(clips, listener, margin, fused, progress) if second else None
     except FolderError as error:
         raise click.ClickException(str(error)) from None
     for name, why in broken.items():
         console.print(f"{name}: {why}", style="red", markup=False, highlight=False, soft_wrap=True)
     if not clips:
-        raise click.ClickException(f"{folder}: none of {len(every)} recordings can be read")
+        raise click.ClickException(f"{folder}: none of {len(found)} recordings can be read")
     if not judged:
         raise StreamprocError(
             ErrorCode.REFERENCE_EMPTY,
@@ -136,8 +149,8 @@ def evaluate(
     words = columns.columns(judged, clips)
     ages = figures.by_age(words, judged, clips)
     conditions = figures.by_condition(words, judged, clips)
-    for room, heard in echoing.items():
-        conditions[room] = figures.report(columns.columns(heard, clips), len(clips))
+    for condition, heard in heard_there.items():
+        conditions[condition] = figures.report(columns.columns(heard, clips), len(clips))
     reports = {"all": figures.report(words, len(clips)), **ages, **conditions}
     experts = figures.human(judged)
     beside: dict[str, object] = {}
@@ -158,7 +171,7 @@ def evaluate(
         Console().print(_table(reports))
         if broken:
             console.print(
-                f"{len(every) - len(clips)} of {len(every)} recordings could not be read; they are in no figure."
+                f"{len(found) - len(clips)} of {len(found)} recordings could not be read; they are in no figure."
             )
     else:
         print(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import importlib.resources
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -47,7 +48,8 @@ class WordClassifier:
     """Weights over `EVIDENCE`, and what goes with them.
 
     ``points``: the probability above which a word is wrong, by operating point. ``least_fit``: below this mean
-    log-probability a phoneme, relative to the best path, the text was not what was read.
+    log-probability a phoneme, relative to the best path, the text was not what was read. ``most_blur``: above this blur
+    (`streamproc.scoring.score.blur`) sounds are told worse than in a reading.
     """
 
     model_sha256: str
@@ -59,6 +61,7 @@ class WordClassifier:
     least_fit: float
     hidden: Hidden = field(default_factory=Hidden.none)
     usual: Usual = field(default_factory=Usual.unknown)
+    most_blur: float = math.inf
 
     def odds(self, evidence: Floats) -> Floats:
         """The logarithm of the odds that each word was misread; ``evidence`` [words, len(EVIDENCE)]."""
@@ -81,6 +84,7 @@ class WordClassifier:
             "usual": self.usual.to_json(),
             "points": dict(self.points),
             "least_fit": self.least_fit,
+            **({"most_blur": self.most_blur} if math.isfinite(self.most_blur) else {}),
         }
 
 
@@ -110,7 +114,7 @@ def from_json(read: Mapping[str, Any]) -> WordClassifier:
         raise ValueError("hidden units with and without a weight")
     return WordClassifier(
         str(read["model_sha256"]), centre, scale, weights, float(read["bias"]), points, float(read["least_fit"]),
-        units, Usual.from_json(read["usual"]),
+        units, Usual.from_json(read["usual"]), float(read.get("most_blur", math.inf)),
     )  # fmt: skip
 
 

@@ -32,7 +32,7 @@ from streamproc.scoring.parts import lay_out_reading
 from streamproc.scoring.phonemes import BLANK, PHONEMES
 from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.skipped import hear_without, likeliest_skipped, skipped_words
-from streamproc.scoring.unscorable import unscorable
+from streamproc.scoring.unscorable import FAR, unscorable
 from streamproc.scoring.usual import Usual
 from streamproc.scoring.variants import PhonemeAligner
 from streamproc.scoring.words import HeardWord, hear_words
@@ -56,6 +56,9 @@ MOST_FRAMES = 1024
 """Frames that are weighed at once (20 s): of more, those in which the model is surest of silence are left out. They
 weigh the same whatever was said, as in phone-synchronous decoding (Chen, Zhuang, Qian, Yu, "Phone Synchronous Speech
 Recognition With CTC Lattices", IEEE/ACM TASLP 25(1), 2017)."""
+
+_NEVER = -100.0
+"""A logarithm of a probability that counts as 0: that of none is infinite."""
 
 ACCENT = 1 / 3
 """A word that differs from its reference is ACCEPTED rather than CORRECT from this part of the threshold on."""
@@ -166,11 +169,12 @@ def _margins(words: Sequence[HeardWord], tokens: Sequence[Token], log_probs: Flo
 @dataclass(frozen=True, slots=True)
 class PhraseEvidence:
     """``table``: the evidence on the words at ``places`` of a `HeardPhrase`. ``fit``: log P(audio | the text) less that
-    of the likeliest path, a phoneme; far below 0 where something else was read."""
+    of the likeliest path, a phoneme; far below 0 where something else was read. ``blur``: `blur` of its audio."""
 
     places: Sequence[int]
     table: NDArray[np.float64]
     fit: float
+    blur: float
 
 
 def phrase_evidence(heard: HeardPhrase, log_probs: Floats, usual: Usual) -> PhraseEvidence | None:
@@ -185,7 +189,16 @@ def phrase_evidence(heard: HeardPhrase, log_probs: Floats, usual: Usual) -> Phra
         return None
     words, margins = [heard.words[index] for index in places], [heard.margins[index] for index in places]
     table = weigh_evidence(words, margins, heard.tokens, found.laid, usual)
-    return PhraseEvidence(places, table, found.fit)
+    return PhraseEvidence(places, table, found.fit, blur(log_probs))
+
+
+def blur(log_probs: Floats) -> float:
+    """How badly the model tells sounds from one another: the mean entropy of its frames, in nats; 0 of none."""
+    total = 0.0
+    for begin in range(0, len(log_probs), MOST_FRAMES):  # a long reading must not be there a second time
+        frames = log_probs[begin : begin + MOST_FRAMES]
+        total -= float((np.exp(frames) * np.maximum(frames, _NEVER)).sum())
+    return total / max(len(log_probs), 1)
 
 
 def _weigh_words(
@@ -200,18 +213,20 @@ def _weigh_words(
     expected = sum(len(word.reference) for word in heard.words)
     least_fit = strictness.classifier.least_fit
     evidence = phrase_evidence(heard, log_probs, strictness.classifier.usual)
-    if evidence is None or evidence.fit < least_fit:
-        whole, heard = heard, hear_what_was_read(heard, words, log_probs, aligner)
-        if heard is not whole:
-            evidence = phrase_evidence(heard, log_probs, strictness.classifier.usual)
-        fits = evidence is not None and evidence.fit >= least_fit
+    blurred = evidence is not None and evidence.blur > strictness.classifier.most_blur
+    if evidence is None or evidence.fit < least_fit or blurred:
+        if evidence is None or evidence.fit < least_fit:
+            whole, heard = heard, hear_what_was_read(heard, words, log_probs, aligner)
+            if heard is not whole:
+                evidence = phrase_evidence(heard, log_probs, strictness.classifier.usual)
+        # Words that cannot be laid over the audio do not fit it, but nobody knows by how much.
+        lacking = least_fit - evidence.fit if evidence is not None else FAR
         read = [word for place, word in enumerate(heard.words) if place not in heard.skipped]
-        code = unscorable(
-            expected=expected, heard=len(heard.tokens), matched=sum(word.matched for word in read), fits=fits
-        )
+        matched = sum(word.matched for word in read)
+        code = unscorable(expected=expected, heard=len(heard.tokens), matched=matched, lacking=lacking, blurred=blurred)
         if code is not None:
             raise StreamprocError(code)
-        if evidence is None or not fits:
+        if evidence is None or lacking > 0:
             return heard, {}
     return heard, dict(zip(evidence.places, strictness.classifier.probabilities(evidence.table).tolist(), strict=True))
 

@@ -18,20 +18,39 @@ badly, it was another text."""
 BY_CHANCE = 0.2
 """The same share of another text may fit by chance: below it, it was another text however well these few words fit."""
 
+FAR = 1.0
+"""Below the least fit of a reading by so much a phoneme, in logarithms, no reading of the text was ever found: another
+language of like sounds lies there. Of `LONG_ENOUGH` phonemes alone, as one wrong word is much of a short text."""
+
+FROM_A_FAR_TEXT = 0.5
+"""The share of what was heard, as `FROM_THE_TEXT`, below which it was another text where the fit is so far off."""
+
+LONG_ENOUGH = 12
+
+FROM_A_BLUR = 0.5
+"""The same share below which it was another text where hardly a sound could be told from others, as of a crowd: the
+alignment finds sounds of any text in that."""
+
 TOO_QUIET_DB = -60.0
 """Decibels of full scale (root mean square) below which nothing heard is put down to the recording's level."""
 
 
-def unscorable(*, expected: int, heard: int, matched: int, fits: bool) -> ErrorCode | None:
+def unscorable(*, expected: int, heard: int, matched: int, lacking: float, blurred: bool) -> ErrorCode | None:
     """Why a phrase cannot be judged whose text as a whole does not fit its audio; None where it can.
 
     Args:
         expected, heard, matched: phonemes of the text, of what was heard, and of both, in words that were not skipped.
-        fits: whether these words fit the audio.
+        lacking: by how much the fit of these words lies below the least of a reading; 0 or less where they fit.
+        blurred: whether sounds could be told worse from others than in readings, halls included.
     """
     if heard < SPEECH * expected:
         return ErrorCode.NOTHING_HEARD
-    return ErrorCode.TEXT_NOT_HEARD if matched < (BY_CHANCE if fits else FROM_THE_TEXT) * heard else None
+    least = BY_CHANCE if lacking <= 0 else FROM_THE_TEXT
+    if lacking > FAR and expected >= LONG_ENOUGH:
+        least = FROM_A_FAR_TEXT
+    if blurred:
+        least = max(least, FROM_A_BLUR)
+    return ErrorCode.TEXT_NOT_HEARD if matched < least * heard else None
 
 
 def explained(error: StreamprocError, level_db: float) -> StreamprocError:

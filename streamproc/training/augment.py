@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+
 import numpy as np
+import soundfile
 import soxr
 from numpy.typing import NDArray
 
@@ -72,3 +75,16 @@ def from_8_khz(audio: Floats) -> Floats:
     """``audio`` as it comes from a recorder at 8 kHz."""
     narrow = soxr.resample(audio, SAMPLE_RATE, 8000)
     return np.asarray(soxr.resample(narrow, 8000, SAMPLE_RATE), dtype=np.float32)
+
+
+def as_mp3(audio: Floats, rng: np.random.Generator) -> Floats:
+    """Through a strong MP3 compression, of the same length."""
+    file = io.BytesIO()
+    soundfile.write(
+        file, audio, SAMPLE_RATE, format="MP3", bitrate_mode="CONSTANT", compression_level=float(rng.uniform(0.6, 0.95))
+    )
+    file.seek(0)
+    decoded = np.zeros_like(audio)
+    samples = soundfile.read(file, dtype="float32")[0][: len(audio)]
+    decoded[: len(samples)] = samples
+    return decoded

@@ -86,7 +86,8 @@ def clips(joe: Joe, readings: Sequence[SpokenReading]) -> Iterator[Clip]:
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
 @click.option("--model", type=click.Path(exists=True, dir_okay=False, path_type=Path), default=MODEL, help="ONNX file.")
 @click.option("--clips", "count", type=click.IntRange(1, 400), default=150, show_default=True, help="Of each kind.")
-def main(model: Path, count: int) -> None:
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the figures as JSON.")
+def main(model: Path, count: int, output: Path | None) -> None:
     """Judge a model on a voice that no training hears; the last line is one JSON object."""
     try:
         joe = Joe()
@@ -98,6 +99,9 @@ def main(model: Path, count: int) -> None:
     wrong = [misread(reading, rng, ["mispronounced"] * rng.randint(1, 2)) for reading in well]
     report = {"read well": judge.figures(clips(joe, well)).report(), "swaps": judge.figures(clips(joe, wrong)).report()}
     Console(stderr=True).print(table(report))
+    if output is not None:
+        kept = {"model_sha256": digest(model), "operating_point": "balanced", **report}
+        output.write_text(json.dumps(kept, indent=1) + "\n", "utf-8")
     print(json.dumps(report))
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import soxr
 from numpy.typing import NDArray
 
+from streamproc.training.augment import as_mp3
 from streamproc.training.labels import Sound, reading_sounds
 from streamproc.training.pack import Pack
 from streamproc.training.speech import SAMPLE_RATE
@@ -150,7 +149,7 @@ class Mixture:
         low = -55 if rng.random() < 0.2 else -32
         audio = audio * np.float32(10 ** (rng.uniform(low, -12) / 20) / level)
         audio = (np.round(np.clip(audio, -1, 1) * 32767) / 32768).astype(np.float32)
-        return _as_mp3(rng, audio) if rng.random() < 0.04 else audio
+        return as_mp3(audio, rng) if rng.random() < 0.04 else audio
 
     def _background(self, rng: np.random.Generator, size: int) -> Floats:
         """Noise at power 1, now and then with other people speaking."""
@@ -195,16 +194,3 @@ def _room(rng: np.random.Generator) -> Floats:
     echo *= np.float32(10 ** (rng.uniform(-15, 3) / 20) / np.sqrt(np.sum(echo**2)))
     echo[0] = 1.0
     return echo
-
-
-def _as_mp3(rng: np.random.Generator, audio: Floats) -> Floats:
-    """Through a strong MP3 compression, of the same length."""
-    file = io.BytesIO()
-    soundfile.write(
-        file, audio, SAMPLE_RATE, format="MP3", bitrate_mode="CONSTANT", compression_level=float(rng.uniform(0.6, 0.95))
-    )
-    file.seek(0)
-    decoded = np.zeros_like(audio)
-    samples = soundfile.read(file, dtype="float32")[0][: len(audio)]
-    decoded[: len(samples)] = samples
-    return decoded

@@ -46,6 +46,9 @@ POINTS = {"lenient": 0.03, "balanced": 0.06, "strict": 0.12}
 LEAST_FIT = 0.01
 """Of readings of unheard speakers, how many may lie below ``least_fit``."""
 
+MOST_BLUR = 0.03
+"""Of longer readings of unheard speakers, half of them in halls, how many may be blurred more than ``most_blur``."""
+
 _MADE_CLIPS = 600
 _FOLDS = 5
 _TINY = 1e-8
@@ -67,7 +70,7 @@ class MarkedReading:
 @dataclass(frozen=True, slots=True)
 class Examples:
     """Words: their evidence, labels from 0 to 1, whether all experts found them perfect, whether heard exactly, their
-    speakers; and the fit of each phrase."""
+    speakers; and the fit and the blur of each phrase."""
 
     table: Array
     labels: Array
@@ -75,6 +78,7 @@ class Examples:
     exact: NDArray[np.bool_]
     speaker: NDArray[np.str_]
     fits: Array
+    blurs: Array
 
     @classmethod
     def of(cls, *parts: Examples) -> Examples:
@@ -82,10 +86,16 @@ class Examples:
         return cls(*(np.concatenate([getattr(part, each.name) for part in parts]) for each in fields(cls)))
 
     def without(self, speakers: NDArray[np.str_]) -> Examples:
-        """The words of others than these; the fits of all phrases."""
+        """The words of others than these; fit and blur of all phrases."""
         kept = ~np.isin(self.speaker, speakers)
         return Examples(
-            self.table[kept], self.labels[kept], self.full[kept], self.exact[kept], self.speaker[kept], self.fits
+            self.table[kept],
+            self.labels[kept],
+            self.full[kept],
+            self.exact[kept],
+            self.speaker[kept],
+            self.fits,
+            self.blurs,
         )
 
 
@@ -145,7 +155,7 @@ def usual_of(readings: Sequence[MarkedReading]) -> Usual:
 
 def examples(readings: Sequence[MarkedReading], usual: Usual) -> Examples:
     """The words of the readings whose text can be laid over their audio."""
-    tables, labels, full, exact, speakers, fits = [], [], [], [], [], []
+    tables, labels, full, exact, speakers, fits, blurs = [], [], [], [], [], [], []
     for reading in readings:
         expected = [index for index, word in enumerate(reading.heard.words) if word.expected]
         evidence = phrase_evidence(reading.heard, reading.log_probs, usual)
@@ -153,6 +163,7 @@ def examples(readings: Sequence[MarkedReading], usual: Usual) -> Examples:
             continue
         tables.append(evidence.table)
         fits.append(evidence.fit)
+        blurs.append(evidence.blur)
         for place in evidence.places:
             number = expected.index(place)
             labels.append(reading.wrong[number])
@@ -160,7 +171,13 @@ def examples(readings: Sequence[MarkedReading], usual: Usual) -> Examples:
             exact.append(reading.heard.words[place].exact)
             speakers.append(reading.speaker)
     return Examples(
-        np.concatenate(tables), np.array(labels), np.array(full), np.array(exact), np.array(speakers), np.array(fits)
+        np.concatenate(tables),
+        np.array(labels),
+        np.array(full),
+        np.array(exact),
+        np.array(speakers),
+        np.array(fits),
+        np.array(blurs),
     )
 
 
@@ -168,7 +185,7 @@ def fit(
     model_sha256: str, heard: Examples, unheard: Examples, longer: Examples, made: Examples, usual: Usual
 ) -> WordClassifier:
     """The classifier. ``heard``: words of speakers of the network's training; ``unheard``: of the others, who must be
-    five or more; ``longer``: of those others in longer readings, for the weights and neither scale nor points."""
+    five or more; ``longer``: of those others in longer readings, for weights and blur, and neither scale nor points."""
     odds = apart_odds(heard, unheard, longer, made)
     # Platt's scaling (1999), on people whom neither the network nor the weights have met.
     slope, shift = scaling(odds, unheard.labels)
@@ -181,6 +198,7 @@ def fit(
         raw, model_sha256=model_sha256, weights=slope * raw.weights, bias=slope * raw.bias + shift,
         hidden=replace(raw.hidden, out=slope * raw.hidden.out), points=points,
         least_fit=round(float(np.quantile(unheard.fits, LEAST_FIT)), 3), usual=usual,
+        most_blur=round(float(np.quantile(longer.blurs, 1 - MOST_BLUR)), 3),
     )  # fmt: skip
 
 

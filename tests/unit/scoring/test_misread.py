@@ -14,7 +14,7 @@ from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.scoring import misread as module
 from streamproc.scoring.evidence import EVIDENCE
 from streamproc.scoring.misread import Hidden, Strictness, WordClassifier, from_json, shipped, strictness_of
-from streamproc.scoring.score import hear, phrase_evidence, score_phrase
+from streamproc.scoring.score import blur, hear, phrase_evidence, score_phrase
 from streamproc.scoring.usual import Usual
 
 from .sounds import Sound, audio
@@ -184,3 +184,27 @@ def test_a_text_that_was_begun_and_left_off_is_judged() -> None:
     found = score("the cat sat on a mat in the house", *CAT_SAT, by=classifier(least_fit=-1.0))
     assert [word.verdict for word in found][:3] == [Verdict.CORRECT] * 3
     assert found[-1].verdict is Verdict.OMITTED
+
+
+DOUBTED = tuple(Sound(sound, doubt="NG", doubts=0.45) for sound in CAT_SAT)
+
+
+def test_of_a_crowd_of_whose_sounds_hardly_one_is_clear_no_word_is_judged() -> None:
+    crowd = replace(classifier(least_fit=-50.0), most_blur=0.3)
+    assert 0.3 < blur(audio(*DOUBTED)) < 0.6
+    assert blur(audio(*CAT_SAT)) < 0.1
+    with pytest.raises(StreamprocError) as told:
+        score("the dog ran", *DOUBTED, by=crowd)
+    assert told.value.code is ErrorCode.TEXT_NOT_HEARD
+
+
+def test_in_a_hall_that_blurs_sounds_what_is_mostly_from_the_text_is_judged() -> None:
+    crowd = replace(classifier(least_fit=-50.0), most_blur=0.3)
+    assert {word.verdict for word in score("the cat sat", *DOUBTED, by=crowd)} == {Verdict.CORRECT}
+
+
+def test_a_text_of_which_little_was_read_clearly_is_judged() -> None:
+    crowd = replace(classifier(least_fit=-50.0), most_blur=0.3)
+    assert score("the dog ran", *CAT_SAT, by=crowd)
+    assert from_json(json.loads(json.dumps(crowd.to_json()))).most_blur == 0.3
+    assert from_json(json.loads(json.dumps(classifier().to_json()))).most_blur == np.inf

@@ -9,17 +9,28 @@ from streamproc.scoring.unscorable import unscorable
 
 
 @pytest.mark.parametrize(
-    ("heard", "matched", "fits", "code"),
+    ("heard", "matched", "lacking", "code"),
     [
-        (20, 18, True, None),
-        (20, 5, True, None),  # a line of it, and much else
-        (20, 3, True, ErrorCode.TEXT_NOT_HEARD),  # a word or two, by chance
-        (20, 5, False, ErrorCode.TEXT_NOT_HEARD),
-        (20, 9, False, None),
-        (2, 2, True, ErrorCode.NOTHING_HEARD),
-        (0, 0, False, ErrorCode.NOTHING_HEARD),
-        (5, 4, True, None),  # a quarter of it was read, and then no more
+        (20, 18, 0, None),
+        (20, 5, 0, None),  # a line of it, and much else
+        (20, 3, 0, ErrorCode.TEXT_NOT_HEARD),  # a word or two, by chance
+        (20, 5, 0.1, ErrorCode.TEXT_NOT_HEARD),
+        (20, 9, 0.1, None),
+        (20, 9, 1.1, ErrorCode.TEXT_NOT_HEARD),  # another language, whose sounds are ours too
+        (20, 11, 1.1, None),
+        (2, 2, 0, ErrorCode.NOTHING_HEARD),
+        (0, 0, 1.1, ErrorCode.NOTHING_HEARD),
+        (5, 4, 0, None),  # a quarter of it was read, and then no more
     ],
 )
-def test_the_reason(heard: int, matched: int, fits: bool, code: ErrorCode | None) -> None:
-    assert unscorable(expected=20, heard=heard, matched=matched, fits=fits) is code
+def test_the_reason(heard: int, matched: int, lacking: float, code: ErrorCode | None) -> None:
+    assert unscorable(expected=20, heard=heard, matched=matched, lacking=lacking, blurred=False) is code
+
+
+def test_half_of_what_a_crowd_says_must_be_from_the_text() -> None:
+    assert unscorable(expected=20, heard=20, matched=9, lacking=0, blurred=True) is ErrorCode.TEXT_NOT_HEARD
+    assert unscorable(expected=20, heard=20, matched=11, lacking=0, blurred=True) is None
+
+
+def test_a_wrong_word_of_two_is_a_wrong_word_however_badly_it_fits() -> None:
+    assert unscorable(expected=5, heard=5, matched=2, lacking=2.0, blurred=False) is None

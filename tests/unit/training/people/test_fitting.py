@@ -16,7 +16,15 @@ def _words(rng: np.random.Generator, count: int) -> Examples:
     odds = 2 * table[:, 3] - table[:, 8] - 1
     labels = (rng.random(count) < 1 / (1 + np.exp(-odds))).astype(float)
     speakers = rng.integers(10, size=count).astype(str)
-    return Examples(table, labels, labels == 0, np.zeros(count, bool), speakers, rng.uniform(-2, -1, count // 5))
+    return Examples(
+        table,
+        labels,
+        labels == 0,
+        np.zeros(count, bool),
+        speakers,
+        rng.uniform(-2, -1, count // 5),
+        np.linspace(0.1, 0.4, count // 5),
+    )
 
 
 def test_the_probability_is_one_and_the_points_are_shares_of_good_words(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -31,6 +39,7 @@ def test_the_probability_is_one_and_the_points_are_shares_of_good_words(monkeypa
     for name, share in POINTS.items():
         assert abs((said[fresh.full] > found.points[name]).mean() - share) < 0.03
     assert -2 < found.least_fit < -1.9
+    assert 0.35 < found.most_blur < 0.4
 
 
 def test_no_word_of_a_speaker_helps_to_judge_that_speaker_in_longer_readings_neither(
