@@ -46,9 +46,6 @@ POINTS = {"lenient": 0.03, "balanced": 0.06, "strict": 0.12}
 LEAST_FIT = 0.01
 """Of readings of unheard speakers, how many may lie below ``least_fit``."""
 
-MOST_BLUR = 0.03
-"""Of longer readings of unheard speakers, half of them in halls, how many may be blurred more than ``most_blur``."""
-
 _MADE_CLIPS = 600
 _FOLDS = 5
 _TINY = 1e-8
@@ -185,7 +182,8 @@ def fit(
     model_sha256: str, heard: Examples, unheard: Examples, longer: Examples, made: Examples, usual: Usual
 ) -> WordClassifier:
     """The classifier. ``heard``: words of speakers of the network's training; ``unheard``: of the others, who must be
-    five or more; ``longer``: of those others in longer readings, for weights and blur, and neither scale nor points."""
+    five or more; ``longer``: of those others in longer readings, half of them in halls, for the weights and neither
+    scale nor points; the most blurred of them is the most that a reading may be."""
     odds = apart_odds(heard, unheard, longer, made)
     # Platt's scaling (1999), on people whom neither the network nor the weights have met.
     slope, shift = scaling(odds, unheard.labels)
@@ -198,7 +196,7 @@ def fit(
         raw, model_sha256=model_sha256, weights=slope * raw.weights, bias=slope * raw.bias + shift,
         hidden=replace(raw.hidden, out=slope * raw.hidden.out), points=points,
         least_fit=round(float(np.quantile(unheard.fits, LEAST_FIT)), 3), usual=usual,
-        most_blur=round(float(np.quantile(longer.blurs, 1 - MOST_BLUR)), 3),
+        most_blur=round(float(longer.blurs.max()), 3),
     )  # fmt: skip
 
 

@@ -39,7 +39,7 @@ def test_the_probability_is_one_and_the_points_are_shares_of_good_words(monkeypa
     for name, share in POINTS.items():
         assert abs((said[fresh.full] > found.points[name]).mean() - share) < 0.03
     assert -2 < found.least_fit < -1.9
-    assert 0.35 < found.most_blur < 0.4
+    assert found.most_blur == 0.4  # the most of a longer reading
 
 
 def test_no_word_of_a_speaker_helps_to_judge_that_speaker_in_longer_readings_neither(
