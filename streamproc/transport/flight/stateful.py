@@ -47,6 +47,18 @@ class Stateful:
             raise _together(table)
         return joint.access
 
+    def write_alone(self, entry: Entry) -> bool:
+        """As ``write``, of one that shares its outcomes with nobody: most events."""
+        access = entry.access
+        if access is None:
+            return True
+        if access.stale:
+            return False
+        self._ends += 1
+        access.finish(entry, self._ends)
+        entry.hold_size(access.size)
+        return True
+
     def write(self, entries: Sequence[Entry]) -> bool:
         """The work on these is done, all that share their outcomes: what they have written is the newest now.
 
@@ -70,7 +82,7 @@ class Stateful:
     def read_only(self, entry: Entry, access: TableAccess) -> None:
         """The work on this event has raised, and it is skipped: of what it did to tables its reads still count."""
         entry.access = TableAccess()  # its own: those of a batch have shared theirs
-        entry.access.notes, entry.access.all_of = set(access.notes), set(access.all_of)
+        entry.access.notes, entry.access.all_of = set(access.notes), access.all_of
         self._ends += 1
         entry.access.finish(entry, self._ends)
 

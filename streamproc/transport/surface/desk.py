@@ -141,6 +141,11 @@ class LedgerDesk:
     def _overtaken(self, entry: Entry) -> bool:
         """Whether it begins anew, or waits, because of what others do to tables at the same time."""
         joint = entry.joint
+        if joint is None and not entry.assignment.contention.busy:
+            if self._ledger.tables.write_alone(entry):
+                return False
+            self._begin_anew(entry)
+            return True
         if joint is not None and joint.unfinished > 1:
             return False  # the last one of them is asked
         entries: Sequence[Entry] = joint or (entry,)

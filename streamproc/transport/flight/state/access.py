@@ -7,13 +7,18 @@ events take effect one after the other, in the order of their ends, though they 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, cast
 
 from streamproc.transport.flight.state.versions import Record, TableState, Version, Written
 
 #: A key of a table.
 Place = tuple[TableState, bytes]
+
+# What few events need is made when it is needed: thousands of them are in flight.
+_NO_TABLES: AbstractSet[TableState] = frozenset()
+_NO_DEPENDENTS: Mapping[TableAccess, None] = {}
 
 
 class TableAccess:
@@ -37,7 +42,7 @@ class TableAccess:
     def __init__(self) -> None:
         self.notes: set[Place] = set()
         #: Tables of which all keys are noted.
-        self.all_of: set[TableState] = set()
+        self.all_of = _NO_TABLES
         self.writes: dict[Place, Written] = {}
         #: Something that it has noted is not the newest any more.
         self.stale = False
@@ -46,12 +51,12 @@ class TableAccess:
         self.finished = False
         #: when it ended, counted in ends,
         self.seq = 0
-        self.versions: list[Version] = []
+        self.versions: Sequence[Version] = ()
         #: their changelog records, in bytes,
         self.size = 0
         #: and what it has read from or replaced, and was not committed then: it may not be committed before that.
         self.after: tuple[TableAccess, ...] = ()
-        self.dependents: dict[TableAccess, None] = {}
+        self.dependents = _NO_DEPENDENTS
         self.booked = False
 
     # -- at work
@@ -82,8 +87,7 @@ class TableAccess:
 
     def read_all(self, table: TableState) -> Iterator[tuple[bytes, bytes]]:
         """All keys with their values, as they are now."""
-        self.all_of.add(table)
-        table.readers_of_all.add(self)
+        self._note_all(table)
         own = {key: written.value for (of, key), written in self.writes.items() if of is table}
         found = [(key, value) for key, value in table.items() if key not in own]
         found += [(key, value) for key, value in own.items() if value is not None]
@@ -91,19 +95,22 @@ class TableAccess:
 
     def count(self, table: TableState) -> int:
         """How many keys there are."""
-        self.all_of.add(table)
-        table.readers_of_all.add(self)
+        self._note_all(table)
         more = 0
         for (of, key), written in self.writes.items():
             if of is table:
                 more += (written.value is not None) - (table.get(key) is not None)
         return len(table) + more
 
+    def _note_all(self, table: TableState) -> None:
+        self.all_of = self.all_of | {table}
+        table.readers_of_all.add(self)
+
     def take_over(self, other: TableAccess) -> None:
         """What another event has read and written is this one's too."""
         other.forget()
         self.notes |= other.notes
-        self.all_of |= other.all_of
+        self.all_of = self.all_of | other.all_of
         self.writes |= other.writes
         self.stale |= other.stale
         for table, key in other.notes:
@@ -137,19 +144,27 @@ class TableAccess:
                 after[newest.access] = None
         for table in self.all_of:
             after.update((newest.access, None) for newest in table.newest.values())
+        versions = []
+        size = 0
         for (table, key), written in self.writes.items():
             # Also what it replaces unread: in a later transaction that would come last in the changelog.
             before = table.newest.get(key)
             if before is not None:
                 after[before.access] = None
-            version = Version(self, table, key, written, before)
-            self.versions.append(version)
-            for record, content in version.records:
-                self.size += len(record) + len(content or b"")
-        for version in self.versions:
+            versions.append(Version(self, table, key, written, before))
+            value, records = written
+            if records is None:
+                size += len(key) + (0 if value is None else len(value))
+            else:
+                size += sum(len(record) + len(content or b"") for record, content in records)
+        for version in versions:
             version.table.put(version)
+        self.versions, self.size = versions, size
         for earlier in after:
-            earlier.dependents[self] = None
+            if earlier.dependents is _NO_DEPENDENTS:
+                earlier.dependents = {self: None}
+            else:
+                cast(dict[TableAccess, None], earlier.dependents)[self] = None
         self.entry, self.seq, self.finished, self.after = entry, seq, True, tuple(after)
 
     def withdraw(self) -> list[TableAccess]:
@@ -157,13 +172,14 @@ class TableAccess:
         for version in self.versions:
             version.table.take_away(version)
         for earlier in self.after:
-            earlier.dependents.pop(self, None)
-        dependents, self.dependents = self.dependents, {}
-        self.versions, self.after = [], ()
+            if self in earlier.dependents:
+                del cast(dict[TableAccess, None], earlier.dependents)[self]
+        dependents, self.dependents = self.dependents, _NO_DEPENDENTS
+        self.versions, self.after = (), ()
         return list(dependents)
 
     def book(self) -> None:
         """It is committed; the stores have its versions."""
         self.booked = True
         # Cut, or each would keep all that came before it, and its event.
-        self.entry, self.versions, self.after, self.dependents = None, [], (), {}
+        self.entry, self.versions, self.after, self.dependents = None, (), (), _NO_DEPENDENTS

@@ -30,18 +30,22 @@ def changelog_of(accesses: Sequence[TableAccess]) -> list[tuple[Any, Outcome]]:
     ``accesses``: in the order of their ends, which is that of the changelog: a later one may lie at a lower offset.
     Of a plain table's key only the last record is written.
     """
-    last: dict[Place, tuple[Any, Outcome]] = {}
+    last: dict[Place, tuple[Any, bytes | None]] = {}
     every: list[tuple[Any, Outcome]] = []
     for access in accesses:
         for version in access.versions:
             table = version.table
+            if table.plain and version.written.records is None:
+                # Most of all records: made once they are known to be the last ones.
+                last[table, version.key] = access.entry, version.written.value
+                continue
             for key, value in version.records:
-                record = (access.entry, Outcome(table.changelog, key, value, table.partition, None, None))
-                if table.plain:
-                    last[table, key] = record
-                else:
-                    every.append(record)
-    return [*last.values(), *every]
+                every.append((access.entry, Outcome(table.changelog, key, value, table.partition, None, None)))
+    changed = [
+        (entry, Outcome(table.changelog, key, value, table.partition, None, None))
+        for (table, key), (entry, value) in last.items()
+    ]
+    return changed + every
 
 
 def book(accesses: Iterable[TableAccess]) -> None:

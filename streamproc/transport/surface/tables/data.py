@@ -33,8 +33,12 @@ class TableData(MutableMapping[Any, Any]):
 
     def read(self, key: Any) -> Any:
         """Its value, or ABSENT."""
-        raw = self.raw(self.codec.dump_key(key))
-        return ABSENT if raw is None else self.codec.load_value(raw)
+        codec = self.codec
+        raw_key = codec.dump_key(key)
+        here = self._here()
+        # As in raw(), without its call.
+        raw = self.raw(raw_key) if here is None or here[1] is None else here[1].read(here[0], raw_key)
+        return ABSENT if raw is None else codec.load_value(raw)
 
     def raw(self, key: bytes) -> bytes | None:
         """A key's value as bytes."""
