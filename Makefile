@@ -218,11 +218,11 @@ chaos: install  ## The long proofs: workers killed, stopped, fenced; brokers los
 chaos-live: install  ## Records published while one of two workers is killed, restarted, frozen; ends with a line of JSON. RUNS=10 RECORDS=20000
 	cd tests && $(BOUNDED) 7200 ../$(BIN)/python -m chaos.live --runs $(or $(RUNS),10) --records $(or $(RECORDS),20000)
 
-chaos-state: install  ## Tables while workers are killed, stopped, frozen: counters, transfers; ends with a line of JSON (30 minutes). EVENTS=1000000 FAULTS=50 RATE=3000 STORE=rocksdb:// STANDBY=all
+chaos-state: install  ## Tables while workers are killed, stopped, frozen: counters, transfers; ends with a line of JSON (30 minutes). EVENTS=1000000 FAULTS=50 RATE=3000 STORE=rocksdb:// STANDBY=all GUARANTEE=at_least_once
 	@$(if $(STORE),$(BIN)/python $(LOCKED) requirements/rocksdb.txt --no-deps,true)
 	cd tests && $(BOUNDED) 7200 ../$(BIN)/python -m chaos.state $(if $(EVENTS),--events $(EVENTS)) $(if $(FAULTS),--faults $(FAULTS)) \
 		$(if $(RATE),--rate $(RATE)) $(if $(STORE),--store $(STORE)) $(if $(PROTOCOL),--protocol $(PROTOCOL)) \
-		$(if $(STANDBY),--standby $(STANDBY))
+		$(if $(STANDBY),--standby $(STANDBY)) $(if $(GUARANTEE),--guarantee $(GUARANTEE))
 
 chaos-inference: install  ## Tritons slow, silent, wrong, killed, certified anew while activities come; ends with a line of JSON. K="faults certificates capacity local"
 	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m chaos.inference $(K) $(if $(K),,--save ../docs/benchmarks/inference-chaos.json)
