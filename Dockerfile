@@ -34,7 +34,7 @@ RUN set -eu; root=/image; \
     for name in bin lib lib64 sbin; do ln -s usr/$name $root/$name; done; \
     dpkg -L libc6 libgcc-s1 libstdc++6 zlib1g libexpat1 libbz2-1.0 liblzma5 libffi8 libssl3 libsqlite3-0 libuuid1 libcrypt1 libtinfo6 \
       python3-minimal python3.11-minimal libpython3.11-minimal libpython3.11-stdlib media-types tzdata > /packages; \
-    grep -vE '^/usr/share/(doc|man|lintian|bug|applications|pixmaps|binfmts|python3/runtime.d)|/(ensurepip|idlelib|lib2to3|turtledemo|pydoc_data)(/|$)|^/usr/bin/(py|2to3|idle)|/gconv/' /packages \
+    grep -vE '^/usr/share/(doc|man|lintian|bug|applications|pixmaps|binfmts|gcc|gdb|python3/runtime.d)|/(ensurepip|idlelib|lib2to3|turtledemo|pydoc_data)(/|$)|^/usr/bin/(py|2to3|idle)|/gconv/' /packages \
     | sort -u | while read -r path; do if [ -L "$path" ] || [ -f "$path" ]; then echo "${path#/}"; fi; done \
     | tar --create --directory=/ --no-recursion --files-from=- | tar --extract --keep-directory-symlink --directory=$root; \
     cp -a /usr/bin/python3 /usr/bin/python3.11 $root/usr/bin/; \
