@@ -175,6 +175,20 @@ test-supply: install .tools/bin/actionlint  ## The workflows, and the gates of a
 	@$(BIN)/python $(LOCKED) requirements/kubernetes.txt
 	$(BOUNDED) 300 $(BIN)/python -m pytest -q tests/supply
 
+.PHONY: coverage
+coverage: install  ## What of the code unit tests run; fails where it is less than 80 % of a core room: build/coverage (10 minutes).
+	@$(BIN)/python $(LOCKED) requirements/coverage.txt
+	@mkdir -p build/coverage
+	$(BOUNDED) 2400 $(BIN)/python -m coverage run --data-file=build/coverage/data --source=streamproc -m pytest -q tests/unit tests/contract
+	@$(BIN)/python -m coverage html --data-file=build/coverage/data --directory=build/coverage/pages --quiet
+	@$(BIN)/python -m coverage json --data-file=build/coverage/data -o build/coverage/report.json --quiet
+	@cd tests && ../$(BIN)/python -m supply.covered ../build/coverage/report.json
+
+.PHONY: bench-ratio
+bench-ratio: install  ## What an activity costs the worker, by what it cost at BASE=commit; fails at 1.15 times as much (8 minutes).
+	@test -n "$(BASE)" || { echo "make bench-ratio BASE=commit: what it is compared with"; exit 2; }
+	cd tests && $(BOUNDED) 3600 ../$(BIN)/python -m supply.ratio $(BASE) $(if $(MOST),--most $(MOST))
+
 audit: .venv-ci/.installed  ## Known holes in what workers and images install; what cannot be audited fails it (a minute; needs PyPI's own API).
 	cd tests && $(BOUNDED) 600 ../.venv-ci/bin/python -m supply.audit ../requirements/worker.txt ../requirements/image.txt
 

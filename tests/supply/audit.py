@@ -40,6 +40,7 @@ def main(locks: list[Path]) -> int:
     for lock in locks:
         command = [
             str(Path(sys.executable).with_name("pip-audit")),
+            "--strict",
             "--disable-pip",
             "--require-hashes",
             "--format=json",

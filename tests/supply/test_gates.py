@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from . import covered
 from .audit import problems
 from .locks import ROOT, locked
 from .parts import missing
+from .ratio import verdict
 
 LOCK = "aio_http==3.1 \\\n    --hash=sha256:00\nnumpy==2.0 \\\n    --hash=sha256:01\n"
 
@@ -59,3 +61,44 @@ def test_every_lock_is_read_whole() -> None:
     for file in (ROOT / "requirements").glob("*.txt"):
         text = file.read_text("utf-8")
         assert len(locked(text)) == sum(line[:1].isalnum() for line in text.splitlines()), file
+
+
+def report(**lines: tuple[int, int]) -> dict[str, Any]:
+    return {
+        "files": {
+            f"streamproc/{name}/a.py": {"summary": {"covered_lines": run, "num_statements": there}}
+            for name, (run, there) in lines.items()
+        }
+    }
+
+
+def test_a_room_that_tests_hardly_run_fails_whatever_the_others_have() -> None:
+    whole = dict.fromkeys(covered.CORE, (100, 100))
+    assert covered.problems(covered.shares(report(**whole))) == []
+    (only,) = covered.problems(covered.shares(report(**{**whole, "scoring": (79, 100)})))
+    assert only == "scoring: 79.0% of its statements are run by tests, not 80%"
+
+
+def test_a_room_that_was_not_measured_fails() -> None:
+    found = covered.shares(report(**dict.fromkeys(covered.CORE[1:], (1, 1))))
+    assert covered.problems(found) == [f"{covered.CORE[0]}: nothing was measured"]
+
+
+def test_a_large_file_counts_for_more_than_a_small_one() -> None:
+    files = {
+        "/somewhere/streamproc/scoring/large.py": {"summary": {"covered_lines": 0, "num_statements": 90}},
+        "/somewhere/streamproc/scoring/small.py": {"summary": {"covered_lines": 10, "num_statements": 10}},
+        "/somewhere/streamproc/settings.py": {"summary": {"covered_lines": 1, "num_statements": 1}},
+        "/somewhere/streamproc/empty/__init__.py": {"summary": {"covered_lines": 0, "num_statements": 0}},
+    }
+    assert covered.shares({"files": files}) == {"scoring": 0.1, "settings": 1.0}
+
+
+def test_core_rooms_are_rooms() -> None:
+    assert all((ROOT / "streamproc" / room).is_dir() for room in covered.CORE)
+
+
+def test_what_costs_more_than_the_ratio_allows_fails_by_its_cheapest_round() -> None:
+    assert verdict([5.0, 4.0], [9.0, 4.6], 1.15)["passed"]
+    dearer = verdict([5.0, 4.0], [4.7, 4.7], 1.15)
+    assert (dearer["ratio"], dearer["passed"]) == (1.175, False)

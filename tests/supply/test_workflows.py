@@ -82,6 +82,24 @@ def test_no_event_s_text_is_run() -> None:
                 assert "github.event." not in step.get("run", ""), "anybody may have written it"
 
 
+def test_benchmarks_are_compared_with_earlier_code_on_one_machine() -> None:
+    steps = read("nightly.yml")["jobs"]["ratio"]["steps"]
+    assert steps[0]["with"]["fetch-depth"] == 0, "the earlier code is in the history"
+    assert steps[-1]["run"] == "make bench-ratio"
+
+
+def test_what_must_be_looked_at_is_looked_at() -> None:
+    ci = read("ci.yml")["jobs"]
+    assert "coverage" in ci["check"]["strategy"]["matrix"]["target"]
+    assert any("gitleaks" in step.get("uses", "") for step in ci["secrets"]["steps"])
+    assert {"python", "actions"} == set(read("codeql.yml")["jobs"]["analyse"]["strategy"]["matrix"]["language"])
+    assert {"audit", "sbom", "licences"} <= make_targets(read("ci.yml"))
+    release = read("release.yml")["jobs"]
+    assert any("attest-build-provenance" in step.get("uses", "") for step in release["publish"]["steps"])
+    assert any("gh-action-pypi-publish" in step.get("uses", "") for step in release["publish"]["steps"])
+    assert release["publish"]["permissions"]["id-token"] == "write", "trusted publishing"
+
+
 def test_renovate_knows_what_is_pinned() -> None:
     rules = json.loads((ROOT / ".github" / "renovate.json").read_text("utf-8"))["packageRules"]
     assert any("espeakng-loader" in rule.get("matchPackageNames", []) and not rule["enabled"] for rule in rules)
