@@ -45,7 +45,7 @@ from streamproc.deployment.capacity import Capacity, Costs, Load, Prices, of_ben
 from streamproc.settings import load as load_settings
 
 WITHIN = 0.25
-WARM_UP_S = 6.0
+WARM_UP_S = 10.0
 DRIVEN_S = 2.0
 LONG_S = 10.0
 """Seconds of audio of the other activities: a little more than twice the mix'."""
