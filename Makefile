@@ -176,12 +176,16 @@ test-supply: install .tools/bin/actionlint  ## The workflows, and the gates of a
 	$(BOUNDED) 300 $(BIN)/python -m pytest -q tests/supply
 
 .PHONY: coverage
-coverage: install  ## What of the code unit tests run; fails where it is less than 80 % of a core room: build/coverage (10 minutes).
+# Of the integration tests those that run most of what needs a broker, in a few minutes.
+COVERING := tests/integration/deadletter tests/integration/worker/test_bad_input.py tests/integration/transport/test_driver.py
+coverage: install  ## What of the code tests run, workers in their processes too; fails where it is less than 80 % of a core room: build/coverage (15 minutes).
 	@$(BIN)/python $(LOCKED) requirements/coverage.txt
-	@mkdir -p build/coverage
-	$(BOUNDED) 2400 $(BIN)/python -m coverage run --data-file=build/coverage/data --source=streamproc -m pytest -q tests/unit tests/contract
-	@$(BIN)/python -m coverage html --data-file=build/coverage/data --directory=build/coverage/pages --quiet
-	@$(BIN)/python -m coverage json --data-file=build/coverage/data -o build/coverage/report.json --quiet
+	@rm -rf build/coverage && mkdir -p build/coverage
+	$(BOUNDED) 2400 $(BIN)/python -m coverage run -m pytest -q tests/unit tests/contract
+	$(BOUNDED) 1200 $(BIN)/python -m coverage run -m pytest -q $(COVERING)
+	@$(BIN)/python -m coverage combine --quiet
+	@$(BIN)/python -m coverage html --directory=build/coverage/pages --quiet
+	@$(BIN)/python -m coverage json -o build/coverage/report.json --quiet
 	@cd tests && ../$(BIN)/python -m supply.covered ../build/coverage/report.json
 
 .PHONY: bench-ratio

@@ -25,7 +25,7 @@ CORE = (
     "tracing",
     "transport",
 )
-"""Rooms that unit tests run by themselves; kafka, client and localstack are proven on real brokers, elsewhere."""
+"""Rooms on which the promise rests; what is for development, or glue that tests run in other ways, is told alone."""
 
 
 def shares(report: dict[str, Any]) -> dict[str, float]:
