@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka import topics
+from streamproc.kafka.features import needed
 from streamproc.kafka.lag import lags
 from streamproc.kafka.reading import TopicReader
 from streamproc.settings import Settings
@@ -51,10 +52,17 @@ def growing(settings: Settings, count: int) -> list[str]:
     """The topics that have fewer partitions than ``count``; compacted ones never grow.
 
     Raises:
-        StreamprocError: KAFKA_UNAVAILABLE; KAFKA_REFUSED; TOPIC_MISSING; SETTINGS_INVALID where one has more.
+        StreamprocError: KAFKA_UNAVAILABLE; KAFKA_REFUSED; TOPIC_MISSING; SETTINGS_INVALID where one has more, or where
+            state is kept by partition.
     """
+    if tables := [name for name, topic in needed(settings).items() if topics.is_compacted(topic.config)]:
+        raise StreamprocError(
+            ErrorCode.SETTINGS_INVALID,
+            f"{', '.join(tables)}: state is kept by partition, and learners who move would leave theirs: turn off "
+            "STREAMPROC_DUPLICATES__WINDOW and STREAMPROC_PROGRESS__ENABLED, or begin with topics of other names",
+        )
     there = topics.existing(settings)
-    names = [name for name, config in topics.configurations(settings.kafka).items() if not topics.is_compacted(config)]
+    names = [name for name, config in topics.wanted(settings).items() if not topics.is_compacted(config)]
     if missing := [name for name in names if name not in there]:
         raise StreamprocError(ErrorCode.TOPIC_MISSING, f"{', '.join(missing)}: run 'streamproc topics create'")
     if more := [f"{name} has {there[name]}" for name in names if there[name] > count]:

@@ -1,5 +1,5 @@
 variable "partitions" {
-  description = "Partitions of every topic but compacted ones. More can be added later; fewer are refused. Keys move when it grows: see docs/how-to/deploy.md."
+  description = "Partitions of every topic but the ledger and the control topic. More can be added later; fewer are refused. Keys move when it grows: see docs/how-to/deploy.md."
   type        = number
   default     = 12
 

@@ -115,3 +115,12 @@ def test_fewer_partitions_are_refused(settings: dict[str, str], topics: TestTopi
     refused = run(settings, "topics", "grow", "1")
     assert refused.returncode == 2
     assert "a topic never gets fewer" in refused.stderr
+
+
+def test_where_state_is_kept_by_partition_none_is_added(
+    settings: dict[str, str], topics: TestTopics, schema_id: int
+) -> None:
+    refused = run({**settings, "STREAMPROC_DUPLICATES__WINDOW": "60"}, "topics", "grow", "9", "--timeout", "1")
+    assert refused.returncode == 2
+    assert "-duplicates-changelog: state is kept by partition" in refused.stderr
+    assert 9 not in partitions(topics).values()
