@@ -17,7 +17,7 @@ OWN_ALIGNER = @$(@D)/bin/python $(PIP) --no-deps --no-build-isolation --force-re
 OWN_PACKAGE = @$(@D)/bin/python $(PIP) --no-deps --no-build-isolation -e .
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-worker test-integration-rest lint types chaos chaos-live chaos-state chaos-inference fuzz
+.PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-worker test-integration-rest lint types chaos chaos-live chaos-state chaos-windows chaos-inference fuzz
 .PHONY: test-operate drill test-holes test-faults test-packages test-torch test-rocksdb faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-decode bench-codec evaluate model lock clean
 .PHONY: test-terraform kafka-provider image test-image test-kubernetes test-ship test-supply audit sbom licences
 .PHONY: bench-latency bench-worker bench-page bench-inference bench-state
@@ -241,6 +241,11 @@ chaos-state: install  ## Tables while workers are killed, stopped, frozen: count
 	cd tests && $(BOUNDED) 7200 ../$(BIN)/python -m chaos.state $(if $(EVENTS),--events $(EVENTS)) $(if $(FAULTS),--faults $(FAULTS)) \
 		$(if $(RATE),--rate $(RATE)) $(if $(STORE),--store $(STORE)) $(if $(PROTOCOL),--protocol $(PROTOCOL)) \
 		$(if $(STANDBY),--standby $(STANDBY)) $(if $(GUARANTEE),--guarantee $(GUARANTEE))
+
+chaos-windows: install  ## Windows while workers are killed, stopped, frozen at their ends; ends with a line of JSON (10 minutes). EVENTS=240000 RATE=600 STORE=rocksdb://
+	@$(if $(STORE),$(BIN)/python $(LOCKED) requirements/rocksdb.txt --no-deps,true)
+	cd tests && $(BOUNDED) 7200 ../$(BIN)/python -m chaos.windows $(if $(EVENTS),--events $(EVENTS)) $(if $(RATE),--rate $(RATE)) \
+		$(if $(STORE),--store $(STORE)) $(if $(PROTOCOL),--protocol $(PROTOCOL))
 
 chaos-inference: install  ## Tritons slow, silent, wrong, killed, certified anew while activities come; ends with a line of JSON. K="faults certificates capacity local"
 	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m chaos.inference $(K) $(if $(K),,--save ../docs/benchmarks/inference-chaos.json)

@@ -1,0 +1,1 @@
+"""Windows while workers die at their ends."""
