@@ -20,7 +20,7 @@ OWN_PACKAGE = @$(@D)/bin/python $(PIP) --no-deps --no-build-isolation -e .
 .PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-worker test-integration-rest lint types chaos chaos-live chaos-state chaos-windows chaos-inference fuzz
 .PHONY: test-operate drill test-holes test-faults test-packages test-torch test-rocksdb faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-decode bench-codec evaluate model lock clean
 .PHONY: test-terraform kafka-provider image test-image test-kubernetes test-ship test-supply audit sbom licences
-.PHONY: bench-latency bench-worker bench-page bench-inference bench-state
+.PHONY: bench-latency bench-worker bench-tracing bench-page bench-inference bench-state
 
 help:  ## List the targets.
 	@sed -n 's/^\([a-z-]*\):.*##/  make \1\t/p' $(MAKEFILE_LIST) | expand -t 26
@@ -268,12 +268,15 @@ bench-transport: install  ## How fast rdkafka:// is in streamproc's style: throu
 bench-latency: install  ## From send to a read_committed reader's hands at 0.2 to 100 events/s; fails at 300 ms (p99). Five minutes.
 	$(BOUNDED) 900 $(BIN)/python tests/bench/latency.py --save docs/benchmarks/latency.json
 
-bench-worker: install  ## CPU milliseconds an activity costs the whole worker, by stage, on a real Kafka (2 minutes).
+bench-worker: install  ## CPU milliseconds an activity costs the whole worker, by stage, on a real Kafka; how long its pages take meanwhile (2 minutes).
 	$(BOUNDED) 600 $(BIN)/python tests/bench/worker.py --save docs/benchmarks/worker.json
 
 .PHONY: bench-capacity
 bench-capacity: install  ## What `plan capacity` says beforehand, and what worker, Kafka and Triton then do; fails at 25 % (3 minutes).
 	$(BOUNDED) 600 $(BIN)/python tests/bench/capacity.py --save docs/benchmarks/capacity.json
+
+bench-tracing: install  ## What traces cost, off and on, in pairs: the whole worker, and its agent alone (6 minutes).
+	$(BOUNDED) 900 $(BIN)/python tests/bench/tracing.py --save docs/benchmarks/tracing.json
 
 bench-page: install  ## What the operator's page costs the worker that serves it, while ten look on (3 minutes).
 	$(BOUNDED) 600 $(BIN)/python tests/bench/page.py --save docs/benchmarks/page.json

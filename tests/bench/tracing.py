@@ -1,6 +1,6 @@
 """What traces cost the worker: switched off, and on for a tenth of the activities. In pairs.
 
-    python tests/bench/tracing.py [--rounds 34] [--seconds 60] [--save docs/benchmarks/tracing.json]
+    python tests/bench/tracing.py [--rounds 20] [--seconds 170] [--save docs/benchmarks/tracing.json]
 
 The scene is that of tests/bench/worker.py: one worker on one core has more to do than it can, and the server behind it
 costs it nothing. The worker (tests/bench/traced_worker.py) changes its state every second: without any of the code for
@@ -9,7 +9,7 @@ by their processor time an activity over all rounds, with an interval that 95 % 
 (bootstrap). A stand-in for a collector takes the spans on another core.
 
 ``agent``: the same comparison where its interval is narrow enough to tell: the worker's agent without Kafka
-(tests/bench/traced_agent.py), in turns of a tenth of a second, for ``--seconds``.
+(tests/bench/traced_agent.py), in turns of one activity, for ``--seconds``.
 
 ``alone_us``: the same code by itself, processor microseconds an event: ``off``; ``unsampled`` and ``sampled`` with
 traces on, making and encoding the spans included. ``alone_percent`` sets that against an activity's: what off costs,
@@ -46,7 +46,7 @@ from support.worker_process import WorkerProcess
 from bench import mix
 from bench.machine import machine, versions
 from bench.scene import LETTERS, WORKER_CORE, other_core, scene
-from bench.traced_agent import windows as agent_windows
+from bench.traced_agent import judged, times
 from bench.traced_worker import SETTLE_S, STATES
 from streamproc.settings import load as load_settings
 from streamproc.telemetry.resource import resource
@@ -143,8 +143,8 @@ def alone() -> dict[str, float]:
 def main() -> int:
     """Measure. Returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=34)
-    parser.add_argument("--seconds", type=float, default=60.0, help="for which the agent by itself is measured")
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=170.0, help="for which the agent by itself is measured")
     parser.add_argument("--save", type=Path, help="file that figures, machine and versions are written to")
     arguments = parser.parse_args()
     load = os.getloadavg()[0]
@@ -181,7 +181,7 @@ def main() -> int:
             finally:
                 worker.kill()
             os.environ |= stage.settings(server.address)
-            agent = asyncio.run(agent_windows(load_settings(), activities, clips, logits, RATIO, arguments.seconds))
+            agent = asyncio.run(times(load_settings(), activities, clips, logits, arguments.seconds))
         windows = json.loads(file.read_text())
     cpu = medians(windows)
     by_itself = alone()
@@ -190,12 +190,7 @@ def main() -> int:
         "cpu_ms_per_activity": cpu,
         "off_against_none": compared(windows, "off", "none"),
         "on_against_off": compared(windows, "on", "off"),
-        "agent": {
-            "cpu_ms_per_activity": medians(agent),
-            "off_against_none": compared(agent, "off", "none"),
-            "on_against_off": compared(agent, "on", "off"),
-            "rounds": len(agent) // len(STATES),
-        },
+        "agent": judged(agent, RATIO),
         "alone_us": {name: round(us, 1) for name, us in by_itself.items()},
         "alone_percent": {
             "off": round(by_itself["off"] / cpu["none"] / 10, 2),

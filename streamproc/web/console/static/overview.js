@@ -119,8 +119,8 @@ function workers({ workers: rows, totals, group: shared }) {
       ["transactions", `${whole(committed)} committed, ${whole(aborted)} aborted${aborted ? ` (${counts(totals.aborted)})` : ""}, `
         + `${whole(refused)} refused, ${whole(doubt)} in doubt`]]));
   byId("worker-rows").replaceChildren(table(
-    [["worker", "keep"], ["state", ""], ["partitions", ""], ["in flight", "n"], ["outcomes", "n"], ["committed", "n"], ["aborted", "n"],
-      ["rebalances", "keep"], ["version", "keep"], ["told", "n"]],
+    [["worker", "keep"], ["state", ""], ["partitions", ""], ["in flight", "n"], ["outcomes", "n"], ["committed", "n spacious"], ["aborted", "n spacious"],
+      ["rebalances", "keep spacious"], ["version", "keep spacious"], ["told", "n"]],
     rows.map(workerRow)));
 }
 
