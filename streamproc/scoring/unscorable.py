@@ -13,7 +13,7 @@ SPEECH = 0.12
 
 FROM_THE_TEXT = 0.35
 """Of what was heard, the share that is where it must be in words that were read: below it, where these fit the audio
-badly, it was another text."""
+badly, or where hardly a sound could be told from others, as of a crowd, it was another text."""
 
 BY_CHANCE = 0.2
 """The same share of another text may fit by chance: below it, it was another text however well these few words fit."""
@@ -26,10 +26,6 @@ FROM_A_FAR_TEXT = 0.5
 """The share of what was heard, as `FROM_THE_TEXT`, below which it was another text where the fit is so far off."""
 
 LONG_ENOUGH = 12
-
-FROM_A_BLUR = 0.5
-"""The same share below which it was another text where hardly a sound could be told from others, as of a crowd: the
-alignment finds sounds of any text in that."""
 
 TOO_QUIET_DB = -60.0
 """Decibels of full scale (root mean square) below which nothing heard is put down to the recording's level."""
@@ -45,11 +41,9 @@ def unscorable(*, expected: int, heard: int, matched: int, lacking: float, blurr
     """
     if heard < SPEECH * expected:
         return ErrorCode.NOTHING_HEARD
-    least = BY_CHANCE if lacking <= 0 else FROM_THE_TEXT
+    least = FROM_THE_TEXT if lacking > 0 or blurred else BY_CHANCE
     if lacking > FAR and expected >= LONG_ENOUGH:
         least = FROM_A_FAR_TEXT
-    if blurred:
-        least = max(least, FROM_A_BLUR)
     return ErrorCode.TEXT_NOT_HEARD if matched < least * heard else None
 
 

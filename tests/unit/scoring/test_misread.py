@@ -194,7 +194,7 @@ def test_of_a_crowd_of_whose_sounds_hardly_one_is_clear_no_word_is_judged() -> N
     assert 0.3 < blur(audio(*DOUBTED)) < 0.6
     assert blur(audio(*CAT_SAT)) < 0.1
     with pytest.raises(StreamprocError) as told:
-        score("the dog ran", *DOUBTED, by=crowd)
+        score("the dog runs", *DOUBTED, by=crowd)
     assert told.value.code is ErrorCode.TEXT_NOT_HEARD
 
 
