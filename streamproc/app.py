@@ -42,7 +42,7 @@ from streamproc.inference.torch import TorchEngine, TorchOptions
 from streamproc.inference.wiring import parts_of, pool_of
 from streamproc.kafka import topics
 from streamproc.kafka.answering import KafkaProbe
-from streamproc.kafka.group import client_name
+from streamproc.kafka.group import client_name, members
 from streamproc.scoring import lexicon
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.threads import ScoringThreads
@@ -59,6 +59,7 @@ from streamproc.transport.surface.report import TransactionEnded
 from streamproc.web.console.overview import WorkerView
 from streamproc.web.console.routes import add_console
 from streamproc.web.pages import add_pages
+from streamproc.web.progress import Held, ProgressPage
 from streamproc.web.serving import WorkerWeb
 
 log = structlog.get_logger(__name__)
@@ -261,6 +262,8 @@ class WorkerApp(faust.App):
         )
         add_pages(self, readiness, started=lambda: self._life.joined)
         self._add_console(worker, readiness)
+        if self._progress is not None:
+            self._add_progress(self._progress, worker)
 
     @cached_property
     def web(self) -> Web:
@@ -278,6 +281,19 @@ class WorkerApp(faust.App):
         )
         server: Any = self.web  # Faust's type of it has no aiohttp.
         add_console(server.web_app, self._settings, view)
+
+    def _add_progress(self, progress: LearnerProgress, worker: str) -> None:
+        settings, driver = self._settings, self._driver
+        topic, group = settings.kafka.activity_topic, settings.kafka.group_id
+
+        def held() -> Held:
+            ours = frozenset(tp.partition for tp in driver.ledger.assignments if tp.topic == topic)
+            return Held(ours, driver.topics.known(topic) or 0)
+
+        token = settings.progress.token.get_secret_value()
+        page = ProgressPage(token, worker, progress.keeper.find, held, lambda: members(settings, group, topic))
+        server: Any = self.web  # Faust's type of it has no aiohttp.
+        page.add_to(server.web_app)
 
     def _tracing_to(self, spans: SpanQueue) -> Tracing:
         tracing, group = self._settings.tracing, self._settings.kafka.group_id

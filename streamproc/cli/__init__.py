@@ -15,6 +15,7 @@ from streamproc.errors import ErrorClass, StreamprocError
 from streamproc.terminal import colour_refused, safe
 
 COMMANDS = {
+    "corrections": "What teachers have overruled, as labelled data.",
     "demo": "Publish known readings, wait for their results and show them.",
     "dlq": "Dead letters: list, show, count, replay, export, discard.",
     "doctor": "Will a worker work here, and if not, what is to be done?",
@@ -23,6 +24,7 @@ COMMANDS = {
     "local": "A Kafka, a schema registry and a Triton on this machine.",
     "models": "Phoneme models: check one, judge one on recordings of people.",
     "plan": "Workers, partitions and Tritons that a load needs, and their cost.",
+    "progress": "How a learner gets on: the last readings, words to practise, streak.",
     "reconcile": "Check that every activity has exactly one outcome.",
     "release": "Images from environment to environment, each promotion a commit.",
     "schemas": "The event schemas: check, compare and register them.",

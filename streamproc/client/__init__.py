@@ -10,9 +10,12 @@ for result in ResultSubscriber(connection, group_id="my-service"):
 """
 
 from streamproc.client.connection import Connection
+from streamproc.client.corrections import CorrectionPublisher
 from streamproc.client.outcomes import Outcome, OutcomeFollower, Rejection
+from streamproc.client.progress import read_progress, read_progress_async
 from streamproc.client.publisher import ActivityPublisher, Receipt
 from streamproc.client.subscriber import ResultSubscriber, ResultSubscriberV2
+from streamproc.contracts.corrections import overrule
 from streamproc.contracts.generated.events import (
     Activity,
     Audio,
@@ -24,6 +27,8 @@ from streamproc.contracts.generated.events import (
     ResultStatus,
     Verdict,
 )
+from streamproc.contracts.generated.events_correction import Correction
+from streamproc.contracts.generated.events_progress import Progress
 from streamproc.contracts.synthetic import TENANT as SYNTHETIC_TENANT
 from streamproc.errors import ErrorCode, StreamprocError
 
@@ -34,11 +39,14 @@ __all__ = [
     "Audio",
     "Codec",
     "Connection",
+    "Correction",
+    "CorrectionPublisher",
     "ErrorCode",
     "Outcome",
     "OutcomeFollower",
     "Phrase",
     "PhraseStatus",
+    "Progress",
     "Receipt",
     "ReferenceWord",
     "Rejection",
@@ -48,4 +56,7 @@ __all__ = [
     "ResultSubscriberV2",
     "StreamprocError",
     "Verdict",
+    "overrule",
+    "read_progress",
+    "read_progress_async",
 ]

@@ -10,24 +10,16 @@ name this machine: a foreign name that was made to lead here (DNS rebinding) ope
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from streamproc.settings import ConsoleSettings, is_loopback
+from streamproc.web.bearer import RequestRefused, check_bearer
 
 ACTION_HEADER = "X-Streamproc-Action"
 """Must be "1" on whatever changes something."""
 
 _OWN = {"same-origin", "none", ""}
-
-
-class RequestRefused(Exception):  # noqa: N818 - reads as what it says
-    """The request is refused with this HTTP status; the message says why and what to do."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
 
 
 class Access:
@@ -66,11 +58,7 @@ class Access:
             raise RequestRefused(403, "another site's page asks")
 
     def _check_token(self, headers: Mapping[str, str]) -> None:
-        if not self._token:
-            raise RequestRefused(403, "no token is set: STREAMPROC_CONSOLE__TOKEN on this worker")
-        kind, _, given = headers.get("Authorization", "").partition(" ")
-        if kind.lower() != "bearer" or not hmac.compare_digest(given.strip().encode(errors="replace"), self._token):
-            raise RequestRefused(401, "this takes the token (STREAMPROC_CONSOLE__TOKEN of this worker)")
+        check_bearer(headers, self._token, "STREAMPROC_CONSOLE__TOKEN")
 
 
 def _name_of(host: str) -> str:

@@ -17,7 +17,8 @@ from streamproc.errors import StreamprocError
 from streamproc.kafka.places import Position, number, write_place
 from streamproc.kafka.reading import TopicReader
 from streamproc.settings import Settings
-from streamproc.web.console.access import Access, RequestRefused
+from streamproc.web.bearer import RequestRefused
+from streamproc.web.console.access import Access
 from streamproc.web.console.activities import ActivityQuery, ActivitySearch
 from streamproc.web.console.answers import json_answer, json_of
 from streamproc.web.console.aside import Aside

@@ -13,7 +13,8 @@ from streamproc.deadletter.doing import FENCED
 from streamproc.deadletter.operation import Fenced
 from streamproc.errors import ErrorClass, StreamprocError
 from streamproc.settings import Settings
-from streamproc.web.console.access import Access, RequestRefused
+from streamproc.web.bearer import RequestRefused
+from streamproc.web.console.access import Access
 from streamproc.web.console.answers import json_answer
 from streamproc.web.console.aside import Busy
 from streamproc.web.console.children import ChildrenRoutes

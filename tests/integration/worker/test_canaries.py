@@ -13,6 +13,7 @@ import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.error import HTTPError
+from urllib.request import Request, urlopen
 
 import pytest
 from support.activities import activity, behind, clip, inline, phrase, value
@@ -20,7 +21,9 @@ from support.collector import collector, spans_of
 from support.topics_of_test import Headers, Record, TestTopics
 from support.worker_process import WorkerProcess
 
+from streamproc.client import Connection, CorrectionPublisher
 from streamproc.contracts.generated.events import Activity, Phrase, ReferenceWord
+from streamproc.contracts.upkeep.examples import CORRECTION
 
 CANARIES = {
     "the learner's pseudonym": "canary-learner-qzv",
@@ -36,6 +39,8 @@ CANARIES = {
     "a value that is no event": "canaryvalueqzv",
     "the registry's password": "canaryregistryqzv",
     "a token": "canarycollectorqzv",
+    "the token of progress": "canaryprogresstokenqzv",
+    "a teacher's pseudonym": "canaryteacherqzv",
 }
 PAGES = ("/metrics", "/health/live", "/health/ready", "/contracts", "/console/", "/console/api/overview", "/nothing")
 
@@ -92,6 +97,51 @@ def cases(clips: Path) -> dict[str, bytes | Activity]:
     }
 
 
+@pytest.fixture(scope="module")
+def settings(settings: dict[str, str], topics: TestTopics) -> dict[str, str]:
+    """Everything is on that keeps something of a child's."""
+    return {
+        **settings,
+        "STREAMPROC_DUPLICATES__WINDOW": "3600",
+        "STREAMPROC_TRANSPORT__ASSIGNMENT": "range",
+        "STREAMPROC_PROGRESS__ENABLED": "true",
+        "STREAMPROC_PROGRESS__TOPIC": f"{topics.name}.progress",
+        "STREAMPROC_PROGRESS__CORRECTIONS": "true",
+        "STREAMPROC_PROGRESS__CORRECTION_TOPIC": f"{topics.name}.correction",
+        "STREAMPROC_PROGRESS__TOKEN": canary("the token of progress"),
+    }
+
+
+def correct(settings: dict[str, str], topics: TestTopics) -> None:
+    """A teacher overrules a word of a reading that is not kept, and somebody publishes nonsense."""
+    connection = Connection(bootstrap_servers=topics.bootstrap, registry_url=settings["STREAMPROC_REGISTRY__URL"])
+    correction = replace(
+        CORRECTION,
+        learner_id=canary("the learner's pseudonym"),
+        word=canary("the text"),
+        corrected_by=canary("a teacher's pseudonym"),
+    )
+    topic = settings["STREAMPROC_PROGRESS__CORRECTION_TOPIC"]
+    with CorrectionPublisher(connection, source="/tests", topic=topic) as publisher:
+        publisher.send(correction).result(30)
+    topics.write(topic, [canary("a value that is no event").encode()])
+
+
+def ask(worker: WorkerProcess, token: str, learner: str) -> str:
+    """The answer to a question for a learner's progress."""
+    request = Request(
+        f"http://127.0.0.1:{worker.port}/progress",
+        json.dumps({"tenant_id": "school-1", "learner_id": learner}).encode(),
+        {"Authorization": f"Bearer {token}"},
+    )
+    try:
+        with urlopen(request, timeout=10) as answer:
+            body: bytes = answer.read()
+    except HTTPError as error:
+        body = error.read()
+    return body.decode()
+
+
 @dataclass(frozen=True)
 class Said:
     """Everything that a worker has said, by where; and of how much."""
@@ -143,12 +193,22 @@ def said(
             worker.wait_for(
                 lambda: worker.metric("streamproc_transport_events_total") == len(events), "all outcomes", 60
             )
+            topics.publish([Record(key + b"-0", written[0], headers)])  # once more: a duplicate
+            correct(settings, topics)
+            worker.wait_for(
+                lambda: worker.metric("streamproc_transport_events_total") == len(events) + 3, "their outcomes", 60
+            )
+            token, learner = canary("the token of progress"), canary("the learner's pseudonym")
+            assert learner in ask(worker, token, learner)
+            answers = [ask(worker, "guessed", learner), ask(worker, token, f"{learner}-2")]
+            progress = topics.read(f"{topics.name}.progress", 1)
+            refused = topics.read(f"{topics.name}.correction.dlq", 1)
             waiting = value(reading(phrase(behind(store)), name="waiting"), schema_id)
             topics.publish([Record(key, waiting, headers)])
             worker.wait_for(lambda: "trying again" in worker.log_text(), "a failed attempt", 30)
             pages = {page: _page(worker, page) for page in PAGES}
             exposed = int(worker.metric("streamproc_dead_letters_total"))
-            letters, results = topics.read_letters(exposed), topics.read(topics.results, len(events) - exposed)
+            letters, results = topics.read_letters(exposed), topics.read(topics.results, len(events) + 1 - exposed)
             worker.wait_for(lambda: len(spans_of(spans)) > len(events), "spans", 30)
             # A crash: the stacks of all threads are written.
             worker.signal(signal.SIGALRM)
@@ -163,6 +223,9 @@ def said(
             "metrics that are sent": _text(metrics),
             "dead letters' error headers": repr(added),
             "results' headers": repr([record.headers for record in results]),
+            "progress' headers": repr([record.headers for record in progress]),
+            "refused corrections' headers": repr([record.headers for record in refused]),
+            "answers without progress": repr(answers),
             **pages,
         },
         len(letters),
@@ -190,6 +253,11 @@ def test_the_worker_has_said_something_of_everything(said: Said) -> None:
         "trying again",
         "AUDIO_NOT_FOUND",
         "VALUE_UNREADABLE",
+        "DUPLICATE_ACTIVITY",
+        "correction read",
+        "correction refused",
+        "progress is asked for",
+        "progress is refused",
         "passed over",
         '"debug"',
         "Thread 0x",

@@ -16,7 +16,8 @@ from faust.agents.replies import BarrierState, ReplyPromise
 from support.holes import hole
 
 from streamproc.client.connection import Connection
-from streamproc.client.publisher import ActivityPublisher, _Outgoing
+from streamproc.client.publisher import ActivityPublisher
+from streamproc.client.publishing import _Outgoing
 from streamproc.client.spans import SendingSpan
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.transport import TransportError
@@ -126,7 +127,7 @@ async def test_who_waits_for_a_reply_is_told_and_who_asks_later(
 
 @pytest.mark.parametrize("error", [FATAL, TRIPPED])
 def test_what_a_publisher_has_queued_fails(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("streamproc.client.publisher.Producer", lambda _: Dead(error))
+    monkeypatch.setattr("streamproc.client.publishing.Producer", lambda _: Dead(error))
     publisher = ActivityPublisher(
         Connection(bootstrap_servers="127.0.0.1:1", registry_url="http://127.0.0.1:1"), source="test"
     )

@@ -7,7 +7,8 @@ from multidict import CIMultiDict
 from pydantic import SecretStr
 
 from streamproc.settings import ConsoleSettings
-from streamproc.web.console.access import ACTION_HEADER, Access, RequestRefused
+from streamproc.web.bearer import RequestRefused
+from streamproc.web.console.access import ACTION_HEADER, Access
 
 TOKEN = "a-token-of-the-tests"
 SECRET = Access(ConsoleSettings(token=SecretStr(TOKEN)))

@@ -1,0 +1,1 @@
+"""Learners' progress and duplicates while workers are killed and restarted."""
