@@ -15,6 +15,7 @@ from faust.types import TP
 from faust.web.drivers.aiohttp import Web
 
 from streamproc.agents.agent import TopicAgent
+from streamproc.agents.backfill import Backfill
 from streamproc.agents.duplicates import Duplicates
 from streamproc.agents.outcome import DeadLetters
 from streamproc.agents.progress.wiring import LearnerProgress
@@ -192,11 +193,20 @@ _SETTING_OF_ENGINE = {
 class WorkerApp(faust.App):
     """The worker's Faust app: it starts what the agents call before anything is consumed."""
 
-    def __init__(self, settings: Settings, pushes: Sequence[Push] = (), spans: SpanQueue | None = None) -> None:
-        """``pushes``: send the metrics, beside the page that has them; ``spans``: sends the spans."""
+    def __init__(
+        self,
+        settings: Settings,
+        pushes: Sequence[Push] = (),
+        spans: SpanQueue | None = None,
+        backfill: Backfill | None = None,
+    ) -> None:
+        """``pushes``: send the metrics, beside the page that has them; ``spans``: sends the spans; ``backfill``: what
+        of the activities is read again, in place of those that come.
+        """
         self._settings = settings
         self._pushes = pushes
         self._spans = spans
+        self._backfill = backfill
         self._tracing = None if spans is None else self._tracing_to(spans)
         self._registry = Registry(settings.registry)
         self._certificates = certificates_of(settings)
@@ -317,6 +327,7 @@ class WorkerApp(faust.App):
             self._tracing,
             self._duplicates(),
             None if self._progress is None else self._progress.keeper,
+            self._backfill,
         )
 
     def _identity(self) -> WorkerIdentity:

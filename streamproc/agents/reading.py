@@ -18,6 +18,7 @@ import structlog
 from faust import EventT, Stream, TopicT
 from faust.types import TP
 
+from streamproc.agents.backfill import Backfill
 from streamproc.agents.duplicates import Duplicates
 from streamproc.agents.intake import Intake
 from streamproc.agents.outcome import DeadLetters, EventOutcome, OutcomeRecord, Record, logged_id, record_of
@@ -67,6 +68,7 @@ class ReadingAgent:
         tracing: traces the events; None: they are not traced.
         duplicates: remembers what had a result; None: every record has one of its own.
         progress: keeps how learners get on, and tells of it with each result; None: nobody does.
+        backfill: history is read again; None: what comes is.
     """
 
     name = "score_readings"
@@ -81,6 +83,7 @@ class ReadingAgent:
         tracing: Tracing | None = None,
         duplicates: Duplicates | None = None,
         progress: ProgressKeeper | None = None,
+        backfill: Backfill | None = None,
     ) -> None:
         self._stages = stages
         self._metrics = metrics
@@ -90,6 +93,7 @@ class ReadingAgent:
         self._tracing = tracing
         self._duplicates = duplicates
         self._progress = progress
+        self._backfill = backfill
         self.topic = settings.kafka.activity_topic
         self.outcomes = {"results": next(iter(results)), "dead_letters": settings.kafka.dead_letter_topic}
         self._intake = Intake(self._intake_changed)
@@ -115,6 +119,8 @@ class ReadingAgent:
         while True:
             await self._intake.opened()
             await self._stages.scorer.room()
+            if self._backfill is not None:
+                await self._backfill.paced()
             if not self._intake.reasons:
                 return
 
@@ -133,6 +139,9 @@ class ReadingAgent:
         """Give one record its outcome. What this raises is fatal: the transport stops the worker, and the record is
         read again after the restart.
         """
+        message = event.message
+        if self._backfill is not None and not self._backfill.holds(message.partition, message.offset):
+            return
         task = asyncio.current_task()
         assert task is not None
         self._working.add(task)
@@ -149,6 +158,8 @@ class ReadingAgent:
             self._working.discard(task)
             self._intake.ended(task)
             self._metrics.finished()
+        if self._backfill is not None:
+            self._backfill.outcomes[record.outcome] += 1
         self._watch(outcome, record)
 
     async def refused(self, event: EventT[bytes], refusal: OutcomeRefused) -> None:
@@ -236,7 +247,8 @@ class ReadingAgent:
             record.scope.activity_id = logged_id(activity.activity_id)
             if self._duplicates is not None:
                 self._duplicates.refuse_second(activity)
-            priority = Priority.REPLAY if replays_of(record.source.headers) else Priority.LIVE
+            replayed = self._backfill is not None or replays_of(record.source.headers)
+            priority = Priority.REPLAY if replayed else Priority.LIVE
             result = await self._stages.scorer.score(
                 activity, record.source.position, received, time.perf_counter(), retries, priority
             )

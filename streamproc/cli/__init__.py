@@ -27,6 +27,7 @@ COMMANDS = {
     "progress": "How a learner gets on: the last readings, words to practise, streak.",
     "reconcile": "Check that every activity has exactly one outcome.",
     "release": "Images from environment to environment, each promotion a commit.",
+    "replay": "Read past activities again: another model, another result topic.",
     "schemas": "The event schemas: check, compare and register them.",
     "settings": "List every setting with its variable, default and meaning.",
     "synthetic": "Publish a synthetic activity each minute: are readings scored?",

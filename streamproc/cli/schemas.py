@@ -100,7 +100,7 @@ def register(contracts: tuple[str, ...], folder: Path | None, url: str | None, a
         _report(found, as_json, "")
     chosen = [_contract(name, folder) for name in contracts] or list(files.contracts(folder))
     settings = _settings(url)
-    rows = _with_registry(settings, lambda registry: _register(registry, chosen, _topics(settings), folder))
+    rows = _with_registry(settings, lambda registry: register_versions(registry, chosen, _topics(settings), folder))
     if as_json:
         click.echo(json.dumps({"registry": settings.registry.url, "schemas": rows}))
         return
@@ -312,9 +312,10 @@ async def _compare(registry: Registry, topics: dict[str, str], folder: Path | No
     return found
 
 
-async def _register(
+async def register_versions(
     registry: Registry, contracts: list[files.Contract], topics: dict[str, str], folder: Path | None
 ) -> list[dict[str, str | int]]:
+    """Register every version of these contracts for ``topics`` (contract -> topic), and their compatibility."""
     rows: list[dict[str, str | int]] = []
     for contract in contracts:
         subject = files.subject(topics.get(contract.name, contract.topic))

@@ -7,7 +7,7 @@ import logging
 import os
 import socket
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 import structlog
@@ -21,6 +21,7 @@ from streamproc.settings import service_links
 from streamproc.terminal import example
 
 if TYPE_CHECKING:
+    from streamproc.agents.backfill import Backfill
     from streamproc.telemetry.push import Push
 
 log = structlog.get_logger(__name__)
@@ -36,7 +37,15 @@ def command() -> None:
     Under STREAMPROC_WEB__PORT are the operator's page at /console/, health at /health/live and /health/ready, and
     metrics at /metrics.
     """
-    tree = settings.load()
+    run(settings.load())
+
+
+def run(tree: settings.Settings, backfill: Backfill | None = None) -> NoReturn:
+    """Be a worker with these settings; ``backfill``: what it reads again in place of what comes.
+
+    Raises:
+        SystemExit: 0 after SIGTERM, 2 where something that it needs is missing, else as docs/reference/health.md says.
+    """
     # gRPC's core would write of each failed handshake to standard error, in lines that are no log of ours: all it knows
     # is in the errors that it raises. It reads this when it is first imported.
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
@@ -73,7 +82,7 @@ def command() -> None:
     # What the transport raises says all that there is to say; the stack beneath it is none of the operator's business.
     logging.getLogger("faust.worker").addFilter(lambda record: _without_stack(record, TransportError))
     log.info("pages", address=f"http://{web.address}", live="/health/live", ready="/health/ready")
-    app = WorkerApp(tree.model_copy(update={"web": web}), pushes, spans)
+    app = WorkerApp(tree.model_copy(update={"web": web}), pushes, spans, backfill)
     worker = faust.Worker(app, override_logging=False, redirect_stdouts=False, quiet=True)
     # Faust moves the terminal's cursor for its progress display, even where there is no terminal.
     worker.spinner = None
