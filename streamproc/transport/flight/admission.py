@@ -20,14 +20,23 @@ class Admission:
     def admit(self, assignment: Assignment, record: Any, size: int, arrived: float = 0.0) -> Entry | None:
         """Take a record in, which has arrived at this time. Returns its entry if it may start now."""
         offset, span = record.offset(), assignment.span
-        if not (span.deliver(offset, record.timestamp()[1]) if span.timed else span.deliver(offset)):
+        if not (span.deliver_timed(offset, record.timestamp()[1]) if span.timed else span.deliver(offset)):
             assignment.pass_over(size)
             return None
         key = record.key()
         entry = assignment.entries[offset] = Entry(assignment, offset, key, record, size, arrived)
         if key is None or not self._by_key:
             return entry
-        return entry if self._pass_gate(entry, key) else None
+        # As in _pass_gate, without its call: this is done for every event.
+        gate = assignment.gate
+        if key not in gate:
+            gate[key] = None
+            return entry
+        waiting = gate[key]
+        if waiting is None:
+            waiting = gate[key] = deque()
+        waiting.append(entry)
+        return None
 
     def admit_timer(self, timer: Entry) -> bool:
         """A timer is due. Returns whether it may start now: no event of the key that it is gated by is under way."""

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from streamproc.transport.flight.progress import Progress, encode
-from streamproc.transport.flight.stream_time import NEVER, StreamTime
+from streamproc.transport.flight.stream_time import StreamTime
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,17 +87,10 @@ class Span:
         """Accept nothing more; what was delivered may still finish and be committed. From any thread."""
         self.closed = True
 
-    def deliver(self, offset: int, timestamp: int = NEVER) -> bool:
-        """A record arrived. False: skip it, it was finished before this assignment, or comes after the span's close.
-
-        ``timestamp``: milliseconds since 1970. That of a skipped record counts as well, or another owner would have
-        another stream time.
-        """
+    def deliver(self, offset: int) -> bool:
+        """A record arrived. False: skip it, it was finished before this assignment, or comes after the span's close."""
         if offset < self._delivered or self.closed:
             return False  # fetched twice, for example after a reconnection; or passed over
-        time = self.time
-        if timestamp > time:
-            self.time = timestamp
         self.gaps += offset - self._delivered
         self._delivered = offset + 1
         while self._awaited and self._awaited[0] < offset:
@@ -106,8 +99,19 @@ class Span:
             if not self._awaited or self._awaited[0] != offset:
                 return False
             self._awaited.popleft()
-        self._open[offset] = time
+        self._open[offset] = self.time
         return True
+
+    def deliver_timed(self, offset: int, timestamp: int) -> bool:
+        """As ``deliver``, of a span that is timed; the timestamp in milliseconds since 1970.
+
+        That of a skipped record counts as well, or another owner would have another stream time; not that of one behind
+        the close.
+        """
+        taken = self.deliver(offset)
+        if timestamp > self.time and self._delivered == offset + 1:
+            self.time = timestamp
+        return taken
 
     def time_at(self, offset: int) -> int:
         """The stream time of an offset that is in flight: the newest timestamp below it, in milliseconds since 1970."""

@@ -55,7 +55,7 @@ def test_a_span_that_nobody_asks_says_nothing_of_it() -> None:
 def test_the_time_of_an_offset_is_the_newest_timestamp_below_it() -> None:
     span = timed(Progress.at(0))
     for offset, time in enumerate([10, 30, 20, 40]):
-        span.deliver(offset, time)
+        span.deliver_timed(offset, time)
     assert [span.time_at(offset) for offset in range(4)] == [NEVER, 10, 30, 30]
     assert span.time == 40
 
@@ -63,7 +63,7 @@ def test_the_time_of_an_offset_is_the_newest_timestamp_below_it() -> None:
 def test_a_record_behind_the_close_does_not_count() -> None:
     span = timed(Progress.at(0))
     span.close()
-    assert not span.deliver(0, 10)
+    assert not span.deliver_timed(0, 10)
     assert span.time == NEVER
 
 
@@ -106,7 +106,7 @@ def test_what_is_committed_is_that_of_its_offset_whatever_is_finished_and_whoeve
                         at += 1
                     if at < log.end:
                         before = log.time(at)
-                        if span.deliver(at, log.timestamps[at]):
+                        if span.deliver_timed(at, log.timestamps[at]):
                             opened.add(at)
                             assert span.time_at(at) == before
                         at += 1
@@ -124,7 +124,7 @@ def test_what_is_committed_is_that_of_its_offset_whatever_is_finished_and_whoeve
     # Left in peace, it comes to the end: what is held back waits for nothing but further records.
     span = timed(decode(base, metadata))
     for offset in sorted(one for one in log.timestamps if one >= base):
-        if span.deliver(offset, log.timestamps[offset]):
+        if span.deliver_timed(offset, log.timestamps[offset]):
             span.finish(offset)
         while (offer := span.offer()) is not None:
             span.settle(offer)
@@ -139,13 +139,13 @@ def test_what_is_committed_is_that_of_its_offset_whatever_is_finished_and_whoeve
 def test_the_last_finished_record_waits_until_all_before_the_next_unfinished_one_are_read() -> None:
     """An earlier owner has finished 6 to 99: nobody knows the stream time of 100 before they are read."""
     span = timed(Progress(5, 101, (5, 100), StreamTime(10)))
-    span.deliver(5, 20)
+    span.deliver_timed(5, 20)
     span.finish(5)
     assert span.offer() is None
     assert span.held == 5
     for offset in range(6, 100):
-        assert not span.deliver(offset, 1000 + offset)
-    span.deliver(100, 50)
+        assert not span.deliver_timed(offset, 1000 + offset)
+    span.deliver_timed(100, 50)
     offer = span.offer()
     assert offer is not None
     assert offer.progress == Progress(100, 101, (100,), StreamTime(1099))
