@@ -147,9 +147,9 @@ async def check_dependencies(settings: Settings) -> None:
         StreamprocError: the first problem, naming the setting that leads to it.
     """
     VariantAligner(settings.scoring.accepted_file)  # reads and checks the file
+    engine = create_engine(settings)
     await asyncio.to_thread(topics.check, settings)
     registry = Registry(settings.registry)
-    engine = create_engine(settings)
     try:
         await live.check_before_start(registry, settings.kafka.activity_topic, topics.contracts_written(settings))
         await engine.start()
@@ -316,7 +316,9 @@ class WorkerApp(faust.App):
     def _reading_agent(self) -> ReadingAgent:
         settings, engine = self._settings, self._engine
         aligner = VariantAligner(settings.scoring.accepted_file)
-        scorer = ActivityScorer(self._clips, engine, aligner, settings.audio, settings.scoring, self._threads)
+        scorer = ActivityScorer(
+            self._clips, engine, aligner, settings.audio, settings.scoring, self._threads, self._models
+        )
         letters = DeadLetters(self._topic(settings.kafka.dead_letter_topic), self._identity, self._metrics)
         return ReadingAgent(
             Stages(ActivityDecoder(self._registry, settings.kafka.activity_topic), scorer, self._encoders),

@@ -93,7 +93,7 @@ async def probe(infer: Callable[[Sequence[Samples]], Awaitable[object]]) -> None
         raise unsuitable(error) from None
 
 
-def unsuitable(error: DoubtfulError) -> StreamprocError:
+def unsuitable(error: StreamprocError) -> StreamprocError:
     """What a doubtful answer is at the start, where no event can be to blame."""
     if error.code is ErrorCode.INFERENCE_UNUSABLE:
         return StreamprocError(ErrorCode.MODEL_UNSUITABLE, error.message)

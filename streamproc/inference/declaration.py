@@ -8,6 +8,7 @@ from typing import Annotated
 from pydantic import Field
 
 from streamproc.inference.form import Fault, ModelForm, Name
+from streamproc.inference.golden import PARTS
 
 PHONEME_ERRORS = 0.5
 """Far above what a model of English gets wrong of the golden clip, far below what one does whose symbols are mixed
@@ -24,6 +25,8 @@ class ModelDeclaration(ModelForm):
     file: Name | None = None
     """The ONNX file, relative to the models.toml; without it only what is written is checked."""
     sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    fingerprint: Annotated[tuple[Annotated[int, Field(ge=-100, le=100)], ...], Field(strict=False)] | None = None
+    """What `streamproc.inference.golden.fingerprint` makes of it; ``streamproc models check`` tells it."""
     phoneme_errors: Annotated[float, Field(gt=0, le=1)] = PHONEME_ERRORS
     """The share of the golden clip's phonemes that it may get wrong."""
     margin: Annotated[float, Field(ge=0, allow_inf_nan=False)] | None = None
@@ -32,3 +35,5 @@ class ModelDeclaration(ModelForm):
     def faults(self) -> Iterator[Fault]:
         """What no single key tells to be wrong."""
         yield from self.form_faults()
+        if self.fingerprint is not None and len(self.fingerprint) != PARTS:
+            yield ("fingerprint",), f"{len(self.fingerprint)} numbers, and {PARTS} are needed"

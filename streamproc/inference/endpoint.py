@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 import structlog
 
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.inference.answers import DoubtfulError
+from streamproc.inference.answers import DoubtfulError, MismatchError
 from streamproc.inference.breaker import Breaker, Circuit
 from streamproc.inference.limiter import Ended, Limiter
 from streamproc.inference.outliers import CallTally
@@ -189,6 +189,10 @@ class Endpoint(Generic[S]):
                 # It may be the event's fault. Noise decides, and is told of here as well.
                 self._answered()
                 self.breaker.given_up(ticket)
+            elif isinstance(error, MismatchError) and not noise:
+                # Nothing that it answers is of use: it is not waited for until it has failed several times.
+                self.breaker.failed(ticket)
+                self.eject(Ejected.MODEL, error.message)
             else:
                 self.tally.noted(failed=True)
                 self.breaker.failed(ticket)

@@ -50,11 +50,18 @@ class Checked(Protocol):
     model: ModelIdentity
     """The model that it was last seen to serve."""
 
+    @property
+    def doubted(self) -> bool:
+        """Whether its model may be another since it was last proven."""
+
     async def ready(self, within: float) -> bool:
         """Whether it serves the model. Raises StreamprocError where it does not answer."""
 
+    async def served_instead(self, within: float) -> str:
+        """What it serves in place of a model that it does not, in words; empty where it does not tell."""
+
     async def prove(self, within: float) -> object:
-        """Have it say what its model takes and gives, and answer noise.
+        """Have it say what its model takes and gives, and answer noise, or show that it is the one that is declared.
 
         Raises:
             StreamprocError: MODEL_UNSUITABLE, the model is not ours; INFERENCE_BUSY, it works and is full; others.
@@ -105,10 +112,13 @@ class HealthCheck:
         if not ready:
             model = endpoint.server.model
             unserved = f"{endpoint.address} does not serve the model {(str(model) if model.version else model.name)!r}"
-            self.error = StreamprocError(ErrorCode.INFERENCE_UNAVAILABLE, unserved)
-            endpoint.eject(Ejected.UNREADY, "it says that it does not serve the model")
+            instead = await endpoint.server.served_instead(PATIENCE_S)
+            self.error = StreamprocError(ErrorCode.INFERENCE_UNAVAILABLE, unserved + instead)
+            endpoint.eject(Ejected.UNREADY, f"it says that it does not serve the model{instead}")
         elif endpoint.available:
             self.error = None
+            if endpoint.server.doubted:
+                await self._look_whether_it_is_another()
             await self._look_whether_it_hangs()
         elif came or endpoint.breaker.allows():
             await self._take_in()
@@ -119,6 +129,18 @@ class HealthCheck:
         self._was_ready = False
         if self._misses >= MISSES or self._never_fit:
             self._endpoint.eject(Ejected.SILENT, f"it does not answer health checks: {error.message}")
+
+    async def _look_whether_it_is_another(self) -> None:
+        # What else may fail meanwhile, its calls and the other looks tell.
+        if not await self._proves(TAKE_IN_S) and self._is_of_the_model:
+            assert self.error is not None
+            self._endpoint.eject(Ejected.MODEL, self.error.message)
+
+    @property
+    def _is_of_the_model(self) -> bool:
+        """Whether what the last look found wrong is the model itself."""
+        codes = (ErrorCode.MODEL_UNSUITABLE, ErrorCode.INFERENCE_UNUSABLE)
+        return self.error is not None and self.error.code in codes
 
     async def _look_whether_it_hangs(self) -> None:
         endpoint = self._endpoint
@@ -133,9 +155,8 @@ class HealthCheck:
             self._slowly, self._never_fit = True, False
             return
         assert self.error is not None
-        model = self.error.code in (ErrorCode.MODEL_UNSUITABLE, ErrorCode.INFERENCE_UNUSABLE)
         # Its breaker is told of each proof, and says when the next is due.
-        self._endpoint.eject(Ejected.MODEL if model else Ejected.ERRORS, self.error.message)
+        self._endpoint.eject(Ejected.MODEL if self._is_of_the_model else Ejected.ERRORS, self.error.message)
 
     async def _proves(self, within: float) -> bool:
         server = self._endpoint.server

@@ -21,6 +21,7 @@ from streamproc.inference.engine import Inference, Logits, ModelIdentity, Priori
 from streamproc.inference.model_inputs import ModelInputs, inputs_of
 from streamproc.inference.model_outputs import as_logits
 from streamproc.inference.places import Places
+from streamproc.inference.proof import Own, prove
 from streamproc.inference.repository import raise_if_memory, told
 from streamproc.inference.served import ServedModel, built_in
 
@@ -101,9 +102,16 @@ class InProcessEngine(ABC, Generic[L, H]):
         self._loaded, self.model = await asyncio.get_running_loop().run_in_executor(self._threads, self._load)
         try:
             await probe(self._infer)
+            await prove(self.served, self._hear)
         except DoubtfulError as error:  # It raises, whatever the input.
             raise StreamprocError(ErrorCode.MODEL_UNSUITABLE, error.message) from None
         return self.model
+
+    async def _hear(self, clips: Sequence[Samples]) -> list[Own]:
+        loaded = self._loaded
+        if loaded is None:
+            raise _closed()
+        return await asyncio.get_running_loop().run_in_executor(self._threads, self._own, loaded, clips, self._handle())
 
     @property
     def has_room(self) -> bool:

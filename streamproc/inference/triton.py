@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
-import numpy as np
 from numpy.typing import NDArray
 from tritonclient.grpc import aio as triton
 from tritonclient.utils import InferenceServerException, triton_to_np_dtype
@@ -21,9 +20,10 @@ from streamproc.inference.engine import Logits, ModelIdentity, Priority, Samples
 from streamproc.inference.handshake import distrust
 from streamproc.inference.model_inputs import ModelInputs, inputs_of
 from streamproc.inference.model_outputs import as_logits
+from streamproc.inference.proof import Own, prove
 from streamproc.inference.served import ServedModel, built_in
 from streamproc.inference.statistics import ServerLoad, ServerStatistics, read_load
-from streamproc.tracing.request import metadata
+from streamproc.tracing.request import metadata as trace_metadata
 
 MAX_CALL_SAMPLES = 8_000_000
 """Padded samples in one call (32 MB): an activity beyond that is sent in several."""
@@ -34,8 +34,9 @@ FULL = ("Exceeds maximum queue size", "Request timeout expired")
 MOST_CHANGES = 5
 """So often a call is made anew because the model changed beneath it, before the server counts as unavailable."""
 
-Own = NDArray[np.float32]
-"""What the model gives for a clip, over its own symbols: [frames, symbols]."""
+PROVEN_FOR_S = 60.0
+"""Seconds for which a model that was proven is believed to be the same: weights may be replaced under one
+configuration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,8 @@ class TritonServer:
         self._looking = asyncio.Lock()
         self.looks = self._fresh = 0
         """Readings of the model's configuration: how many were begun, and which was the last to succeed."""
+        self._proven: float | None = None
+        """When its model was last found to be the declared one, by the event loop's clock; None: it may be another."""
         self._channel = Channel(address, certificates or Certificates(), timeout + 1, server_name)
         self.model = ModelIdentity(self._model, self._version, "")
         """The model that answered last."""
@@ -122,14 +125,36 @@ class TritonServer:
                 self._server.is_model_ready(self._model, self._version, client_timeout=within), within
             )
         except StreamprocError as error:
+            self._proven = None
             if error.code is ErrorCode.INFERENCE_UNAVAILABLE and not self._reached:
                 await self._channel.examine()  # It may know why, and raises then.
             raise
         self._reached = True
+        if not ready:
+            self._proven = None
         return bool(ready)
 
+    async def served_instead(self, within: float) -> str:
+        """Which versions of the model it serves, where not the declared one, in words; empty where it does not tell."""
+        if self.served.declared is None:
+            return ""
+        try:
+            metadata = await self._ask(self._server.get_model_metadata(self._model, client_timeout=within), within)
+        except StreamprocError:
+            return ""
+        return f"; it has version {', '.join(metadata.versions)}, pinned is {self._version}"
+
+    @property
+    def doubted(self) -> bool:
+        """Whether its model may have become another since it was last proven: it was away, its configuration is not the
+        same, or a while has passed. Of a model that nobody has declared, never."""
+        if self.served.declared is None:
+            return False
+        return self._proven is None or asyncio.get_running_loop().time() - self._proven >= PROVEN_FOR_S
+
     async def prove(self, within: float) -> ModelIdentity:
-        """Have it say what its model takes and gives, and answer noise; all of it within so many seconds.
+        """Have it say what its model takes and gives, and answer noise, or the golden clip where its model is doubted;
+        all of it within so many seconds.
 
         Raises:
             StreamprocError: MODEL_UNSUITABLE, the model is not ours; INFERENCE_BUSY, it works and is full; others.
@@ -137,13 +162,26 @@ class TritonServer:
         within = min(within, self._timeout)
         try:
             async with asyncio.timeout(within):
-                await self.look()
-                await probe(lambda clips: self.infer(clips, Priority.LIVE, within))
-        except DoubtfulError as error:
+                configured = await self.look()
+                if not self.doubted:
+                    await probe(lambda clips: self.infer(clips, Priority.LIVE, within))
+                    return self.model
+                await prove(self.served, lambda clips: self._hear(clips, within))
+                if await self.look() == configured:
+                    self._proven = asyncio.get_running_loop().time()
+        except (DoubtfulError, MismatchError) as error:
             raise unsuitable(error) from None
         except TimeoutError:
             raise _late(within) from None
         return self.model
+
+    async def _hear(self, clips: Sequence[Samples], within: float) -> list[Own]:
+        heard: list[Own] = []
+        for batch in _batches(clips, self.max_batch):
+            own, version = await self._own(batch, Priority.LIVE, within)
+            heard += own
+            self.model = ModelIdentity(self._model, version, self._configured.sha256)
+        return heard
 
     async def load(self, within: float) -> ServerLoad | None:
         """How long requests have waited and been computed since the last time; None where it does not tell."""
@@ -204,7 +242,9 @@ class TritonServer:
                     self._server.get_model_config(self._model, self._version, client_timeout=self._timeout),
                     self._timeout,
                 )
-                self._configured = self._check(answer.config)
+                found = self._check(answer.config)
+                if found != self._configured:
+                    self._configured, self._proven = found, None
                 self._fresh = self.looks
         return self._configured
 
@@ -246,7 +286,7 @@ class TritonServer:
                 outputs,
                 priority=priority,
                 client_timeout=within,
-                headers=metadata(),
+                headers=trace_metadata(),
             ),
             within,
         )

@@ -25,11 +25,12 @@ from streamproc.contracts.generated.events import (
 )
 from streamproc.errors import StreamprocError
 from streamproc.inference.engine import Engine, Inference, Logits, Priority
+from streamproc.inference.served import Catalogue
 from streamproc.scoring import fluency
 from streamproc.scoring.ctc import decoder, log_softmax
 from streamproc.scoring.hearing import hear_clips
+from streamproc.scoring.judging import Judging, judging_of
 from streamproc.scoring.loading import PhraseLoader, PhraseWork
-from streamproc.scoring.misread import Strictness, strictness_of
 from streamproc.scoring.retry import Retry
 from streamproc.scoring.score import score_phrase
 from streamproc.scoring.threads import ScoringThreads
@@ -50,6 +51,7 @@ class ActivityScorer:
         aligner: aligns phoneme codes.
         audio, scoring: the limits.
         threads: for what takes a processor; its own by default.
+        models: those that may answer; none by default.
     """
 
     def __init__(
@@ -60,7 +62,9 @@ class ActivityScorer:
         audio: AudioSettings,
         scoring: ScoringSettings,
         threads: ScoringThreads | None = None,
+        models: Catalogue | None = None,
     ) -> None:
+        self._models = models or Catalogue.read(None)
         self._threads = threads or ScoringThreads()
         self._loader = PhraseLoader(fetcher, audio, scoring, self._threads)
         self._engine = engine
@@ -116,9 +120,9 @@ class ActivityScorer:
             with stage("inference"):
                 inference = await self._infer(ready, retry, priority)
         inferred, model = time.perf_counter(), inference.model
-        strictness = strictness_of(model.sha256, self._scoring.operating_point)
+        judging = judging_of(model, self._models, self._scoring)
         with stage("score"):
-            words = await self._threads.run(self._judge, ready, inference.logits, strictness)
+            words = await self._threads.run(self._judge, ready, inference.logits, judging)
         judged = dict(zip((work.phrase.index for work in ready), words, strict=True))
         done = time.perf_counter()
 
@@ -170,13 +174,19 @@ class ActivityScorer:
         return inference
 
     def _judge(
-        self, works: Sequence[PhraseWork], logits: Sequence[Logits], strictness: Strictness | None
+        self, works: Sequence[PhraseWork], logits: Sequence[Logits], judging: Judging
     ) -> list[tuple[WordResult, ...]]:
         judged: list[tuple[WordResult, ...]] = []
         for work, clip in zip(works, logits, strict=True):
             try:
                 found = score_phrase(
-                    log_softmax(clip), work.words, self._aligner, self._scoring.margin, self._decode, strictness
+                    log_softmax(clip),
+                    judging.expected(work.words),
+                    self._aligner,
+                    judging.margin,
+                    self._decode,
+                    judging.strictness,
+                    judging.times,
                 )
             except StreamprocError as error:
                 work.error, found = explained(error, work.level_db), []

@@ -6,6 +6,7 @@ The work is done by ``aligner_mypyc``'s compiled kernels; this is their form for
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
@@ -22,7 +23,23 @@ Decode = Callable[[Floats], list[Token]]
 """Log-probabilities, frames × symbols, to the phonemes that were heard, with their frames and highest probabilities."""
 
 FRAME_MS = 20
-"""Milliseconds between two frames of the model's output."""
+"""Milliseconds between two frames of the shipped model's output."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameTimes:
+    """When the frames of a model's output are: milliseconds in the clip."""
+
+    first: float = 0.0
+    """The middle of the first frame."""
+    step: float = FRAME_MS
+
+    def ms(self, frame: int) -> int:
+        """The middle of a frame, counted from 0."""
+        return round(self.first + frame * self.step)
+
+
+OF_BUILT_IN = FrameTimes()
 
 
 def log_softmax(logits: Floats) -> Floats:

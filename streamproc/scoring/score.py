@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from aligner_mypyc import ACCEPTED, ACCEPTED_DELETE, ACCEPTED_INSERT, DELETE, INSERT, MATCH, SUBSTITUTE
 from streamproc.contracts.generated.events import Operation, Verdict, WordResult
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.scoring.ctc import FRAME_MS, Decode, Floats, Token, greedy_decode, log_likelihoods
+from streamproc.scoring.ctc import OF_BUILT_IN, Decode, Floats, FrameTimes, Token, greedy_decode, log_likelihoods
 from streamproc.scoring.evidence import weigh_evidence
 from streamproc.scoring.misread import Strictness
 from streamproc.scoring.parts import lay_out_reading
@@ -85,16 +85,18 @@ def score_phrase(
     margin: float,
     decode: Decode = greedy_decode,
     strictness: Strictness | None = None,
+    times: FrameTimes = OF_BUILT_IN,
 ) -> list[WordResult]:
     """Judge every expected word of a phrase, and the extra speech in it.
 
     Args:
-        log_probs: frames × 41 log-probabilities of the phrase's audio, the blank last, one frame each 20 ms.
+        log_probs: frames × 41 log-probabilities of the phrase's audio, the blank last.
         words: the expected words in order.
         aligner: aligns reference and heard phoneme codes.
         margin: a suspect word is wrong when its CTC margin (natural logarithm) is above this.
         decode: finds the phonemes that were heard.
         strictness: the model's classifier and its threshold, in place of the margin for expected words.
+        times: when the frames are.
 
     Returns:
         One result a word, in order, with an INSERTED one wherever extra speech was heard.
@@ -110,10 +112,10 @@ def score_phrase(
     for index, (word, found) in enumerate(zip(heard.words, heard.margins, strict=True)):
         tokens = heard.tokens[word.start : word.end]
         if strictness and index in misread:
-            results.append(_judge_by_probability(word, tokens, misread[index], strictness.above))
+            results.append(_judge_by_probability(word, tokens, misread[index], strictness.above, times))
             continue
         benefit = not doubtful and not _is_unheard(word)
-        result = _judge(word, tokens, found - margin if _is_weighed(word) else 0.0, benefit)
+        result = _judge(word, tokens, found - margin if _is_weighed(word) else 0.0, benefit, times)
         if result is not None:
             results.append(result)
     return results
@@ -245,7 +247,9 @@ def _is_weighed(word: HeardWord) -> bool:
     return not word.exact and (word.expected is None or bool(word.reference))
 
 
-def _judge(word: HeardWord, heard: Sequence[Token], excess: float, benefit: bool) -> WordResult | None:
+def _judge(
+    word: HeardWord, heard: Sequence[Token], excess: float, benefit: bool, times: FrameTimes
+) -> WordResult | None:
     """The verdict on one heard word, of a suspect by what its margin exceeds the limit; None for extra speech that the
     audio does not bear out.
 
@@ -253,32 +257,34 @@ def _judge(word: HeardWord, heard: Sequence[Token], excess: float, benefit: bool
     correct.
     """
     if word.expected is not None and not word.reference:
-        return _result(word, heard, Verdict.UNKNOWN, 0.0, ErrorCode.REFERENCE_MISSING.name)
+        return _result(word, heard, times, Verdict.UNKNOWN, 0.0, ErrorCode.REFERENCE_MISSING.name)
     if word.exact:
         certainty = math.exp(sum(math.log(max(token.probability, 1e-9)) for token in heard) / max(len(heard), 1))
-        return _result(word, heard, Verdict.CORRECT, certainty)
+        return _result(word, heard, times, Verdict.CORRECT, certainty)
     certainty = 1.0 / (1.0 + math.exp(-min(abs(excess), 50.0)))
     if word.expected is None:
-        return _result(word, heard, Verdict.INSERTED, certainty) if excess > 0 else None
+        return _result(word, heard, times, Verdict.INSERTED, certainty) if excess > 0 else None
     if excess <= 0 and benefit:
-        return _result(word, heard, Verdict.CORRECT, certainty)
+        return _result(word, heard, times, Verdict.CORRECT, certainty)
     if not word.suspect:
-        return _result(word, heard, Verdict.ACCEPTED, certainty)
-    return _result(word, heard, Verdict.MISPRONOUNCED if heard else Verdict.OMITTED, certainty)
+        return _result(word, heard, times, Verdict.ACCEPTED, certainty)
+    return _result(word, heard, times, Verdict.MISPRONOUNCED if heard else Verdict.OMITTED, certainty)
 
 
-def _judge_by_probability(word: HeardWord, heard: Sequence[Token], misread: float, above: float) -> WordResult:
+def _judge_by_probability(
+    word: HeardWord, heard: Sequence[Token], misread: float, above: float, times: FrameTimes
+) -> WordResult:
     """The verdict on an expected word; its certainty is the probability that the word was misread, or that it was not.
 
     Below the threshold what differs is an accent: ACCEPTED, unless the word is clearly right. A word that was heard
     exactly is right at any threshold.
     """
     if word.exact:
-        return _result(word, heard, Verdict.CORRECT, 1 - min(misread, above))
+        return _result(word, heard, times, Verdict.CORRECT, 1 - min(misread, above))
     if misread > above:
-        return _result(word, heard, Verdict.MISPRONOUNCED if heard else Verdict.OMITTED, misread)
+        return _result(word, heard, times, Verdict.MISPRONOUNCED if heard else Verdict.OMITTED, misread)
     accented = not word.suspect or misread > above * ACCENT
-    return _result(word, heard, Verdict.ACCEPTED if accented else Verdict.CORRECT, 1 - misread)
+    return _result(word, heard, times, Verdict.ACCEPTED if accented else Verdict.CORRECT, 1 - misread)
 
 
 def _spoken_as(word: HeardWord) -> tuple[bytes, ...]:
@@ -345,15 +351,20 @@ def _speech(tokens: Sequence[Token], first: int, last: int, log_probs: Floats) -
 
 
 def _result(
-    word: HeardWord, heard: Sequence[Token], verdict: Verdict, confidence: float, error_code: str | None = None
+    word: HeardWord,
+    heard: Sequence[Token],
+    times: FrameTimes,
+    verdict: Verdict,
+    confidence: float,
+    error_code: str | None = None,
 ) -> WordResult:
     return WordResult(
         text=word.expected.text if word.expected else None,
         verdict=verdict,
         error_code=error_code,
         confidence=round(confidence, 4),
-        start_ms=heard[0].start * FRAME_MS if heard else None,
-        end_ms=heard[-1].end * FRAME_MS if heard else None,
+        start_ms=times.ms(heard[0].start) if heard else None,
+        end_ms=times.ms(heard[-1].end) if heard else None,
         reference=tuple(PHONEMES[code] for code in word.reference),
         heard=tuple(PHONEMES[token.code] for token in heard),
         operations=tuple(_OPERATIONS[op] for op in word.ops),

@@ -35,6 +35,8 @@ class PretendServer:
         self.probes = self.calls = 0
         self.opened = self.closed = False
         self.has_a_bug = False
+        self.doubted = False
+        """Its model may be another."""
 
     async def open(self) -> None:
         if self.has_a_bug:
@@ -52,6 +54,9 @@ class PretendServer:
             self.loses -= 1
             raise unavailable()
         return self.is_ready
+
+    async def served_instead(self, within: float) -> str:
+        return ""
 
     async def prove(self, within: float) -> ModelIdentity:
         self.probes += 1

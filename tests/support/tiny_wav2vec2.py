@@ -51,33 +51,35 @@ def onnx(*, masked: bool = True, probabilities: bool = False) -> bytes:
     return model(nodes, tensors, inputs, [value("logits", FLOAT, ["b", "f", "v"])])
 
 
-def models_toml(folder: Path, content: bytes | None = None) -> Path:
-    """The model and its models.toml in a folder; the path of the latter."""
+def models_toml(folder: Path, content: bytes | None = None, name: str = "tiny", **said: object) -> Path:
+    """The model and its models.toml in a folder; the path of the latter.
+
+    Args:
+        content: of the file; without it the untrained one.
+        name: of the table, and of the file.
+        said: keys that are others than a wav2vec2's, as TOML has them.
+    """
     content = onnx() if content is None else content
-    (folder / "tiny.onnx").write_bytes(content)
+    (folder / f"{name}.onnx").write_bytes(content)
     mapping = "\n".join(f'"{symbol}" = "{phoneme}"' for symbol, phoneme in ALPHABET.items())
+    keys = {
+        "version": '"1"', "file": f'"{name}.onnx"', "sha256": f'"{hashlib.sha256(content).hexdigest()}"',
+        "sample_rate": 16000, "frame_step": 320, "frame_window": 400, "first_centre": 200,
+        "normalisation": '"unit_variance"', "padding": '"mask"', "output": '"logits"', "blank": 0,
+        "symbols": json.dumps(SYMBOLS, ensure_ascii=False), **said,
+    }  # fmt: skip
+    written = "\n".join(f"{key} = {told}" for key, told in keys.items())
+    mask = 'mask = "attention_mask"\n' if keys["padding"] == '"mask"' else ""
     file = folder / "models.toml"
     file.write_text(
-        f"""[tiny]
-version = "1"
-file = "tiny.onnx"
-sha256 = "{hashlib.sha256(content).hexdigest()}"
-sample_rate = 16000
-frame_step = 320
-frame_window = 400
-first_centre = 200
-normalisation = "unit_variance"
-padding = "mask"
-output = "logits"
-blank = 0
-symbols = {json.dumps(SYMBOLS, ensure_ascii=False)}
+        f"""[{name}]
+{written}
 
-[tiny.tensors]
+[{name}.tensors]
 audio = "input_values"
-mask = "attention_mask"
-logits = "logits"
+{mask}logits = "logits"
 
-[tiny.mapping]
+[{name}.mapping]
 {mapping}
 """,
         "utf-8",

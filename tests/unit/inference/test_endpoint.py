@@ -9,7 +9,7 @@ from support.pretend_server import PretendServer, unavailable
 from support.simulated_time import simulated
 
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.inference.answers import DoubtfulError
+from streamproc.inference.answers import DoubtfulError, MismatchError
 from streamproc.inference.breaker import Circuit
 from streamproc.inference.endpoint import FAILURES, LEAST_WEIGHT, REST_S, SLOW_START_S, Ejected, Endpoint
 from streamproc.inference.limiter import Limiter
@@ -225,3 +225,17 @@ async def test_its_limiter_learns_that_it_has_kept_something_back_and_lets_more_
         await asyncio.gather(*calls)
         await asyncio.sleep(1)
     assert endpoint.limiter.limit > 20
+
+
+@simulated
+async def test_whose_model_is_another_is_ejected_by_the_first_call_that_finds_it() -> None:
+    endpoint = make()
+    mismatch = MismatchError(ErrorCode.INFERENCE_UNUSABLE, "m/1 at a:1 has the SHA-256 beef; pinned is f00d")
+
+    async def answer() -> None:
+        raise mismatch
+
+    with pytest.raises(MismatchError):
+        await endpoint.call(1, answer)
+    assert not endpoint.available
+    assert (endpoint.ejected, endpoint.ejections) == (mismatch.message, {Ejected.MODEL: 1})

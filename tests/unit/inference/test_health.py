@@ -180,3 +180,31 @@ async def test_whatever_a_check_meets_the_next_one_comes() -> None:
         endpoint.server.has_a_bug = False
         endpoint.server.up = False
         assert await seconds_until(lambda: not endpoint.available) < 2
+
+
+@simulated
+async def test_a_server_whose_model_has_become_another_is_out_at_once_and_back_once_it_is_the_same() -> None:
+    async with checked() as endpoint:
+        server = endpoint.server
+        server.error = StreamprocError(ErrorCode.MODEL_UNSUITABLE, "it has the SHA-256 beef; pinned is f00d")
+        server.doubted = True
+        assert await seconds_until(lambda: not endpoint.available) < 2
+        assert endpoint.ejections == {Ejected.MODEL: 1}
+        assert endpoint.ejected == "it has the SHA-256 beef; pinned is f00d"
+        await asyncio.sleep(30)
+        assert not endpoint.available
+        server.error, server.doubted = None, False
+        assert await seconds_until(lambda: endpoint.available) < 8
+
+
+@simulated
+async def test_a_doubted_server_that_does_not_answer_the_proof_is_not_said_to_have_another_model() -> None:
+    async with checked() as endpoint:
+        server = endpoint.server
+        server.error = StreamprocError(ErrorCode.INFERENCE_TIMEOUT, "no answer within 10 s")
+        server.doubted = True
+        await asyncio.sleep(2)
+        assert endpoint.available
+        server.error = None
+        await asyncio.sleep(2)
+        assert endpoint.ejections[Ejected.MODEL] == 0

@@ -32,7 +32,7 @@ from streamproc.contracts.generated.events import (
 from streamproc.contracts.upkeep.examples import ACTIVITY
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.engine import Inference, ModelIdentity, Priority, Samples
-from streamproc.scoring import activity, lexicon, loading, reference
+from streamproc.scoring import activity, judging, lexicon, loading, reference
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.misread import Strictness
 from streamproc.scoring.phonemes import BLANK, PHONEME_CODES
@@ -249,7 +249,7 @@ async def test_activities_share_the_memory_for_their_clips(room: int, monkeypatc
 
 async def test_a_phrase_in_which_nobody_is_heard_counts_in_no_accuracy(monkeypatch: pytest.MonkeyPatch) -> None:
     judged = Strictness(classifier(least_fit=-3.0), 0.5)
-    monkeypatch.setattr(activity, "strictness_of", lambda sha256, point: judged)
+    monkeypatch.setattr(judging, "strictness_of", lambda sha256, point: judged)
     result = await score(reading("the cat", "sat"))
     assert result.status is ResultStatus.PARTIAL
     assert (result.accuracy, result.counts.expected, result.audio_ms) == (None, 0, 0)
