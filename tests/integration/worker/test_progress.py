@@ -26,7 +26,7 @@ from support.set_up import prepare
 from support.topics_of_test import Record, TestTopics
 from support.worker_process import WorkerProcess, environment, run
 
-from streamproc.client import Connection, CorrectionPublisher, read_progress
+from streamproc.client import Connection, Correction, CorrectionPublisher, read_progress
 from streamproc.contracts.corrections import overrule
 from streamproc.contracts.generated.events import Activity, Verdict
 from streamproc.contracts.generated.events_progress import Progress
@@ -116,7 +116,7 @@ def test_progress_equals_a_recomputation_from_all_results_and_corrections_after_
 
     # Teachers overrule a word of the newest result of each learner, twice the same: once it counts.
     states = states_of(results, KEPT)
-    corrections = []
+    corrections: list[Correction] = []
     by: dict[str, Any] = {"corrected_by": "teacher-1", "corrected_at": datetime.now(UTC)}
     connection = Connection(bootstrap_servers=stack.kafka_bootstrap, registry_url=stack.registry_url)
     with CorrectionPublisher(
@@ -125,7 +125,7 @@ def test_progress_equals_a_recomputation_from_all_results_and_corrections_after_
         for learner, found in results.items():
             by_id = {f"{one.source.topic}/{one.source.partition}/{one.source.offset}": one for one in found}
             kept = by_id[states[learner].readings[-1].result_id]
-            correction = overrule(kept, 0, 0, Verdict.OMITTED, correction_id=f"c-{learner}", **by)
+            correction = overrule(kept, 0, 0, Verdict.OMITTED, correction_id=f"correction-{len(corrections)}", **by)
             corrections.append(correction)
             for _ in range(2):
                 publisher.send(correction).result(30)
