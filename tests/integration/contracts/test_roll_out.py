@@ -118,6 +118,8 @@ def test_version_2_rolls_out_without_a_dead_letter(
         "reading.result": 2,
         "reading.result.v2": 1,
         "streamproc.control": 1,
+        "reading.progress": 1,
+        "reading.correction": 1,
     }
     address = f"http://127.0.0.1:{new_worker._port}"
     assert states(new, settings, "--worker", address) == ["done", "done", "next", "later"]
