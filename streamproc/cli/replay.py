@@ -158,9 +158,7 @@ def _prepare(tree: Settings) -> None:
     """The topics that it needs, and the schemas of its results: those of its own, and for its own state."""
     for topic in topics.create(tree):
         _say(f"{topic}: created")
-    wanted = topics.topics_of_contracts(tree.kafka)
-    if tree.progress.enabled:
-        wanted[files.PROGRESS] = tree.progress.topic
+    wanted = topics.contracts_written(tree)
     contracts = [contract for contract in files.contracts() if contract.name in wanted]
 
     async def register() -> None:
