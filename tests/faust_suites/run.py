@@ -61,7 +61,7 @@ def suites(place: Path, python: Path, bootstrap: str, save: Path | None) -> int:
     )
     stress.Broker(bootstrap).create(f_stress_withdrawals=stress.PARTITIONS, f_systemcheck=1, f_errors=1)
     verdicts = []
-    for scenario in (stress.simple, stress.forwarder):
+    for scenario in (stress.simple, stress.forwarder, stress.tables):
         print(f"stress: {scenario.__name__} …", flush=True)
         verdict = scenario(place, python, bootstrap, SEED)
         verdicts.append(verdict)

@@ -1,4 +1,4 @@
-"""Faust's stress apps, without tables, while their workers are killed as its ``killer.py`` does.
+"""Faust's stress apps while their workers are killed as its ``killer.py`` does.
 
 ``killer.py`` signals every worker on the machine by its name, for hours. Here the same signals go to the workers that
 this run has started, with pauses short enough for minutes. What Faust's checks say is counted; the verdict comes from
@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +37,9 @@ SCHEDULE = (
     ((signal.SIGKILL,), 6, 0.1, 1.0),
     ((signal.SIGKILL,), 4, 12.0, 18.0),
 )
+
+_DUPLICATE = re.compile(r"Found duplicate number in \S*?partition=(\d+)\)?: (\d+)")
+_GAP = re.compile(r"Sequence gap for tp .*?partition=(\d+)\)?: this=(\d+) previous=(\d+)")
 
 
 @dataclass
@@ -232,3 +237,49 @@ def forwarder(place: Path, python: Path, bootstrap: str, seed: int) -> Verdict:
         events += len(forwarded)
     reported = {text: fleet.logged(text) for text in ("Found duplicate number", "Sequence gap")}
     return Verdict("forwarder", events, dict(wrong), dict(signals), broker.states(group), reported)
+
+
+def tables(place: Path, python: Path, bootstrap: str, seed: int) -> Verdict:
+    """A leader counts into each partition, an agent keeps the last number in a table and compares each with it.
+
+    The table's changelog must hold the last number that is finished; and what the agent has found there must be so in
+    the topic itself: a table that had lost, or seen too early, what an event wrote would find gaps and duplicates that
+    the topic does not have. (It has some: what a leader sends belongs to no event.)
+    """
+    fleet, broker = Fleet("tables", place, python, bootstrap, seed), Broker(bootstrap)
+    group = "f-stress-tables-v7"
+    topic = f"{group}-t.stress.tests.tables.app.process"
+    fleet.start()
+    try:
+        signals = fleet.chaos()
+        before = sum(broker.committed(group, topic))
+        wait_for(lambda: sum(broker.committed(group, topic)) > before + 400, "the tables to go on", 90)
+        fleet.signal(signal.SIGTERM)
+    finally:
+        fleet.close()
+    wrong = Counter({"table behind its events": 0, "found what is not there": 0, "partitions without events": 0})
+    there: set[tuple[str, ...]] = set()
+    events = 0
+    for partition, base in enumerate(broker.committed(group, topic)):
+        finished = [value for offset, value in broker.records(topic, partition) if offset < base]
+        held = [value for _, value in broker.records(f"{group}-counted-changelog", partition)]
+        wrong["table behind its events"] += held[-1:] != finished[-1:]
+        wrong["partitions without events"] += not finished
+        there |= _found(str(partition), finished)
+        events += len(finished)
+    logs = "".join(fleet.log(str(number)).read_text(errors="replace") for number in range(WORKERS))
+    found: set[tuple[str, ...]] = {*_DUPLICATE.findall(logs), *_GAP.findall(logs)}
+    wrong["found what is not there"] = len(found - there)
+    reported = {"found": len(found), "there": len(there)}
+    return Verdict("tables", events, dict(wrong), dict(signals), broker.states(group), reported)
+
+
+def _found(partition: str, numbers: Sequence[int]) -> set[tuple[str, ...]]:
+    """What Faust's agent should find in a partition, by its own rule: 0 is a leader's new beginning."""
+    found: set[tuple[str, ...]] = set()
+    for previous, number in pairwise(numbers):
+        if 0 < number <= previous:
+            found.add((partition, str(number)))
+        elif number > previous + 1:
+            found.add((partition, str(number), str(previous)))
+    return found
