@@ -38,7 +38,7 @@ SCHEDULE = (
     ((signal.SIGKILL,), 4, 12.0, 18.0),
 )
 
-_DUPLICATE = re.compile(r"Found duplicate number in \S*?partition=(\d+)\)?: (\d+)")
+_DUPLICATE = re.compile(r"Found duplicate number in .*?partition=(\d+)\)?: (\d+)")
 _GAP = re.compile(r"Sequence gap for tp .*?partition=(\d+)\)?: this=(\d+) previous=(\d+)")
 
 
