@@ -16,6 +16,7 @@ from support.judge import Judge
 from support.plan import Plan
 from support.waiting import wait_for
 
+_READY = "[^Worker]: Ready"
 WORKER = Path(__file__).with_name("copying_worker.py")
 
 #: Both ways of sharing partitions, with takeovers quick enough for a test.
@@ -33,6 +34,8 @@ class Member:
     plan: Plan
     process: ProcessRef
     log: Path
+    #: How often its predecessors of the same name have said that they are ready.
+    ready_before: int = 0
 
     @property
     def folder(self) -> Path:
@@ -84,19 +87,19 @@ class Fleet:
             plan = dataclasses.replace(plan, settings={**plan.settings, "group_instance_id": name})
         log = self.folder / f"{name}.log"
         command = [sys.executable, str(self.script), "worker", "--without-web", "--loglevel", "info"]
+        ready = log.read_text(errors="replace").count(_READY) if log.exists() else 0
         process = spawn(command, log, plan.environment(), tie=True)
-        self.members[name] = Member(name, plan, process, log)
+        self.members[name] = Member(name, plan, process, log, ready)
         return self.members[name]
 
     def wait_ready(self, *names: str, timeout: float = 60.0) -> None:
         """Wait until workers run."""
         for name in names or tuple(self.members):
             member = self.members[name]
-            starts = member.log_text().count("[^Worker]: Starting")
 
-            def ready(member: Member = member, starts: int = starts) -> bool:
+            def ready(member: Member = member) -> bool:
                 member.check_alive()
-                return member.log_text().count("[^Worker]: Ready") >= max(1, starts)
+                return member.log_text().count(_READY) > member.ready_before
 
             wait_for(ready, name, timeout)
 

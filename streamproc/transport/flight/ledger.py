@@ -49,6 +49,8 @@ class Batch:
     accesses: list[TableAccess] = field(default_factory=list)
     #: Timers whose work it carries; each with an offer of its partition, if only the one before once more.
     timers: list[Entry] = field(default_factory=list)
+    #: How many of the outcomes, the last ones, are records of changelogs.
+    changelog: int = 0
 
 
 class Ledger:
@@ -198,7 +200,9 @@ class Ledger:
             self._fill(batch, withheld, self._portion(batch, records, size), records)
         if batch.accesses:
             batch.accesses.sort(key=attrgetter("seq"))
-            batch.outcomes += changelog_of(batch.accesses)
+            changelog = changelog_of(batch.accesses)
+            batch.outcomes += changelog
+            batch.changelog = len(changelog)
         batch.one_by_one = any(entry in self.suspects for entry, _ in batch.outcomes)
 
     def _fill(

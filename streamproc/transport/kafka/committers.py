@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
@@ -152,7 +153,8 @@ class PlainCommitter(Committer):
         if self._producer is None:
             self.open()
         try:
-            self.produce(batch)
+            for part in _parts(batch):
+                self.produce(part)
             self._commit_progress(batch)
         except Refusal as refusal:
             return refusal.refused
@@ -180,6 +182,14 @@ class PlainCommitter(Committer):
                 if error.args[0].code() not in STALE or self._stopped() or time.monotonic() >= give_up:
                     raise
                 time.sleep(PAUSE_S)
+
+
+def _parts(batch: Batch) -> list[Batch]:
+    """What is sent one after the other. A timer that is deleted is not carried out again: first what it has sent."""
+    if not batch.timers or not batch.changelog:
+        return [batch]
+    first, last = batch.outcomes[: -batch.changelog], batch.outcomes[-batch.changelog :]
+    return [replace(batch, outcomes=first), replace(batch, outcomes=last, loose=[])]
 
 
 def commit_offsets(consumer: Consumer, offsets: list[TopicPartition]) -> None:

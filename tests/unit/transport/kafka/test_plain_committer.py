@@ -76,6 +76,24 @@ def test_an_event_is_suspected_when_its_record_is_refused() -> None:
     assert (verdict.entries, verdict.reason, verdict.topic) == ([entries[1]], "MSG_SIZE_TOO_LARGE", "out")
 
 
+@pytest.mark.parametrize("lost", [b"_MSG_TIMED_OUT", b"MSG_SIZE_TOO_LARGE"])
+def test_a_timer_is_deleted_only_when_the_brokers_have_what_it_has_sent(lost: bytes) -> None:
+    """Else a crash in between would leave a window that is neither published nor there any more."""
+
+    def carry_out(value: bytes) -> tuple[Verdict, int]:
+        producer = Producer()
+        committer = PlainCommitter({}, lambda offsets: None, lambda: False)
+        committer._producer = cast(Any, producer)
+        timer = Entry(ASSIGNMENT, -1, None, None, 0)
+        records = [(timer, outcome(value)), (timer, outcome(b"", topic="changelog"))]
+        return committer.commit(Batch(None, [], records, timers=[timer], changelog=1)), producer.produced
+
+    assert carry_out(b"good") == (Committed(), 2)
+    verdict, produced = carry_out(lost)
+    assert not isinstance(verdict, Committed)
+    assert produced == 1
+
+
 def test_all_with_the_same_record_are_suspected() -> None:
     verdict, entries = commit(b"INVALID_RECORD", b"good", b"INVALID_RECORD", outcome(b"INVALID_RECORD", key=b"other"))
     assert isinstance(verdict, Refused)
