@@ -249,7 +249,7 @@ chaos-windows: install  ## Windows while workers are killed, stopped, frozen at 
 chaos-progress: install  ## Learners' progress, duplicates and corrections while workers are killed and restarted; ends with a line of JSON (5 minutes). ACTIVITIES=600 RATE=10
 	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m chaos.progress $(if $(ACTIVITIES),--activities $(ACTIVITIES)) $(if $(RATE),--rate $(RATE))
 
-chaos-inference: install  ## Tritons slow, silent, wrong, killed, certified anew while activities come; ends with a line of JSON. K="faults certificates capacity local"
+chaos-inference: install  ## Tritons slow, silent, wrong, killed, upgraded, certified anew while activities come; ends with a line of JSON. K="faults certificates models capacity local"
 	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m chaos.inference $(K) $(if $(K),,--save ../docs/benchmarks/inference-chaos.json)
 
 fuzz: install  ## Every property with 20 times as many examples, other ones each time (20 minutes); aligner, event decoder and audio loader, 10 minutes each (atheris); a worker with 20,000 mutated events, and one that sends 5,000 odd records.

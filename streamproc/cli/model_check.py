@@ -11,7 +11,7 @@ import click
 
 from streamproc.inference.declaration import ModelDeclaration
 from streamproc.inference.models_file import FileProblem, ModelsFileError, key_lines, problem_at, read_models
-from streamproc.inference.self_test import file_faults, unlike_built_in
+from streamproc.inference.self_test import file_faults, fingerprint_of, unlike_built_in
 from streamproc.terminal import example, safe
 
 NEEDS_ONNXRUNTIME = "cannot be tried without onnxruntime: pip install 'streamproc[onnx]'"
@@ -24,8 +24,8 @@ def check(file: Path, as_json: bool) -> None:
     """Say what is missing or wrong in a models.toml.
 
     FILE is the one in this folder where none is named. Each model's keys are checked; where it names an ONNX file, so
-    is that: its SHA-256, its tensors, and what it answers to noise, alone and padded. Exit code 0: nothing is wrong;
-    1: something is.
+    is that: its SHA-256, its tensors, what it answers to noise, alone and padded, and what it hears in a recording
+    whose words are known. Exit code 0: nothing is wrong; 1: something is.
     """
     try:
         models = read_models(file)
@@ -43,6 +43,9 @@ def check(file: Path, as_json: bool) -> None:
             "version": declared.version, "ok": not faults, "tried": tried,
             "engines": ["triton", "onnx"] if unlike_built_in(declared) else ["triton", "onnx", "torch"],
         }  # fmt: skip
+        if declared.file is not None and not faults:
+            shown[name]["fingerprint"] = list(fingerprint_of(declared, file.parent / declared.file))
+            shown[name]["pinned"] = declared.fingerprint is not None
     _tell(file, problems, shown, as_json)
     raise SystemExit(1 if problems else 0)
 
@@ -65,5 +68,8 @@ def _tell(file: Path, problems: list[FileProblem], models: dict[str, dict[str, A
             state = "agrees with its file" if found["tried"] else "is well written; it names no file to try"
             click.echo(safe(f"{name} {found['version']}: {state}"))
             click.echo(safe(f"{name} {found['version']}: engines that can serve it: {', '.join(found['engines'])}"))
+            if not found.get("pinned", True):
+                told = f"no server is compared with it by its fingerprint until {file} has fingerprint ="
+                click.echo(safe(f"{name} {found['version']}: {told} {found['fingerprint']}"))
     for problem in problems:
         click.echo(safe(f"{file}: {problem}"), err=True)

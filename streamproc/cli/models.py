@@ -14,6 +14,8 @@ from rich.progress import Progress
 from rich.table import Table
 
 from streamproc.cli.model_check import check
+from streamproc.cli.model_gate import gate
+from streamproc.cli.model_repository import repository
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.scoring.misread import OperatingPoint, Strictness, from_json, strictness_of
 from streamproc.settings import ScoringSettings
@@ -29,6 +31,8 @@ def command() -> None:
 
 
 command.add_command(check)
+command.add_command(gate)
+command.add_command(repository)
 
 
 @command.command(epilog=example("models evaluate recordings --html report.html"))
@@ -66,6 +70,12 @@ command.add_command(check)
 @click.option(
     "--every", type=click.IntRange(min=1), default=1, show_default=True, help="Judge every n-th recording alone."
 )
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), help="Write the report, for 'models gate'.")
+@click.option(
+    "--models-file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Judge the model that this models.toml calls --name, whatever its form.",
+)  # fmt: skip
+@click.option("--name", default="", help="A table of --models-file.")
 @click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Write a page with pictures and audio.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, as the last line.")
 def evaluate(
@@ -80,6 +90,9 @@ def evaluate(
     channels: bool,
     every: int,
     html: Path | None,
+    output: Path | None,
+    models_file: Path | None,
+    name: str,
     as_json: bool,
 ) -> None:
     """Judge a model on the recordings in FOLDER, by age and condition.
@@ -92,16 +105,26 @@ def evaluate(
     """
     try:
         from streamproc.training.channels import CHANNELS, clips_over
+        from streamproc.training.declared_recogniser import DeclaredRecogniser, declared_model
         from streamproc.training.evaluate import MODEL, Recogniser, digest
         from streamproc.training.people import columns, figures, page
         from streamproc.training.people.clips import FolderError, read_folder, readable
+        from streamproc.training.people.recordings import recordings_sha256
         from streamproc.training.people.second import disputes, fused_name, opinions
         from streamproc.training.people.verdicts import judge
         from streamproc.training.rooms import clips_in_room, read_rooms
     except ImportError as missing:
         raise click.ClickException(f"{missing}: pip install 'streamproc[onnx]'") from None
-    if html is not None and not html.parent.is_dir():
-        raise click.BadParameter(f"there is no folder {html.parent}", param_hint="'--html'")
+    for option, file in (("--html", html), ("--output", output)):
+        if file is not None and not file.parent.is_dir():
+            raise click.BadParameter(f"there is no folder {file.parent}", param_hint=f"'{option}'")
+    if (models_file is None) == bool(name):
+        raise click.UsageError("--models-file and --name go together")
+    declared = None
+    if models_file is not None:
+        if model is not None:
+            raise click.UsageError("--model and --models-file both name a model")
+        model, declared = declared_model(models_file, name)
     model = model or MODEL
     named = digest(model)
     strictness = _strictness(classifier, operating_point) if classifier else strictness_of(named, operating_point)
@@ -117,7 +140,7 @@ def evaluate(
             clips, broken = readable(found, lambda done: bar.update(reading, completed=done))
             task = bar.add_task("judging", total=len(clips))
             try:
-                listener = Recogniser(model)
+                listener = Recogniser(model) if declared is None else DeclaredRecogniser(model, declared)
             except Exception as error:  # noqa: BLE001 - what onnxruntime raises has no other class in common
                 raise click.ClickException(f"{model}: no ONNX model: {error}") from None
 
@@ -173,17 +196,17 @@ def evaluate(
             console.print(
                 f"{len(found) - len(clips)} of {len(found)} recordings could not be read; they are in no figure."
             )
-    else:
-        print(
-            json.dumps(
-                {
-                    **reports["all"], "by_age": ages, "by_condition": conditions, "human": experts,
-                    "unreadable": broken,
-                    **({"second": beside} if beside else {}),
-                    "model_sha256": named, "margin": margin, "operating_point": operating_point if strictness else None,
-                }
-            )
-        )  # fmt: skip
+    written = {
+        **reports["all"], "by_age": ages, "by_condition": conditions, "human": experts,
+        "unreadable": broken,
+        **({"second": beside} if beside else {}),
+        "model_sha256": named, "recordings_sha256": recordings_sha256(clips),
+        "margin": margin, "operating_point": operating_point if strictness else None,
+    }  # fmt: skip
+    if output is not None:
+        output.write_text(json.dumps(written, indent=1) + "\n", "utf-8")
+    if as_json:
+        print(json.dumps(written))
     if broken:
         sys.exit(1)
 

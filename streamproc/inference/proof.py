@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from streamproc.inference.answers import unusable
 from streamproc.inference.declaration import ModelDeclaration
 from streamproc.inference.engine import Samples
+from streamproc.inference.form import Fault
 from streamproc.inference.golden import alike, fingerprint, golden_clip, phoneme_errors
 from streamproc.inference.model_outputs import as_logits, own_log_probabilities
 from streamproc.inference.served import ServedModel
@@ -49,18 +50,20 @@ async def prove(model: ServedModel, hear: Callable[[Sequence[Samples]], Awaitabl
             raise unusable(str(model.identity), reason)
 
 
-def _what_is_wrong(declared: ModelDeclaration, own: Own) -> str:
+def hearing_faults(declared: ModelDeclaration, own: Own) -> Iterator[Fault]:
+    """What is wrong with what a model gives for the golden clip."""
     found = fingerprint(own_log_probabilities(declared, own))
     if declared.fingerprint is not None and not alike(found, declared.fingerprint):
-        return f"has the fingerprint {list(found)}; pinned is {list(declared.fingerprint)}"
+        yield ("fingerprint",), f"has the fingerprint {list(found)}; pinned is {list(declared.fingerprint)}"
     (logits,) = as_logits(declared, [own])
     errors = phoneme_errors(declared, logits)
     if errors > declared.phoneme_errors:
-        return (
-            f"gets {errors:.0%} of the golden clip's phonemes wrong, and {declared.phoneme_errors:.0%} is the most: do "
-            "its symbols stand in the order of models.toml?"
-        )
-    return ""
+        told = f"gets {errors:.0%} of the golden clip's phonemes wrong, and {declared.phoneme_errors:.0%} is the most"
+        yield ("symbols",), f"{told}: do its symbols stand in the order of models.toml?"
+
+
+def _what_is_wrong(declared: ModelDeclaration, own: Own) -> str:
+    return next((message for _, message in hearing_faults(declared, own)), "")
 
 
 def _what_padding_does(declared: ModelDeclaration, alone: Own, padded: Own) -> str:

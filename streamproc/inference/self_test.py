@@ -16,9 +16,11 @@ from streamproc.inference.answers import PROBE
 from streamproc.inference.declaration import ModelDeclaration
 from streamproc.inference.engine import Samples
 from streamproc.inference.form import BUILT_IN, Fault, ModelForm
+from streamproc.inference.golden import fingerprint, golden_clip
 from streamproc.inference.model_inputs import inputs_of
-from streamproc.inference.model_outputs import as_logits
+from streamproc.inference.model_outputs import as_logits, own_log_probabilities
 from streamproc.inference.onnx_session import INPUTS, OUTPUTS, forms, named, open_session
+from streamproc.inference.proof import hearing_faults
 from streamproc.inference.repository import raise_if_memory, told
 
 CLIPS: tuple[Samples, ...] = (PROBE, PROBE[3200:12_777], PROBE[:5000])
@@ -44,10 +46,21 @@ def file_faults(declared: ModelDeclaration, path: Path) -> list[Fault]:
         return [(("sha256",), f"the file's is {digest}")]
     try:
         session = open_session(str(path))
-        return list(_tensor_faults(declared, session)) or list(_answer_faults(declared, session))
+        faults = list(_tensor_faults(declared, session)) or list(_answer_faults(declared, session))
+        return faults or list(hearing_faults(declared, _golden(declared, session)))
     except Exception as error:  # noqa: BLE001  onnxruntime's errors have no class in common
         raise_if_memory(error)
         return [(("file",), f"the model cannot be loaded or fails: {told(error)}")]
+
+
+def fingerprint_of(declared: ModelDeclaration, path: Path) -> tuple[int, ...]:
+    """The fingerprint of a file in which `file_faults` finds nothing else wrong."""
+    return fingerprint(own_log_probabilities(declared, _golden(declared, open_session(str(path)))))
+
+
+def _golden(declared: ModelDeclaration, session: Any) -> NDArray[np.float32]:
+    ((own, _),) = _run(declared, session, [golden_clip()])
+    return own
 
 
 def _tensor_faults(declared: ModelDeclaration, session: Any) -> Iterator[Fault]:

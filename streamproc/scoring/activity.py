@@ -168,7 +168,7 @@ class ActivityScorer:
     async def _infer(self, works: Sequence[PhraseWork], retry: Retry, priority: Priority) -> Inference:
         """The logits of each phrase; its samples are let go."""
         clips = [work.clip for work in works if work.clip is not None]
-        inference = await hear_clips(self._engine, clips, retry, priority, self._threads)
+        inference = await hear_clips(self._engine, clips, retry, priority, self._threads, self._models)
         for work in works:
             work.clip = None
         return inference

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import islice
 
+from streamproc.audio.decode import SAMPLE_RATE
 from streamproc.audio.windows import LongClip, Window
 from streamproc.errors import ErrorCode, Stage, StreamprocError
 from streamproc.inference.engine import Engine, Inference, Logits, Priority, Samples
+from streamproc.inference.served import Catalogue
 from streamproc.scoring.retry import Retry
 from streamproc.scoring.threads import ScoringThreads
 from streamproc.scoring.weaving import Weaver
@@ -17,11 +19,17 @@ WINDOWS_AT_ONCE = 2
 
 
 async def hear_clips(
-    engine: Engine, clips: Sequence[Samples | LongClip], retry: Retry, priority: Priority, threads: ScoringThreads
+    engine: Engine,
+    clips: Sequence[Samples | LongClip],
+    retry: Retry,
+    priority: Priority,
+    threads: ScoringThreads,
+    models: Catalogue | None = None,
 ) -> Inference:
     """Logits of each clip, in order, all of one model; log-probabilities of long ones.
 
-    What has been heard of a long clip is kept when one of its windows must be tried again.
+    What has been heard of a long clip is kept when one of its windows must be tried again. ``models``: those that may
+    answer; none by default.
 
     Raises:
         StreamprocError: poison and fatal failures. Transient ones are waited for.
@@ -44,7 +52,8 @@ async def hear_clips(
                 weaver, windows = Weaver(), clip.heard()
                 while some := await threads.run(_next, windows):
                     heard.append(await infer([samples for _, samples in some]))
-                    await threads.run(_weave, weaver, [window for window, _ in some], heard[-1].logits)
+                    step = _step(heard[-1], models)
+                    await threads.run(_weave, weaver, [window for window, _ in some], heard[-1].logits, step)
                 found.append(weaver.woven())
             else:
                 found.append(next(logits))
@@ -62,6 +71,12 @@ def _next(windows: Iterator[tuple[Window, Samples]]) -> list[tuple[Window, Sampl
     return list(islice(windows, WINDOWS_AT_ONCE))
 
 
-def _weave(weaver: Weaver, windows: Sequence[Window], logits: Sequence[Logits]) -> None:
+def _step(heard: Inference, models: Catalogue | None) -> float:
+    """Samples of a clip from one frame to the next of the model that has heard it."""
+    form = (models or Catalogue.read(None)).of(heard.model).form
+    return form.frame_step * SAMPLE_RATE / form.sample_rate
+
+
+def _weave(weaver: Weaver, windows: Sequence[Window], logits: Sequence[Logits], step: float) -> None:
     for window, found in zip(windows, logits, strict=True):
-        weaver.add(window, found)
+        weaver.add(window, found, step)

@@ -59,14 +59,14 @@ def models_toml(folder: Path, content: bytes | None = None, name: str = "tiny", 
         name: of the table, and of the file.
         said: keys that are others than a wav2vec2's, as TOML has them.
     """
-    content = onnx() if content is None else content
+    untrained, content = content is None, onnx() if content is None else content
     (folder / f"{name}.onnx").write_bytes(content)
     mapping = "\n".join(f'"{symbol}" = "{phoneme}"' for symbol, phoneme in ALPHABET.items())
     keys = {
         "version": '"1"', "file": f'"{name}.onnx"', "sha256": f'"{hashlib.sha256(content).hexdigest()}"',
         "sample_rate": 16000, "frame_step": 320, "frame_window": 400, "first_centre": 200,
         "normalisation": '"unit_variance"', "padding": '"mask"', "output": '"logits"', "blank": 0,
-        "symbols": json.dumps(SYMBOLS, ensure_ascii=False), **said,
+        "symbols": json.dumps(SYMBOLS, ensure_ascii=False), **({"phoneme_errors": 1.0} if untrained else {}), **said,
     }  # fmt: skip
     written = "\n".join(f"{key} = {told}" for key, told in keys.items())
     mask = 'mask = "attention_mask"\n' if keys["padding"] == '"mask"' else ""

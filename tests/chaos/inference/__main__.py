@@ -19,13 +19,14 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from chaos.inference import capacity, faults, papers
+from chaos.inference import capacity, faults, models, papers
 from chaos.inference.rig import Rig, Verdict
 from streamproc.localstack.stack import LocalStack
 
 GROUPS: dict[str, Callable[[Rig], Iterator[Verdict]]] = {
     "faults": faults.of_one_of_two,
     "certificates": papers.of_certificates,
+    "models": models.of_pinned_models,
     "capacity": capacity.of_stand_ins,
     "local": capacity.of_the_local_stack,
 }

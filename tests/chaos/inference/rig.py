@@ -85,8 +85,10 @@ class Outcomes(Judge):
 class Session:
     """One worker and its topics; proofs come one after the other."""
 
-    def __init__(self, worker: WorkerProcess, topics: TestTopics, schema_id: int) -> None:
+    def __init__(self, worker: WorkerProcess, topics: TestTopics, schema_id: int, settings: Mapping[str, str]) -> None:
         self.worker = worker
+        self.settings = settings
+        """The worker's."""
         self.topics = topics
         self.outcomes = Outcomes(topics)
         self.letters = Judge(topics.bootstrap, topics.letters, partitions=PARTITIONS, forget=True)
@@ -206,7 +208,7 @@ class Rig:
         with contextlib.ExitStack() as ending:
             ending.callback(worker.end)
             worker.wait_ready()
-            session = Session(worker, topics, schema_id)
+            session = Session(worker, topics, schema_id, given)
             ending.callback(session.outcomes.close)
             ending.callback(session.letters.close)
             yield session

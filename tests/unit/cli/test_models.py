@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -10,8 +11,11 @@ import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner
+from support.hearing_wav2vec2 import onnx
+from support.tiny_wav2vec2 import models_toml
 
 from streamproc.cli import cli
+from streamproc.training.evaluate import MODEL, digest
 
 CLIP = Path(__file__).parents[2] / "golden/phonemes/clip.flac"
 
@@ -112,3 +116,30 @@ def test_a_file_that_is_no_model_is_one_clear_message(folder: Path) -> None:
     ran = CliRunner().invoke(cli, ["models", "evaluate", str(folder), "--model", str(folder / "junk.onnx")])
     assert ran.exit_code == 1
     assert "junk.onnx: no ONNX model" in ran.output
+
+
+def test_the_report_names_the_model_and_the_recordings(folder: Path) -> None:
+    reports = [folder / "one.json", folder / "other.json"]
+    for report in reports:
+        ran = CliRunner().invoke(cli, ["models", "evaluate", str(folder), "--output", str(report)])
+        assert ran.exit_code == 0, ran.output
+        text = (folder / "manifest.jsonl").read_text().replace("suitcase", "lantern")
+        (folder / "manifest.jsonl").write_text(text)
+    one, other = (json.loads(report.read_text()) for report in reports)
+    assert one["model_sha256"] == other["model_sha256"] == digest(MODEL)
+    assert one["recordings_sha256"] != other["recordings_sha256"]
+    assert one["words"] == 6
+
+
+def test_a_model_of_another_form_is_judged_by_its_models_toml(folder: Path, tmp_path: Path) -> None:
+    content = onnx()
+    file = models_toml(tmp_path, content, "ipa")
+    report = folder / "report.json"
+    ran = CliRunner().invoke(
+        cli, ["models", "evaluate", str(folder), "--models-file", str(file), "--name", "ipa", "--output", str(report)]
+    )
+    assert ran.exit_code == 0, ran.output
+    found = json.loads(report.read_text())
+    assert found["model_sha256"] == hashlib.sha256(content).hexdigest()
+    assert found["operating_point"] is None, "it has no classifier"
+    assert found["phone_error_rate"] < 0.5

@@ -57,3 +57,13 @@ def test_windows_that_hear_the_same_give_the_whole() -> None:
     frames = 15_000
     sounds, windows = clip(1, frames)
     np.testing.assert_allclose(woven(windows, sounds, [0]), log_softmax(logits(sounds, 0, frames)), atol=1e-6)
+
+
+def test_frames_of_10_ms_are_woven_as_those_of_20_ms_are() -> None:
+    frames = 15_000
+    sounds, windows = clip(2, frames)
+    fine = [(2 * at, phoneme) for at, phoneme in sounds]
+    weaver = Weaver()
+    for window in windows:
+        weaver.add(window, logits(fine, window.begin // 160, window.end // 160), 160)
+    np.testing.assert_allclose(weaver.woven(), log_softmax(logits(fine, 0, 2 * frames)), atol=1e-6)
