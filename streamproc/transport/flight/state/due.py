@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush
 from typing import NamedTuple
 
 
@@ -20,6 +20,9 @@ class Due(NamedTuple):
 #: When a key with this value is due; None: never.
 DueOf = Callable[[bytes, bytes], Due | None]
 
+#: So many outdated times are kept whatever there is; and as many as there are keys.
+_SPARE = 1_000
+
 
 class DueTimes:
     """Of one partition of one table. A key that was taken is not given again before it is noted anew."""
@@ -27,7 +30,7 @@ class DueTimes:
     def __init__(self, due_of: DueOf, items: Iterable[tuple[bytes, bytes]] = ()) -> None:
         self.due_of = due_of
         self._armed: dict[bytes, Due] = {}
-        #: By time; a key that is due at another time by now, or never, stays in it until then.
+        #: By time. What a key was due at before stays in it for a while: to look for it would cost more.
         self._heap: list[tuple[int, bytes]] = []
         for key, value in items:
             self.note(key, value)
@@ -40,6 +43,10 @@ class DueTimes:
         elif self._armed.get(key) != due:
             self._armed[key] = due
             heappush(self._heap, (due.at, key))
+        # Else one key that is put off by each of its events would fill the memory, until the first of these times.
+        if len(self._heap) > _SPARE + 2 * len(self._armed):
+            self._heap = [(armed.at, name) for name, armed in self._armed.items()]
+            heapify(self._heap)
 
     def take(self, until: int, most: int) -> list[tuple[bytes, Due]]:
         """Keys that are due at this time or before, the earliest first, so many at most."""
