@@ -22,6 +22,9 @@ _SPARE = 8
 
 _LONGEST_NOTE = 256
 
+_LATE_MS = 600_000
+"""How far out of order records may be, at most the window: so much longer a key is kept."""
+
 
 class Seen(NamedTuple):
     """The first event of a key: its record's timestamp, in ms since 1970, and what was noted with it."""
@@ -48,16 +51,17 @@ class Deduplicator:
 
     What is promised: of the events of one partition with one key, whose records' timestamps lie within ``window`` of
     that of the first one that was remembered, each later one finds it; also when they are worked on at the same time
-    (the second is delivered anew when the first ends), and whatever is killed or moved to another worker. An event that
-    fails before it calls ``remember``, or whose outcome is refused, is not remembered: its repetition is the first.
+    (the second is delivered anew when the first ends), when they come out of order (up to ten minutes behind others of
+    the partition, or up to ``window`` if that is shorter), and whatever is killed or moved to another worker. An event
+    that fails before it calls ``remember``, or whose outcome is refused, is not remembered: its repetition is first.
 
     Its limits:
 
     * State belongs to a partition: a key that comes in another partition, or in another topic, is not found. Send what
       may be repeated under the same record key, by the same partitioner.
     * Time is that of the records, which is their publishers' unless the topic has
-      ``message.timestamp.type=LogAppendTime``. A record whose time is ahead by more than the window makes it forget
-      the few keys that share two slots of 65,536; one without a timestamp finds nothing and is not remembered.
+      ``message.timestamp.type=LogAppendTime``. A record whose time is ahead by more than that makes it forget the few
+      keys that share two slots of 65,536; one without a timestamp finds nothing and is not remembered.
     * Memory is bounded: some 80 bytes and the note for each key, at most about twice ``capacity`` (and half a million)
       keys a partition. A slot that is full forgets its oldest key. What is over stays until its slot is written, or
       another 65,536 events are remembered.
@@ -84,6 +88,7 @@ class Deduplicator:
             raise ValueError(f"window: {window} is less than a millisecond")
         if capacity < 1:
             raise ValueError(f"capacity: {capacity} is not above 0")
+        self._kept_ms = self._window_ms + min(self._window_ms, _LATE_MS)
         self._most = _SPARE + 2 * -(-capacity // SLOTS)
         table = app.Table(name, key_type=bytes, value_type=bytes, **options)
         if not isinstance(table, Table):
@@ -123,7 +128,12 @@ class Deduplicator:
         if time_ms is None:
             return
         slot, name = _place(key)
-        entries = [each for each in self._left(slot, time_ms) if each[0] != name]
+        # The same key, later by more than the window, is another first one: what repeats that has yet to find it.
+        entries = [
+            entry
+            for entry in self._left(slot, time_ms)
+            if entry[0] != name or abs(entry[1] - time_ms) > self._window_ms
+        ]
         self._write(slot, [*entries, (name, time_ms, note)][-self._most :])
         self._sweep(b"%04x" % (delivery.offset % SLOTS), slot, time_ms)
 
@@ -135,8 +145,9 @@ class Deduplicator:
 
     def _left(self, slot: bytes, time_ms: int) -> list[Entry]:
         entries = _entries(self.table.data.raw(slot))
-        # One that is ahead stays: a late record must not forget what came before it.
-        return [entry for entry in entries if time_ms - entry[1] <= self._window_ms]
+        # One that is ahead stays, and one of before for a while: neither a late record, nor one that overtakes others,
+        # may forget what those repeat.
+        return [entry for entry in entries if time_ms - entry[1] <= self._kept_ms]
 
     def _write(self, slot: bytes, entries: Iterable[Entry]) -> None:
         kept = list(entries)

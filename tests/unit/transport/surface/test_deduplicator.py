@@ -15,15 +15,16 @@ from streamproc.transport.flight.state.store import MemoryStore
 from streamproc.transport.surface import deduplicator
 
 HOUR = 3_600_000
+LATE = 600_000
 NOW = 1_700_000_000_000
 
 
 class Desk:
     """A worker whose events come with keys to be remembered."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, window: timedelta = timedelta(hours=1), **options: Any) -> None:
         self.worker = TableWorker()
-        self.seen = Deduplicator(self.worker.app, "seen", window=timedelta(hours=1), **options)
+        self.seen = Deduplicator(self.worker.app, "seen", window=window, **options)
         self.store = MemoryStore()
         self.worker.assign(stores={"seen": self.store})
 
@@ -112,6 +113,35 @@ async def test_a_late_record_forgets_nothing(desk: Desk, monkeypatch: pytest.Mon
     assert await desk.comes("a") is not None
 
 
+async def test_a_late_one_of_the_same_key_does_not_forget_the_one_that_came_first(desk: Desk) -> None:
+    assert await desk.comes("a", note="first") is None
+    assert await desk.comes("a", at=NOW - HOUR - 1, note="late") is None
+    assert await desk.comes("a", at=NOW + 1) == Seen(NOW, "first")
+    assert await desk.comes("a", at=NOW - HOUR - 2) == Seen(NOW - HOUR - 1, "late")
+
+
+async def test_a_repetition_that_comes_ten_minutes_late_still_finds_the_first(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Others of its slot, and the sweep, have passed the window's end meanwhile."""
+    monkeypatch.setattr(deduplicator, "_place", lambda key: (b"0000", key[0]))
+    await desk.comes("a")
+    await desk.comes("b", at=NOW + HOUR + LATE)
+    assert await desk.comes("a", at=NOW + HOUR) == Seen(NOW, "")
+    assert await desk.comes("a", at=NOW + HOUR + 1) is None
+
+
+async def test_a_short_window_keeps_keys_for_twice_as_long_and_no_longer() -> None:
+    desk = Desk(window=timedelta(seconds=1))
+    await desk.comes("a")
+    kept = dict(desk.store.items())
+    for at, left in ((NOW + 2_000, True), (NOW + 2_001, False)):
+        desk.store.apply(kept.items())
+        await desk.comes("a", at=at)
+        [(_, value)] = desk.store.items()
+        assert (str(NOW).encode() in value) is left
+
+
 async def test_what_is_over_is_dropped_where_it_lies_though_nobody_asks_for_it(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,7 +151,7 @@ async def test_what_is_over_is_dropped_where_it_lies_though_nobody_asks_for_it(
         await desk.comes(slot)
     assert len(desk.store) == 3
     for _ in range(4):
-        await desk.comes("0003", at=NOW + HOUR + 1)
+        await desk.comes("0003", at=NOW + HOUR + LATE + 1)
         desk.store.apply([(b"0003", None)])
     assert len(desk.store) == 0
 
