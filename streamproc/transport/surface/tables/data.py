@@ -129,7 +129,8 @@ class TableData(MutableMapping[Any, Any]):
     def _all(self) -> Iterator[tuple[bytes, bytes]]:
         here = self._here()
         if here is None:
-            return (pair for state in self._everywhere() for pair in list(state.store.items()))
+            # At once: partitions come and go while who asked waits for something between two keys.
+            return iter([pair for state in self._everywhere() for pair in state.store.items()])
         state, access = here
         return iter(list(state.items())) if access is None else access.read_all(state)
 

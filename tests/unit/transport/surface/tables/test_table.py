@@ -244,6 +244,27 @@ async def test_outside_events_all_partitions_are_seen_and_nothing_is_written(wor
         table.clear()
 
 
+async def test_who_goes_through_a_table_outside_events_may_wait_while_partitions_come_and_go(
+    worker: TableWorker,
+) -> None:
+    """A web view that answers key by key: what it goes through is the table as it was when it began."""
+    table = table_of(worker, default=int)
+    one, two, three = (TP("in", number) for number in (1, 2, 3))
+    for tp in (one, two):
+        store = MemoryStore()
+        store.apply([(b'"of-%d"' % tp.partition, b"%d" % tp.partition)])
+        worker.assign(tp, {"counts": store})
+    seen = {}
+    for key, value in table.items():
+        seen[key] = value
+        if len(seen) == 1:
+            worker.lose(two)
+            worker.assign(three)
+        await asyncio.sleep(0)
+    assert seen == {"of-1": 1, "of-2": 2}
+    assert dict(table.items()) == {"of-1": 1}
+
+
 async def test_nothing_is_written_where_a_refused_outcome_is_replaced(worker: TableWorker) -> None:
     table = table_of(worker, default=int)
     event = await worker.begin()
