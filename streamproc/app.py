@@ -21,14 +21,16 @@ from streamproc.agents.outcome import DeadLetters
 from streamproc.agents.progress.wiring import LearnerProgress
 from streamproc.agents.reading import ReadingAgent, Stages
 from streamproc.agents.roster import Roster
+from streamproc.agents.steering import Steering
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.audio.threads import in_daemon_thread
 from streamproc.contracts import files, live
 from streamproc.contracts.codec import ActivityDecoder
+from streamproc.contracts.generated.events_control import LiveSettings
 from streamproc.contracts.records import ResultEncoders
 from streamproc.contracts.registry import Registry
 from streamproc.deadletter.envelope import WorkerIdentity
-from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.errors import StreamprocError
 from streamproc.health.exhaustion import Sentry, raise_descriptor_limit
 from streamproc.health.reachability import TIMEOUT_S, Reachability
 from streamproc.health.readiness import Readiness
@@ -44,15 +46,18 @@ from streamproc.inference.wiring import parts_of, pool_of
 from streamproc.kafka import topics
 from streamproc.kafka.answering import KafkaProbe
 from streamproc.kafka.group import client_name, members
+from streamproc.routing.change import read_all
+from streamproc.routing.lanes import Wanted
 from streamproc.scoring import lexicon
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.threads import ScoringThreads
 from streamproc.scoring.variants import VariantAligner
 from streamproc.settings import PREFIX, Settings
-from streamproc.telemetry.endpoints import observe
+from streamproc.settings.blame import leading_to
 from streamproc.telemetry.lifecycle import Lifecycle
 from streamproc.telemetry.metrics import Metrics
 from streamproc.telemetry.push import Push
+from streamproc.telemetry.routing import observe_champion
 from streamproc.telemetry.spans import SpanQueue
 from streamproc.telemetry.traces import Tracing
 from streamproc.transport import Transport
@@ -82,6 +87,22 @@ def catalogue_of(settings: Settings) -> Catalogue:
         return Catalogue.read(settings.inference.models_file)
     except StreamprocError as error:
         raise StreamprocError(error.code, f"STREAMPROC_INFERENCE__MODELS_FILE: {error.message}") from None
+
+
+def engine_of(wanted: Wanted, settings: Settings, certificates: Certificates, catalogue: Catalogue) -> Engine:
+    """The engine of a model of the control topic's, not started.
+
+    Raises:
+        StreamprocError: SETTINGS_INVALID, models.toml has not this model.
+    """
+    kind = settings.inference.engine
+    changed: dict[str, Any] = {}
+    if wanted.model is not None:
+        section = getattr(settings, kind)
+        changed[kind] = section.model_copy(update={"model": wanted.model.name, "model_version": wanted.model.version})
+    if not wanted.champion:
+        changed["inference"] = settings.inference.model_copy(update={"fallback": "pause"})
+    return create_engine(settings.model_copy(update=changed), certificates, catalogue)
 
 
 def create_engine(
@@ -124,16 +145,6 @@ def _onnx_engine(settings: Settings, catalogue: Catalogue) -> OnnxEngine:
     return OnnxEngine(onnx.repository, onnx.model, onnx.model_version, onnx.timeout, onnx.threads, served)
 
 
-def _observe(engine: Engine) -> None:
-    """Show the metrics of the endpoints that there are, and of the fallback."""
-    pool, fallback = parts_of(engine)
-    active = (lambda: False) if fallback is None else (lambda: fallback.active)
-    if pool is not None:
-        observe(pool.endpoints, active, lambda: pool.waiting)
-    else:
-        observe((), active)
-
-
 def _can_score(engine: Engine) -> bool:
     """Whether an engine is there to score now."""
     pool, fallback = parts_of(engine)
@@ -147,47 +158,26 @@ async def check_dependencies(settings: Settings) -> None:
         StreamprocError: the first problem, naming the setting that leads to it.
     """
     VariantAligner(settings.scoring.accepted_file)  # reads and checks the file
-    engine = create_engine(settings)
+    certificates, models = certificates_of(settings), catalogue_of(settings)
+    engine = create_engine(settings, certificates, models)
     await asyncio.to_thread(topics.check, settings)
     registry = Registry(settings.registry)
     try:
         await live.check_before_start(registry, settings.kafka.activity_topic, topics.contracts_written(settings))
+        champion = (await read_all(settings, registry)).state.champion
+        if champion is not None:
+            # What the configuration names may be served no longer.
+            await engine.close()
+            engine = engine_of(Wanted(champion), settings, certificates, models)
         await engine.start()
     except StreamprocError as error:
-        setting = {**_SETTING_OF, **_SETTING_OF_ENGINE[settings.inference.engine]}.get(error.code)
+        setting = leading_to(error.code, settings.inference.engine)
         if setting is None or PREFIX in error.message:
             raise
         raise StreamprocError(error.code, f"{error.message} ({setting})") from None
     finally:
         await registry.close()
         await engine.close()
-
-
-_SETTING_OF = {
-    ErrorCode.REGISTRY_UNAVAILABLE: "STREAMPROC_REGISTRY__URL",
-}
-_SETTING_OF_ENGINE = {
-    "triton": {
-        ErrorCode.INFERENCE_UNAVAILABLE: "STREAMPROC_TRITON__URLS, STREAMPROC_TRITON__MODEL, "
-        "STREAMPROC_TRITON__MODEL_VERSION",
-        ErrorCode.INFERENCE_TIMEOUT: "STREAMPROC_TRITON__URLS, STREAMPROC_TRITON__TIMEOUT",
-        ErrorCode.INFERENCE_UNUSABLE: "STREAMPROC_TRITON__MODEL",
-        ErrorCode.MODEL_UNSUITABLE: "STREAMPROC_TRITON__MODEL",
-    },
-    "onnx": {
-        ErrorCode.INFERENCE_TIMEOUT: "STREAMPROC_ONNX__TIMEOUT",
-        ErrorCode.MODEL_UNSUITABLE: "STREAMPROC_ONNX__REPOSITORY, STREAMPROC_ONNX__MODEL, "
-        "STREAMPROC_ONNX__MODEL_VERSION",
-        ErrorCode.SETTINGS_INVALID: "STREAMPROC_INFERENCE__ENGINE",
-    },
-    "torch": {
-        ErrorCode.INFERENCE_UNAVAILABLE: "STREAMPROC_TORCH__DEVICE",
-        ErrorCode.INFERENCE_TIMEOUT: "STREAMPROC_TORCH__TIMEOUT",
-        ErrorCode.MODEL_UNSUITABLE: "STREAMPROC_TORCH__REPOSITORY, STREAMPROC_TORCH__MODEL, "
-        "STREAMPROC_TORCH__MODEL_VERSION",
-        ErrorCode.SETTINGS_INVALID: "STREAMPROC_INFERENCE__ENGINE",
-    },
-}
 
 
 class WorkerApp(faust.App):
@@ -211,7 +201,13 @@ class WorkerApp(faust.App):
         self._registry = Registry(settings.registry)
         self._certificates = certificates_of(settings)
         self._models = catalogue_of(settings)
-        self._engine = create_engine(settings, self._certificates, self._models)
+        self._steering = Steering(
+            settings,
+            self._registry,
+            lambda wanted: engine_of(wanted, settings, self._certificates, self._models),
+            self._share_of_partitions,
+        )
+        self._engine = self._steering.engine
         self._clips = ClipFetcher(
             settings.audio.allowed_prefixes, settings.audio.max_bytes, settings.audio.memory_bytes // 4
         )
@@ -222,6 +218,7 @@ class WorkerApp(faust.App):
         self._kafka_answers = Reachability(lambda: in_daemon_thread(lambda: probe.ask(TIMEOUT_S)))
         self._registry_answers = Reachability(lambda: self._registry.ask(subject))
         self._schemas_known = False
+        self._partitions = 1
         kafka = settings.kafka
         super().__init__(
             kafka.group_id,
@@ -243,7 +240,7 @@ class WorkerApp(faust.App):
         transport.settings = settings.transport.model_copy(update={"librdkafka": names})
         self._driver = transport
         self._metrics = Metrics(lambda: transport.state, self._certificates.expiries, settings.telemetry.tenants)
-        _observe(self._engine)
+        observe_champion(self._engine)
         for push in pushes:
             push.count_in()
         if spans is not None:
@@ -264,7 +261,7 @@ class WorkerApp(faust.App):
             schemas=lambda: self._schemas_known,
             kafka=lambda: self._kafka_answers.answers,
             registry=lambda: self._registry_answers.answers,
-            engine=lambda: _can_score(self._engine),
+            engine=lambda: _can_score(self._engine.champion),
             joined=lambda: self._life.joined and not self.rebalancing,
             stopping=lambda: self.should_stop,
             paused=lambda: self._agents.paused,
@@ -316,11 +313,12 @@ class WorkerApp(faust.App):
     def _reading_agent(self) -> ReadingAgent:
         settings, engine = self._settings, self._engine
         aligner = VariantAligner(settings.scoring.accepted_file)
+        comparisons = self._steering.comparisons
         scorer = ActivityScorer(
-            self._clips, engine, aligner, settings.audio, settings.scoring, self._threads, self._models
+            self._clips, engine, aligner, settings.audio, settings.scoring, self._threads, self._models, comparisons
         )
         letters = DeadLetters(self._topic(settings.kafka.dead_letter_topic), self._identity, self._metrics)
-        return ReadingAgent(
+        agent = ReadingAgent(
             Stages(ActivityDecoder(self._registry, settings.kafka.activity_topic), scorer, self._encoders),
             self._metrics,
             {topic: self._topic(topic) for topic in topics.result_topics(settings.kafka).values()},
@@ -331,6 +329,13 @@ class WorkerApp(faust.App):
             None if self._progress is None else self._progress.keeper,
             self._backfill,
         )
+
+        def live(wanted: LiveSettings) -> None:
+            agent.limit(wanted.max_in_flight)
+            scorer.decode_as("beam" if (wanted.decode or settings.scoring.decode) == "beam" else "greedy")
+
+        self._steering.set_live.append(live)
+        return agent
 
     def _identity(self) -> WorkerIdentity:
         return WorkerIdentity(self._settings.kafka.group_id, str(self._engine.model))
@@ -348,6 +353,12 @@ class WorkerApp(faust.App):
         _, results = min(topics.result_topics(self._settings.kafka).items())
         return Duplicates(self, self._settings, results)
 
+    def _share_of_partitions(self) -> float:
+        """Of the activities' partitions, what this worker owns: its share of the tests of a canary."""
+        topic = self._settings.kafka.activity_topic
+        owned = sum(tp.topic == topic for tp in self._driver.ledger.assignments)
+        return owned / max(self._partitions, owned, 1)
+
     def _topic(self, name: str) -> Any:
         return self.topic(name, key_type=bytes, value_type=bytes, allow_empty=True)
 
@@ -363,7 +374,9 @@ class WorkerApp(faust.App):
         if self._progress is not None:
             await self._progress.start()
         self._schemas_known = True
-        await self._engine.start()
+        self._partitions = (await asyncio.to_thread(topics.existing, settings)).get(settings.kafka.activity_topic, 1)
+        await self._steering.start()
+        self.add_future(self._steering.run())
         self.add_future(self._watch_progress())
         self.add_future(self._kafka_answers.watch())
         self.add_future(self._registry_answers.watch())
@@ -387,7 +400,7 @@ class WorkerApp(faust.App):
             await push.close()
         if self._spans is not None:
             await asyncio.to_thread(self._spans.close)
-        await self._engine.close()
+        await self._steering.close()
         await self._clips.close()
         self._threads.close()
         await self._registry.close()

@@ -98,6 +98,8 @@ class ReadingAgent:
         self.outcomes = {"results": next(iter(results)), "dead_letters": settings.kafka.dead_letter_topic}
         self._intake = Intake(self._intake_changed)
         self._working: set[asyncio.Task[None]] = set()
+        self._most = settings.worker.max_in_flight
+        self._fewer = asyncio.Event()
         self._quarantine = Quarantine(settings.quarantine.percent, settings.quarantine.events)
 
     @property
@@ -121,8 +123,17 @@ class ReadingAgent:
             await self._stages.scorer.room()
             if self._backfill is not None:
                 await self._backfill.paced()
+            while len(self._working) >= self._most:
+                self._fewer.clear()
+                await self._fewer.wait()
             if not self._intake.reasons:
                 return
+
+    def limit(self, most: int | None) -> None:
+        """Work on no more than ``most`` records at once from now on; never on more than the settings say."""
+        configured = self._settings.worker.max_in_flight
+        self._most = configured if most is None else min(most, configured)
+        self._fewer.set()
 
     def stop(self) -> None:
         """The worker is about to stop: only events that can finish by themselves are waited for."""
@@ -156,6 +167,7 @@ class ReadingAgent:
             raise
         finally:
             self._working.discard(task)
+            self._fewer.set()
             self._intake.ended(task)
             self._metrics.finished()
         if self._backfill is not None:

@@ -76,6 +76,7 @@ class Endpoints(Generic[S]):
         self._look_up = asyncio.Event()
         self._models: dict[str, str] = {}
         self._had_some = False
+        self._most: float | None = None
         self.changed: list[Callable[[], None]] = []
         """Called whenever one may admit more than before, is ejected, comes or goes."""
 
@@ -89,6 +90,13 @@ class Endpoints(Generic[S]):
     def available(self) -> bool:
         """Whether calls may go to one of them, be there room or not."""
         return any(endpoint.available for endpoint in self)
+
+    def bound(self, seconds: float) -> None:
+        """From now on no more than so many seconds of audio are in flight at each."""
+        self._most = seconds
+        for endpoint in self:
+            endpoint.limiter.bound(seconds)
+        self._note()
 
     async def start(self) -> None:
         """Find them, check each once, and go on doing so until `close`, also where this raises.
@@ -140,7 +148,10 @@ class Endpoints(Generic[S]):
 
     async def _take_in(self, address: Address, slowly: bool) -> None:
         server = self._connect(address)
-        endpoint = Endpoint(address.target, server, self._limiter(), self._clock, changed=self._note)
+        limiter = self._limiter()
+        if self._most is not None:
+            limiter.bound(self._most)
+        endpoint = Endpoint(address.target, server, limiter, self._clock, changed=self._note)
         check = HealthCheck(endpoint, slowly=slowly)
         await server.open()
         await check.look()

@@ -67,11 +67,13 @@ class Engine(Protocol):
     process raises (streamproc.health.exhaustion): the worker stops.
     """
 
-    name: str
-    """What this engine is called, for example "triton"."""
+    @property
+    def name(self) -> str:
+        """What this engine is called, for example "triton"."""
 
-    model: ModelIdentity
-    """The model that was found at the start, or answered since."""
+    @property
+    def model(self) -> ModelIdentity:
+        """The model that was found at the start, or answered since."""
 
     async def start(self) -> ModelIdentity:
         """Connect or load, and check the model: what it is said to take and give, and what it gives.

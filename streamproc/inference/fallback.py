@@ -54,6 +54,7 @@ class FallbackEngine:
         self._cpu = cpu
         self._places = Places(cores)
         self._open = False
+        self._allowed = True
         self.active = False
         """Whether the CPU scores."""
         self._since = 0.0
@@ -127,6 +128,11 @@ class FallbackEngine:
         await self._cpu.close()
         await self.primary.close()
 
+    def allow(self, allowed: bool) -> None:
+        """Whether the CPU may score while nobody else can."""
+        self._allowed = allowed
+        self._look()
+
     async def _on_primary(self, clips: Sequence[Samples], priority: Priority) -> Inference:
         try:
             async with self._until_it_changes():
@@ -160,7 +166,7 @@ class FallbackEngine:
 
     def _look(self) -> None:
         """Whose turn is it?"""
-        active = not self._endpoints.available
+        active = self._allowed and not self._endpoints.available
         if active is self.active or not self._open:
             return
         self.active = active

@@ -141,6 +141,12 @@ class Limiter:
             if self._unloaded.answers >= STEP_ANSWERS and self._clock() - self._stepped >= STEP_S:
                 self._account(*self._unloaded.account(), Batches.NONE)
 
+    def bound(self, most: float) -> None:
+        """From now on no more than ``most`` seconds of audio, above 0, are in flight."""
+        self._least = min(self._least, most)
+        self.most = most
+        self._set(self.limit)
+
     def served(self, queue_s: float, compute_s: float, batch: float = 1.0) -> None:
         """What the server says of the requests that it has answered since the last time, whoever sent them.
 

@@ -40,7 +40,7 @@ class ControlState:
     live: LiveSettings = field(default_factory=LiveSettings)
 
 
-class Heard(StrEnum):
+class Fate(StrEnum):
     """What an event came to."""
 
     OBEYED = "obeyed"
@@ -58,7 +58,7 @@ class ControlChange:
 
     offset: int
     event: ControlEvent
-    heard: Heard
+    heard: Fate
     why: str = ""
 
 
@@ -66,13 +66,13 @@ def advance(state: ControlState, offset: int, event: ControlEvent) -> tuple[Cont
     """The state after an event at ``offset``."""
     if event.expected_revision != state.revision:
         why = f"it was written after revision {event.expected_revision}, and the log was at {state.revision}"
-        return state, ControlChange(offset, event, Heard.LATE, why)
+        return state, ControlChange(offset, event, Fate.LATE, why)
     counted = replace(state, revision=offset)
     if event.kind is ControlKind.UNKNOWN:
-        return counted, ControlChange(offset, event, Heard.UNKNOWN, "its kind is newer than this release")
+        return counted, ControlChange(offset, event, Fate.UNKNOWN, "its kind is newer than this release")
     if wrong := "; ".join(faults(event)):
-        return counted, ControlChange(offset, event, Heard.REFUSED, wrong)
-    return _obeyed(counted, event), ControlChange(offset, event, Heard.OBEYED)
+        return counted, ControlChange(offset, event, Fate.REFUSED, wrong)
+    return _obeyed(counted, event), ControlChange(offset, event, Fate.OBEYED)
 
 
 def _obeyed(state: ControlState, event: ControlEvent) -> ControlState:

@@ -8,7 +8,7 @@ from confluent_kafka import Message
 from streamproc.contracts.codec import ControlDecoder
 from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.routing.control import ControlChange, ControlState, Heard, advance
+from streamproc.routing.control import ControlChange, ControlState, Fate, advance
 
 log = structlog.get_logger(__name__)
 
@@ -28,11 +28,13 @@ class ControlFold:
         registry: where the writers' schemas are.
         topic: the control topic.
         keep: how many of the last changes are kept; None: all.
+        told: whether the log is told of each change; a command's answer says all itself.
     """
 
-    def __init__(self, registry: Registry, topic: str, keep: int | None = 50) -> None:
+    def __init__(self, registry: Registry, topic: str, keep: int | None = 50, *, told: bool = True) -> None:
         self._decoder = ControlDecoder(registry, topic)
         self._keep = keep
+        self._told = told
         self.state = ControlState()
         self.changes: list[ControlChange] = []
         self._next = 0
@@ -57,7 +59,8 @@ class ControlFold:
         offset = record.offset()
         assert offset is not None
         if offset < self._next:
-            log.warning("the control topic was made anew: its events are read from the beginning", offset=offset)
+            if self._told:
+                log.warning("the control topic was made anew: its events are read from the beginning", offset=offset)
             self.state, self.changes = ControlState(), []
         await self._taken(record, offset)
         self._next = offset + 1
@@ -71,19 +74,20 @@ class ControlFold:
             if error.code not in _UNREADABLE:
                 raise
             # Nobody's event, as it tells no revision either: all workers pass it over.
-            log.warning("a control record is passed over", offset=offset, code=error.code.name, reason=error.message)
+            if self._told:
+                log.warning("a control record is passed over", offset=offset, code=error.code.name)
             return
         self.state, change = advance(self.state, offset, event)
         self.changes.append(change)
         if self._keep is not None:
             del self.changes[: -self._keep]
-        level = log.info if change.heard is Heard.OBEYED else log.warning
-        level(
-            f"control event {change.heard.value}",
-            offset=offset,
-            kind=event.kind.value,
-            change_id=event.change_id[:64],
-            by=event.by[:64],
-            reason=event.reason[:200],
-            why=change.why,
-        )
+        if self._told:
+            self._tell(change)
+
+    def _tell(self, change: ControlChange) -> None:
+        event = change.event
+        by, reason = event.by[:64], event.reason[:200]
+        if change.heard is Fate.OBEYED:
+            log.info("a control event is obeyed", offset=change.offset, kind=event.kind.value, by=by, reason=reason)
+        else:
+            log.warning("a control event is not obeyed", offset=change.offset, by=by, reason=reason, why=change.why)

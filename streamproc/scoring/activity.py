@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Literal
 
 import structlog
 
 import aligner_mypyc
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.audio.memory import ClipMemory
+from streamproc.audio.windows import LongClip
 from streamproc.contracts import rules
 from streamproc.contracts.generated.events import (
     Activity,
@@ -24,9 +27,12 @@ from streamproc.contracts.generated.events import (
     WordResult,
 )
 from streamproc.errors import StreamprocError
-from streamproc.inference.engine import Engine, Inference, Logits, Priority
+from streamproc.inference.engine import Engine, Inference, Logits, Priority, Samples
 from streamproc.inference.served import Catalogue
+from streamproc.routing.comparing import Compared, Comparisons
+from streamproc.routing.engine import Heard, Reading, RoutedEngine
 from streamproc.scoring import fluency
+from streamproc.scoring.compare import compare
 from streamproc.scoring.ctc import decoder, log_softmax
 from streamproc.scoring.hearing import hear_clips
 from streamproc.scoring.judging import Judging, judging_of
@@ -52,6 +58,7 @@ class ActivityScorer:
         audio, scoring: the limits.
         threads: for what takes a processor; its own by default.
         models: those that may answer; none by default.
+        comparisons: where other models hear the same readings; None: nowhere.
     """
 
     def __init__(
@@ -63,6 +70,7 @@ class ActivityScorer:
         scoring: ScoringSettings,
         threads: ScoringThreads | None = None,
         models: Catalogue | None = None,
+        comparisons: Comparisons | None = None,
     ) -> None:
         self._models = models or Catalogue.read(None)
         self._threads = threads or ScoringThreads()
@@ -70,9 +78,14 @@ class ActivityScorer:
         self._engine = engine
         self._aligner = aligner
         self._scoring = scoring
-        self._decode = decoder(scoring.decode, scoring.beam_width)
+        self._comparisons = comparisons
+        self.decode_as(scoring.decode)
         self._memory = ClipMemory(audio.memory_bytes * 3 // 4)
         self._limits = rules.Limits(scoring.max_phrases, audio.max_inline_bytes)
+
+    def decode_as(self, name: Literal["greedy", "beam"]) -> None:
+        """Find phonemes in this way from now on."""
+        self._decode = decoder(name, self._scoring.beam_width)
 
     async def room(self) -> None:
         """Wait until the engine's queue has room for more."""
@@ -118,11 +131,14 @@ class ActivityScorer:
                     first.code, f"none of {len(works)} phrases can be scored; the first: {first.message}"
                 )
             with stage("inference"):
-                inference = await self._infer(ready, retry, priority)
+                heard, kept = await self._infer(activity.learner_id, ready, retry, priority)
+        inference = heard.inference
         inferred, model = time.perf_counter(), inference.model
         judging = judging_of(model, self._models, self._scoring)
         with stage("score"):
             words = await self._threads.run(self._judge, ready, inference.logits, judging)
+        if kept:
+            self._compare(heard, kept, ready, words)
         judged = dict(zip((work.phrase.index for work in ready), words, strict=True))
         done = time.perf_counter()
 
@@ -165,13 +181,36 @@ class ActivityScorer:
             ),
         )
 
-    async def _infer(self, works: Sequence[PhraseWork], retry: Retry, priority: Priority) -> Inference:
-        """The logits of each phrase; its samples are let go."""
+    async def _infer(
+        self, learner_id: str, works: Sequence[PhraseWork], retry: Retry, priority: Priority
+    ) -> tuple[Heard, Sequence[Samples]]:
+        """The logits of each phrase, whose samples are let go; and those that another model is to hear, or none."""
         clips = [work.clip for work in works if work.clip is not None]
-        inference = await hear_clips(self._engine, clips, retry, priority, self._threads, self._models)
+        engine = Reading(self._engine, learner_id) if isinstance(self._engine, RoutedEngine) else self._engine
+        inference = await hear_clips(engine, clips, retry, priority, self._threads, self._models)
         for work in works:
             work.clip = None
-        return inference
+        if not isinstance(engine, Reading) or engine.rival is None or self._comparisons is None:
+            return Heard(inference), []
+        heard = Heard(inference, engine.rival, engine.guard)
+        # A long clip is heard in many requests: that is no small thing beside the work.
+        whole = [clip for clip in clips if not isinstance(clip, LongClip)]
+        wanted = len(whole) == len(clips) and self._comparisons.wants(heard, whole)
+        return heard, whole if wanted else []
+
+    def _compare(
+        self, heard: Heard, clips: Sequence[Samples], works: Sequence[PhraseWork], words: list[tuple[WordResult, ...]]
+    ) -> None:
+        """Have another model's words compared with these, some time; whatever comes of it, the result stands."""
+        again = [replace(work) for work in works]
+
+        async def judge(inference: Inference) -> Compared:
+            judging = judging_of(inference.model, self._models, self._scoring)
+            others = await self._threads.run(self._judge, again, inference.logits, judging)
+            return compare([len(work.words) for work in works], words, others)
+
+        assert self._comparisons is not None
+        self._comparisons.begin(heard, clips, judge)
 
     def _judge(
         self, works: Sequence[PhraseWork], logits: Sequence[Logits], judging: Judging

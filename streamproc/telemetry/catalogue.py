@@ -29,9 +29,12 @@ LABELS = {
     "certificate": "client, server",
     "change": "gained, given_up",
     "code": "the error codes",
+    "end": "compared, dropped, failed",
     "endpoint": "the inference endpoints that the settings name, or that their names lead to",
+    "of": "canary, with the champion; shadow, with it the champion",
     "outcome": "COMPLETE, PARTIAL, dead_letter; of transactions: committed, aborted, refused, in_doubt; of spans: "
     "sent, dropped, failed; of corrections: applied, unchanged, not_kept, refused",
+    "part": "champion, canary; instead: the champion, of a canary that failed",
     "partition": "the partitions that the worker reads",
     "reason": "the codes of transient errors, quarantine, stopping; of transactions: Kafka's errors",
     "stage": "the stages of the work, total",
@@ -39,7 +42,9 @@ LABELS = {
     "status": "COMPLETE, PARTIAL",
     "success": "true, false",
     "tenant": "the first STREAMPROC_TELEMETRY__TENANTS tenants, other; unknown: the event was not read",
+    "test": "errors, latency, fall, rise",
     "topic": "the topics of the settings",
+    "verdict": "same, different",
     "why": "silent, unready, model, errors, outlier",
 }
 """The values that a label can have: few, and none that an event chooses.
@@ -147,6 +152,34 @@ METRICS = {
     ),
     "streamproc_fallback_active": Metric(
         "gauge", "", (), "1 while no inference endpoint can be used and this worker scores on its CPU."
+    ),
+    "streamproc_routed": Metric(
+        "counter",
+        "",
+        ("part",),
+        "Inferences by whose they are: the champion's, a canary's, or the champion's instead of a canary that failed.",
+    ),
+    "streamproc_comparisons": Metric(
+        "counter",
+        "",
+        ("of", "end"),
+        "Readings that a second model heard, for comparison alone, of those that were to be compared. Dropped: under "
+        "load they are the first to go.",
+    ),
+    "streamproc_compared_words": Metric(
+        "counter", "", ("of", "verdict"), "Words on which two models that heard the same reading agree, or not."
+    ),
+    "streamproc_canary_evidence": Metric(
+        "gauge",
+        "",
+        ("test",),
+        "How far this worker is from proving that the canary leaves its bounds: 1 rolls it back. 0: no canary.",
+    ),
+    "streamproc_control_revision": Metric(
+        "gauge",
+        "",
+        (),
+        "Offset of the last control event that counted, as this worker has read it; -1: none. Workers agree.",
     ),
     "streamproc_certificate_expiry": Metric(
         "gauge",

@@ -89,13 +89,13 @@ class DebugSample(logging.Filter):
 
     def __init__(self, share: float, draw: Callable[[], float] = random.random) -> None:
         super().__init__()
-        self._share = share
+        self.share = share
         self._draw = draw
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether it is written."""
-        if record.levelno > logging.DEBUG or self._share >= 1:
+        if record.levelno > logging.DEBUG or self.share >= 1:
             return True
         scope = current.get()
         place = self._draw() if scope is None else crc32(scope.correlation_id.encode()) / 2**32
-        return place < self._share
+        return place < self.share

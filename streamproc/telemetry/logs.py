@@ -67,6 +67,14 @@ def configure(settings: LogSettings, identity: Mapping[str, str] | None = None) 
     leave_retries_to_us()
 
 
+def sample_debug(share: float) -> None:
+    """Write this share of the DEBUG lines from now on, of one event all or none."""
+    for handler in logging.getLogger().handlers:
+        for one in handler.filters:
+            if isinstance(one, DebugSample):
+                one.share = share
+
+
 def leave_retries_to_us() -> None:
     """Have stamina tell nobody that something is tried again, in the whole process.
 

@@ -29,6 +29,7 @@ def rows() -> dict[str, tuple[Panel, ...]]:
         "Objectives": (*_budgets(), *(_burns(one) for one in objectives())),
         "Work": _WORK,
         "Inference": _INFERENCE,
+        "Models": _MODELS,
         "Kafka": _KAFKA,
         "Workers": _WORKERS,
     }
@@ -171,6 +172,36 @@ _INFERENCE = (
             f"min by (certificate, endpoint) ({exposed('streamproc_certificate_expiry')})": (
                 "{{certificate}} {{endpoint}}"
             )
+        },
+    ),
+)
+
+_MODELS = (
+    _counted("streamproc_routed", "Who scored", "part"),
+    _of("streamproc_canary_evidence", "Evidence against the canary; 1 rolls it back", "test", how="max"),
+    Panel(
+        "Comparisons",
+        METRICS["streamproc_comparisons"].meaning,
+        "cps",
+        {_rate("streamproc_comparisons", "of", "end"): "{{of}} {{end}}"},
+    ),
+    Panel(
+        "Words on which two models differ",
+        METRICS["streamproc_compared_words"].meaning,
+        "percentunit",
+        {
+            _rate("streamproc_compared_words", "of", chosen='{verdict="different"}')
+            + " / "
+            + _rate("streamproc_compared_words", "of"): "{{of}}"
+        },
+    ),
+    Panel(
+        "Revision of the control topic",
+        METRICS["streamproc_control_revision"].meaning,
+        "none",
+        {
+            f"max({exposed('streamproc_control_revision')})": "newest",
+            f"min({exposed('streamproc_control_revision')})": "oldest",
         },
     ),
 )

@@ -14,6 +14,7 @@ from streamproc.inference.endpoint import Endpoint
 from streamproc.inference.engine import Engine
 from streamproc.inference.wiring import parts_of
 from streamproc.kafka.group import Member
+from streamproc.routing.engine import champion_of
 from streamproc.settings import Settings
 from streamproc.transport.surface.monitor import TransportState
 from streamproc.web.console.figures import (
@@ -74,7 +75,8 @@ class Overview:
     def figures(self) -> WorkerFigures:
         """This worker's own, as other workers ask for them."""
         now, worker, state = self._clock(), self._worker, self._worker.state()
-        endpoints, fallback = endpoints_of(worker.engine)
+        engine = champion_of(worker.engine)
+        endpoints, fallback = endpoints_of(engine)
         mood, word = worker_state(self._own_facts())
         topic = self._settings.kafka.activity_topic
         return WorkerFigures(
@@ -100,9 +102,9 @@ class Overview:
                 if tp.topic == topic
             ),
             engine=EngineFigures(
-                name=worker.engine.name,
-                model=str(worker.engine.model),
-                sha256=worker.engine.model.sha256,
+                name=engine.name,
+                model=str(engine.model),
+                sha256=engine.model.sha256,
                 fallback=fallback,
             ),
             endpoints=tuple(EndpointFigures.of(each) for each in endpoints),
@@ -164,7 +166,7 @@ class Overview:
     def _own_facts(self) -> Facts:
         """What the verdict takes of this worker alone."""
         worker = self._worker
-        endpoints, fallback = endpoints_of(worker.engine)
+        endpoints, fallback = endpoints_of(champion_of(worker.engine))
         return Facts(
             joined=worker.ready(),
             paused=worker.paused(),

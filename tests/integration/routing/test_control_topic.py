@@ -17,7 +17,7 @@ from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.localstack.stack import Addresses
 from streamproc.routing.change import RuleError, change, read_all
-from streamproc.routing.control import ControlState, Heard
+from streamproc.routing.control import ControlState, Fate
 from streamproc.routing.follow import ControlFollower
 from streamproc.settings import KafkaSettings, RegistrySettings, Settings
 
@@ -71,7 +71,7 @@ async def test_of_operators_at_once_one_is_obeyed_and_the_others_are_told(
 ) -> None:
     waiting = asyncio.Barrier(3)
 
-    async def operate(version: int) -> Heard:
+    async def operate(version: int) -> Fate:
         other = Registry(settings.registry)
         try:
             await waiting.wait()
@@ -82,12 +82,12 @@ async def test_of_operators_at_once_one_is_obeyed_and_the_others_are_told(
             await other.close()
 
     came_to = await asyncio.gather(*(operate(version) for version in (2, 3, 4)))
-    assert came_to.count(Heard.OBEYED) >= 1
+    assert came_to.count(Fate.OBEYED) >= 1
     fold = await read_all(settings, registry)
-    obeyed = [one for one in fold.changes if one.heard is Heard.OBEYED]
+    obeyed = [one for one in fold.changes if one.heard is Fate.OBEYED]
     assert len(fold.changes) == 3, "each is in the log, and so in the audit"
     assert fold.state.champion == obeyed[-1].event.model
-    assert came_to.count(Heard.OBEYED) == len(obeyed)
+    assert came_to.count(Fate.OBEYED) == len(obeyed)
 
 
 async def test_what_strangers_write_is_passed_over_by_all(
@@ -101,7 +101,7 @@ async def test_what_strangers_write_is_passed_over_by_all(
     assert producer.flush(20) == 0
     state, told = await change(settings, registry, a(ControlKind.CHAMPION, model=model(3)))
     assert told is not None
-    assert told.heard is Heard.OBEYED
+    assert told.heard is Fate.OBEYED
     assert await follower.start() == state
     assert (state.champion, state.shadow) == (model(3), model(2))
 

@@ -19,7 +19,19 @@ from streamproc.tracing.event import EventScope, current
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/reference/logs.md").read_text("utf-8")
 LEVELS = {"debug", "info", "warning", "error", "critical", "exception"}
-ROOMS = ("agents", "scoring", "inference", "telemetry", "health", "contracts", "audio", "deadletter", "web", "kafka")
+ROOMS = (
+    "agents",
+    "scoring",
+    "inference",
+    "telemetry",
+    "health",
+    "contracts",
+    "audio",
+    "deadletter",
+    "web",
+    "kafka",
+    "routing",
+)
 FILES = [ROOT / "streamproc/app.py", ROOT / "streamproc/cli/worker.py"]
 
 

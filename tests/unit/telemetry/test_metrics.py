@@ -23,7 +23,8 @@ from faust.types import TP
 from streamproc.errors import ErrorCode
 from streamproc.inference.endpoint import Ejected, Endpoint
 from streamproc.inference.limiter import Limiter
-from streamproc.telemetry import endpoints, metrics
+from streamproc.routing.comparing import Compared
+from streamproc.telemetry import endpoints, metrics, routing
 from streamproc.telemetry.push import Push
 from streamproc.telemetry.spans import SpanQueue
 from streamproc.transport.surface.monitor import TransportState
@@ -49,6 +50,7 @@ used.limiter.began(2.5)
 unused.breaker.trip()
 unused.ejections[Ejected.ERRORS] += 1
 endpoints.observe([used, unused], lambda: True, lambda: 12.5)
+models = routing.RoutingMetrics(lambda: 41, lambda: {"fall": 0.25})
 Push(None, 60).count_in()
 SpanQueue(None, 60, None).count_in()
 print(metrics.exposition()[0].decode(), "SCRAPED AGAIN")
@@ -62,6 +64,8 @@ for status in (ResultStatus.COMPLETE, ResultStatus.COMPLETE, ResultStatus.PARTIA
         SimpleNamespace(status=status, timings=timings, phrases=phrases, audio_ms=audio_ms, tenant="school"), 940_500
     )
     ours.finished()
+models.routed("instead")
+models.compared("compared", False, Compared(1.0, 0.5, 1, 2))
 ours.started()
 ours.dead_letter(ErrorCode.AUDIO_EMPTY, "another", 0.15, 1_001_000)
 ours.dead_letter(ErrorCode.VALUE_MISSING, None, 0.15, None)
@@ -158,6 +162,20 @@ def test_endpoints_and_the_fallback(scrapes: list[str]) -> None:
         assert value(found, "streamproc_endpoint_limit_seconds", endpoint=endpoint) == 30
     assert value(found, "streamproc_endpoint_ejections_total", endpoint="b:8001", why="errors") == 1
     assert value(found, "streamproc_endpoint_ejections_total", endpoint="b:8001", why="silent") == 0
+
+
+def test_models_in_use(scrapes: list[str]) -> None:
+    before, found = samples(scrapes[0]), samples(scrapes[1])
+    assert value(found, "streamproc_control_revision") == 41
+    assert value(found, "streamproc_canary_evidence", test="fall") == 0.25
+    assert value(found, "streamproc_canary_evidence", test="rise") == 0
+    for part, count in (("champion", 0), ("canary", 0), ("instead", 1)):
+        assert value(before, "streamproc_routed_total", part=part) == 0
+        assert value(found, "streamproc_routed_total", part=part) == count
+    assert value(found, "streamproc_comparisons_total", of="shadow", end="compared") == 1
+    assert value(found, "streamproc_comparisons_total", of="canary", end="dropped") == 0
+    assert value(found, "streamproc_compared_words_total", of="shadow", verdict="same") == 1
+    assert value(found, "streamproc_compared_words_total", of="shadow", verdict="different") == 1
 
 
 @hole("F6")
