@@ -268,7 +268,7 @@ class RoutedEngine:
         self._shadow = None if state.shadow is None else self._lanes.ready(Wanted(state.shadow, champion=False))
 
 
-class Reading:
+class RoutedReading:
     """The engine as one reading sees it, which may take several inferences: who else may be asked about its clips.
 
     Once the canary has failed on it, the champion goes on with it.

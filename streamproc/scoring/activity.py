@@ -30,7 +30,7 @@ from streamproc.errors import StreamprocError
 from streamproc.inference.engine import Engine, Inference, Logits, Priority, Samples
 from streamproc.inference.served import Catalogue
 from streamproc.routing.comparing import Compared, Comparisons
-from streamproc.routing.engine import Heard, Reading, RoutedEngine
+from streamproc.routing.engine import Heard, RoutedEngine, RoutedReading
 from streamproc.scoring import fluency
 from streamproc.scoring.compare import compare
 from streamproc.scoring.ctc import decoder, log_softmax
@@ -186,11 +186,11 @@ class ActivityScorer:
     ) -> tuple[Heard, Sequence[Samples]]:
         """The logits of each phrase, whose samples are let go; and those that another model is to hear, or none."""
         clips = [work.clip for work in works if work.clip is not None]
-        engine = Reading(self._engine, learner_id) if isinstance(self._engine, RoutedEngine) else self._engine
+        engine = RoutedReading(self._engine, learner_id) if isinstance(self._engine, RoutedEngine) else self._engine
         inference = await hear_clips(engine, clips, retry, priority, self._threads, self._models)
         for work in works:
             work.clip = None
-        if not isinstance(engine, Reading) or engine.rival is None or self._comparisons is None:
+        if not isinstance(engine, RoutedReading) or engine.rival is None or self._comparisons is None:
             return Heard(inference), []
         heard = Heard(inference, engine.rival, engine.guard)
         # A long clip is heard in many requests: that is no small thing beside the work.
