@@ -139,7 +139,7 @@ class Steering:
         while True:
             try:
                 _, told = await change(self._settings, self._registry, rollback)
-                if told is None or told.heard is not Fate.LATE:
+                if told is None or told.fate is not Fate.LATE:
                     return
             except (StreamprocError, RuleError) as error:
                 log.warning("the rollback of a canary cannot be written yet", reason=str(error))

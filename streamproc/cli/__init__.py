@@ -22,7 +22,7 @@ COMMANDS = {
     "health": "Whether the worker on this machine lives, or is ready.",
     "lag": "Unfinished records of each partition, and the age of the oldest.",
     "local": "A Kafka, a schema registry and a Triton on this machine.",
-    "models": "Phoneme models: check one, judge one on recordings of people.",
+    "models": "Phoneme models: check one, judge one on people, choose which score.",
     "plan": "Workers, partitions and Tritons that a load needs, and their cost.",
     "progress": "How a learner gets on: the last readings, words to practise, streak.",
     "reconcile": "Check that every activity has exactly one outcome.",

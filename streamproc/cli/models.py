@@ -16,6 +16,7 @@ from rich.table import Table
 from streamproc.cli.model_check import check
 from streamproc.cli.model_gate import gate
 from streamproc.cli.model_repository import repository
+from streamproc.cli.model_routing import COMMANDS
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.scoring.misread import OperatingPoint, Strictness, from_json, strictness_of
 from streamproc.settings import ScoringSettings
@@ -27,12 +28,16 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Phoneme models: whether one is what it is said to be, and how well it judges people."""
+    """Phoneme models: what each is, how well it judges people, and which of them score.
+
+    A new model's way: `check` it, `evaluate` it, have it heard as `shadow`, let it score a few learners as `canary`,
+    then `promote` it; `rollback` takes it back. Each change is an event in STREAMPROC_KAFKA__CONTROL_TOPIC, which all
+    workers obey at once, without a restart; `status` shows who changed what, and why.
+    """
 
 
-command.add_command(check)
-command.add_command(gate)
-command.add_command(repository)
+for _command in (check, gate, repository, *COMMANDS):
+    command.add_command(_command)
 
 
 @command.command(epilog=example("models evaluate recordings --html report.html"))

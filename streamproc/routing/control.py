@@ -58,7 +58,7 @@ class ControlChange:
 
     offset: int
     event: ControlEvent
-    heard: Fate
+    fate: Fate
     why: str = ""
 
 

@@ -87,7 +87,7 @@ class ControlFold:
     def _tell(self, change: ControlChange) -> None:
         event = change.event
         by, reason = event.by[:64], event.reason[:200]
-        if change.heard is Fate.OBEYED:
+        if change.fate is Fate.OBEYED:
             log.info("a control event is obeyed", offset=change.offset, kind=event.kind.value, by=by, reason=reason)
         else:
             log.warning("a control event is not obeyed", offset=change.offset, by=by, reason=reason, why=change.why)

@@ -77,14 +77,14 @@ async def test_of_operators_at_once_one_is_obeyed_and_the_others_are_told(
             await waiting.wait()
             _, told = await change(settings, other, a(ControlKind.CHAMPION, model=model(version)))
             assert told is not None
-            return told.heard
+            return told.fate
         finally:
             await other.close()
 
     came_to = await asyncio.gather(*(operate(version) for version in (2, 3, 4)))
     assert came_to.count(Fate.OBEYED) >= 1
     fold = await read_all(settings, registry)
-    obeyed = [one for one in fold.changes if one.heard is Fate.OBEYED]
+    obeyed = [one for one in fold.changes if one.fate is Fate.OBEYED]
     assert len(fold.changes) == 3, "each is in the log, and so in the audit"
     assert fold.state.champion == obeyed[-1].event.model
     assert came_to.count(Fate.OBEYED) == len(obeyed)
@@ -101,7 +101,7 @@ async def test_what_strangers_write_is_passed_over_by_all(
     assert producer.flush(20) == 0
     state, told = await change(settings, registry, a(ControlKind.CHAMPION, model=model(3)))
     assert told is not None
-    assert told.heard is Fate.OBEYED
+    assert told.fate is Fate.OBEYED
     assert await follower.start() == state
     assert (state.champion, state.shadow) == (model(3), model(2))
 

@@ -32,7 +32,7 @@ def test_without_events_the_configuration_decides() -> None:
 
 def test_of_two_who_saw_the_same_the_first_in_the_log_is_obeyed() -> None:
     state, (won, lost) = fold(control_event(CHAMPION, model=model(2)), control_event(CHAMPION, model=model(3)))
-    assert (won.heard, lost.heard) == (Fate.OBEYED, Fate.LATE)
+    assert (won.fate, lost.fate) == (Fate.OBEYED, Fate.LATE)
     assert (state.champion, state.revision) == (model(2), 0)
     assert "-1" in lost.why, "it says which revision was seen"
 
@@ -40,15 +40,15 @@ def test_of_two_who_saw_the_same_the_first_in_the_log_is_obeyed() -> None:
 def test_a_late_event_does_not_move_the_revision() -> None:
     late = control_event(SHADOW)
     state, changes = fold(control_event(CHAMPION), late, control_event(SHADOW, expected_revision=0))
-    assert [change.heard for change in changes] == [Fate.OBEYED, Fate.LATE, Fate.OBEYED]
+    assert [change.fate for change in changes] == [Fate.OBEYED, Fate.LATE, Fate.OBEYED]
     assert state.revision == 2
 
 
 @pytest.mark.parametrize("odd", [control_event(ControlKind.UNKNOWN), control_event(CANARY, share=1.01)])
 def test_what_is_not_obeyed_moves_the_revision_so_that_releases_agree_on_it(odd: ControlEvent) -> None:
     state, changes = fold(odd, control_event(CHAMPION, expected_revision=0))
-    assert changes[0].heard in (Fate.UNKNOWN, Fate.REFUSED)
-    assert changes[1].heard is Fate.OBEYED
+    assert changes[0].fate in (Fate.UNKNOWN, Fate.REFUSED)
+    assert changes[1].fate is Fate.OBEYED
     assert (state.canary, state.champion) == (None, model())
 
 
@@ -71,7 +71,7 @@ def test_a_rollback_ends_the_canary_that_it_names_and_no_other() -> None:
     assert state.canary is None
     state, changes = fold(canary, control_event(ROLLBACK, canary_id="another", expected_revision=0))
     assert state.canary is not None
-    assert changes[1].heard is Fate.OBEYED, "it does nothing, and is no mistake: somebody was quicker"
+    assert changes[1].fate is Fate.OBEYED, "it does nothing, and is no mistake: somebody was quicker"
 
 
 def test_a_shadow_is_set_and_taken_away() -> None:
@@ -114,7 +114,7 @@ def test_what_breaks_a_rule_is_told_and_not_obeyed(kind: ControlKind, given: dic
     event = control_event(kind, **given)
     assert told in "; ".join(faults(event))
     state, (change,) = fold(event)
-    assert change.heard is Fate.REFUSED
+    assert change.fate is Fate.REFUSED
     assert state == ControlState(revision=0)
 
 

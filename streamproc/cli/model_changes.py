@@ -1,0 +1,133 @@
+"""How the commands of `streamproc models` ask for models and change what the control topic says."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import json
+import socket
+import uuid
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import click
+
+from streamproc import settings as settings_module
+from streamproc.app import catalogue_of, certificates_of, engine_of
+from streamproc.cli.failing import Failed
+from streamproc.cli.model_state import change_json, print_state, state_json, what
+from streamproc.contracts.generated.events_control import ControlEvent, ControlKind, ControlledModel
+from streamproc.contracts.registry import Registry
+from streamproc.inference.index import ModelThere, of_folder, of_servers
+from streamproc.routing.change import RuleError, change, read_all
+from streamproc.routing.control import ControlState, Fate
+from streamproc.routing.lanes import Wanted
+from streamproc.settings import Settings
+from streamproc.telemetry.logs import leave_retries_to_us
+from streamproc.terminal import safe
+
+T = TypeVar("T")
+
+
+def load() -> Settings:
+    """The settings; what is tried again is told to nobody."""
+    tree = settings_module.load()
+    leave_retries_to_us()
+    return tree
+
+
+def in_loop(tree: Settings, work: Callable[[Registry], Awaitable[T]]) -> T:
+    """Do it with a registry, to its end."""
+
+    async def run() -> T:
+        registry = Registry(tree.registry)
+        try:
+            return await work(registry)
+        finally:
+            await registry.close()
+
+    return asyncio.run(run())
+
+
+async def models_and_state(tree: Settings, registry: Registry) -> tuple[list[ModelThere], ControlState]:
+    """The models that there are, and what the control topic says."""
+    return await _there(tree), (await read_all(tree, registry)).state
+
+
+async def _there(tree: Settings) -> list[ModelThere]:
+    if tree.inference.engine == "triton":
+        return await of_servers(tree.triton.servers, certificates_of(tree), min(tree.triton.timeout, 10.0))
+    return await of_folder(getattr(tree, tree.inference.engine).repository)
+
+
+def identify(tree: Settings, model: tuple[str, str], sha256: str | None) -> ControlledModel:
+    """The model with the SHA-256 that its servers tell, once it has answered."""
+    name, version = model
+    if sha256 is not None:
+        return ControlledModel(name=name, version=version, sha256=sha256.lower())
+
+    async def ask() -> str:
+        wanted = Wanted(ControlledModel(name=name, version=version, sha256=""), champion=False)
+        engine = engine_of(wanted, tree, certificates_of(tree), catalogue_of(tree))
+        try:
+            return (await engine.start()).sha256
+        finally:
+            await engine.close()
+
+    found = asyncio.run(ask())
+    if not found:
+        raise Failed("models", f"{name}/{version} does not tell its SHA-256: name it with --sha256")
+    return ControlledModel(name=name, version=version, sha256=found)
+
+
+def share_of(text: str) -> float:
+    """A share like 5% or 0.05."""
+    try:
+        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is neither like 5% nor like 0.05", param_hint="'--share'") from None
+
+
+def event_of(kind: ControlKind, reason: str, by: str | None, **fields: Any) -> ControlEvent:
+    """An event by whoever is there, now."""
+    return ControlEvent(
+        change_id=str(uuid.uuid4()),
+        expected_revision=-1,  # `change` knows which
+        at=datetime.now(UTC),
+        by=by or _who(),
+        reason=reason,
+        kind=kind,
+        **fields,
+    )
+
+
+def _who() -> str:
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = "unknown"
+    return f"{user}@{socket.gethostname()}"
+
+
+def tell_workers(tree: Settings, command: str, make: Callable[[ControlState], ControlEvent], as_json: bool) -> None:
+    """Write an event, and say what came of it; exit code 1 where nobody obeys it.
+
+    Raises:
+        Failed: it breaks a rule, or somebody was quicker.
+        StreamprocError: it cannot be written, or whether it was is not known.
+    """
+    try:
+        state, told = in_loop(tree, lambda registry: change(tree, registry, make))
+    except RuleError as error:
+        raise Failed(command, error) from None
+    assert told is not None
+    if told.fate is not Fate.OBEYED:
+        raise Failed(
+            command, f"not obeyed: {told.why}; somebody was quicker: see 'streamproc models status', and try again"
+        )
+    if as_json:
+        click.echo(json.dumps({**state_json(state), "change": change_json(told)}))
+        return
+    click.echo(safe(f"revision {told.offset}: {what(told.event)}"))
+    print_state(state)

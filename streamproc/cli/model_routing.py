@@ -1,0 +1,233 @@
+"""``streamproc models list|status|promote|canary|shadow|rollback|live``: which models score, told to all workers."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import click
+
+from streamproc.cli.failing import Failed
+from streamproc.cli.model_changes import (
+    event_of,
+    identify,
+    in_loop,
+    load,
+    models_and_state,
+    share_of,
+    tell_workers,
+)
+from streamproc.cli.model_state import change_json, model_row, print_state, state_json, what
+from streamproc.contracts.generated.events_control import ControlEvent, ControlKind, LiveSettings
+from streamproc.routing.change import read_all
+from streamproc.routing.control import ControlState, Fate
+from streamproc.terminal import example, safe
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+reason_option = click.option("--reason", required=True, help="Why, in a sentence: it stays in the topic for ever.")
+by_option = click.option("--by", default=None, help="Who decides. [default: user@host]")
+sha_option = click.option(
+    "--sha256", default=None, help="The weights' SHA-256: take it as it is, and ask no server for it."
+)
+
+
+class ModelName(click.ParamType):
+    """NAME/VERSION."""
+
+    name = "NAME/VERSION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Both parts."""
+        if isinstance(value, tuple):
+            return value
+        found = re.fullmatch(r"(\S+)/([0-9]+)", str(value))
+        if found is None:
+            self.fail(f"{value!r} is not NAME/VERSION, for example phonemes/2", param, ctx)
+        return found[1], found[2]
+
+
+MODEL = ModelName()
+
+
+@click.command("list", epilog=example("models list", "models list --json"))
+@json_option
+def list_models(as_json: bool) -> None:
+    """List the models that the inference servers have, and what each does.
+
+    The servers are those of STREAMPROC_TRITON__URLS; with the engine onnx or torch it is the folder of models. What a
+    model does, the control topic says (STREAMPROC_KAFKA__CONTROL_TOPIC); the model of the configuration is champion
+    until it says something else.
+    """
+    tree = load()
+    found, state = in_loop(tree, lambda registry: models_and_state(tree, registry))
+    rows = [model_row(one, state, tree) for one in found]
+    if as_json:
+        click.echo(json.dumps({"models": rows}))
+        return
+    for row in rows:
+        part = ", ".join(row["parts"]) or ("-" if row["ready"] else "not ready")
+        click.echo(safe(f"{row['name']}/{row['version']}  {part}  {row['sha256'] or 'no SHA-256'}  at {row['where']}"))
+    if not rows:
+        click.echo("no models")
+
+
+@click.command(epilog=example("models status", "models status --changes 50 --json"))
+@click.option(
+    "--changes", type=click.IntRange(0), default=10, show_default=True, help="How many of the last changes to show."
+)
+@json_option
+def status(changes: int, as_json: bool) -> None:
+    """Show champion, canary, shadow and live settings, and who changed them last, when and why.
+
+    A change that came too late, or that broke a rule, is shown with the reason for which nobody obeys it.
+    """
+    tree = load()
+    fold = in_loop(tree, lambda registry: read_all(tree, registry))
+    last = fold.changes[len(fold.changes) - changes :] if changes < len(fold.changes) else fold.changes
+    if as_json:
+        click.echo(json.dumps({**state_json(fold.state), "changes": [change_json(one) for one in last]}))
+        return
+    print_state(fold.state)
+    for one in last:
+        event = one.event
+        click.echo(safe(f"{one.offset}  {event.at:%Y-%m-%d %H:%M:%S}Z  {what(event)}  by {event.by}: {event.reason}"))
+        if one.fate is not Fate.OBEYED:
+            click.echo(safe(f"    not obeyed ({one.fate.value}): {one.why}"))
+
+
+@click.command(epilog=example("models promote --reason 'a week as canary'", "models promote phonemes/3 --reason new"))
+@click.argument("model", type=MODEL, required=False)
+@reason_option
+@by_option
+@sha_option
+@json_option
+def promote(model: tuple[str, str] | None, reason: str, by: str | None, sha256: str | None, as_json: bool) -> None:
+    """Make MODEL, or the canary where none is named, the champion of all workers.
+
+    Readings that are being scored end with the model that they began with. A worker that cannot use MODEL goes on with
+    the champion that it has, and says so in its log.
+    """
+    tree = load()
+    named = None if model is None else identify(tree, model, sha256)
+
+    def event(state: ControlState) -> ControlEvent:
+        wanted = named if named is not None else state.canary and state.canary.model
+        if wanted is None:
+            raise Failed("models promote", "there is no canary: name the model, NAME/VERSION")
+        if wanted == state.champion:
+            raise Failed("models promote", f"{wanted.name}/{wanted.version} is champion already")
+        return event_of(ControlKind.CHAMPION, reason, by, model=wanted)
+
+    tell_workers(tree, "models promote", event, as_json)
+
+
+@click.command(epilog=example("models canary phonemes/3 --share 5% --reason 'first look'"))
+@click.argument("model", type=MODEL)
+@click.option("--share", required=True, help="Share of the learners that it scores: 5% or 0.05.")
+@reason_option
+@by_option
+@sha_option
+@json_option
+def canary(model: tuple[str, str], share: str, reason: str, by: str | None, sha256: str | None, as_json: bool) -> None:
+    """Have MODEL score a share of the learners, always the same ones, on every worker.
+
+    A canary that fails, is slow, or judges otherwise than the champion is rolled back by the workers themselves; where
+    it fails the champion answers at once. A larger share keeps the learners of a smaller one.
+    """
+    wanted = share_of(share)
+    tree = load()
+    named = identify(tree, model, sha256)
+
+    def event(state: ControlState) -> ControlEvent:
+        if named == state.champion:
+            raise Failed("models canary", f"{named.name}/{named.version} is the champion")
+        return event_of(ControlKind.CANARY, reason, by, model=named, share=wanted)
+
+    tell_workers(tree, "models canary", event, as_json)
+
+
+@click.command(epilog=example("models shadow phonemes/3 --reason compare", "models shadow --off --reason done"))
+@click.argument("model", type=MODEL, required=False)
+@click.option("--off", is_flag=True, help="Compare no model any more.")
+@reason_option
+@by_option
+@sha_option
+@json_option
+def shadow(
+    model: tuple[str, str] | None, off: bool, reason: str, by: str | None, sha256: str | None, as_json: bool
+) -> None:
+    """Have MODEL hear what the champion hears, for comparison alone.
+
+    Nothing of it is published. Under load it is the first to go. How far both agree is in the metrics
+    streamproc_compared_words and streamproc_comparisons.
+    """
+    if (model is None) is not off:
+        raise click.UsageError("name a model, or say --off")
+    tree = load()
+    named = None if model is None else identify(tree, model, sha256)
+    tell_workers(tree, "models shadow", lambda _: event_of(ControlKind.SHADOW, reason, by, model=named), as_json)
+
+
+@click.command(epilog=example("models rollback --reason 'teachers complain'", "models rollback --champion --reason x"))
+@click.option("--champion", is_flag=True, help="Put the champion before this one back; the canary stays.")
+@reason_option
+@by_option
+@json_option
+def rollback(champion: bool, reason: str, by: str | None, as_json: bool) -> None:
+    """End the canary; or, with --champion, go back to the champion before this one.
+
+    What the canary's learners read from now on the champion scores. Exit code 1 where there is no canary.
+    """
+    tree = load()
+
+    def event(state: ControlState) -> ControlEvent:
+        if champion:
+            if state.champion is None:
+                raise Failed("models rollback", "the champion is the configuration's: there is none before it")
+            return event_of(ControlKind.CHAMPION, reason, by, model=state.previous)
+        if state.canary is None:
+            raise Failed("models rollback", "there is no canary; --champion goes back to the champion before this one")
+        return event_of(ControlKind.ROLLBACK, reason, by, canary_id=state.canary.id)
+
+    tell_workers(tree, "models rollback", event, as_json)
+
+
+@click.command(epilog=example("models live --max-in-flight 8 --reason 'a slow GPU'", "models live --reason normal"))
+@click.option("--max-in-flight", type=click.IntRange(1), default=None, help="As STREAMPROC_WORKER__MAX_IN_FLIGHT.")
+@click.option(
+    "--max-audio-seconds", type=click.FloatRange(0, min_open=True), default=None,
+    help="As STREAMPROC_TRITON__MAX_AUDIO_SECONDS.",
+)  # fmt: skip
+@click.option("--fallback", type=click.Choice(["pause", "onnx"]), help="As STREAMPROC_INFERENCE__FALLBACK.")
+@click.option("--decode", type=click.Choice(["greedy", "beam"]), help="As STREAMPROC_SCORING__DECODE.")
+@click.option("--debug-share", type=click.FloatRange(0, 1), default=None, help="As STREAMPROC_LOG__DEBUG_SHARE.")
+@reason_option
+@by_option
+@json_option
+def live(
+    max_in_flight: int | None,
+    max_audio_seconds: float | None,
+    fallback: str | None,
+    decode: str | None,
+    debug_share: float | None,
+    reason: str,
+    by: str | None,
+    as_json: bool,
+) -> None:
+    """Set the settings that all workers take while they run; what is not named is each worker's own again.
+
+    MAX_IN_FLIGHT only ever lowers what a worker started with, and onnx as fallback works only where a worker started
+    with it.
+    """
+    wanted = LiveSettings(
+        max_in_flight=max_in_flight,
+        max_audio_seconds=max_audio_seconds,
+        fallback=fallback,
+        decode=decode,
+        debug_share=debug_share,
+    )
+    tell_workers(load(), "models live", lambda _: event_of(ControlKind.SETTINGS, reason, by, live=wanted), as_json)
+
+
+COMMANDS = (list_models, status, promote, canary, shadow, rollback, live)

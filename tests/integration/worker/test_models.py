@@ -1,0 +1,105 @@
+"""Two workers and a real Triton with two models, steered by the commands: who scores whom, and nothing lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.feeding import LiveFeed
+from support.models_rig import BROKEN, CANDIDATE, SHIPPED, ModelOutcomes, ModelsRig, wait_until
+
+from streamproc.contracts.generated.events import Result
+from streamproc.localstack.stack import Addresses, LocalStack
+
+SHARE = 0.3
+EACH = 40
+"""Activities of a step."""
+RATE = 20
+
+
+@pytest.fixture(scope="module")
+def stack(local_stack: LocalStack) -> Addresses:
+    """Without the shared Triton: this module's has other models."""
+    return local_stack.up(("kafka", "registry"))
+
+
+@pytest.fixture(scope="module")
+def rig(stack: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ModelsRig]:
+    with ModelsRig.opened(stack, tmp_path_factory.mktemp("models"), 2, (SHIPPED, CANDIDATE, BROKEN)) as rig:
+        yield rig
+
+
+@pytest.fixture(scope="module")
+def outcomes(rig: ModelsRig) -> Iterator[ModelOutcomes]:
+    outcomes = ModelOutcomes(rig.topics)
+    yield outcomes
+    outcomes.close()
+
+
+def read(rig: ModelsRig, outcomes: ModelOutcomes, first: int) -> list[Result]:
+    """Publish the next activities, and wait for their results."""
+    numbers = range(first, first + EACH)
+    with LiveFeed(rig.topics.bootstrap, rig.topics.activities, numbers, RATE, rig.record) as feed:
+        feed.finish(30)
+    outcomes.wait_for(first + EACH, 60)
+    return [outcomes.results[number] for number in numbers]
+
+
+def test_models_take_their_turns_and_every_reading_has_one_result(rig: ModelsRig, outcomes: ModelOutcomes) -> None:
+    assert {one.model.name for one in read(rig, outcomes, 0)} == {SHIPPED}, "nobody has said anything yet"
+
+    begun = rig.canary(CANDIDATE, SHARE)
+    wait_until(lambda: rig.logged("a canary begins") == 2, "canary on both workers", 30, lambda: outcomes.read(0.1))
+    split = read(rig, outcomes, EACH)
+    assert not rig.misrouted(split, CANDIDATE, SHARE)
+    assert {one.model.name for one in split} == {SHIPPED, CANDIDATE}
+
+    # Another in its place, on both workers: it fails on every reading. The champion answers, and it is rolled back.
+    rig.canary(BROKEN, 1.0)
+    answered = read(rig, outcomes, 2 * EACH)
+    assert {one.model.name for one in answered} <= {SHIPPED, CANDIDATE}
+    wait_until(lambda: rig.done("status")["canary"] is None, "rollback by a worker", 30, lambda: outcomes.read(0.5))
+    told = [one for one in rig.done("status")["changes"] if one["kind"] == "ROLLBACK"]
+    assert [one["fate"] for one in told] == ["OBEYED".lower()]
+    assert told[0]["by"].startswith("worker ")
+    assert "fails on" in told[0]["reason"]
+
+    promoted = rig.done("promote", f"{CANDIDATE}/2")
+    assert promoted["champion"] == {"name": CANDIDATE, "version": "2", "sha256": rig.sha256[CANDIDATE]}
+    wait_until(lambda: rig.logged("another model is champion") == 2, "champion", 30, lambda: outcomes.read(0.1))
+    assert {one.model.name for one in read(rig, outcomes, 3 * EACH)} == {CANDIDATE}
+
+    rig.done("rollback", "--champion")
+    wait_until(lambda: rig.all_at(promoted["revision"] + 1), "the old champion", 30, lambda: outcomes.read(0.1))
+    assert {one.model.name for one in read(rig, outcomes, 4 * EACH)} <= {SHIPPED, CANDIDATE}
+    assert not rig.strangers(list(outcomes.results.values()))
+    assert set(outcomes.seen.values()) == {1}
+    assert begun["canary"]["share"] == SHARE
+
+
+def test_the_commands_tell_what_is_there_and_what_is_refused(rig: ModelsRig) -> None:
+    listed = {row["name"]: row for row in rig.done("list")["models"]}
+    assert {name: listed[name]["sha256"] for name in rig.sha256} == rig.sha256
+    revision = rig.done("status")["revision"]
+    for arguments, told in (
+        (("canary", f"{CANDIDATE}/2", "--share", "101%"), "not 101 %"),
+        (("canary", "nothing/1", "--share", "5%"), "nothing"),
+        (("rollback",), "there is no canary"),
+        (("promote",), "there is no canary"),
+    ):
+        refused = rig.models(*arguments)
+        assert refused.returncode == 1, refused.stdout
+        assert told in json.loads(refused.stdout.splitlines()[-1])["error"]["message"]
+    assert rig.models("canary", CANDIDATE, "--share", "5%").returncode == 2, "NAME/VERSION is needed"
+    assert rig.done("status")["revision"] == revision, "nothing of it is in the log"
+
+
+def test_settings_are_changed_while_workers_run(rig: ModelsRig) -> None:
+    changed = rig.done("live", "--max-in-flight", "1", "--decode", "beam", "--max-audio-seconds", "5")
+    assert changed["live"]["max_in_flight"] == 1
+    wait_until(lambda: rig.all_at(changed["revision"]), "settings on both workers", 30, lambda: None)
+    limits = [rig.metric(worker, "streamproc_endpoint_limit_seconds") for worker in rig.workers]
+    assert all(0 < limit <= 5 for limit in limits)
+    assert not any(rig.done("live")["live"].values())
