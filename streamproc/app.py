@@ -48,12 +48,14 @@ from streamproc.kafka.answering import KafkaProbe
 from streamproc.kafka.group import client_name, members
 from streamproc.routing.change import read_all
 from streamproc.routing.lanes import Wanted
+from streamproc.routing.reference import read_reference
 from streamproc.scoring import lexicon
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.threads import ScoringThreads
 from streamproc.scoring.variants import VariantAligner
 from streamproc.settings import PREFIX, Settings
 from streamproc.settings.blame import leading_to
+from streamproc.telemetry.drifting import DriftMetrics
 from streamproc.telemetry.lifecycle import Lifecycle
 from streamproc.telemetry.metrics import Metrics
 from streamproc.telemetry.push import Push
@@ -241,6 +243,9 @@ class WorkerApp(faust.App):
         self._driver = transport
         self._metrics = Metrics(lambda: transport.state, self._certificates.expiries, settings.telemetry.tenants)
         observe_champion(self._engine)
+        if settings.inference.drift_reference is not None:
+            reference = read_reference(settings.inference.drift_reference)
+            self._metrics.noted.append(DriftMetrics(reference, lambda: self._engine.model.sha256).note)
         for push in pushes:
             push.count_in()
         if spans is not None:

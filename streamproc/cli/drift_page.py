@@ -91,7 +91,8 @@ def _lines(days: Sequence[DayOfModel], measure: str) -> str:
         for place, (day, psi) in enumerate(found)
     )
     names = "".join(
-        f'<text x="{x(place):.1f}" y="{_HEIGHT - 4}" font-size="11" text-anchor="middle" fill="#445">{day:%d.%m.}</text>'
+        f'<text x="{x(place):.1f}" y="{_HEIGHT - 4}" font-size="11" text-anchor="middle" fill="#445">'
+        f"{day:%d.%m.}</text>"
         for place, (day, _) in enumerate(found)
         if place in (0, len(found) // 2, len(found) - 1)
     )

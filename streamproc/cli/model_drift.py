@@ -28,7 +28,8 @@ from streamproc.terminal import example, safe
 
 
 @click.command(
-    epilog=example("models drift --save-reference reference.json", "models drift --days 30 --html drift.html")
+    short_help="How what models say changes from day to day.",
+    epilog=example("models drift --save-reference reference.json", "models drift --days 30 --html drift.html"),
 )
 @click.option("--days", type=click.IntRange(1, 400), default=7, show_default=True, help="How far to look back.")
 @click.option(

@@ -50,7 +50,11 @@ class ModelName(click.ParamType):
 MODEL = ModelName()
 
 
-@click.command("list", epilog=example("models list", "models list --json"))
+@click.command(
+    "list",
+    short_help="The models that there are, and what each does.",
+    epilog=example("models list", "models list --json"),
+)
 @json_option
 def list_models(as_json: bool) -> None:
     """List the models that the inference servers have, and what each does.
@@ -72,7 +76,10 @@ def list_models(as_json: bool) -> None:
         click.echo("no models")
 
 
-@click.command(epilog=example("models status", "models status --changes 50 --json"))
+@click.command(
+    short_help="Who scores now, who changed it, when and why.",
+    epilog=example("models status", "models status --changes 50 --json"),
+)
 @click.option(
     "--changes", type=click.IntRange(0), default=10, show_default=True, help="How many of the last changes to show."
 )
@@ -96,7 +103,10 @@ def status(changes: int, as_json: bool) -> None:
             click.echo(safe(f"    not obeyed ({one.fate.value}): {one.why}"))
 
 
-@click.command(epilog=example("models promote --reason 'a week as canary'", "models promote phonemes/3 --reason new"))
+@click.command(
+    short_help="Make a model the champion.",
+    epilog=example("models promote --reason 'a week as canary'", "models promote phonemes/3 --reason new"),
+)
 @click.argument("model", type=MODEL, required=False)
 @reason_option
 @by_option
@@ -122,7 +132,10 @@ def promote(model: tuple[str, str] | None, reason: str, by: str | None, sha256: 
     tell_workers(tree, "models promote", event, as_json)
 
 
-@click.command(epilog=example("models canary phonemes/3 --share 5% --reason 'first look'"))
+@click.command(
+    short_help="Have a model score a share of the learners.",
+    epilog=example("models canary phonemes/3 --share 5% --reason 'first look'"),
+)
 @click.argument("model", type=MODEL)
 @click.option("--share", required=True, help="Share of the learners that it scores: 5% or 0.05.")
 @reason_option
@@ -147,7 +160,10 @@ def canary(model: tuple[str, str], share: str, reason: str, by: str | None, sha2
     tell_workers(tree, "models canary", event, as_json)
 
 
-@click.command(epilog=example("models shadow phonemes/3 --reason compare", "models shadow --off --reason done"))
+@click.command(
+    short_help="Have a model compared, and never published.",
+    epilog=example("models shadow phonemes/3 --reason compare", "models shadow --off --reason done"),
+)
 @click.argument("model", type=MODEL, required=False)
 @click.option("--off", is_flag=True, help="Compare no model any more.")
 @reason_option
@@ -169,7 +185,10 @@ def shadow(
     tell_workers(tree, "models shadow", lambda _: event_of(ControlKind.SHADOW, reason, by, model=named), as_json)
 
 
-@click.command(epilog=example("models rollback --reason 'teachers complain'", "models rollback --champion --reason x"))
+@click.command(
+    short_help="End the canary, or take the champion back.",
+    epilog=example("models rollback --reason 'teachers complain'", "models rollback --champion --reason x"),
+)
 @click.option("--champion", is_flag=True, help="Put the champion before this one back; the canary stays.")
 @reason_option
 @by_option
@@ -193,7 +212,10 @@ def rollback(champion: bool, reason: str, by: str | None, as_json: bool) -> None
     tell_workers(tree, "models rollback", event, as_json)
 
 
-@click.command(epilog=example("models live --max-in-flight 8 --reason 'a slow GPU'", "models live --reason normal"))
+@click.command(
+    short_help="Change settings while workers run.",
+    epilog=example("models live --max-in-flight 8 --reason 'a slow GPU'", "models live --reason normal"),
+)
 @click.option("--max-in-flight", type=click.IntRange(1), default=None, help="As STREAMPROC_WORKER__MAX_IN_FLIGHT.")
 @click.option(
     "--max-audio-seconds", type=click.FloatRange(0, min_open=True), default=None,

@@ -14,6 +14,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from streamproc.cli.model_check import check
+from streamproc.cli.model_drift import drift
 from streamproc.cli.model_gate import gate
 from streamproc.cli.model_repository import repository
 from streamproc.cli.model_routing import COMMANDS
@@ -36,7 +37,7 @@ def command() -> None:
     """
 
 
-for _command in (check, gate, repository, *COMMANDS):
+for _command in (check, drift, gate, repository, *COMMANDS):
     command.add_command(_command)
 
 

@@ -83,7 +83,7 @@ class Drift:
 
 @dataclass(frozen=True, slots=True)
 class DayOfModel:
-    """What a model said on a day (UTC), and how far it is from the reference; empty: the reference has not this model."""
+    """What a model said on a day (UTC), and how far it is from the reference; empty where that has not this model."""
 
     day: date
     name: str

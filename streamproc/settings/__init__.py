@@ -8,13 +8,13 @@ environment wins over it.
 from __future__ import annotations
 
 from streamproc.settings.console import ConsoleSettings
+from streamproc.settings.inference import InferenceSettings
 from streamproc.settings.kubernetes import service_links
 from streamproc.settings.loading import given, load
 from streamproc.settings.reference import documentation
 from streamproc.settings.sections import (
     AudioSettings,
     EventSettings,
-    InferenceSettings,
     KafkaSettings,
     LogSettings,
     OnnxSettings,

@@ -16,6 +16,17 @@ from pydantic.fields import FieldInfo
 from streamproc.settings.tree import Settings
 from streamproc.settings.variables import variable
 
+LIVE = {
+    ("worker", "max_in_flight"),
+    ("triton", "max_audio_seconds"),
+    ("inference", "fallback"),
+    ("scoring", "decode"),
+    ("log", "debug_share"),
+}
+"""What `streamproc models live` changes while workers run."""
+
+_LIVE = "Live: `streamproc models live` changes it while workers run."
+
 
 def documentation() -> Iterator[tuple[str, str, str, str]]:
     """Yield (variable, type, default, meaning) of every setting, in the tree's order."""
@@ -28,7 +39,7 @@ def documentation() -> Iterator[tuple[str, str, str, str]]:
                 variable(section, name),
                 _type_name(setting),
                 _default(getattr(field.default, name)),
-                setting.description or "",
+                f"{setting.description or ''} {_LIVE if (section, name) in LIVE else ''}".strip(),
             )
 
 

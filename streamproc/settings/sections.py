@@ -146,29 +146,6 @@ class RegistrySettings(Section):
         return value
 
 
-class InferenceSettings(Section):
-    """What turns audio into phonemes."""
-
-    engine: Literal["triton", "onnx", "torch"] = "triton"
-    """triton: servers, on GPUs in production; onnx: onnxruntime in the worker, on this machine's CPU; torch: its
-    own accelerator."""
-    fallback: Literal["pause", "onnx"] = "pause"
-    """What a worker does while none of the engine triton's servers can be used. pause: it begins nothing new until one
-    can; onnx: it scores on its own CPU, with the model and on the cores that STREAMPROC_ONNX__… name."""
-
-    models_file: Path | None = None
-    """models.toml, which says what each model takes and gives, and which weights it has: servers of another model than
-    it says are not used. Empty: a model of the shipped one's form, whichever it is, and nothing is compared."""
-
-    @field_validator("fallback")
-    @classmethod
-    def _of_triton_alone(cls, value: str, info: ValidationInfo) -> str:
-        engine = info.data.get("engine", "triton")
-        if value != "pause" and engine != "triton":
-            raise ValueError(f"the engine triton alone has a fallback; STREAMPROC_INFERENCE__ENGINE is {engine}")
-        return value
-
-
 class TritonSettings(Section):
     """Triton, the inference server: one or several."""
 

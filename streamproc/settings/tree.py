@@ -19,11 +19,11 @@ from pydantic_settings import (
 from streamproc.settings.cloudwatch import CloudWatchSettings
 from streamproc.settings.console import ConsoleSettings
 from streamproc.settings.duplicates import DuplicatesSettings
+from streamproc.settings.inference import InferenceSettings
 from streamproc.settings.progress import ProgressSettings
 from streamproc.settings.sections import (
     AudioSettings,
     EventSettings,
-    InferenceSettings,
     KafkaSettings,
     LogSettings,
     OnnxSettings,

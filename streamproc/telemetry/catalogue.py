@@ -31,6 +31,7 @@ LABELS = {
     "code": "the error codes",
     "end": "compared, dropped, failed",
     "endpoint": "the inference endpoints that the settings name, or that their names lead to",
+    "measure": "confidence, accuracy, silence",
     "of": "canary, with the champion; shadow, with it the champion",
     "outcome": "COMPLETE, PARTIAL, dead_letter; of transactions: committed, aborted, refused, in_doubt; of spans: "
     "sent, dropped, failed; of corrections: applied, unchanged, not_kept, refused",
@@ -174,6 +175,16 @@ METRICS = {
         "",
         ("test",),
         "How far this worker is from proving that the canary leaves its bounds: 1 rolls it back. 0: no canary.",
+    ),
+    "streamproc_drift_psi": Metric(
+        "gauge",
+        "",
+        ("measure",),
+        "Population stability index of what the champion has said today (UTC) on this worker, against the reference: "
+        "from 0.1 on worth a look, from 0.25 on a shift. 0: too little was said, or the model has no reference.",
+    ),
+    "streamproc_drift_ks": Metric(
+        "gauge", "", ("measure",), "Kolmogorov-Smirnov distance of the same distributions, 0 to 1."
     ),
     "streamproc_control_revision": Metric(
         "gauge",

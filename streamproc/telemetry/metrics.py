@@ -62,6 +62,8 @@ class Metrics:
         self._certificates = certificates
         self._tenants = Tenants(tenants)
         self._clock = clock
+        self.noted: list[Callable[[Result], None]] = []
+        """Called with each result too."""
         self._results = meter.create_counter(*named("streamproc_results"))
         self._letters = meter.create_counter(*named("streamproc_dead_letters"))
         self._corrections = meter.create_counter(*named("streamproc_corrections"))
@@ -162,6 +164,8 @@ class Metrics:
             result: what it became.
             published_ms: the record's timestamp, in milliseconds since 1970; None: it has none.
         """
+        for noted in self.noted:
+            noted(result)
         outcome = result.status.value
         self._results.add(1, {"status": outcome})
         for stage in STAGES:

@@ -195,6 +195,8 @@ _MODELS = (
             + _rate("streamproc_compared_words", "of"): "{{of}}"
         },
     ),
+    _of("streamproc_drift_psi", "Drift from the reference: population stability index", "measure", how="max"),
+    _of("streamproc_drift_ks", "Drift from the reference: Kolmogorov-Smirnov distance", "measure", how="max"),
     Panel(
         "Revision of the control topic",
         METRICS["streamproc_control_revision"].meaning,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from support.holes import hole
 
 from streamproc import settings
 from streamproc.cli.settings import command
+from streamproc.contracts.generated.events_control import LiveSettings
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.settings import service_links
 
@@ -388,3 +390,8 @@ def test_certificates_of_triton_that_do_not_go_together(
         monkeypatch.setenv(f"STREAMPROC_TRITON__{name}", value)
     (only,) = problems()
     assert only.startswith(told)
+
+
+def test_what_can_be_changed_while_workers_run_says_so() -> None:
+    live = {row[0] for row in settings.documentation() if "Live:" in row[3]}
+    assert {name.rpartition("__")[2].lower() for name in live} == {field.name for field in fields(LiveSettings)}

@@ -24,7 +24,7 @@ from streamproc.errors import ErrorCode
 from streamproc.inference.endpoint import Ejected, Endpoint
 from streamproc.inference.limiter import Limiter
 from streamproc.routing.comparing import Compared
-from streamproc.telemetry import endpoints, metrics, routing
+from streamproc.telemetry import drifting, endpoints, metrics, routing
 from streamproc.telemetry.push import Push
 from streamproc.telemetry.spans import SpanQueue
 from streamproc.transport.surface.monitor import TransportState
@@ -50,6 +50,7 @@ used.limiter.began(2.5)
 unused.breaker.trip()
 unused.ejections[Ejected.ERRORS] += 1
 endpoints.observe([used, unused], lambda: True, lambda: 12.5)
+drifting.DriftMetrics({}, lambda: "5f")
 models = routing.RoutingMetrics(lambda: 41, lambda: {"fall": 0.25})
 Push(None, 60).count_in()
 SpanQueue(None, 60, None).count_in()
