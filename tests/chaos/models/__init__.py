@@ -1,0 +1,1 @@
+"""Models that come and go while activities come, workers are killed, and commands are."""
