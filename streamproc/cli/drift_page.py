@@ -71,14 +71,15 @@ def _table(days: Sequence[DayOfModel]) -> str:
 def _lines(days: Sequence[DayOfModel], measure: str) -> str:
     """PSI from day to day, with the two bounds."""
     found = [(row.day, row.drift[measure].psi) for row in days if measure in row.drift]
-    top = max(2 * SHIFT, *(psi for _, psi in found)) if found else 2 * SHIFT
+    # What lies far above both bounds is drawn at the top: else they could not be told apart.
+    top = min(max([2 * SHIFT, *(psi for _, psi in found)]), 4 * SHIFT)
     right, height = _WIDTH - _LEFT - 8, _HEIGHT - _BOTTOM - 8
 
     def x(place: int) -> float:
         return _LEFT + right * (place + 0.5) / max(len(found), 1)
 
     def y(psi: float) -> float:
-        return 8 + height * (1 - psi / top)
+        return 8 + height * (1 - min(psi, top) / top)
 
     bounds = "".join(
         f'<line x1="{_LEFT}" x2="{_WIDTH - 8}" y1="{y(bound):.1f}" y2="{y(bound):.1f}" stroke="{colour}" '
