@@ -35,18 +35,14 @@ from streamproc.health.exhaustion import Sentry, raise_descriptor_limit
 from streamproc.health.reachability import TIMEOUT_S, Reachability
 from streamproc.health.readiness import Readiness
 from streamproc.health.stalling import LOOK_S
-from streamproc.inference.channel import Certificates
+from streamproc.inference.configured import catalogue_of, certificates_of, create_engine
 from streamproc.inference.engine import Engine
-from streamproc.inference.fallback import FallbackEngine
-from streamproc.inference.onnx import OnnxEngine
-from streamproc.inference.served import Catalogue
-from streamproc.inference.tls import TlsFiles
-from streamproc.inference.torch import TorchEngine, TorchOptions
-from streamproc.inference.wiring import parts_of, pool_of
+from streamproc.inference.wiring import parts_of
 from streamproc.kafka import topics
 from streamproc.kafka.answering import KafkaProbe
 from streamproc.kafka.group import client_name, members
 from streamproc.routing.change import read_all
+from streamproc.routing.engines import engine_of
 from streamproc.routing.lanes import Wanted
 from streamproc.routing.reference import read_reference
 from streamproc.scoring import lexicon
@@ -71,80 +67,6 @@ from streamproc.web.progress import Held, ProgressPage
 from streamproc.web.serving import WorkerWeb
 
 log = structlog.get_logger(__name__)
-
-
-def certificates_of(settings: Settings) -> Certificates:
-    """How the inference servers are spoken to."""
-    triton = settings.triton
-    return Certificates(TlsFiles(triton.ca_file, triton.certificate_file, triton.key_file), triton.allow_plaintext)
-
-
-def catalogue_of(settings: Settings) -> Catalogue:
-    """The models that models.toml names.
-
-    Raises:
-        StreamprocError: SETTINGS_INVALID, all that is wrong with it.
-    """
-    try:
-        return Catalogue.read(settings.inference.models_file)
-    except StreamprocError as error:
-        raise StreamprocError(error.code, f"STREAMPROC_INFERENCE__MODELS_FILE: {error.message}") from None
-
-
-def engine_of(wanted: Wanted, settings: Settings, certificates: Certificates, catalogue: Catalogue) -> Engine:
-    """The engine of a model of the control topic's, not started.
-
-    Raises:
-        StreamprocError: SETTINGS_INVALID, models.toml has not this model.
-    """
-    kind = settings.inference.engine
-    changed: dict[str, Any] = {}
-    if wanted.model is not None:
-        section = getattr(settings, kind)
-        changed[kind] = section.model_copy(update={"model": wanted.model.name, "model_version": wanted.model.version})
-    if not wanted.champion:
-        changed["inference"] = settings.inference.model_copy(update={"fallback": "pause"})
-    return create_engine(settings.model_copy(update=changed), certificates, catalogue)
-
-
-def create_engine(
-    settings: Settings, certificates: Certificates | None = None, catalogue: Catalogue | None = None
-) -> Engine:
-    """The inference engine that the settings name, not started.
-
-    Raises:
-        StreamprocError: SETTINGS_INVALID, models.toml cannot be used, or has not the model that is set.
-    """
-    catalogue = catalogue or catalogue_of(settings)
-    if settings.inference.engine == "onnx":
-        return _onnx_engine(settings, catalogue)
-    if settings.inference.engine == "torch":
-        torch = settings.torch
-        options = TorchOptions(torch.device, torch.precision, torch.compile)
-        served = catalogue.pick(torch.model, torch.model_version, "STREAMPROC_TORCH__MODEL")
-        return TorchEngine(
-            torch.repository, torch.model, torch.model_version, torch.timeout, torch.threads, options, served
-        )
-    triton = settings.triton
-    pool = pool_of(
-        triton.servers,
-        triton.model,
-        triton.model_version,
-        triton.timeout,
-        triton.max_audio_seconds,
-        certificates or certificates_of(settings),
-        triton.lookup_interval,
-        catalogue.pick(triton.model, triton.model_version, "STREAMPROC_TRITON__MODEL"),
-    )
-    if settings.inference.fallback == "pause":
-        return pool
-    return FallbackEngine(pool, pool.endpoints, _onnx_engine(settings, catalogue), settings.onnx.threads)
-
-
-def _onnx_engine(settings: Settings, catalogue: Catalogue) -> OnnxEngine:
-    onnx = settings.onnx
-    served = catalogue.pick(onnx.model, onnx.model_version, "STREAMPROC_ONNX__MODEL")
-    return OnnxEngine(onnx.repository, onnx.model, onnx.model_version, onnx.timeout, onnx.threads, served)
 
 
 def _can_score(engine: Engine) -> bool:

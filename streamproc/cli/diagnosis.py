@@ -15,11 +15,11 @@ from typing import Literal
 from confluent_kafka import libversion
 from packaging.requirements import Requirement
 
-from streamproc.app import create_engine
 from streamproc.cli.surroundings import clock, names, tls
 from streamproc.contracts import files, live
 from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.inference.configured import create_engine
 from streamproc.kafka import topics
 from streamproc.scoring.variants import VariantAligner
 from streamproc.settings import Settings, load

@@ -14,14 +14,15 @@ from typing import Any, TypeVar
 import click
 
 from streamproc import settings as settings_module
-from streamproc.app import catalogue_of, certificates_of, engine_of
 from streamproc.cli.failing import Failed
 from streamproc.cli.model_state import change_json, print_state, state_json, what
 from streamproc.contracts.generated.events_control import ControlEvent, ControlKind, ControlledModel
 from streamproc.contracts.registry import Registry
+from streamproc.inference.configured import catalogue_of, certificates_of
 from streamproc.inference.index import ModelThere, of_folder, of_servers
 from streamproc.routing.change import RuleError, change, read_all
 from streamproc.routing.control import ControlState, Fate
+from streamproc.routing.engines import engine_of
 from streamproc.routing.lanes import Wanted
 from streamproc.settings import Settings
 from streamproc.telemetry.logs import leave_retries_to_us

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from streamproc.app import create_engine
 from streamproc.errors import StreamprocError
+from streamproc.inference.configured import create_engine
 from streamproc.settings import Settings
 
 LENGTHS = (1.0, 2.2, 5.0, 15.0)

@@ -10,13 +10,13 @@ from typing import TypeVar
 from bench.mix import MAX_SECONDS, encoded_clip
 from streamproc.agents.intake import Intake
 from streamproc.agents.retrying import Retries
-from streamproc.app import create_engine
 from streamproc.audio.decode import Samples, decode_clip
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.contracts.codec import ActivityDecoder, ActivityEncoder
 from streamproc.contracts.generated.events import Activity, Result, SourcePosition
 from streamproc.contracts.records import ResultEncoders
 from streamproc.contracts.registry import Registry
+from streamproc.inference.configured import create_engine
 from streamproc.inference.engine import Inference, Logits, ModelIdentity, Priority
 from streamproc.scoring import lexicon
 from streamproc.scoring.activity import ActivityScorer
