@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from support.tiny_wav2vec2 import models_toml
 
-from streamproc.app import check_dependencies, create_engine
+from streamproc.app import check_dependencies
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.inference.configured import create_engine
 from streamproc.settings import Settings
 
 
