@@ -9,6 +9,7 @@ import socket
 import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -27,6 +28,7 @@ from streamproc.routing.lanes import Wanted
 from streamproc.settings import Settings
 from streamproc.telemetry.logs import leave_retries_to_us
 from streamproc.terminal import safe
+from streamproc.training.gate import gate_of
 
 T = TypeVar("T")
 
@@ -132,3 +134,19 @@ def tell_workers(tree: Settings, command: str, make: Callable[[ControlState], Co
         return
     click.echo(safe(f"revision {told.offset}: {what(told.event)}"))
     print_state(state)
+
+
+def ask_gate(reports: Path, champion: ControlledModel | None, wanted: ControlledModel) -> None:
+    """Whether a model may take the champion's place, by their reports.
+
+    Raises:
+        Failed: it may not, or there is no report.
+    """
+    try:
+        verdict = gate_of(reports, None if champion is None else champion.sha256, wanted.sha256)
+        refusals = list(verdict.refusals)
+    except (OSError, ValueError) as error:
+        refusals = [str(error)]
+    if refusals:
+        told = "; ".join(refusals)
+        raise Failed("models promote", f"the evaluation refuses it: {told}; --force promotes it all the same")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import click
 
 from streamproc.cli.failing import Failed
 from streamproc.cli.model_changes import (
+    ask_gate,
     event_of,
     identify,
     in_loop,
@@ -108,12 +110,31 @@ def status(changes: int, as_json: bool) -> None:
     epilog=example("models promote --reason 'a week as canary'", "models promote phonemes/3 --reason new"),
 )
 @click.argument("model", type=MODEL, required=False)
+@click.option(
+    "--reports",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("reports"),
+    show_default=True,
+    help="Folder of the reports that 'streamproc models evaluate --output' wrote.",
+)
+@click.option("--force", is_flag=True, help="Promote it whatever the reports say, or without any.")
 @reason_option
 @by_option
 @sha_option
 @json_option
-def promote(model: tuple[str, str] | None, reason: str, by: str | None, sha256: str | None, as_json: bool) -> None:
+def promote(
+    model: tuple[str, str] | None,
+    reports: Path,
+    force: bool,
+    reason: str,
+    by: str | None,
+    sha256: str | None,
+    as_json: bool,
+) -> None:
     """Make MODEL, or the canary where none is named, the champion of all workers.
+
+    Its report must be in --reports, and no worse than the champion's by the bounds of 'streamproc models gate'; --force
+    overrules that, which the audit says.
 
     Readings that are being scored end with the model that they began with. A worker that cannot use MODEL goes on with
     the champion that it has, and says so in its log.
@@ -122,12 +143,15 @@ def promote(model: tuple[str, str] | None, reason: str, by: str | None, sha256: 
     named = None if model is None else identify(tree, model, sha256)
 
     def event(state: ControlState) -> ControlEvent:
-        wanted = named if named is not None else state.canary and state.canary.model
+        canary = None if state.canary is None else state.canary.model
+        wanted = named or canary
         if wanted is None:
             raise Failed("models promote", "there is no canary: name the model, NAME/VERSION")
         if wanted == state.champion:
             raise Failed("models promote", f"{wanted.name}/{wanted.version} is champion already")
-        return event_of(ControlKind.CHAMPION, reason, by, model=wanted)
+        if not force:
+            ask_gate(reports, state.champion, wanted)
+        return event_of(ControlKind.CHAMPION, reason, by, model=wanted, forced=force)
 
     tell_workers(tree, "models promote", event, as_json)
 

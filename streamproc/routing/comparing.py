@@ -28,7 +28,7 @@ LONGEST_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class ComparedReading:
     """What two models made of a reading."""
 
     served: float | None
@@ -40,7 +40,7 @@ class Compared:
     words: int
 
 
-Judge = Callable[[Inference], Awaitable[Compared]]
+Judge = Callable[[Inference], Awaitable[ComparedReading]]
 
 
 class Comparisons:
@@ -52,7 +52,7 @@ class Comparisons:
             of the champion with a shadow), and what came of it.
     """
 
-    def __init__(self, engine: RoutedEngine, told: Callable[[str, bool, Compared | None], None]) -> None:
+    def __init__(self, engine: RoutedEngine, told: Callable[[str, bool, ComparedReading | None], None]) -> None:
         self._engine = engine
         self._told = told
         self._held = 0.0

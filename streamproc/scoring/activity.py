@@ -29,7 +29,7 @@ from streamproc.contracts.generated.events import (
 from streamproc.errors import StreamprocError
 from streamproc.inference.engine import Engine, Inference, Logits, Priority, Samples
 from streamproc.inference.served import Catalogue
-from streamproc.routing.comparing import Compared, Comparisons
+from streamproc.routing.comparing import ComparedReading, Comparisons
 from streamproc.routing.engine import Heard, RoutedEngine, RoutedReading
 from streamproc.scoring import fluency
 from streamproc.scoring.compare import compare
@@ -204,7 +204,7 @@ class ActivityScorer:
         """Have another model's words compared with these, some time; whatever comes of it, the result stands."""
         again = [replace(work) for work in works]
 
-        async def judge(inference: Inference) -> Compared:
+        async def judge(inference: Inference) -> ComparedReading:
             judging = judging_of(inference.model, self._models, self._scoring)
             others = await self._threads.run(self._judge, again, inference.logits, judging)
             return compare([len(work.words) for work in works], words, others)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from streamproc.contracts.generated.events import Verdict, WordResult
-from streamproc.routing.comparing import Compared
+from streamproc.routing.comparing import ComparedReading
 
 _READ_WELL = (Verdict.CORRECT, Verdict.ACCEPTED)
 
@@ -13,7 +13,7 @@ Words = Sequence[tuple[WordResult, ...]]
 """Of each phrase; none where it could not be judged."""
 
 
-def compare(expected: Sequence[int], served: Words, other: Words) -> Compared:
+def compare(expected: Sequence[int], served: Words, other: Words) -> ComparedReading:
     """Compare the verdicts on the words that should have been read.
 
     A phrase that a model could not judge counts as read by nobody: a model that hears nothing must not look as good as
@@ -26,7 +26,7 @@ def compare(expected: Sequence[int], served: Words, other: Words) -> Compared:
     """
     words = sum(expected)
     if not words:
-        return Compared(None, None, 0, 0)
+        return ComparedReading(None, None, 0, 0)
     pairs = [
         (one.verdict, another.verdict)
         for here, there in zip(served, other, strict=True)
@@ -34,7 +34,7 @@ def compare(expected: Sequence[int], served: Words, other: Words) -> Compared:
     ]
     silent = sum(count for count, here, there in zip(expected, served, other, strict=True) if not here and not there)
     same = silent + sum(one is another for one, another in pairs)
-    return Compared(_share(served, words), _share(other, words), same, words)
+    return ComparedReading(_share(served, words), _share(other, words), same, words)
 
 
 def _printed(phrase: tuple[WordResult, ...]) -> list[WordResult]:

@@ -9,7 +9,7 @@ from opentelemetry.metrics import CallbackOptions, Observation, get_meter_provid
 
 from streamproc.inference.endpoint import Endpoint
 from streamproc.inference.wiring import parts_of
-from streamproc.routing.comparing import Compared
+from streamproc.routing.comparing import ComparedReading
 from streamproc.routing.engine import RoutedEngine
 from streamproc.telemetry.catalogue import named
 from streamproc.telemetry.endpoints import observe
@@ -56,7 +56,7 @@ class RoutingMetrics:
         """A reading was answered by "champion" or "canary"; or by the champion "instead" of a canary that failed."""
         self._routed.add(1, {"part": part})
 
-    def compared(self, end: str, of_canary: bool, found: Compared | None) -> None:
+    def compared(self, end: str, of_canary: bool, found: ComparedReading | None) -> None:
         """A comparison has ended, or was not begun."""
         of = "canary" if of_canary else "shadow"
         self._comparisons.add(1, {"of": of, "end": end})

@@ -110,7 +110,7 @@ class Play:
         self._bad(DEAF, "points below", kill=False)
 
     def promoted_by_a_command_that_is_killed(self) -> None:
-        arguments = ("promote", f"{CANDIDATE}/2", "--sha256", self._rig.sha256[CANDIDATE])
+        arguments = ("promote", f"{CANDIDATE}/2", "--sha256", self._rig.sha256[CANDIDATE], "--force")
         while self._champion() != CANDIDATE:
             command = self._rig.begin(*arguments)
             self._pass(self._random.uniform(0.5, 3.0))

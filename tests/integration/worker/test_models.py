@@ -65,7 +65,7 @@ def test_models_take_their_turns_and_every_reading_has_one_result(rig: ModelsRig
     assert told[0]["by"].startswith("worker ")
     assert "fails on" in told[0]["reason"]
 
-    promoted = rig.done("promote", f"{CANDIDATE}/2")
+    promoted = rig.done("promote", f"{CANDIDATE}/2", "--force")
     assert promoted["champion"] == {"name": CANDIDATE, "version": "2", "sha256": rig.sha256[CANDIDATE]}
     wait_until(lambda: rig.logged("another model is champion") == 2, "champion", 30, lambda: outcomes.read(0.1))
     assert {one.model.name for one in read(rig, outcomes, 3 * EACH)} == {CANDIDATE}
@@ -87,6 +87,7 @@ def test_the_commands_tell_what_is_there_and_what_is_refused(rig: ModelsRig) -> 
         (("canary", "nothing/1", "--share", "5%"), "nothing"),
         (("rollback",), "there is no canary"),
         (("promote",), "there is no canary"),
+        (("promote", f"{CANDIDATE}/2"), "--force promotes it"),
     ):
         refused = rig.models(*arguments)
         assert refused.returncode == 1, refused.stdout

@@ -12,7 +12,7 @@ from support.pretend_models import PretendModels
 
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.engine import Inference, Priority
-from streamproc.routing.comparing import Compared, Comparisons
+from streamproc.routing.comparing import ComparedReading, Comparisons
 from streamproc.routing.control import Canary, ControlState
 from streamproc.routing.engine import Heard, RoutedEngine
 from streamproc.routing.guard import Verdict
@@ -164,16 +164,16 @@ async def test_a_canary_becomes_champion_without_a_gap(scene: Scene) -> None:
 
 
 async def test_a_shadow_hears_the_same_clips_and_nobody_waits_for_it(scene: Scene) -> None:
-    told: list[tuple[str, bool, Compared | None]] = []
+    told: list[tuple[str, bool, ComparedReading | None]] = []
     comparisons = Comparisons(scene.engine, lambda *end: told.append(end))
     await scene.obey(ControlState(shadow=model(3)))
     shadow = scene.models.beside(model(3))
     heard = await scene.hear()
     assert heard.inference.model.name == "configured"
     assert comparisons.wants(heard, CLIPS)
-    comparisons.begin(heard, CLIPS, judged(Compared(1.0, 0.5, 1, 2)))
+    comparisons.begin(heard, CLIPS, judged(ComparedReading(1.0, 0.5, 1, 2)))
     await turns()
-    assert told == [("compared", False, Compared(1.0, 0.5, 1, 2))]
+    assert told == [("compared", False, ComparedReading(1.0, 0.5, 1, 2))]
     assert shadow.priorities == [Priority.REPLAY]
 
 
@@ -196,7 +196,7 @@ async def test_what_comparisons_hold_is_bounded(scene: Scene) -> None:
     minute = [np.zeros(60 * 16_000, np.float32)]
     held = 0
     while comparisons.wants(heard, minute):
-        comparisons.begin(heard, minute, judged(Compared(None, None, 0, 0)))
+        comparisons.begin(heard, minute, judged(ComparedReading(None, None, 0, 0)))
         held += 1
     assert held == 2
     await comparisons.close()
@@ -210,15 +210,15 @@ async def test_a_canary_is_compared_with_the_champion_on_its_own_readings(scene:
         if heard.guard is None:
             break
         assert comparisons.wants(heard, CLIPS)
-        comparisons.begin(heard, CLIPS, judged(Compared(served=0.7, other=0.9, same=8, words=10)))
+        comparisons.begin(heard, CLIPS, judged(ComparedReading(served=0.7, other=0.9, same=8, words=10)))
         await turns()
     ((_, verdict),) = scene.proved
     assert verdict.what == "fall"
     assert "20.0 points below" in verdict.reason
 
 
-def judged(found: Compared) -> Callable[[Inference], asyncio.Future[Compared]]:
-    def judge(_: Inference) -> asyncio.Future[Compared]:
+def judged(found: ComparedReading) -> Callable[[Inference], asyncio.Future[ComparedReading]]:
+    def judge(_: Inference) -> asyncio.Future[ComparedReading]:
         future = asyncio.get_running_loop().create_future()
         future.set_result(found)
         return future

@@ -23,7 +23,7 @@ from faust.types import TP
 from streamproc.errors import ErrorCode
 from streamproc.inference.endpoint import Ejected, Endpoint
 from streamproc.inference.limiter import Limiter
-from streamproc.routing.comparing import Compared
+from streamproc.routing.comparing import ComparedReading
 from streamproc.telemetry import drifting, endpoints, metrics, routing
 from streamproc.telemetry.push import Push
 from streamproc.telemetry.spans import SpanQueue
@@ -66,7 +66,7 @@ for status in (ResultStatus.COMPLETE, ResultStatus.COMPLETE, ResultStatus.PARTIA
     )
     ours.finished()
 models.routed("instead")
-models.compared("compared", False, Compared(1.0, 0.5, 1, 2))
+models.compared("compared", False, ComparedReading(1.0, 0.5, 1, 2))
 ours.started()
 ours.dead_letter(ErrorCode.AUDIO_EMPTY, "another", 0.15, 1_001_000)
 ours.dead_letter(ErrorCode.VALUE_MISSING, None, 0.15, None)
