@@ -61,7 +61,10 @@ def test_models_take_their_turns_and_every_reading_has_one_result(rig: ModelsRig
     assert {one.model.name for one in answered} <= {SHIPPED, CANDIDATE}
     wait_until(lambda: rig.done("status")["canary"] is None, "rollback by a worker", 30, lambda: outcomes.read(0.5))
     told = [one for one in rig.done("status")["changes"] if one["kind"] == "ROLLBACK"]
-    assert [one["fate"] for one in told] == ["OBEYED".lower()]
+    # Both may prove it at the same moment: then the log has two, and the second is late.
+    assert {one["fate"] for one in told} <= {"obeyed", "late"}
+    told = [one for one in told if one["fate"] == "obeyed"]
+    assert len(told) == 1
     assert told[0]["by"].startswith("worker ")
     assert "fails on" in told[0]["reason"]
 
