@@ -34,6 +34,10 @@ class Backfill:
         """Whether this record is read again. One behind the end is passed over, without an outcome."""
         return offset < self._ends.get(partition, 0)
 
+    def passed_over(self) -> None:
+        """What was begun is none of it: it takes no other activity's turn."""
+        self._next -= self._pause
+
     async def paced(self) -> None:
         """Wait until the next activity may be begun. One that was due earlier makes nobody quicker later."""
         self.begun.set()

@@ -152,6 +152,7 @@ class ReadingAgent:
         """
         message = event.message
         if self._backfill is not None and not self._backfill.holds(message.partition, message.offset):
+            self._backfill.passed_over()
             return
         task = asyncio.current_task()
         assert task is not None

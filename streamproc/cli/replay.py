@@ -27,7 +27,7 @@ from streamproc.deadletter.times import iso
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka import topics
 from streamproc.kafka.history import History, begin, history, is_begun, left
-from streamproc.settings import KafkaSettings, Settings
+from streamproc.settings import KafkaSettings, LogSettings, Settings
 from streamproc.telemetry.logs import leave_retries_to_us
 from streamproc.terminal import example, safe
 
@@ -38,6 +38,9 @@ _TELL_S = 10.0
 """Seconds between two lines, where there is no terminal for a bar."""
 
 _NAME = re.compile(r"[a-zA-Z0-9._-]{1,80}")
+
+_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,200}")
+"""Kafka takes 249, and the topics beside it have longer names."""
 
 
 @click.command(
@@ -93,20 +96,26 @@ def command(
         raise click.UsageError("--from must be before --to, and --to not in the future")
     if results is not None and len(tree.kafka.result_majors) > 1:
         raise click.UsageError("--results is one topic, and STREAMPROC_KAFKA__RESULT_MAJORS names several versions")
+    if results is not None:
+        _refuse_topic(tree, results)
     tree = _settings(tree, name, results)
     kafka = tree.kafka
-    _prepare(tree)
+    # What is refused for these leaves no topic behind; an activity topic that is misspelt is not made either.
     part = history(tree, kafka.activity_topic, since, until)
-    if is_begun(tree, kafka.group_id, part):
-        if not told:
-            raise click.UsageError(f"{name} was begun already: say the --to that it said then, or take another NAME")
-    else:
+    begun = is_begun(tree, kafka.group_id, part)
+    if begun and not told:
+        raise click.UsageError(f"{name} was begun already: say the --to that it said then, or take another NAME")
+    _prepare(tree)
+    if not begun:
         begin(tree, kafka.group_id, part)
-    again = f"streamproc replay {name} --from {_time(since)} --to {_time(until)}"
+    again = f"streamproc replay {name} --from {_time(since)} --to {_time(until)} "
+    again += ("--into-live" if results is None else f"--results {results}") + (
+        "" if rate is None else f" --rate {rate:g}"
+    )
     _say(f"{kafka.activity_topic} from {_time(since)} to {_time(until)}: {part.size:,} offsets")
     _say(f"group: {kafka.group_id}")
     _say(f"results: {kafka.result_topic}; dead letters: {kafka.dead_letter_topic}")
-    _say(f"if it is stopped, go on with: {again} {'--into-live' if into_live else f'--results {results}'}")
+    _say(f"if it is stopped, go on with: {again}")
     backfill, began = Backfill(part.ends, rate), time.monotonic()
     watch = _Watch(tree, part, backfill)
     try:
@@ -115,11 +124,14 @@ def command(
         watch.start()
         run(tree, backfill)
     except SystemExit as ended:
+        watch.stop()
         outcomes = dict(backfill.outcomes)
         if ended.code or not watch.done.is_set():
-            _say(f"not done: {watch.left:,} left at the last look; go on with the same command")
+            _say(f"not done: {watch.left:,} left at the last look; go on with: {again}")
         else:
-            _say(f"done: {sum(outcomes.values()):,} by this process in {time.monotonic() - began:,.0f} s {outcomes}")
+            found = ", ".join(f"{kind} {count:,}" for kind, count in sorted(outcomes.items()))
+            took = f"{sum(outcomes.values()):,} by this process in {time.monotonic() - began:,.0f} s"
+            _say(f"done: {took}" + (f" ({found})" if found else ""))
         if as_json:
             dead = outcomes.pop("dead_letter", 0)
             row = {
@@ -132,6 +144,16 @@ def command(
         sys.exit(ended.code or (0 if watch.done.is_set() else 1))
     finally:
         watch.stop()
+
+
+def _refuse_topic(tree: Settings, results: str) -> None:
+    """Its results and dead letters are for no topic that live workers write or read."""
+    if not _TOPIC.fullmatch(results):
+        raise click.UsageError("--results: letters, digits, dots, dashes and underscores, 200 at most")
+    live = topics.wanted(tree).keys() | {tree.kafka.topic_of(major) for major in MAJORS.values()}
+    for topic in (results, f"{results}.dlq", f"{results}.progress"):
+        if topic in live:
+            raise click.UsageError(f"--results: {topic} is a topic of the live workers: take another, or --into-live")
 
 
 def _settings(tree: Settings, name: str, results: str | None) -> Settings:
@@ -150,8 +172,16 @@ def _settings(tree: Settings, name: str, results: str | None) -> Settings:
             # A second worker on this machine must find a port.
             "web": tree.web.model_copy(update={"port": 0}),
             "progress": tree.progress.model_copy(update=progress),
+            "log": _log(tree.log),
         }
     )
+
+
+def _log(log: LogSettings) -> LogSettings:
+    """On a terminal a line for each activity would bury the bar; whoever wants it says so."""
+    if "level" in log.model_fields_set or not sys.stderr.isatty():
+        return log
+    return log.model_copy(update={"level": "WARNING"})
 
 
 def _prepare(tree: Settings) -> None:
@@ -185,12 +215,20 @@ class _Watch(threading.Thread):
         self._part = part
         self._begun = backfill.begun
         self._stopped = threading.Event()
+        console = terminal.console(sys.stderr)
+        columns = (TextColumn("at work"), BarColumn(), TextColumn("{task.fields[left]} left"), TimeRemainingColumn())
+        # None of rich's off a terminal: even one that is disabled writes a line there.
+        self._bar = Progress(*columns, console=console, transient=True) if console.is_terminal else None
+        self._drawing = threading.Lock()
         self.done = threading.Event()
         self.left = part.size
 
     def stop(self) -> None:
-        """Tell nothing any more."""
-        self._stopped.set()
+        """Tell nothing any more, and leave the terminal as it was: what is drawn later would be over what is said."""
+        with self._drawing:
+            self._stopped.set()
+            if self._bar is not None:
+                self._bar.stop()
 
     def look(self) -> bool:
         """Whether nothing is left."""
@@ -202,26 +240,30 @@ class _Watch(threading.Thread):
     def run(self) -> None:
         """Until nothing is left, or ``stop``."""
         self._begun.wait()
-        console = terminal.console(sys.stderr)
-        columns = (TextColumn("at work"), BarColumn(), TextColumn("{task.fields[left]} left"), TimeRemainingColumn())
         told = began = time.monotonic()
         size = self.left
-        with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-            task = bar.add_task("at work", total=size, left=f"{size:,}")
-            while not self._stopped.wait(_LOOK_S):
-                try:
-                    if self.look():
-                        # What a supervisor would do: it drains and leaves its group.
-                        os.kill(os.getpid(), signal.SIGTERM)
-                        return
-                except StreamprocError as error:
+        with self._drawing:
+            if self._stopped.is_set():
+                return
+            if self._bar is not None:
+                self._bar.add_task("at work", total=size, left=f"{size:,}")
+                self._bar.start()
+        while not self._stopped.wait(_LOOK_S):
+            try:
+                if self.look():
+                    # What a supervisor would do: it drains and leaves its group.
+                    os.kill(os.getpid(), signal.SIGTERM)
+                    return
+            except StreamprocError as error:
+                if not self._stopped.is_set():
                     _say(f"what is left is not known now: {error.message}")
-                    continue
-                bar.update(task, completed=size - self.left, left=f"{self.left:,}")
-                now = time.monotonic()
-                if not console.is_terminal and now - told > _TELL_S:
-                    told, speed = now, (size - self.left) / (now - began)
-                    _say(f"{self.left:,} left" + (f", about {self.left / speed:,.0f} s" if speed else ""))
+                continue
+            now = time.monotonic()
+            if self._bar is not None:
+                self._bar.update(self._bar.task_ids[0], completed=size - self.left, left=f"{self.left:,}")
+            elif now - told > _TELL_S:
+                told, speed = now, (size - self.left) / (now - began)
+                _say(f"{self.left:,} left" + (f", about {self.left / speed:,.0f} s" if speed else ""))
 
 
 def _time(milliseconds: int) -> str:

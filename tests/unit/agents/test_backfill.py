@@ -37,6 +37,24 @@ async def test_activities_begin_no_quicker_than_the_rate_and_none_is_made_up_for
     assert backfill.begun.is_set()
 
 
+async def test_what_is_passed_over_takes_nobodys_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+
+    async def sleep(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    monkeypatch.setattr(asyncio, "sleep", sleep)
+    backfill = Backfill({}, 4.0, lambda: now)
+    for _ in range(1000):
+        await backfill.paced()
+        backfill.passed_over()
+    await backfill.paced()
+    assert now == 100, "what lies behind the part has slowed it down"
+    await backfill.paced()
+    assert now == 100.25
+
+
 async def test_without_a_rate_nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asyncio, "sleep", lambda seconds: pytest.fail(f"waited {seconds} s"))
     backfill = Backfill({}, None, lambda: 5.0)

@@ -1,11 +1,20 @@
-"""What `streamproc replay` refuses before it asks Kafka anything."""
+"""What `streamproc replay` refuses before it asks Kafka anything, and how it leaves a terminal."""
 
 from __future__ import annotations
+
+import os
+import pty
+import sys
 
 import pytest
 from click.testing import CliRunner
 
+from streamproc import settings
+from streamproc.agents.backfill import Backfill
+from streamproc.cli import replay
 from streamproc.cli.replay import command
+from streamproc.kafka.history import History
+from streamproc.kafka.places import OffsetRange
 
 
 @pytest.mark.parametrize(
@@ -17,6 +26,13 @@ from streamproc.cli.replay import command
         (["a", "--from", "1h", "--to", "2h", "--into-live"], "--from must be before --to"),
         (["a", "--from", "1h", "--to", "2999-01-01", "--into-live"], "not in the future"),
         (["a", "--from", "1h", "--into-live", "--rate", "0"], "--rate"),
+        (["a", "--from", "1h", "--results", ""], "--results: letters"),
+        (["a", "--from", "1h", "--results", "a topic"], "--results: letters"),
+        (["a", "--from", "1h", "--results", "reading.activity.v1"], "reading.activity.v1 is a topic of the live"),
+        (["a", "--from", "1h", "--results", "reading.activity.v1.dlq"], "take another, or --into-live"),
+        (["a", "--from", "1h", "--results", "reading.result.v1"], "reading.result.v1 is a topic of the live"),
+        (["a", "--from", "1h", "--results", "reading.result.v2"], "reading.result.v2 is a topic of the live"),
+        (["a", "--from", "1h", "--results", "streamproc.control.v1"], "take another, or --into-live"),
     ],
 )
 def test_what_cannot_be_meant_is_refused(arguments: list[str], told: str) -> None:
@@ -30,3 +46,29 @@ def test_several_versions_of_results_need_the_live_topics(monkeypatch: pytest.Mo
     refused = CliRunner().invoke(command, ["a", "--from", "1h", "--results", "another"])
     assert refused.exit_code == 2
     assert "STREAMPROC_KAFKA__RESULT_MAJORS" in refused.output
+
+
+def test_what_is_said_at_the_end_stays_on_the_terminal_and_the_cursor_is_there_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w", encoding="utf-8") as screen:
+        monkeypatch.setattr(sys, "stderr", screen)
+        backfill = Backfill({0: 10})
+        watch = replay._Watch(settings.load(), History("activities", [OffsetRange(0, 0, 10)]), backfill)
+        watch.start()
+        backfill.begun.set()
+        shown = b""
+        while b"10 left" not in shown:
+            shown += os.read(ours, 4096)
+        watch.stop()
+        watch.join()
+        screen.write("not done")
+        screen.flush()
+        while b"not done" not in shown:
+            shown += os.read(ours, 4096)
+    os.close(ours)
+    before, after = shown.split(b"not done")
+    assert before.rfind(b"\x1b[?25h") > before.rfind(b"\x1b[?25l"), "the cursor stays hidden"
+    assert before.endswith(b"\x1b[2K"), "the bar is not wiped away"
+    assert after == b""
