@@ -8,6 +8,7 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Collection, Iterable
+from datetime import UTC, datetime
 from typing import Any
 
 import faust
@@ -27,6 +28,10 @@ logger = logging.getLogger(__name__)
 #: Timers that are worked on at a time.
 CONCURRENCY = 32
 _LOOK_S = 0.05
+
+#: A stream time that is so much later than the clock is none that clocks of publishers may differ by.
+_AHEAD_S = 3600.0
+_LAST_S = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
 
 
 class Firing:
@@ -54,6 +59,8 @@ class Firing:
         self._tasks: set[asyncio.Task[None]] = set()
         #: Where each partition stood, and since when.
         self._stood: dict[TP, tuple[int, float]] = {}
+        #: Partitions whose stream time is ahead of the clock, so that somebody was told.
+        self._ahead: set[TP] = set()
 
     @classmethod
     def of(cls, app: faust.App, shared: Shared, admission: Admission, desk: LedgerDesk) -> Firing | None:
@@ -74,6 +81,7 @@ class Firing:
                 continue
             if self._settings.idle_time:
                 self._pass_idle_time(assignment, self._settings.idle_time)
+            self._warn_of_time_ahead(assignment)
             for timer in due_timers(assignment):
                 if self._admission.admit_timer(timer):
                     self.put(timer)
@@ -101,6 +109,22 @@ class Firing:
             self._stood[assignment.tp] = span.position, now
         elif now - since >= idle:
             span.advance(int((self._wall() - idle) * 1000))
+
+    def _warn_of_time_ahead(self, assignment: Assignment) -> None:
+        """One record can do that, and nothing that comes after it tells: it is only late."""
+        tp, seconds = assignment.tp, assignment.span.time / 1000
+        if seconds - self._wall() < _AHEAD_S:
+            self._ahead.discard(tp)
+        elif tp not in self._ahead:
+            self._ahead.add(tp)
+            logger.warning(
+                "The stream time of %s[%d] is %s, ahead of the clock: a record below offset %d has a timestamp of the "
+                "future. It closes the windows up to then, and what comes now is late for them. Let the topic refuse "
+                "such records (message.timestamp.after.max.ms)",
+                *tp,
+                datetime.fromtimestamp(min(seconds, _LAST_S), UTC).isoformat(timespec="seconds"),
+                assignment.span.position,
+            )
 
     def _begin(self) -> None:
         while self._ready and len(self._tasks) < CONCURRENCY:

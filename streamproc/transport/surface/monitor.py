@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from streamproc.transport.flight.ledger import Batch, Ledger
 
 
-_BY_PARTITION = ("in_flight", "lag", "unfinished", "oldest_ms", "gaps", "metadata_size")
+_BY_PARTITION = ("in_flight", "lag", "unfinished", "oldest_ms", "gaps", "metadata_size", "stream_time_ms")
 
 
 @dataclass(slots=True)
@@ -42,6 +42,8 @@ class TransportState:
     gaps: dict[TP, int] = field(default_factory=dict)
     #: Characters of each partition's offset metadata, of at most 4,000.
     metadata_size: dict[TP, int] = field(default_factory=dict)
+    #: Of each partition with windows or timers how far its stream time is, in milliseconds since 1970.
+    stream_time_ms: dict[TP, int] = field(default_factory=dict)
     #: Events that came too late for windows, by table.
     late: Counter[str] = field(default_factory=Counter)
     #: How often an event was worked on again because what it had read of tables was overtaken.
@@ -63,6 +65,8 @@ class TransportState:
         self.unfinished = {tp: each.span.unfinished(each.end) for tp, each in assignments.items()}
         oldest = ((tp, each.oldest_ms()) for tp, each in assignments.items())
         self.oldest_ms = {tp: milliseconds for tp, milliseconds in oldest if milliseconds is not None}
+        timed = ((tp, each.span) for tp, each in assignments.items() if each.span.timed)
+        self.stream_time_ms = {tp: span.time for tp, span in timed if span.time >= 0}
         self.metadata_size = {tp: size for tp, size in self.metadata_size.items() if tp in assignments}
         self.overtaken = ledger.overtaken
         self.paused = {tp for tp, each in assignments.items() if each.paused}

@@ -21,12 +21,14 @@ from faust.tables import TableManager
 from faust.transport import base
 from faust.transport.producer import ProducerBuffer
 from faust.types import TP, ChannelT
+from faust.windows import _PyHoppingWindow as PlainHoppingWindow
 
 __all__ = [
     "INHERITED",
     "NOTHING",
     "ChannelSource",
     "Inherited",
+    "PlainHoppingWindow",
     "current_event_ref",
     "fail_replies",
     "put",

@@ -7,6 +7,9 @@ from typing import NamedTuple
 
 from streamproc.transport.flight.mark import Mark
 
+#: Seconds by which a clock may be set back without a store being rebuilt for it.
+_CLOCK_S = 60.0
+
 
 @dataclass(frozen=True, slots=True)
 class ChangelogPosition:
@@ -60,7 +63,9 @@ def _stale(position: ChangelogPosition, log: Log) -> str:
         return f"it stands at {position.offset}, and the changelog begins at {log.first}"
     if position.offset > log.end:
         return f"it stands at {position.offset}, and the changelog ends at {log.end}"
-    if (age := log.asked - position.since) > log.retention:
+    if (age := log.asked - position.since) < -_CLOCK_S:
+        return f"its time is {-age:.0f} s ahead of the clock, so nobody knows how old it is"
+    if age > log.retention:
         return f"it was not read on for {age:.0f} s, and the changelog forgets deletions after {log.retention:.0f} s"
     return ""
 

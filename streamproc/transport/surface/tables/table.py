@@ -18,7 +18,7 @@ from streamproc.transport.flight.state.due import DueOf
 from streamproc.transport.flight.state.restored import Replay
 from streamproc.transport.shared import Shared
 from streamproc.transport.surface.tables.data import ABSENT, TableData
-from streamproc.transport.surface.tables.windows import Windows, WindowWrapper, stream_now
+from streamproc.transport.surface.tables.windows import Windows, WindowWrapper, stream_now, unbounded
 
 
 class StandbyValue(NamedTuple):
@@ -59,6 +59,7 @@ class Table(faust.Table[Any, Any]):
 
     def using_window(self, window: WindowT, *, key_index: bool = False) -> WindowWrapperT:
         """As Faust's; but the changelog is compacted only, since windows are deleted when they close."""
+        window = unbounded(window)
         self.windows = Windows(self, window, self.grace)
         self.due_of = self.windows.due_of
         wrapper = super().using_window(window, key_index=key_index)

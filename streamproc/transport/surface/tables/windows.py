@@ -16,12 +16,14 @@ from faust.tables.wrappers import WindowWrapper as FaustWindowWrapper
 from faust.types import EventT
 from faust.types.tables import TableT
 from faust.types.windows import WindowRange, WindowT
+from faust.windows import HoppingWindow, TumblingWindow
 from mode import Seconds, want_seconds
 
 from streamproc.transport.flight.sendable import Outcome
 from streamproc.transport.flight.state.due import Due
 from streamproc.transport.flight.timers import Timer
 from streamproc.transport.surface.delivery import Delivery, current_delivery
+from streamproc.transport.surface.seams import PlainHoppingWindow
 from streamproc.transport.surface.tables.moment import moment
 
 
@@ -103,6 +105,18 @@ class Windows:
                 headers,
             )
         )
+
+
+def unbounded(window: WindowT) -> WindowT:
+    """The same window, for timestamps of any size.
+
+    Faust's compiled one counts steps in 32 bits. Of a record far in the future (a publisher that takes micro- for
+    milliseconds) it makes windows from long before 1970 up to then, until the memory is full.
+    """
+    if type(window) not in (HoppingWindow, TumblingWindow):
+        return window
+    compiled: Any = window
+    return PlainHoppingWindow(compiled.size, compiled.step, compiled.expires or None)
 
 
 def _window_of(key: Any) -> WindowRange | None:

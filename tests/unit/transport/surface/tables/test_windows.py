@@ -8,7 +8,7 @@ from typing import Any
 
 import faust
 import pytest
-from faust.windows import SlidingWindow
+from faust.windows import HoppingWindow, SlidingWindow, TumblingWindow
 from support.table_worker import SOURCE
 from support.timed_worker import TimedWorker
 
@@ -17,6 +17,7 @@ from streamproc.transport.flight.sendable import Outcome
 from streamproc.transport.surface.checks import check
 from streamproc.transport.surface.delivery import current_delivery
 from streamproc.transport.surface.tables.table import Table
+from streamproc.transport.surface.tables.windows import unbounded
 
 LATE = "tables-counts-late"
 
@@ -111,6 +112,50 @@ async def test_what_is_sent_at_the_close_is_in_one_transaction_with_the_tombston
         ("out", b"1"),
     }
     assert [assignment.tp for assignment, _ in batch.offers] == [SOURCE]
+
+
+async def test_a_time_far_ahead_of_the_clock_is_told_once_and_shown(
+    worker: WindowWorker, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One record closes all windows up to its time, and all that follows is late: nobody would know why."""
+    await worker.event(60, worker.count)
+    await worker.event(3599, worker.count)
+    await worker.pass_time()
+    assert "ahead of the clock" not in caplog.text
+    for time in (4_102_444_800, 4_102_444_801, 70):
+        await worker.event(time, worker.count)
+        await worker.pass_time()
+    [told] = [record.message for record in caplog.records if "ahead of the clock" in record.message]
+    assert "in[0] is 2100-01-01T00:00:00+00:00" in told
+    assert "below offset 3" in told
+    state = worker.app.monitor.transport
+    state.read(worker.ledger)
+    assert state.stream_time_ms == {SOURCE: 4_102_444_801_000}
+    assert state.late == {"counts": 1}
+    assert worker.app.monitor.asdict()["transport"]["stream_time_ms"] == {"in-0": 4_102_444_801_000}
+
+
+async def test_a_time_beyond_all_calendars_is_told_too(worker: WindowWorker, caplog: pytest.LogCaptureFixture) -> None:
+    """A publisher that takes nanoseconds for milliseconds."""
+    await worker.event(60, worker.count)
+    await worker.event(2**60 / 1000, worker.count)
+    await worker.pass_time()
+    assert worker.closed == [(("ann", window(60)), 1)]
+    assert len(worker.windows()) == 1
+    assert "is 9999-12-31" in caplog.text
+
+
+@pytest.mark.parametrize("window", [TumblingWindow(1, 5), TumblingWindow(60), HoppingWindow(60, 7.5, 10)])
+def test_windows_are_as_many_at_all_times(window: Any) -> None:
+    """Faust's compiled ones would be billions, from 2^31 steps on."""
+    endless = unbounded(window)
+    for time in (-0.001, 0.0, 59.9, 60.0, 1_700_000_000.123):
+        assert endless.ranges(time) == window.ranges(time)
+        assert endless.current(time) == window.current(time)
+    most = len(window.ranges(1_700_000_000))
+    for time in (4_102_444_800.0, 1.7e12, 1.7e15, 2**63 / 1000):
+        assert len(endless.ranges(time)) <= most + 1
+    assert unbounded(SlidingWindow(5, 5, 1)).ranges(9.0) == [(4.0, 14.0)]
 
 
 async def test_an_event_out_of_order_counts_as_long_as_its_window_is_open(worker: WindowWorker) -> None:
