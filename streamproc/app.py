@@ -130,6 +130,8 @@ class WorkerApp(faust.App):
             self._registry,
             lambda wanted: engine_of(wanted, settings, self._certificates, self._models),
             self._share_of_partitions,
+            # History is read again for the sake of one model: what live readings are scored by is no concern of it.
+            follows=backfill is None,
         )
         self._engine = self._steering.engine
         self._clips = ClipFetcher(

@@ -41,14 +41,21 @@ class Steering:
         settings, registry: where the control topic and its schemas are.
         make: makes an engine for a model, not started.
         share: of all events that this worker consumes.
+        follows: it obeys the control topic; else it has the model of its settings to the end.
     """
 
     def __init__(
-        self, settings: Settings, registry: Registry, make: Callable[[Wanted], Engine], share: Callable[[], float]
+        self,
+        settings: Settings,
+        registry: Registry,
+        make: Callable[[Wanted], Engine],
+        share: Callable[[], float],
+        follows: bool = True,
     ) -> None:
         self._settings = settings
         self._registry = registry
         self._make = make
+        self._follows = follows
         self._live = LiveSettings()
         self._follower = ControlFollower(settings, registry)
         self.engine = RoutedEngine(make(CONFIGURED), self._made, share, self._proved)
@@ -65,11 +72,14 @@ class Steering:
         Raises:
             StreamprocError: as ControlFollower.start and Engine.start.
         """
-        self._obey(await self._follower.start())
+        if self._follows:
+            self._obey(await self._follower.start())
         await self.engine.start()
 
     async def run(self) -> None:
         """Obey what comes, until cancelled."""
+        if not self._follows:
+            return
 
         async def changed(state: ControlState) -> None:
             self._obey(state)
