@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.audio.decode import BYTES_A_SECOND, SAMPLE_RATE, Samples, unpack
+from streamproc.settings.sections import LONG_SECONDS
 
-WHOLE_SECONDS = 120
+WHOLE_SECONDS = LONG_SECONDS
 """What is not longer is heard as a whole."""
 
 STEP = 320

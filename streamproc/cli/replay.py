@@ -179,7 +179,7 @@ def _settings(tree: Settings, name: str, results: str | None) -> Settings:
 
 def _log(log: LogSettings) -> LogSettings:
     """On a terminal a line for each activity would bury the bar; whoever wants it says so."""
-    if "level" in log.model_fields_set or not sys.stderr.isatty():
+    if settings.given("log", "level") or not sys.stderr.isatty():
         return log
     return log.model_copy(update={"level": "WARNING"})
 

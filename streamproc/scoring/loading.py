@@ -85,7 +85,7 @@ class PhraseLoader:
             StreamprocError: what is not the event's fault, and is not waited for.
         """
         works = [PhraseWork(phrase) for phrase in activity.phrases]
-        remaining = _Remaining(self._audio.max_activity_seconds)
+        remaining = _Remaining(self._audio.activity_seconds)
         few = works if len(works) <= CLIPS_AT_ONCE else []
         # What is here already, and has room, is decoded on the same way to a thread and back: the way costs more than
         # many a clip.
@@ -179,7 +179,7 @@ class PhraseLoader:
         if remaining.seconds < 0:
             raise StreamprocError(
                 ErrorCode.AUDIO_TOO_LONG,
-                f"the activity has more than {self._audio.max_activity_seconds:g} s of audio "
+                f"the activity has more than {self._audio.activity_seconds:g} s of audio "
                 "(STREAMPROC_AUDIO__MAX_ACTIVITY_SECONDS)",
             )
         work.clip, work.level_db = clip.heard, clip.level_db

@@ -234,6 +234,10 @@ class TorchSettings(_ModelFile):
     """Have torch.compile make kernels of the model at the start, which takes up to a minute and a C++ compiler."""
 
 
+LONG_SECONDS = 120
+"""What is longer is a long reading: it is heard in windows."""
+
+
 class AudioSettings(Section):
     """What audio is accepted."""
 
@@ -246,7 +250,8 @@ class AudioSettings(Section):
     """Longest clip, half an hour at most. What is longer than two minutes is heard in windows, in the memory of two
     minutes; for its text, more phonemes must be allowed (STREAMPROC_SCORING__MAX_PHONEMES: ten for each second)."""
     max_activity_seconds: Seconds = 900.0
-    """Longest audio of one activity, all its clips together."""
+    """Longest audio of one activity, all its clips together. One clip of MAX_SECONDS is allowed nevertheless,
+    where that is more than two minutes."""
     max_bytes: Count = 16 * 1024 * 1024
     """Largest encoded clip behind a URI."""
     memory_bytes: Count = 512 * 1024 * 1024
@@ -257,6 +262,12 @@ class AudioSettings(Section):
     not_found_grace: float = Field(default=5.0, ge=0, allow_inf_nan=False)
     """Seconds during which an object that is not found, or that alone fails in a store that serves others, is awaited,
     before its event becomes a dead letter."""
+
+    @property
+    def activity_seconds(self) -> float:
+        """Seconds of audio that an activity may have: whoever allows long readings means activities of one."""
+        long = self.max_seconds > LONG_SECONDS
+        return max(self.max_activity_seconds, self.max_seconds) if long else self.max_activity_seconds
 
     @field_validator("allowed_prefixes")
     @classmethod

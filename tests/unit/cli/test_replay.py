@@ -72,3 +72,19 @@ def test_what_is_said_at_the_end_stays_on_the_terminal_and_the_cursor_is_there_a
     assert before.rfind(b"\x1b[?25h") > before.rfind(b"\x1b[?25l"), "the cursor stays hidden"
     assert before.endswith(b"\x1b[2K"), "the bar is not wiped away"
     assert after == b""
+
+
+@pytest.mark.parametrize(
+    ("said", "level"), [({}, "WARNING"), ({"LEVEL": "INFO"}, "INFO"), ({"FORMAT": "json"}, "WARNING")]
+)
+def test_on_a_terminal_no_line_an_activity_buries_the_bar_unless_it_is_asked_for(
+    said: dict[str, str], level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("STREAMPROC_LOG__LEVEL", raising=False)
+    for name, value in said.items():
+        monkeypatch.setenv(f"STREAMPROC_LOG__{name}", value)
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w", encoding="utf-8") as screen:
+        monkeypatch.setattr(sys, "stderr", screen)
+        assert replay._settings(settings.load(), "a", "another").log.level == level
+    os.close(ours)

@@ -265,6 +265,17 @@ def test_what_is_no_list_of_servers_is_refused(monkeypatch: pytest.MonkeyPatch, 
     assert problems() == [f"STREAMPROC_TRITON__URLS: {told}"]
 
 
+def test_a_clip_as_long_as_allowed_is_no_activity_that_is_too_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert settings.load().audio.activity_seconds == 900
+    monkeypatch.setenv("STREAMPROC_AUDIO__MAX_SECONDS", "1800")
+    assert settings.load().audio.activity_seconds == 1800
+    monkeypatch.setenv("STREAMPROC_AUDIO__MAX_ACTIVITY_SECONDS", "3600")
+    assert settings.load().audio.activity_seconds == 3600
+    monkeypatch.setenv("STREAMPROC_AUDIO__MAX_SECONDS", "120")
+    monkeypatch.setenv("STREAMPROC_AUDIO__MAX_ACTIVITY_SECONDS", "60")
+    assert settings.load().audio.activity_seconds == 60
+
+
 def test_a_fallback_is_of_the_engine_triton(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STREAMPROC_INFERENCE__FALLBACK", "ONNX")
     assert settings.load().inference.fallback == "onnx"
