@@ -26,6 +26,10 @@ from streamproc.transport.surface.delivery import Delivery, current_delivery
 from streamproc.transport.surface.seams import PlainHoppingWindow
 from streamproc.transport.surface.tables.moment import moment
 
+#: Timestamps, in seconds from the clock, that late events keep. Brokers may refuse what is further ahead, whatever the
+#: source's topic takes (an hour is their default, and their clock is not ours); what is older they may delete at once.
+_AHEAD_S, _BEHIND_S = 1_800.0, 86_400.0
+
 
 class Windows:
     """One windowed table's."""
@@ -91,10 +95,12 @@ class Windows:
             "late.partition": delivery.partition,
             "late.offset": delivery.offset,
         }
+        stamp = delivery.record.timestamp()[1]
+        if stamp > 0 and not -_BEHIND_S < stamp / 1000 - time.time() < _AHEAD_S:
+            told["late.timestamp"], stamp = stamp, 0
         headers = [*(delivery.headers or ()), *((name, str(value).encode()) for name, value in told.items())]
         counts = self._table.app.transport.topics
         same = counts.known(self.late_topic) == counts.known(self._table.changelog_topic_name)
-        stamp = delivery.record.timestamp()[1]
         delivery.hold(
             Outcome(
                 self.late_topic,

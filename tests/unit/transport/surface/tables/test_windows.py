@@ -145,6 +145,23 @@ async def test_a_time_beyond_all_calendars_is_told_too(worker: WindowWorker, cap
     assert "is 9999-12-31" in caplog.text
 
 
+async def test_a_late_event_is_set_aside_with_a_timestamp_that_brokers_take_and_keep(
+    worker: WindowWorker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of the future, refused there, would stop each worker; one of long ago would be gone at once."""
+    now = 1_700_000_000
+    monkeypatch.setattr("time.time", lambda: now)
+    await worker.event(5_000_000_000, worker.count)
+    for time in (4_102_444_800, now + 60, now - 3_600, 90):
+        await worker.event(time, worker.count)
+    batch = worker.form()
+    assert batch is not None
+    aside = [made for _, made in batch.outcomes if made.topic == LATE]
+    assert [made.timestamp for made in aside] == [None, (now + 60) * 1000, (now - 3_600) * 1000, None]
+    told = [dict(made.headers or ()).get("late.timestamp") for made in aside]
+    assert told == [b"4102444800000", None, None, b"90000"]
+
+
 @pytest.mark.parametrize("window", [TumblingWindow(1, 5), TumblingWindow(60), HoppingWindow(60, 7.5, 10)])
 def test_windows_are_as_many_at_all_times(window: Any) -> None:
     """Faust's compiled ones would be billions, from 2^31 steps on."""
@@ -210,6 +227,7 @@ async def test_a_late_event_goes_to_a_topic_of_its_own_with_the_reason(worker: W
     assert (key, value) == (b"ann", b"text")
     assert dict(headers) == {
         "trace": b"1",
+        "late.timestamp": b"60000",
         "late.reason": b"the window was closed: the stream time had passed its end and grace",
         "late.table": b"counts",
         "late.window": b"60.0,119.9",
