@@ -31,6 +31,7 @@ from streamproc.scoring.misread import Strictness
 from streamproc.scoring.parts import lay_out_reading
 from streamproc.scoring.phonemes import BLANK, PHONEMES
 from streamproc.scoring.reference import ExpectedWord
+from streamproc.scoring.restored import RESTORED_TIMES, restored_words
 from streamproc.scoring.skipped import hear_without, likeliest_skipped, skipped_words
 from streamproc.scoring.unscorable import FAR, unscorable
 from streamproc.scoring.usual import Usual
@@ -151,7 +152,14 @@ def hear_what_was_read(
     if all(place in skipped for place, word in enumerate(words) if word.pronunciations):
         whole = frozenset(place for place, word in enumerate(heard.words) if word.expected)
         return replace(heard, skipped=whole)
-    found = hear_without(words, skipped, bytes(token.code for token in heard.tokens), aligner)
+    codes = bytes(token.code for token in heard.tokens)
+    found = hear_without(words, skipped, codes, aligner)
+    for _ in range(RESTORED_TIMES):
+        restored = restored_words(words, skipped, found, codes, aligner)
+        if not restored:
+            break
+        skipped -= restored
+        found = hear_without(words, skipped, codes, aligner)
     places = [place for place, word in enumerate(found) if word.expected]
     margins = _margins(found, heard.tokens, log_probs)
     return HeardPhrase(heard.tokens, found, margins, frozenset(places[number] for number in skipped))
