@@ -32,6 +32,8 @@ from streamproc.contracts.generated.events import Activity, Verdict
 from streamproc.contracts.generated.events_progress import Progress
 from streamproc.contracts.progress_json import from_json
 from streamproc.contracts.synthetic import TENANT
+from streamproc.contracts.upkeep.examples import CORRECTION
+from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.localstack.stack import Addresses
 from streamproc.training.people.clips import read_folder
 
@@ -181,3 +183,18 @@ def test_progress_equals_a_recomputation_from_all_results_and_corrections_after_
             command, env=environment(there), capture_output=True, text=True, timeout=60, check=True
         )
         assert shown_by.stdout.startswith(said)
+
+
+def test_corrections_are_refused_before_they_are_sent(
+    topics: TestTopics, settings: dict[str, str], stack: Addresses
+) -> None:
+    prepare(settings, topics)
+    connection = Connection(bootstrap_servers=stack.kafka_bootstrap, registry_url=stack.registry_url)
+    with pytest.raises(StreamprocError) as unknown, CorrectionPublisher(connection, source="/t", topic=topics.letters):
+        pass
+    assert unknown.value.code is ErrorCode.CORRECTION_SCHEMA_MISSING
+    topic = settings["STREAMPROC_PROGRESS__CORRECTION_TOPIC"]
+    with CorrectionPublisher(connection, source="/t", topic=topic) as publisher:
+        with pytest.raises(StreamprocError) as invalid:
+            publisher.send(replace(CORRECTION, correction_id=""))
+        assert invalid.value.code is ErrorCode.CORRECTION_INVALID
