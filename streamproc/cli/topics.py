@@ -26,7 +26,8 @@ def create(as_json: bool) -> None:
     """Create the topics that are missing.
 
     They are those of activities, results and dead letters, the dead letter topic's three helpers, the topic by which
-    operators tell workers which models score, and those of what is turned on: STREAMPROC_DUPLICATES__WINDOW.
+    operators tell workers which models score, and those of what is turned on:
+    STREAMPROC_DUPLICATES__WINDOW, STREAMPROC_PROGRESS__ENABLED and __CORRECTIONS.
 
     Partitions and replicas come from STREAMPROC_KAFKA__PARTITIONS and STREAMPROC_KAFKA__REPLICATION_FACTOR.
     """
