@@ -42,3 +42,9 @@ def test_the_files_that_contributors_are_sent_to_are_there() -> None:
     named = re.findall(r"`((?:[a-z_]+/)+[a-z_]+\.py)`", (ROOT / "CONTRIBUTING.md").read_text("utf-8"))
     assert len(named) > 20
     assert not [name for name in named if not ((ROOT / name).exists() or (ROOT / "streamproc" / name).exists())]
+
+
+def test_the_readme_tells_of_every_room() -> None:
+    rooms = {path.parent.name for path in (ROOT / "streamproc").glob("*/__init__.py")}
+    told = set(re.findall(r"\(streamproc/([a-z_]+)/\)", (ROOT / "README.md").read_text("utf-8")))
+    assert rooms - told == set()
