@@ -17,7 +17,7 @@ OWN_ALIGNER = @$(@D)/bin/python $(PIP) --no-deps --no-build-isolation --force-re
 OWN_PACKAGE = @$(@D)/bin/python $(PIP) --no-deps --no-build-isolation -e .
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-worker test-integration-rest lint types chaos chaos-live chaos-state chaos-windows chaos-progress chaos-inference fuzz
+.PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-worker test-integration-learners test-integration-rest lint types chaos chaos-live chaos-state chaos-windows chaos-progress chaos-inference fuzz
 .PHONY: test-operate drill test-holes test-faults test-packages test-torch test-rocksdb faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-decode bench-codec evaluate model lock clean
 .PHONY: test-terraform kafka-provider image test-image test-kubernetes test-ship test-supply audit sbom licences
 .PHONY: bench-latency bench-worker bench-tracing bench-page bench-inference bench-state
@@ -77,16 +77,20 @@ test-unit: install
 	$(BOUNDED) 900 $(BIN)/python -m pytest -q tests/unit tests/contract
 	cd aligner_mypyc && $(BOUNDED) 300 ../$(BIN)/python -m pytest -q -p no:asyncio --hypothesis-profile=ci tests
 
-INTEGRATION_ELSEWHERE := $(addprefix --ignore tests/integration/,transport worker web security)
+INTEGRATION_LEARNERS := $(addprefix tests/integration/,learners routing web security)
+INTEGRATION_ELSEWHERE := $(addprefix --ignore ,tests/integration/transport tests/integration/worker $(INTEGRATION_LEARNERS))
 test-integration: install
-	@# Three parts side by side, each with the brokers that it needs: most of each is waiting for brokers and processes.
-	@$(MAKE) --no-print-directory -j3 test-integration-transport test-integration-worker test-integration-rest
+	@# Four parts side by side, each with the brokers that it needs: most of each is waiting for brokers and processes.
+	@$(MAKE) --no-print-directory -j4 test-integration-transport test-integration-worker test-integration-learners test-integration-rest
 
 test-integration-transport:
 	$(BOUNDED) 1200 $(BIN)/python -m pytest -q --durations=5 tests/integration/transport
 
 test-integration-worker:
-	$(BOUNDED) 1200 $(BIN)/python -m pytest -q --durations=5 tests/integration/worker tests/integration/web tests/integration/security
+	$(BOUNDED) 1200 $(BIN)/python -m pytest -q --durations=5 tests/integration/worker
+
+test-integration-learners:
+	$(BOUNDED) 1200 $(BIN)/python -m pytest -q --durations=5 $(INTEGRATION_LEARNERS)
 
 test-integration-rest:
 	$(BOUNDED) 1200 $(BIN)/python -m pytest -q --durations=5 tests/integration $(INTEGRATION_ELSEWHERE)

@@ -431,7 +431,7 @@ async def test_the_examples_run(
         assert [line.split()[0] for line in printed.splitlines()] == ["activity-0", "activity-1"]
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         "follow_outcomes.py",
-        "overrule_a_verdict.py",  # this one and the next: worker/test_progress.py
+        "overrule_a_verdict.py",  # this one and the next: learners/test_progress.py
         "read_progress.py",
         "publish_activities.py",
         "publish_activities_async.py",
