@@ -59,6 +59,7 @@ def grants(kafka: KafkaSettings, subscriber_group: str = SUBSCRIBER_GROUP) -> tu
         Grant("operator", "group", group, ("Describe",)),
         Grant("operator", "transactional id", f"streamproc-dlq-{letters}", ("Write",)),
         Grant("administrator", "topic", f"{activities.partition('.')[0]}.", ("Create",), prefixed=True),
+        Grant("administrator", "topic", kafka.control_topic, ("Create",)),
     )
 
 

@@ -235,7 +235,10 @@ def check(settings: Settings) -> None:
         **dict.fromkeys((*result_topics(kafka).values(), kafka.dead_letter_topic), (AclOperation.WRITE,)),
         **{name: topic.operations for name, topic in features.needed(settings).items()},
     }
-    allowed = _ask(settings, lambda client: _allowed(client, list(used)))
+    allowed = _ask(settings, lambda client: _allowed(client, [*used, kafka.control_topic]))
+    if allowed.get(kafka.control_topic):
+        # Where it is not there, or is nobody's business here, workers are not steered.
+        used[kafka.control_topic] = (AclOperation.READ, AclOperation.WRITE)
     missing = [name for name in used if name not in allowed]
     if missing:
         raise StreamprocError(

@@ -15,6 +15,7 @@ from .acls import Permission, documented
 from .secured import ACTIVITIES, LETTERS, RESULTS, Secured
 
 LEDGER, PARKED, AUDIT = f"{LETTERS}.ledger", f"{LETTERS}.parked", f"{LETTERS}.audit"
+CONTROL = "streamproc.control.v1"
 PERMISSIONS = [permission for permission in documented() if permission.user == "operator"]
 
 
@@ -54,8 +55,10 @@ def test_an_operator_lists_shows_replays_parks_and_discards(secured: Secured) ->
     assert json.loads(result.stdout)["partitions"][0]["letters"] >= 3
 
 
-def test_an_administrator_creates_topics(secured: Secured) -> None:
-    (permission,) = [one for one in documented() if one.user == "administrator"]
+@pytest.mark.parametrize(
+    "permission", [one for one in documented() if one.user == "administrator"], ids=Permission.__str__
+)
+def test_an_administrator_creates_topics(secured: Secured, permission: Permission) -> None:
     done = secured.command("administrator", "topics", "create")
     assert done.exit_code == 0, done.output
     with secured.without(permission):
@@ -74,6 +77,8 @@ NEEDED_BY = {
     ("topic", PARKED, "Write"): ("dlq", "replay", "--max-replays", "0"),
     ("topic", AUDIT, "Write"): ("dlq", "discard", "--since", "2000-01-01", "--reason", "a test"),
     ("topic", RESULTS, "Read"): ("reconcile",),
+    ("topic", CONTROL, "Read"): ("models", "status"),
+    ("topic", CONTROL, "Write"): ("models", "live", "--reason", "a test"),
     ("group", "streamproc", "Describe"): ("reconcile",),
     ("transactional id", f"streamproc-dlq-{LETTERS}", "Write"): ("dlq", "replay"),
 }
