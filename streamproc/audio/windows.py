@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamproc.audio.decode import BYTES_A_SECOND, SAMPLE_RATE, Samples, unpack
-from streamproc.settings.sections import LONG_SECONDS
+from streamproc.contracts.rules import LONG_SECONDS
 
 WHOLE_SECONDS = LONG_SECONDS
 """What is not longer is heard as a whole."""

@@ -20,6 +20,9 @@ from streamproc.errors import ErrorCode, StreamprocError
 SAMPLE_RATES = range(8_000, 96_001)
 """Samples a second that a worker accepts."""
 
+LONG_SECONDS = 120
+"""A longer clip is a long reading: it is heard in windows."""
+
 _SYMBOLS = frozenset(PHONEMES)
 _ENGLISH = re.compile(r"en(?:[-_][a-z0-9]{1,8})*", re.IGNORECASE)
 _CONTAINERS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS")

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from streamproc.contracts.majors import MAJORS, V1, Major
+from streamproc.contracts.rules import LONG_SECONDS
 from streamproc.contracts.uris import problem_of
 from streamproc.settings.servers import host_and_port, servers_of
 from streamproc.transport.settings import choice_in_any_case
@@ -232,10 +233,6 @@ class TorchSettings(_ModelFile):
     what becomes of verdicts, is told in docs/how-to/choose-an-engine.md."""
     compile: bool = False
     """Have torch.compile make kernels of the model at the start, which takes up to a minute and a C++ compiler."""
-
-
-LONG_SECONDS = 120
-"""What is longer is a long reading: it is heard in windows."""
 
 
 class AudioSettings(Section):
