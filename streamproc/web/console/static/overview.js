@@ -114,7 +114,7 @@ function workers({ workers: rows, totals, group: shared }) {
   byId("worker-totals").replaceChildren(
     ...(shared.problem ? [el("p", { class: "notice bad", text: shared.problem })] : []),
     pairs([
-      ["told by", totals.workers === rows.length ? `all ${many(rows.length, "worker")}` : tag("warn", `${totals.workers} of ${many(rows.length, "worker")}`)],
+      ["told by", totals.workers === rows.length ? (rows.length === 1 ? "the only worker" : `all ${many(rows.length, "worker")}`) : tag("warn", `${totals.workers} of ${many(rows.length, "worker")}`)],
       ["in flight", `${many(totals.in_flight, "reading")}; at most ${whole(totals.most_in_flight)} of them are worked on at once`],
       ["transactions", `${whole(committed)} committed, ${whole(aborted)} aborted${aborted ? ` (${counts(totals.aborted)})` : ""}, `
         + `${whole(refused)} refused, ${whole(doubt)} in doubt`]]));
