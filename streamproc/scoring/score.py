@@ -179,12 +179,11 @@ def _margins(words: Sequence[HeardWord], tokens: Sequence[Token], log_probs: Flo
 @dataclass(frozen=True, slots=True)
 class PhraseEvidence:
     """``table``: the evidence on the words at ``places`` of a `HeardPhrase`. ``fit``: log P(audio | the text) less that
-    of the likeliest path, a phoneme; far below 0 where something else was read. ``blur``: `blur` of its audio."""
+    of the likeliest path, a phoneme; far below 0 where something else was read."""
 
     places: Sequence[int]
     table: NDArray[np.float64]
     fit: float
-    blur: float
 
 
 def phrase_evidence(heard: HeardPhrase, log_probs: Floats, usual: Usual) -> PhraseEvidence | None:
@@ -199,7 +198,7 @@ def phrase_evidence(heard: HeardPhrase, log_probs: Floats, usual: Usual) -> Phra
         return None
     words, margins = [heard.words[index] for index in places], [heard.margins[index] for index in places]
     table = weigh_evidence(words, margins, heard.tokens, found.laid, usual)
-    return PhraseEvidence(places, table, found.fit, blur(log_probs))
+    return PhraseEvidence(places, table, found.fit)
 
 
 def blur(log_probs: Floats) -> float:
@@ -223,7 +222,7 @@ def _weigh_words(
     expected = sum(len(word.reference) for word in heard.words)
     least_fit = strictness.classifier.least_fit
     evidence = phrase_evidence(heard, log_probs, strictness.classifier.usual)
-    blurred = evidence is not None and evidence.blur > strictness.classifier.most_blur
+    blurred = evidence is not None and blur(log_probs) > strictness.classifier.most_blur
     if evidence is None or evidence.fit < least_fit or blurred:
         if evidence is None or evidence.fit < least_fit:
             whole, heard = heard, hear_what_was_read(heard, words, log_probs, aligner)

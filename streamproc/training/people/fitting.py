@@ -27,7 +27,7 @@ from streamproc.scoring.ctc import log_softmax
 from streamproc.scoring.evidence import EVIDENCE, lay_out
 from streamproc.scoring.misread import FARTHEST, Hidden, WordClassifier
 from streamproc.scoring.reference import ExpectedWord
-from streamproc.scoring.score import HeardPhrase, hear, phrase_evidence
+from streamproc.scoring.score import HeardPhrase, blur, hear, phrase_evidence
 from streamproc.scoring.usual import Usual
 from streamproc.scoring.variants import VariantAligner
 from streamproc.training.corpus import VOICES, draw_voice, misread, read_well, training_sentence
@@ -160,7 +160,7 @@ def examples(readings: Sequence[MarkedReading], usual: Usual) -> Examples:
             continue
         tables.append(evidence.table)
         fits.append(evidence.fit)
-        blurs.append(evidence.blur)
+        blurs.append(blur(reading.log_probs))
         for place in evidence.places:
             number = expected.index(place)
             labels.append(reading.wrong[number])
