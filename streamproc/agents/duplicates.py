@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import faust
 
+from streamproc.contracts.corrections import result_id
 from streamproc.contracts.generated.events import Activity, SourcePosition
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka.features import DUPLICATES
-from streamproc.kafka.places import write_place
 from streamproc.settings import Settings
 from streamproc.transport import Deduplicator
 
@@ -50,5 +50,5 @@ class Duplicates:
 
     def remember(self, activity: Activity, position: SourcePosition) -> None:
         """The record at ``position`` is the first of its activity that has a result."""
-        place = write_place(position.topic, position.partition, position.offset)
-        self._seen.remember(activity.tenant_id, activity.learner_id, activity.activity_id, note=place)
+        first = result_id(position)
+        self._seen.remember(activity.tenant_id, activity.learner_id, activity.activity_id, note=first)

@@ -26,6 +26,7 @@ from streamproc.agents.progress.keeper import ProgressKeeper
 from streamproc.agents.retrying import Retries
 from streamproc.contracts.cloudevents import Headers, event_headers, trace_context
 from streamproc.contracts.codec import ActivityDecoder
+from streamproc.contracts.corrections import result_id
 from streamproc.contracts.generated.events import Activity, Result
 from streamproc.contracts.records import EncodedResult, ResultEncoders
 from streamproc.deadletter.envelope import header_list, replays_of
@@ -33,7 +34,6 @@ from streamproc.deadletter.quarantine import Quarantine
 from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
 from streamproc.health.exhaustion import exhausted, failure
 from streamproc.inference.engine import Priority
-from streamproc.kafka.places import write_place
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.settings import Settings
 from streamproc.telemetry.metrics import Metrics
@@ -297,8 +297,7 @@ class ReadingAgent:
         self, record: Record, activity: Activity, result: Result, encoded: Sequence[EncodedResult]
     ) -> EventOutcome:
         """A record for each major version."""
-        source = record.source.position
-        event_id = write_place(source.topic, source.partition, source.offset)
+        event_id = result_id(record.source.position)
         trace = record.scope.trace
         records = []
         for major in encoded:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from streamproc.contracts.corrections import result_id
 from streamproc.contracts.generated.events import Result, Verdict
-from streamproc.kafka.places import write_place
 
 MOST_WORDS = 5_000
 """Of one reading: an hour's. Words beyond that count, and can neither be corrected nor practised."""
@@ -61,7 +61,7 @@ class KeptReading:
         A reading's time is when it began, but not later than it was scored: a tablet whose clock is ahead must not have
         the last word for years.
         """
-        counts, source = result.counts, result.source
+        counts = result.counts
         scored_at = micros(result.scored_at)
         correct = counts.correct + counts.accepted
         left, phrases = MOST_WORDS, []
@@ -72,7 +72,7 @@ class KeptReading:
             phrases.append(KeptPhrase(phrase.index, [word.text or "" for word in words], verdicts))
         return cls(
             result.activity_id,
-            write_place(source.topic, source.partition, source.offset),
+            result_id(result.source),
             min(micros(result.started_at), scored_at),
             scored_at,
             correct + counts.mispronounced + counts.omitted,
