@@ -5,10 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-import uuid
 from collections.abc import Callable
 from contextvars import Context
-from datetime import UTC, datetime
 
 import structlog
 
@@ -17,7 +15,7 @@ from streamproc.contracts.registry import Registry
 from streamproc.errors import StreamprocError
 from streamproc.inference.engine import Engine
 from streamproc.inference.wiring import parts_of
-from streamproc.routing.change import RuleError, change
+from streamproc.routing.change import RuleError, change, new_event
 from streamproc.routing.comparing import Comparisons
 from streamproc.routing.control import Canary, ControlState, Fate
 from streamproc.routing.engine import RoutedEngine
@@ -136,15 +134,8 @@ class Steering:
         def rollback(state: ControlState) -> ControlEvent | None:
             if state.canary is None or state.canary.id != canary.id:
                 return None
-            return ControlEvent(
-                change_id=str(uuid.uuid4()),
-                expected_revision=state.revision,
-                at=datetime.now(UTC),
-                by=f"worker {socket.gethostname()}:{os.getpid()}",
-                reason=verdict.reason,
-                kind=ControlKind.ROLLBACK,
-                canary_id=canary.id,
-            )
+            by = f"worker {socket.gethostname()}:{os.getpid()}"
+            return new_event(ControlKind.ROLLBACK, by, verdict.reason, canary_id=canary.id)
 
         while True:
             try:

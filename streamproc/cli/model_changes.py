@@ -6,9 +6,7 @@ import asyncio
 import getpass
 import json
 import socket
-import uuid
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,7 +19,7 @@ from streamproc.contracts.generated.events_control import ControlEvent, ControlK
 from streamproc.contracts.registry import Registry
 from streamproc.inference.configured import catalogue_of, certificates_of
 from streamproc.inference.index import ModelThere, of_folder, of_servers
-from streamproc.routing.change import RuleError, change, read_all
+from streamproc.routing.change import RuleError, change, new_event, read_all
 from streamproc.routing.control import ControlState, Fate
 from streamproc.routing.engines import engine_of
 from streamproc.routing.lanes import Wanted
@@ -94,15 +92,7 @@ def share_of(text: str) -> float:
 
 def event_of(kind: ControlKind, reason: str, by: str | None, **fields: Any) -> ControlEvent:
     """An event by whoever is there, now."""
-    return ControlEvent(
-        change_id=str(uuid.uuid4()),
-        expected_revision=-1,  # `change` knows which
-        at=datetime.now(UTC),
-        by=by or _who(),
-        reason=reason,
-        kind=kind,
-        **fields,
-    )
+    return new_event(kind, by or _who(), reason, **fields)
 
 
 def _who() -> str:

@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streamproc.contracts.cloudevents import CONTROL_TYPE, event_headers
 from streamproc.contracts.codec import ControlEncoder
-from streamproc.contracts.generated.events_control import ControlEvent
+from streamproc.contracts.generated.events_control import ControlEvent, ControlKind
 from streamproc.contracts.registry import Registry
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka.reading import TIMEOUT
 from streamproc.kafka.refusals import WORKER, Refusals
-from streamproc.routing.control import ControlChange, ControlState
+from streamproc.routing.control import NOTHING, ControlChange, ControlState
 from streamproc.routing.log import PARTITION, ControlLog
 from streamproc.routing.reading import ControlFold
 from streamproc.routing.rules import faults
@@ -25,6 +27,19 @@ from streamproc.settings import Settings
 
 class RuleError(Exception):
     """An event that nobody would obey: it is not written. The message says what is wrong."""
+
+
+def new_event(kind: ControlKind, by: str, reason: str, **fields: Any) -> ControlEvent:
+    """An event of now; which revision it follows, `change` knows."""
+    return ControlEvent(
+        change_id=str(uuid.uuid4()),
+        expected_revision=NOTHING,
+        at=datetime.now(UTC),
+        by=by,
+        reason=reason,
+        kind=kind,
+        **fields,
+    )
 
 
 async def read_all(settings: Settings, registry: Registry) -> ControlFold:
