@@ -48,7 +48,7 @@ async def read_all(settings: Settings, registry: Registry) -> ControlFold:
     Raises:
         StreamprocError: KAFKA_UNAVAILABLE, KAFKA_REFUSED, REGISTRY_UNAVAILABLE.
     """
-    fold = ControlFold(registry, settings.kafka.control_topic, keep=None, told=False)
+    fold = ControlFold(registry, settings.kafka.control_topic, told=False)
     log = await asyncio.to_thread(ControlLog, settings)
     try:
         await fold.take(await asyncio.to_thread(log.to_end))
@@ -72,7 +72,7 @@ async def change(
             or not; KAFKA_REFUSED; REGISTRY_UNAVAILABLE.
     """
     topic = settings.kafka.control_topic
-    fold = ControlFold(registry, topic, keep=None, told=False)
+    fold = ControlFold(registry, topic, told=False)
     log = await asyncio.to_thread(ControlLog, settings)
     try:
         if not log.exists:

@@ -27,13 +27,11 @@ class ControlFold:
     Args:
         registry: where the writers' schemas are.
         topic: the control topic.
-        keep: how many of the last changes are kept; None: all.
-        told: whether the log is told of each change; a command's answer says all itself.
+        told: whether the log is told of each change; else all are kept, for a command's answer.
     """
 
-    def __init__(self, registry: Registry, topic: str, keep: int | None = 50, *, told: bool = True) -> None:
+    def __init__(self, registry: Registry, topic: str, *, told: bool = True) -> None:
         self._decoder = ControlDecoder(registry, topic)
-        self._keep = keep
         self._told = told
         self.state = ControlState()
         self.changes: list[ControlChange] = []
@@ -78,11 +76,10 @@ class ControlFold:
                 log.warning("a control record is passed over", offset=offset, code=error.code.name)
             return
         self.state, change = advance(self.state, offset, event)
-        self.changes.append(change)
-        if self._keep is not None:
-            del self.changes[: -self._keep]
         if self._told:
             self._tell(change)
+        else:
+            self.changes.append(change)
 
     def _tell(self, change: ControlChange) -> None:
         event = change.event
