@@ -62,6 +62,7 @@ class RoutedEngine:
         self._champion = self._lanes.of(CONFIGURED)
         self._canary: tuple[Canary, Lane, CanaryGuard] | None = None
         self._shadow: Lane | None = None
+        """Whom the champion is compared with."""
         self._share = share
         self._proved = proved
         self.routed: Callable[[str], None] = lambda part: None
@@ -86,11 +87,6 @@ class RoutedEngine:
     def guard(self) -> CanaryGuard | None:
         """What was found of the canary so far."""
         return None if self._canary is None else self._canary[2]
-
-    @property
-    def shadow(self) -> Lane | None:
-        """Whom the champion is compared with."""
-        return self._shadow
 
     @property
     def name(self) -> str:
