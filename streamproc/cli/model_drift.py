@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -10,9 +9,9 @@ from typing import Any
 
 import click
 
-from streamproc import settings as settings_module
 from streamproc.cli.drift_page import page
 from streamproc.cli.letters import progress
+from streamproc.cli.model_changes import in_loop, load
 from streamproc.contracts.codec import ResultDecoder
 from streamproc.contracts.majors import V1
 from streamproc.contracts.registry import Registry
@@ -23,7 +22,6 @@ from streamproc.routing.drift import MEASURES, SHIFT, WATCH, DayOfModel, Drift, 
 from streamproc.routing.drift import drift as drift_of
 from streamproc.routing.reference import ModelProfile, read_reference, write_reference
 from streamproc.settings import Settings
-from streamproc.telemetry.logs import leave_retries_to_us
 from streamproc.terminal import example, safe
 
 
@@ -52,9 +50,8 @@ def drift(days: int, reference: Path | None, save_reference: Path | None, html: 
     for file in (save_reference, html):
         if file is not None and not file.parent.is_dir():
             raise click.BadParameter(f"there is no folder {file.parent}")
-    tree = settings_module.load()
-    leave_retries_to_us()
-    found, unread = asyncio.run(_read(tree, days))
+    tree = load()
+    found, unread = in_loop(tree, lambda registry: _read(tree, registry, days))
     file = reference or tree.inference.drift_reference
     stored = _first_days(found) if file is None else read_reference(file)
     rows = [
@@ -78,33 +75,29 @@ Found = dict[tuple[date, str, str], Profile]
 """(day, model's name and version, SHA-256) -> what it said."""
 
 
-async def _read(tree: Settings, days: int) -> tuple[Found, int]:
+async def _read(tree: Settings, registry: Registry, days: int) -> tuple[Found, int]:
     """The profiles of the last days; and how many records were no result that can be read."""
     found: Found = {}
     unread = 0
-    registry = Registry(tree.registry)
     topic = tree.kafka.topic_of(V1)
     decoder = ResultDecoder(registry, topic, V1)
     since = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0) - timedelta(days=days - 1)
-    try:
-        with TopicReader(tree) as reader:
-            spans = reader.bounds(topic, int(since.timestamp() * 1000))
-            with progress(size(spans), "reading results") as moved:
-                for batch in reader.read(topic, spans):
-                    moved(len(batch))
-                    for message in batch:
-                        try:
-                            result = await decoder.decode(message.value())
-                        except StreamprocError as error:
-                            if error.code.error_class is not ErrorClass.POISON:
-                                raise
-                            unread += 1
-                            continue
-                        model = result.model
-                        key = (result.scored_at.date(), f"{model.name}/{model.version}", model.sha256)
-                        found.setdefault(key, Profile()).note(result)
-    finally:
-        await registry.close()
+    with TopicReader(tree) as reader:
+        spans = reader.bounds(topic, int(since.timestamp() * 1000))
+        with progress(size(spans), "reading results") as moved:
+            for batch in reader.read(topic, spans):
+                moved(len(batch))
+                for message in batch:
+                    try:
+                        result = await decoder.decode(message.value())
+                    except StreamprocError as error:
+                        if error.code.error_class is not ErrorClass.POISON:
+                            raise
+                        unread += 1
+                        continue
+                    model = result.model
+                    key = (result.scored_at.date(), f"{model.name}/{model.version}", model.sha256)
+                    found.setdefault(key, Profile()).note(result)
     return found, unread
 
 
