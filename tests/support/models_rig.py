@@ -18,10 +18,9 @@ from streamproc.contracts.generated.events import Result
 from streamproc.localstack.stack import Addresses
 from streamproc.localstack.triton import MODELS, TritonPart
 from streamproc.routing.split import in_canary
-from support.activities import activity, phrase, result, value
-from support.judge import Judge
+from support.activities import activity, phrase, value
 from support.set_up import prepare
-from support.topics_of_test import PARTITIONS, TestTopics
+from support.topics_of_test import TestTopics
 from support.worker_process import WorkerProcess, environment, run, streamproc
 
 SHIPPED, CANDIDATE, SHADE, DEAF, BROKEN = "phonemes", "candidate", "shade", "deaf", "broken"
@@ -78,21 +77,6 @@ def repository(folder: Path, names: Sequence[str] = (SHIPPED, CANDIDATE, SHADE, 
         config = text.replace(f'name: "{SHIPPED}"', f'name: "{name}"').replace(known, found[name])
         (folder / name / "config.pbtxt").write_text(config, "utf-8")
     return found
-
-
-class ModelOutcomes(Judge):
-    """Results by the number of their activity, as a read_committed reader gets them."""
-
-    def __init__(self, topics: TestTopics) -> None:
-        self.results: dict[int, Result] = {}
-        super().__init__(topics.bootstrap, topics.results, partitions=PARTITIONS)
-
-    def number(self, message: Any) -> int:
-        """The activity's."""
-        found = result(message.value())
-        number = int(found.activity_id.removeprefix("reading-"))
-        self.results.setdefault(number, found)
-        return number
 
 
 @dataclass

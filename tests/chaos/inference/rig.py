@@ -12,9 +12,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from support.activities import activity, clip, inline, phrase, result, value
+from support.activities import activity, clip, inline, phrase, value
 from support.feeding import LiveFeed
 from support.judge import Judge
+from support.result_judge import ResultJudge
 from support.set_up import prepare
 from support.topics_of_test import PARTITIONS, TestTopics
 from support.worker_process import WorkerProcess
@@ -67,21 +68,6 @@ class Verdict:
         return {"ok": self.ok, **{name: found for name, found in asdict(self).items() if name != "proof"}}
 
 
-class Outcomes(Judge):
-    """Results by the number of their activity, as a read_committed reader gets them."""
-
-    def __init__(self, topics: TestTopics) -> None:
-        self.results: dict[int, Result] = {}
-        super().__init__(topics.bootstrap, topics.results, partitions=PARTITIONS)
-
-    def number(self, message: Any) -> int:
-        """The activity's."""
-        found = result(message.value())
-        number = int(found.activity_id.removeprefix("reading-"))
-        self.results.setdefault(number, found)
-        return number
-
-
 class Session:
     """One worker and its topics; proofs come one after the other."""
 
@@ -90,7 +76,7 @@ class Session:
         self.settings = settings
         """The worker's."""
         self.topics = topics
-        self.outcomes = Outcomes(topics)
+        self.outcomes = ResultJudge(topics)
         self.letters = Judge(topics.bootstrap, topics.letters, partitions=PARTITIONS, forget=True)
         self.verdicts: list[Verdict] = []
         self._next = 0

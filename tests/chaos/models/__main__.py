@@ -20,7 +20,8 @@ from random import Random
 from typing import Any
 
 from support.feeding import LiveFeed
-from support.models_rig import BROKEN, CANDIDATE, DEAF, SHADE, SHIPPED, ModelOutcomes, ModelsRig, wait_until
+from support.models_rig import BROKEN, CANDIDATE, DEAF, SHADE, SHIPPED, ModelsRig, wait_until
+from support.result_judge import ResultJudge
 
 from streamproc.contracts.generated.events import Result
 from streamproc.localstack.stack import LocalStack
@@ -40,7 +41,7 @@ def say(text: str) -> None:
 class Play:
     """The acts, one after the other, while activities come."""
 
-    def __init__(self, rig: ModelsRig, outcomes: ModelOutcomes, feed: LiveFeed, seed: int) -> None:
+    def __init__(self, rig: ModelsRig, outcomes: ResultJudge, feed: LiveFeed, seed: int) -> None:
         self._rig = rig
         self._outcomes = outcomes
         self._feed = feed
@@ -216,7 +217,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _play(rig: ModelsRig, seed: int) -> dict[str, Any]:
-    outcomes = ModelOutcomes(rig.topics)
+    outcomes = ResultJudge(rig.topics)
     with LiveFeed(rig.topics.bootstrap, rig.topics.activities, range(MOST), RATE, rig.record) as feed:
         play = Play(rig, outcomes, feed, seed)
         outcomes.read(3.0)

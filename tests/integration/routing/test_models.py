@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 from support.feeding import LiveFeed
-from support.models_rig import BROKEN, CANDIDATE, SHIPPED, ModelOutcomes, ModelsRig, wait_until
+from support.models_rig import BROKEN, CANDIDATE, SHIPPED, ModelsRig, wait_until
+from support.result_judge import ResultJudge
 
 from streamproc.contracts.generated.events import Result
 from streamproc.localstack.stack import Addresses, LocalStack
@@ -31,13 +32,13 @@ def rig(stack: Addresses, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 
 
 @pytest.fixture(scope="module")
-def outcomes(rig: ModelsRig) -> Iterator[ModelOutcomes]:
-    outcomes = ModelOutcomes(rig.topics)
+def outcomes(rig: ModelsRig) -> Iterator[ResultJudge]:
+    outcomes = ResultJudge(rig.topics)
     yield outcomes
     outcomes.close()
 
 
-def read(rig: ModelsRig, outcomes: ModelOutcomes, first: int) -> list[Result]:
+def read(rig: ModelsRig, outcomes: ResultJudge, first: int) -> list[Result]:
     """Publish the next activities, and wait for their results."""
     numbers = range(first, first + EACH)
     with LiveFeed(rig.topics.bootstrap, rig.topics.activities, numbers, RATE, rig.record) as feed:
@@ -46,7 +47,7 @@ def read(rig: ModelsRig, outcomes: ModelOutcomes, first: int) -> list[Result]:
     return [outcomes.results[number] for number in numbers]
 
 
-def test_models_take_their_turns_and_every_reading_has_one_result(rig: ModelsRig, outcomes: ModelOutcomes) -> None:
+def test_models_take_their_turns_and_every_reading_has_one_result(rig: ModelsRig, outcomes: ResultJudge) -> None:
     assert {one.model.name for one in read(rig, outcomes, 0)} == {SHIPPED}, "nobody has said anything yet"
 
     begun = rig.canary(CANDIDATE, SHARE)
