@@ -10,7 +10,6 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
-import subprocess
 import sys
 import tempfile
 import time
@@ -116,8 +115,7 @@ class Play:
             command = self._rig.begin(*arguments)
             self._pass(self._random.uniform(0.5, 3.0))
             if command.poll() is None:
-                # It leaves its children nothing to do: one process, as `streamproc models` is.
-                subprocess.run(["kill", "-KILL", str(command.pid)], check=False)
+                command.kill()  # `streamproc models` is one process: no child goes on.
                 self.killed_commands += 1
             command.wait(30)
             if self.killed_commands >= 3:
