@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import random
 import time
-import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import astuple, dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Producer
+
+from support.committed_topic import CommittedTopic
 
 #: Seconds: of a window, between hopping ones, and for which one stays open after its end.
 SIZE, STEP, GRACE = 60, 30, 120
@@ -81,14 +82,11 @@ class Batch:
         self.values: Counter[Window] = Counter()
         #: Table, partition and offset.
         self.late: set[tuple[str, int, int]] = set()
-        self.late_share = 0.0
         self._times: defaultdict[int, int] = defaultdict(lambda: -1)
         self._closing: dict[Window, tuple[int, int]] = {}
-        self.count = 0
 
     def take(self, message: Any) -> None:
         """The next record of a partition."""
-        self.count += 1
         partition, at = message.partition(), message.timestamp()[1]
         now = self._times[partition] = max(self._times[partition], at)
         if message.value() == FLUSH:
@@ -113,34 +111,6 @@ class Batch:
         }
 
 
-class _Reader:
-    """All that is committed in a topic, from its start."""
-
-    def __init__(self, bootstrap: str, name: str, partitions: int, take: Callable[[Any], None]) -> None:
-        config = {
-            "bootstrap.servers": bootstrap,
-            "group.id": f"judge-{uuid.uuid4()}",
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-            "log_level": 0,
-        }
-        self._consumer = Consumer(config)
-        self._consumer.assign([TopicPartition(name, number, 0) for number in range(partitions)])
-        self._take = take
-
-    def read(self, seconds: float) -> int:
-        """What comes within so long. Returns how much that was."""
-        found = self._consumer.consume(5_000, seconds)
-        for message in found:
-            assert message.error() is None, message.error()
-            self._take(message)
-        return len(found)
-
-    def close(self) -> None:
-        self._consumer.close()
-
-
 class WindowJudge:
     """Reads the events, what was published of windows, and what came too late."""
 
@@ -149,10 +119,10 @@ class WindowJudge:
         self.batch = Batch()
         self.published: defaultdict[Window, list[int]] = defaultdict(list)
         self.late: Counter[tuple[str, int, int]] = Counter()
-        self._readers = [_Reader(bootstrap, source, partitions, self.batch.take)]
-        self._readers.append(_Reader(bootstrap, sink, partitions, self._closed))
+        self._events = CommittedTopic(bootstrap, source, partitions, self.batch.take)
+        self._readers = [self._events, CommittedTopic(bootstrap, sink, partitions, self._closed)]
         for table in ("fixed", "hops"):
-            self._readers.append(_Reader(bootstrap, f"{group}-{table}-late", partitions, self._late))
+            self._readers.append(CommittedTopic(bootstrap, f"{group}-{table}-late", partitions, self._late))
 
     def flush(self, ahead_ms: int) -> None:
         """Publish to each partition an event of this time, behind which all windows are closed."""
@@ -169,7 +139,7 @@ class WindowJudge:
                 reader.read(0.1)
             alive()
             late = set(self.late) >= self.batch.late
-            if self.batch.count >= events and late and self.published.keys() >= self.batch.closed.keys():
+            if self._events.count >= events and late and self.published.keys() >= self.batch.closed.keys():
                 return True
         return False
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, TopicPartition
+from support.committed_topic import CommittedTopic
 
 from chaos.state.worker import BALANCE
 
@@ -45,35 +44,6 @@ class StateJudgement:
         return any((self.miscounted, self.gaps, self.repeats, self.torn))
 
 
-class Topic:
-    """All that is committed in a topic, from its start."""
-
-    def __init__(self, bootstrap: str, name: str, partitions: int, take: Callable[[Any], None]) -> None:
-        config = {
-            "bootstrap.servers": bootstrap,
-            "group.id": f"judge-{uuid.uuid4()}",
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "log_level": 0,
-            "auto.offset.reset": "earliest",
-        }
-        self._consumer = Consumer(config)
-        self._consumer.assign([TopicPartition(name, number, 0) for number in range(partitions)])
-        self._take = take
-        self.count = 0
-
-    def read(self, seconds: float) -> None:
-        """What comes within so long."""
-        for message in self._consumer.consume(5_000, seconds):
-            assert message.error() is None, message.error()
-            self.count += 1
-            self._take(message)
-
-    def close(self) -> None:
-        """Let go of the connection."""
-        self._consumer.close()
-
-
 class StateJudge:
     """Keeps what was read."""
 
@@ -86,10 +56,10 @@ class StateJudge:
         self.tables: dict[int, dict[str, dict[str, int]]] = {}
         self.changelogs: dict[str, dict[Place, int]] = {"counts": {}, "accounts": {}}
         self._again = 0
-        self.events = Topic(bootstrap, source, partitions, self._event)
-        self.outcomes = Topic(bootstrap, sink, partitions, self._outcome)
+        self.events = CommittedTopic(bootstrap, source, partitions, self._event)
+        self.outcomes = CommittedTopic(bootstrap, sink, partitions, self._outcome)
         self._changelogs = [
-            Topic(bootstrap, f"{group}-{table}-changelog", partitions, self._changed(found))
+            CommittedTopic(bootstrap, f"{group}-{table}-changelog", partitions, self._changed(found))
             for table, found in self.changelogs.items()
         ]
 
@@ -116,10 +86,8 @@ class StateJudge:
     def _read_on(self) -> None:
         for _ in range(2):
             for topic in (self.events, self.outcomes, *self._changelogs):
-                before = -1
-                while topic.count > before:  # to the end
-                    before = topic.count
-                    topic.read(0.5)
+                while topic.read(0.5):  # to the end
+                    pass
 
     def judge_at_least_once(self) -> StateJudgement:
         """Compare what must be so without transactions: nobody is counted less often than there were events."""
