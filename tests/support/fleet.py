@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import random
 import signal
 import sys
 import time
@@ -18,6 +19,8 @@ from support.waiting import wait_for
 
 _READY = "[^Worker]: Ready"
 WORKER = Path(__file__).with_name("copying_worker.py")
+#: Seconds that ``strike`` freezes a worker: shorter and longer than its session.
+FROZEN_S = (1.0, 6.0)
 
 #: Both ways of sharing partitions, with takeovers quick enough for a test.
 PROTOCOLS: dict[str, dict[str, Any]] = {
@@ -133,6 +136,28 @@ class Fleet:
             names = [*self.members]
             name = names[(names.index(name) + 1) % len(names)]
         return name
+
+    def strike(self, name: str, fault: str, chance: random.Random) -> str:
+        """``kill``, ``kill in commit``, ``stop`` or ``freeze`` a worker, and have it back. Returns what was done."""
+        match fault:
+            case "kill":
+                self.kill(name)
+            case "kill in commit":
+                if not self.kill_in_commit(name, 5.0):  # it has no partition
+                    self.kill(name)
+                    fault = "kill"
+            case "stop":
+                self.stop(name)
+            case "freeze":
+                self.members[name].signal(signal.SIGSTOP)
+                time.sleep(chance.uniform(*FROZEN_S))
+                self.members[name].signal(signal.SIGCONT)
+                return fault
+            case _:
+                raise ValueError(f"no fault: {fault}")
+        time.sleep(chance.uniform(0.0, 1.0))
+        self.start(name)
+        return fault
 
     def hold(self, name: str, timeout: float = 20.0) -> bool:
         """Stop a worker's commit thread between send_offsets_to_transaction and commit_transaction."""

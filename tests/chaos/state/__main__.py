@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import signal
 import sys
 import tempfile
 import time
@@ -41,7 +40,6 @@ FAULTS = ("kill", "kill in commit", "stop", "kill", "freeze")
 PLAIN_FAULTS = ("kill", "stop")
 #: Longer than a session, a takeover and a table's recovery.
 QUIET_S = 10.0
-FROZEN_S = (1.0, 6.0)
 #: Longer than a dead worker's session, its transaction and the work that was left over.
 DONE_S = 90.0
 
@@ -62,27 +60,6 @@ def event(chance: random.Random, number: int) -> tuple[bytes | None, bytes]:
         return b"any-%d" % number, b"count hot-%d" % chance.randrange(HOT_KEYS)
     key = b"key-%d" % chance.randrange(KEYS)
     return key, b"count " + key
-
-
-def strike(fleet: Fleet, name: str, fault: str, chance: random.Random) -> str:
-    """Do this to a worker, and have it back. Returns what was done."""
-    match fault:
-        case "kill":
-            fleet.kill(name)
-        case "kill in commit":
-            if not fleet.kill_in_commit(name, 5.0):  # it has no partition
-                fleet.kill(name)
-                fault = "kill"
-        case "stop":
-            fleet.stop(name)
-        case _:
-            fleet.members[name].signal(signal.SIGSTOP)
-            time.sleep(chance.uniform(*FROZEN_S))
-            fleet.members[name].signal(signal.SIGCONT)
-            return fault
-    time.sleep(chance.uniform(0.0, 1.0))
-    fleet.start(name)
-    return fault
 
 
 def show(plan: Plan) -> int:
@@ -126,7 +103,7 @@ def run(bootstrap: str, folder: Path, protocol: str, options: argparse.Namespace
             with LiveFeed(bootstrap, plan.source, values, options.rate, events.__getitem__, unkeyed=0) as feed:
                 time.sleep(min(1.0, share / options.rate / 3))
                 name = WORKERS[number % len(WORKERS)]
-                struck = strike(fleet, name, fault, chance)
+                struck = fleet.strike(name, fault, chance)
                 feed.finish(share / options.rate + 120)
             fleet.wait_ready()
             published += share

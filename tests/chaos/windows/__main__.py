@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import random
-import signal
 import sys
 import tempfile
 import time
@@ -36,7 +35,6 @@ PARTITIONS, KEYS = 4, 40
 STEP_MS = 30
 #: Faults in turn: of three kills one is inside a commit.
 FAULTS = ("kill", "kill in commit", "rebalance", "stop", "kill", "freeze", "rebalance")
-FROZEN_S = (1.0, 6.0)
 #: Longer than a dead worker's session, its transaction and the work that was left over.
 DONE_S = 120.0
 
@@ -61,31 +59,15 @@ def wait_for_end(feed: LiveFeed, chance: random.Random) -> None:
 
 
 def strike(fleet: Fleet, name: str, fault: str, chance: random.Random) -> str:
-    """Do this to a worker, and have it back. Returns what was done."""
-    match fault:
-        case "kill":
-            fleet.kill(name)
-        case "kill in commit":
-            if not fleet.kill_in_commit(name, 5.0):  # it has no partition
-                fleet.kill(name)
-                fault = "kill"
-        case "rebalance":
-            if "d" in fleet.members:
-                fleet.stop("d")
-                del fleet.members["d"]
-                return "d goes"
-            fleet.start("d")
-            return "d comes"
-        case "stop":
-            fleet.stop(name)
-        case _:
-            fleet.members[name].signal(signal.SIGSTOP)
-            time.sleep(chance.uniform(*FROZEN_S))
-            fleet.members[name].signal(signal.SIGCONT)
-            return fault
-    time.sleep(chance.uniform(0.0, 1.0))
-    fleet.start(name)
-    return fault
+    """Do this to a worker, and have it back; or let a fourth one come or go. Returns what was done."""
+    if fault != "rebalance":
+        return fleet.strike(name, fault, chance)
+    if "d" in fleet.members:
+        fleet.stop("d")
+        del fleet.members["d"]
+        return "d goes"
+    fleet.start("d")
+    return "d comes"
 
 
 def run(bootstrap: str, folder: Path, protocol: str, options: argparse.Namespace) -> WindowJudgement:
