@@ -204,15 +204,15 @@ class Assignment:
         #: Keys with an event in progress, and those that wait behind it.
         self.gate: dict[bytes, deque[Entry] | None] = {}
         #: The stores of its tables, and by table what its events make of them.
-        self.restored = restored
-        self.states = states_of(restored) if restored is not None else {}
+        if sibling is None:
+            self.restored, self.contention = restored, Contention()
+            self.states = states_of(restored) if restored is not None else {}
+        else:
+            self.restored, self.states, self.contention = sibling.restored, sibling.states, sibling.contention
+        self.span.timed = any(table.due is not None for table in self.states.values())
         #: Timers that are due and not committed, by their numbers; and how many there have been.
         self.fired: dict[int, Entry] = {}
         self.timers_begun = 0
-        self.contention = Contention()
-        if sibling is not None:
-            self.restored, self.states, self.contention = sibling.restored, sibling.states, sibling.contention
-        self.span.timed = any(table.due is not None for table in self.states.values())
         #: Cleared by the poll thread, before it learns of any newer generation of the group.
         self.alive = True
         #: Written by the poll thread.
