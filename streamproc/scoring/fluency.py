@@ -27,8 +27,7 @@ def count_verdicts(words: Iterable[WordResult]) -> Counts:
 
 def accuracy(counts: Counts) -> float | None:
     """Words read correctly over words judged, 0 to 1; None where none was judged."""
-    judged = counts.expected - counts.unjudged
-    return (counts.correct + counts.accepted) / judged if judged else None
+    return share_read(counts.correct + counts.accepted, counts.expected - counts.unjudged)
 
 
 def words_correct_per_minute(counts: Counts, audio_ms: int) -> float | None:
@@ -36,4 +35,14 @@ def words_correct_per_minute(counts: Counts, audio_ms: int) -> float | None:
 
     Source: Hasbrouck and Tindal, "Oral Reading Fluency Norms", The Reading Teacher 59(7), 2006.
     """
-    return (counts.correct + counts.accepted) * 60_000 / audio_ms if audio_ms else None
+    return read_per_minute(counts.correct + counts.accepted, audio_ms)
+
+
+def share_read(correct: int, judged: int) -> float | None:
+    """Accuracy by the two numbers that it takes."""
+    return correct / judged if judged else None
+
+
+def read_per_minute(correct: int, audio_ms: int) -> float | None:
+    """WCPM by the two numbers that it takes."""
+    return correct * 60_000 / audio_ms if audio_ms else None

@@ -9,6 +9,7 @@ from typing import Any
 
 from streamproc.contracts.corrections import result_id
 from streamproc.contracts.generated.events import Result, Verdict
+from streamproc.scoring.fluency import read_per_minute, share_read
 
 MOST_WORDS = 5_000
 """Of one reading: an hour's. Words beyond that count, and can neither be corrected nor practised."""
@@ -119,12 +120,12 @@ class KeptReading:
     @property
     def accuracy(self) -> float | None:
         """As a result's."""
-        return self.correct / self.judged if self.judged else None
+        return share_read(self.correct, self.judged)
 
     @property
     def words_correct_per_minute(self) -> float | None:
         """As a result's."""
-        return self.correct * 60_000 / self.audio_ms if self.audio_ms else None
+        return read_per_minute(self.correct, self.audio_ms)
 
     def words(self) -> Iterator[tuple[str, str]]:
         """Each expected word that has a verdict, in lower case without punctuation around it, and its letter."""

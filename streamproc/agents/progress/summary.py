@@ -10,6 +10,7 @@ from statistics import linear_regression
 from streamproc.agents.progress.readings import MISSED, KeptReading
 from streamproc.agents.progress.state import LearnerState
 from streamproc.contracts.generated.events_progress import PractiseWord, Progress, ReadingFigures
+from streamproc.scoring.fluency import read_per_minute, share_read
 
 MOST_PRACTISED = 20
 FEWEST_FOR_TREND = 3
@@ -27,8 +28,8 @@ def summary(tenant_id: str, learner_id: str, state: LearnerState) -> Progress:
         revision=state.revision,
         updated_at=_time(state.updated_at),
         readings=tuple(map(_figures, readings)),
-        accuracy=correct / judged if judged else None,
-        words_correct_per_minute=correct * 60_000 / audio_ms if audio_ms else None,
+        accuracy=share_read(correct, judged),
+        words_correct_per_minute=read_per_minute(correct, audio_ms),
         accuracy_trend=_slope([reading.accuracy for reading in readings]),
         words_correct_per_minute_trend=_slope([reading.words_correct_per_minute for reading in readings]),
         words_to_practise=_practise(readings),
