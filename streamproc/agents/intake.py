@@ -1,6 +1,6 @@
 """Whether the worker begins new events: closed while a dependency is awaited, or for good by the quarantine.
 
-And whether it goes on with those that wait for a dependency: until it stops.
+And whether it goes on with those that wait for a dependency: until it stops; with the others until the drain is over.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ class Intake:
         self._reasons: Counter[str] = Counter()
         self._open = asyncio.Event()
         self._open.set()
+        self._working: set[asyncio.Task[Any]] = set()
         self._waiting: set[asyncio.Task[Any]] = set()
         self._stopping = False
 
@@ -40,6 +41,11 @@ class Intake:
     def closed_for(self) -> float:
         """Seconds since it was closed; asked for while it is, or by ``changed`` when the last reason goes."""
         return self._clock() - self._closed_at
+
+    @property
+    def working(self) -> int:
+        """Events that are worked on."""
+        return len(self._working)
 
     @property
     def waiting(self) -> bool:
@@ -73,15 +79,23 @@ class Intake:
             if not self._reasons:
                 self._open.set()
 
+    @contextmanager
+    def event(self) -> Iterator[None]:
+        """An event is worked on inside the block, by the task that enters it; afterwards it may go on with another."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._working.add(task)
+        try:
+            yield
+        finally:
+            self._working.discard(task)
+            self._waiting.discard(task)
+
     def waits(self, event: asyncio.Task[Any]) -> None:
         """An event has met a failing dependency and tries again; a stopping worker gives it up at once."""
         self._waiting.add(event)
         if self._stopping:
             event.cancel()
-
-    def ended(self, event: asyncio.Task[Any] | None) -> None:
-        """The event is done or given up; its task may go on with another one."""
-        self._waiting.discard(event)
 
     def stop(self) -> int:
         """Close it for good and cancel the events that have tried again: how many.
@@ -91,3 +105,8 @@ class Intake:
         self._stopping = True
         self.close("stopping")
         return sum(event.cancel() for event in self._waiting)
+
+    def give_up(self) -> None:
+        """Cancel every event that is worked on."""
+        for event in self._working:
+            event.cancel()

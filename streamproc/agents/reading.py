@@ -97,7 +97,6 @@ class ReadingAgent:
         self.topic = settings.kafka.activity_topic
         self.outcomes = {"results": next(iter(results)), "dead_letters": settings.kafka.dead_letter_topic}
         self._intake = Intake(self._intake_changed)
-        self._working: set[asyncio.Task[None]] = set()
         self._most = settings.worker.max_in_flight
         self._fewer = asyncio.Event()
         self._quarantine = Quarantine(settings.quarantine.percent, settings.quarantine.events)
@@ -123,7 +122,7 @@ class ReadingAgent:
             await self._stages.scorer.room()
             if self._backfill is not None:
                 await self._backfill.paced()
-            while len(self._working) >= self._most:
+            while self._intake.working >= self._most:
                 self._fewer.clear()
                 await self._fewer.wait()
             if not self._intake.reasons:
@@ -143,8 +142,7 @@ class ReadingAgent:
 
     def give_up(self) -> None:
         """The drain is over: what is still worked on has no owner any more, and nothing that it needs stays open."""
-        for task in self._working:
-            task.cancel()
+        self._intake.give_up()
 
     async def _work(self, event: EventT[bytes]) -> None:
         """Give one record its outcome. What this raises is fatal: the transport stops the worker, and the record is
@@ -154,22 +152,18 @@ class ReadingAgent:
         if self._backfill is not None and not self._backfill.holds(message.partition, message.offset):
             self._backfill.passed_over()
             return
-        task = asyncio.current_task()
-        assert task is not None
-        self._working.add(task)
         self._metrics.started()
         try:
-            record = self._record(event)
-            with self._traced(record):
-                outcome = await self._outcome_of(record)
-                await outcome.send()
+            with self._intake.event():
+                record = self._record(event)
+                with self._traced(record):
+                    outcome = await self._outcome_of(record)
+                    await outcome.send()
         except StreamprocError as error:
             self._stops(error)
             raise
         finally:
-            self._working.discard(task)
             self._fewer.set()
-            self._intake.ended(task)
             self._metrics.finished()
         if self._backfill is not None:
             self._backfill.outcomes[record.outcome] += 1

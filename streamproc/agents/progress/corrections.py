@@ -7,7 +7,6 @@ letter topic, in the form of the activities'.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Mapping
 
 import structlog
@@ -65,7 +64,6 @@ class CorrectionAgent:
         self.topic = settings.progress.correction_topic
         self.outcomes: Mapping[str, str] = {"refused_corrections": correction_letters(settings)}
         self._intake = Intake(metrics.intake)
-        self._working: set[asyncio.Task[None]] = set()
 
     @property
     def paused(self) -> list[str]:
@@ -87,8 +85,7 @@ class CorrectionAgent:
 
     def give_up(self) -> None:
         """The drain is over."""
-        for task in self._working:
-            task.cancel()
+        self._intake.give_up()
 
     async def refused(self, event: EventT[bytes], refusal: OutcomeRefused) -> None:
         """Kafka refuses what came of a correction for good: a letter takes its place, and a stub a letter's.
@@ -106,16 +103,10 @@ class CorrectionAgent:
             raise StreamprocError(ErrorCode.DEAD_LETTER_REFUSED, f"Kafka refuses a dead letter: {refusal.reason}")
 
     async def _work(self, event: EventT[bytes]) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._working.add(task)
-        try:
+        with self._intake.event():
             outcome = await self._outcome(self._record(event))
             if outcome is not None:
                 await outcome.send()
-        finally:
-            self._working.discard(task)
-            self._intake.ended(task)
 
     async def _outcome(self, record: Record) -> EventOutcome | None:
         """Raises fatal failures alone."""

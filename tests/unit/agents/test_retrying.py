@@ -149,12 +149,10 @@ async def test_the_intake_opens_when_the_last_reason_is_gone(journal: Journal) -
 async def waiting_event(journal: Journal, outcomes: Iterator[Exception | str]) -> str:
     """An event's work: its failing step is a task of its own, as a phrase's is."""
     retries = Retries(60, 0, journal.intake)
-    try:
+    with journal.intake.event():
         async with asyncio.TaskGroup() as group:
             step = group.create_task(retries.until_it_works(Stage.AUDIO, attempts(outcomes)))
         return step.result()
-    finally:
-        journal.intake.ended(asyncio.current_task())
 
 
 @pytest.mark.parametrize("failures", [1, 20], ids=["within the budget", "paused"])
