@@ -24,12 +24,12 @@ async def hear_clips(
     retry: Retry,
     priority: Priority,
     threads: ScoringThreads,
-    models: Catalogue | None = None,
+    models: Catalogue,
 ) -> Inference:
     """Logits of each clip, in order, all of one model; log-probabilities of long ones.
 
     What has been heard of a long clip is kept when one of its windows must be tried again. ``models``: those that may
-    answer; none by default.
+    answer.
 
     Raises:
         StreamprocError: poison and fatal failures. Transient ones are waited for.
@@ -71,9 +71,9 @@ def _next(windows: Iterator[tuple[Window, Samples]]) -> list[tuple[Window, Sampl
     return list(islice(windows, WINDOWS_AT_ONCE))
 
 
-def _step(heard: Inference, models: Catalogue | None) -> float:
+def _step(heard: Inference, models: Catalogue) -> float:
     """Samples of a clip from one frame to the next of the model that has heard it."""
-    form = (models or Catalogue.read(None)).of(heard.model).form
+    form = models.of(heard.model).form
     return form.frame_step * SAMPLE_RATE / form.sample_rate
 
 

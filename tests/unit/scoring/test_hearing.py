@@ -15,6 +15,7 @@ from streamproc.audio.decode import SAMPLE_RATE
 from streamproc.audio.windows import LongClip, read_clip
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.engine import Inference, ModelIdentity, Priority, Samples
+from streamproc.inference.served import Catalogue
 from streamproc.scoring.hearing import WINDOWS_AT_ONCE, hear_clips
 from streamproc.scoring.threads import ScoringThreads
 
@@ -56,7 +57,8 @@ class Listening(SilentEngine):
 
 async def hear(engine: Listening, *clips: Samples | LongClip) -> Inference:
     retry = Retries(60, 0, Intake(lambda reason, closed: None))
-    return await asyncio.wait_for(hear_clips(engine, clips, retry, Priority.LIVE, ScoringThreads()), 60)
+    models = Catalogue.read(None)
+    return await asyncio.wait_for(hear_clips(engine, clips, retry, Priority.LIVE, ScoringThreads(), models), 60)
 
 
 async def test_short_clips_are_one_call() -> None:
