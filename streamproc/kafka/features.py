@@ -37,6 +37,16 @@ class Feature:
     topics: Callable[[Settings], dict[str, Needed]]
 
 
+def kept(days: int) -> dict[str, str]:
+    """The settings of a topic that keeps its records for so long."""
+    return {"retention.ms": str(days * 24 * 3600 * 1000)}
+
+
+def spelled(operation: AclOperation) -> str:
+    """An operation as Kafka's own tools spell it."""
+    return operation.name.title().replace("_", "")
+
+
 def changelog_topic(kafka: KafkaSettings, table: str) -> str:
     """Where the driver keeps the state of a worker's table. It has as many partitions as the topic that is read."""
     return f"{kafka.group_id}-{table}-changelog"
@@ -62,8 +72,7 @@ def _corrections(settings: Settings) -> dict[str, Needed]:
 
 
 def _kept(contract: str) -> dict[str, str]:
-    days = next(one.retention_days for one in files.contracts() if one.name == contract)
-    return {"retention.ms": str(days * 24 * 3600 * 1000)}
+    return kept(next(one.retention_days for one in files.contracts() if one.name == contract))
 
 
 FEATURES = (

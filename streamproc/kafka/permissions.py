@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from streamproc.kafka.features import Feature
+from streamproc.kafka.features import Feature, spelled
 from streamproc.kafka.topics import audit_topic, ledger_topic, parked_topic
 from streamproc.settings import KafkaSettings, Settings
 
@@ -66,7 +66,7 @@ def grants(kafka: KafkaSettings, subscriber_group: str = SUBSCRIBER_GROUP) -> tu
 def feature_grants(feature: Feature, settings: Settings) -> tuple[Grant, ...]:
     """What a worker needs besides, where a feature is on."""
     return tuple(
-        Grant("worker", "topic", name, tuple(operation.name.title().replace("_", "") for operation in topic.operations))
+        Grant("worker", "topic", name, tuple(map(spelled, topic.operations)))
         for name, topic in feature.topics(settings).items()
     )
 

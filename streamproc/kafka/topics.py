@@ -121,13 +121,13 @@ def configurations(kafka: KafkaSettings, activity_bytes: int = ACTIVITY_MAX_BYTE
     letter_size = _size(DEAD_LETTER_FACTOR * activity_bytes + DEAD_LETTER_ROOM)
     days = {one.name: one.retention_days for one in files.contracts() if one.retention != files.FOR_EVER}
     return {
-        kafka.activity_topic: _size(activity_bytes) | _kept(days[files.ACTIVITY]),
+        kafka.activity_topic: _size(activity_bytes) | features.kept(days[files.ACTIVITY]),
         **{
-            topic: _size(ACTIVITY_MAX_BYTES) | _kept(days[contract])
+            topic: _size(ACTIVITY_MAX_BYTES) | features.kept(days[contract])
             for contract, topic in topics_of_contracts(kafka).items()
         },
-        letter: letter_size | _kept(KEPT_DAYS),
-        parked_topic(letter): letter_size | _kept(KEPT_DAYS),
+        letter: letter_size | features.kept(KEPT_DAYS),
+        parked_topic(letter): letter_size | features.kept(KEPT_DAYS),
         ledger_topic(letter): {"cleanup.policy": "compact"},
         audit_topic(letter): {"retention.ms": "-1"},
         # Each change has a key of its own: none is ever removed, and the topic tells who changed what, when and why.
@@ -157,10 +157,6 @@ def is_compacted(config: Mapping[str, str]) -> bool:
 
 def _size(max_bytes: int) -> dict[str, str]:
     return {"max.message.bytes": str(max_bytes)}
-
-
-def _kept(days: int) -> dict[str, str]:
-    return {"retention.ms": str(days * 24 * 3600 * 1000)}
 
 
 def _accepted(settings: Settings) -> int:
@@ -200,11 +196,9 @@ def create(settings: Settings) -> list[str]:
             future.result(TIMEOUT)
             created.append(name)
         except KafkaException as error:
-            code = error.args[0].code()
             # Another operator may have been quicker.
-            if code != KafkaError.TOPIC_ALREADY_EXISTS:
-                refusal = ErrorCode.KAFKA_REFUSED if code in PERMISSION else ErrorCode.TOPIC_MISSING
-                raise StreamprocError(refusal, f"{name}: {error.args[0].str()}") from None
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise _refusal(name, error) from None
     return created
 
 
@@ -219,8 +213,12 @@ def add_partitions(settings: Settings, names: Iterable[str], count: int) -> None
         try:
             future.result(TIMEOUT)
         except KafkaException as error:
-            refusal = ErrorCode.KAFKA_REFUSED if error.args[0].code() in PERMISSION else ErrorCode.TOPIC_MISSING
-            raise StreamprocError(refusal, f"{name}: {error.args[0].str()}") from None
+            raise _refusal(name, error) from None
+
+
+def _refusal(name: str, error: KafkaException) -> StreamprocError:
+    code = ErrorCode.KAFKA_REFUSED if error.args[0].code() in PERMISSION else ErrorCode.TOPIC_MISSING
+    return StreamprocError(code, f"{name}: {error.args[0].str()}")
 
 
 def check(settings: Settings) -> None:
@@ -247,7 +245,7 @@ def check(settings: Settings) -> None:
             "STREAMPROC_KAFKA__ACTIVITY_TOPIC, __RESULT_TOPIC or __DEAD_LETTER_TOPIC",
         )
     refused = [
-        f"{operation.name.title().replace('_', '')} on topic {name}"
+        f"{features.spelled(operation)} on topic {name}"
         for name, operations in used.items()
         for operation in operations
         if operation not in allowed[name]
