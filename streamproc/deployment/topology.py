@@ -73,7 +73,7 @@ def _topics(kafka: KafkaSettings) -> dict[str, Any]:
         name: {
             "config": config,
             "major": majors.get(name, 0),
-            "partitions": 1 if topics.partitions_of(kafka, name) == 1 else 0,
+            "partitions": 1 if topics.is_compacted(config) else 0,
             "feature": "",
         }
         for name, config in topics.configurations(kafka).items()

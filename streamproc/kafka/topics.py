@@ -141,13 +141,13 @@ def wanted(settings: Settings, activity_bytes: int = ACTIVITY_MAX_BYTES) -> dict
     return configurations(settings.kafka, activity_bytes) | of_features
 
 
-def partitions_of(kafka: KafkaSettings, topic: str) -> int:
-    """How many partitions a topic is made with.
+def partitions_of(kafka: KafkaSettings, config: Mapping[str, str]) -> int:
+    """How many partitions a topic of these settings is made with.
 
     A compacted topic is read whole, for the last record of each key. With a second partition, added later, that record
     could lie in the one that is read first, and an older one win: so it has one, for ever.
     """
-    return 1 if is_compacted(configurations(kafka)[topic]) else kafka.partitions
+    return 1 if is_compacted(config) else kafka.partitions
 
 
 def is_compacted(config: Mapping[str, str]) -> bool:
@@ -175,14 +175,14 @@ def create(settings: Settings) -> list[str]:
         StreamprocError: as ``existing``, and TOPIC_MISSING where Kafka refuses to create one.
     """
     kafka = settings.kafka
-    there = existing(settings)
+    there, of_features = existing(settings), features.needed(settings)
     activity_bytes = _accepted(settings) if kafka.activity_topic in there else ACTIVITY_MAX_BYTES
     partitions = there.get(kafka.activity_topic, kafka.partitions)
     missing = [
         NewTopic(
             name,
             # State is beside the activities that it is of.
-            num_partitions=partitions if name in features.needed(settings) else partitions_of(kafka, name),
+            num_partitions=partitions if name in of_features else partitions_of(kafka, config),
             replication_factor=kafka.replication_factor,
             config=config,
         )
