@@ -6,15 +6,16 @@ import asyncio
 import getpass
 import json
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from streamproc import settings as settings_module
 from streamproc.cli.failing import Failed
 from streamproc.cli.model_state import change_json, print_state, state_json, what
+from streamproc.cli.registries import with_registry
 from streamproc.contracts.generated.events_control import ControlEvent, ControlKind, ControlledModel
 from streamproc.contracts.registry import Registry
 from streamproc.inference.configured import catalogue_of, certificates_of
@@ -28,27 +29,12 @@ from streamproc.telemetry.logs import leave_retries_to_us
 from streamproc.terminal import safe
 from streamproc.training.gate import gate_of
 
-T = TypeVar("T")
-
 
 def load() -> Settings:
     """The settings; what is tried again is told to nobody."""
     tree = settings_module.load()
     leave_retries_to_us()
     return tree
-
-
-def in_loop(tree: Settings, work: Callable[[Registry], Awaitable[T]]) -> T:
-    """Do it with a registry, to its end."""
-
-    async def run() -> T:
-        registry = Registry(tree.registry)
-        try:
-            return await work(registry)
-        finally:
-            await registry.close()
-
-    return asyncio.run(run())
 
 
 async def models_and_state(tree: Settings, registry: Registry) -> tuple[list[ModelThere], ControlState]:
@@ -111,7 +97,7 @@ def tell_workers(tree: Settings, command: str, make: Callable[[ControlState], Co
         StreamprocError: it cannot be written, or whether it was is not known.
     """
     try:
-        state, told = in_loop(tree, lambda registry: change(tree, registry, make))
+        state, told = with_registry(tree, lambda registry: change(tree, registry, make))
     except RuleError as error:
         raise Failed(command, error) from None
     assert told is not None

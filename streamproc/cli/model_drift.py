@@ -11,7 +11,8 @@ import click
 
 from streamproc.cli.drift_page import page
 from streamproc.cli.letters import progress
-from streamproc.cli.model_changes import in_loop, load
+from streamproc.cli.model_changes import load
+from streamproc.cli.registries import with_registry
 from streamproc.contracts.codec import ResultDecoder
 from streamproc.contracts.majors import V1
 from streamproc.contracts.registry import Registry
@@ -51,7 +52,7 @@ def drift(days: int, reference: Path | None, save_reference: Path | None, html: 
         if file is not None and not file.parent.is_dir():
             raise click.BadParameter(f"there is no folder {file.parent}")
     tree = load()
-    found, unread = in_loop(tree, lambda registry: _read(tree, registry, days))
+    found, unread = with_registry(tree, lambda registry: _read(tree, registry, days))
     file = reference or tree.inference.drift_reference
     stored = _first_days(found) if file is None else read_reference(file)
     rows = [

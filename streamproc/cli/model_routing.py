@@ -14,13 +14,13 @@ from streamproc.cli.model_changes import (
     ask_gate,
     event_of,
     identify,
-    in_loop,
     load,
     models_and_state,
     share_of,
     tell_workers,
 )
 from streamproc.cli.model_state import change_json, model_row, print_state, state_json, what
+from streamproc.cli.registries import with_registry
 from streamproc.contracts.generated.events_control import ControlEvent, ControlKind, LiveSettings
 from streamproc.routing.change import read_all
 from streamproc.routing.control import ControlState, Fate
@@ -66,7 +66,7 @@ def list_models(as_json: bool) -> None:
     until it says something else.
     """
     tree = load()
-    found, state = in_loop(tree, lambda registry: models_and_state(tree, registry))
+    found, state = with_registry(tree, lambda registry: models_and_state(tree, registry))
     rows = [model_row(one, state, tree) for one in found]
     if as_json:
         click.echo(json.dumps({"models": rows}))
@@ -92,7 +92,7 @@ def status(changes: int, as_json: bool) -> None:
     A change that came too late, or that broke a rule, is shown with the reason for which nobody obeys it.
     """
     tree = load()
-    fold = in_loop(tree, lambda registry: read_all(tree, registry))
+    fold = with_registry(tree, lambda registry: read_all(tree, registry))
     last = fold.changes[len(fold.changes) - changes :] if changes < len(fold.changes) else fold.changes
     if as_json:
         click.echo(json.dumps({**state_json(fold.state), "changes": [change_json(one) for one in last]}))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import re
@@ -18,13 +17,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from streamproc import settings, terminal
 from streamproc.agents.backfill import Backfill
 from streamproc.cli.letters import Time
+from streamproc.cli.registries import with_registry
 from streamproc.cli.schemas import register_versions
 from streamproc.cli.worker import run
 from streamproc.contracts import files
 from streamproc.contracts.majors import MAJORS
-from streamproc.contracts.registry import Registry
 from streamproc.deadletter.times import iso
-from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.errors import StreamprocError
 from streamproc.kafka import topics
 from streamproc.kafka.history import History, begin, history, is_begun, left
 from streamproc.settings import KafkaSettings, LogSettings, Settings
@@ -190,20 +189,7 @@ def _prepare(tree: Settings) -> None:
         _say(f"{topic}: created")
     wanted = topics.contracts_written(tree)
     contracts = [contract for contract in files.contracts() if contract.name in wanted]
-
-    async def register() -> None:
-        registry = Registry(tree.registry)
-        try:
-            await register_versions(registry, contracts, wanted, None)
-        finally:
-            await registry.close()
-
-    try:
-        asyncio.run(register())
-    except StreamprocError as error:
-        if error.code is ErrorCode.REGISTRY_UNAVAILABLE:
-            raise StreamprocError(error.code, f"{error.message} (STREAMPROC_REGISTRY__URL)") from None
-        raise
+    with_registry(tree, lambda registry: register_versions(registry, contracts, wanted, None))
 
 
 class _Watch(threading.Thread):

@@ -12,6 +12,7 @@ from typing import TypeVar
 import click
 
 from streamproc import settings as settings_module
+from streamproc.cli.registries import with_registry
 from streamproc.contracts import files, live, plan
 from streamproc.contracts.majors import MAJORS
 from streamproc.contracts.registry import Registry
@@ -288,20 +289,11 @@ def _contract(name: str, folder: Path | None) -> files.Contract:
 
 
 def _with_registry(settings: Settings, work: Callable[[Registry], Awaitable[T]]) -> T:
-    async def run() -> T:
-        registry = Registry(settings.registry)
-        try:
-            return await work(registry)
-        finally:
-            await registry.close()
-
     try:
-        return asyncio.run(run())
+        return with_registry(settings, work)
     except StreamprocError as error:
         if error.code is ErrorCode.SCHEMA_REFUSED:
             raise click.ClickException(error.message) from error
-        if error.code is ErrorCode.REGISTRY_UNAVAILABLE:
-            raise StreamprocError(error.code, f"{error.message} (STREAMPROC_REGISTRY__URL)") from error
         raise
 
 
