@@ -49,7 +49,7 @@ def _type_name(field: FieldInfo) -> str:
     if get_origin(annotation) is Literal:
         return "one of " + ", ".join(choice or "(empty)" for choice in get_args(annotation))
     words = next((words for kind, words in _TYPE_NAMES if kind in (annotation, get_origin(annotation))), "path")
-    bounds = [f"{_BOUNDS[type(bound)]} {value:g}" for bound in field.metadata for value in _bound(bound)]
+    bounds = [f"{_BOUNDS[type(bound)]} {value:.10g}" for bound in field.metadata for value in _bound(bound)]
     return " ".join([words, " and ".join(bounds)]).strip()
 
 
