@@ -36,7 +36,7 @@ from support.stand_in.stand_in import StandIn
 from bench import mix
 from bench.driving import ceiling
 from bench.machine import machine, versions
-from bench.scene import LETTERS, RESULTS, WORKER_CORE, Scene, cpu_seconds, other_core, pinned_worker, scene
+from bench.scene import RESULTS, WARM_UP_S, WORKER_CORE, Scene, busy_worker, cpu_seconds, other_core, scene
 from bench.served import real_triton
 from bench.stages import stages
 from streamproc.audio.decode import SAMPLE_RATE, Samples
@@ -45,7 +45,6 @@ from streamproc.deployment.capacity import Capacity, Costs, Load, Prices, of_ben
 from streamproc.settings import load as load_settings
 
 WITHIN = 0.25
-WARM_UP_S = 10.0
 DRIVEN_S = 2.0
 LONG_S = 10.0
 """Seconds of audio of the other activities: a little more than twice the mix'."""
@@ -64,10 +63,7 @@ def kafka_seconds() -> float:
 
 def saturated(stage: Scene, address: str, seconds: float) -> dict[str, float]:
     """A worker with a backlog: activities a second, and processor time an activity, its own and Kafka's."""
-    with pinned_worker(stage.settings(address), stage.folder / "worker.log") as worker:
-        begun = worker.metric(RESULTS)
-        worker.wait_for(lambda: worker.metric(RESULTS) > begun, "a result", 60)
-        time.sleep(WARM_UP_S)
+    with busy_worker(stage, address) as worker:
 
         def reading() -> tuple[float, float, float, float]:
             return time.perf_counter(), worker.metric(RESULTS), cpu_seconds(worker.pid), kafka_seconds()
@@ -75,8 +71,6 @@ def saturated(stage: Scene, address: str, seconds: float) -> dict[str, float]:
         early = reading()
         time.sleep(seconds)
         wall, results, own, kafka = (late - before for late, before in zip(reading(), early, strict=True))
-        assert worker.metric(LETTERS) == 0, "the mix has dead letters"
-        assert worker.metric("streamproc_in_flight") > 1, "the backlog has ended"
     return {"per_s": results / wall, "worker_ms": 1000 * own / results, "kafka_ms": 1000 * kafka / results}
 
 

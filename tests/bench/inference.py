@@ -36,7 +36,17 @@ from support.stand_in.stand_in import StandIn
 from bench import arrivals, engines, mix
 from bench.driving import ceiling
 from bench.machine import machine, versions
-from bench.scene import LETTERS, RESULTS, WORKER_CORE, Scene, other_core, pinned_worker, scene
+from bench.scene import (
+    LETTERS,
+    RESULTS,
+    WARM_UP_S,
+    WORKER_CORE,
+    Scene,
+    busy_worker,
+    other_core,
+    pinned_worker,
+    scene,
+)
 from bench.served import real_triton
 from streamproc.audio.decode import Samples
 from streamproc.contracts.generated.events import Activity
@@ -47,8 +57,6 @@ FIXED = Behaviour(servers=2, request_s=0.01, clip_s=0.03)
 can do on a core that it shares with Kafka."""
 CLIPS = 2
 """Of each activity."""
-WARM_UP = 10.0
-"""Seconds of work before results are counted: the limit on what is in flight finds its place."""
 DRIVEN = 3.0
 """Seconds that each way to drive a server is tried."""
 LATENCY = {"STREAMPROC_TRANSPORT__COMMIT_INTERVAL": "0.05"}
@@ -58,15 +66,10 @@ PACKAGES = ("numpy", "grpcio", "tritonclient", "onnxruntime", "torch")
 
 def through_the_worker(stage: Scene, address: str, seconds: float) -> float:
     """Activities a second of a worker with a backlog."""
-    with pinned_worker(stage.settings(address), stage.folder / "worker.log") as worker:
-        begun = worker.metric(RESULTS)
-        worker.wait_for(lambda: worker.metric(RESULTS) > begun, "a result", 60)
-        time.sleep(WARM_UP)
+    with busy_worker(stage, address) as worker:
         first, at = worker.metric(RESULTS), time.perf_counter()
         time.sleep(seconds)
         last, until = worker.metric(RESULTS), time.perf_counter()
-        assert worker.metric(LETTERS) == 0, "the mix has dead letters"
-        assert worker.metric("streamproc_in_flight") > 1, "the backlog has ended"
     return (last - first) / (until - at)
 
 
@@ -108,7 +111,7 @@ def main() -> int:
         mix.record_answers(recorded, decoded, mix.heard(decoded))
 
         def backlog(per_s: float) -> None:
-            stage.publish(mix.again_and_again(activities, round((WARM_UP + 2 * seconds + 5) * per_s)))
+            stage.publish(mix.again_and_again(activities, round((WARM_UP_S + 2 * seconds + 5) * per_s)))
 
         with StandIn(FIXED, recorded=recorded, cpu=other_core()) as server:
             backlog(40)

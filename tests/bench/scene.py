@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ WORKER_CORE = 0
 RESULTS = "streamproc_results_total"
 LETTERS = "streamproc_dead_letters_total"
 READY_SECONDS = 120.0
+WARM_UP_S = 10.0
+"""Seconds of work before a busy worker's results are counted: the limit on what is in flight finds its place."""
 
 
 @dataclass(slots=True)
@@ -90,6 +93,18 @@ def pinned_worker(settings: Mapping[str, str], log: Path) -> Iterator[WorkerProc
         yield worker
     finally:
         worker.kill()
+
+
+@contextmanager
+def busy_worker(stage: Scene, server: str) -> Iterator[WorkerProcess]:
+    """A worker that is warm and has a backlog, to the end of the block too."""
+    with pinned_worker(stage.settings(server), stage.folder / "worker.log") as worker:
+        begun = worker.metric(RESULTS)
+        worker.wait_for(lambda: worker.metric(RESULTS) > begun, "a result", 60)
+        time.sleep(WARM_UP_S)
+        yield worker
+        assert worker.metric(LETTERS) == 0, "the mix has dead letters"
+        assert worker.metric("streamproc_in_flight") > 1, "the backlog has ended"
 
 
 def cpu_seconds(pid: int) -> float:
