@@ -9,7 +9,6 @@ import signal
 import sys
 import threading
 import time
-from datetime import UTC, datetime
 
 import click
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
@@ -22,7 +21,7 @@ from streamproc.cli.schemas import register_versions
 from streamproc.cli.worker import run
 from streamproc.contracts import files
 from streamproc.contracts.majors import MAJORS
-from streamproc.deadletter.times import iso
+from streamproc.deadletter.times import iso_of
 from streamproc.errors import StreamprocError
 from streamproc.kafka import topics
 from streamproc.kafka.history import History, begin, history, is_begun, left
@@ -253,7 +252,7 @@ class _Watch(threading.Thread):
 
 
 def _time(milliseconds: int) -> str:
-    return iso(datetime.fromtimestamp(milliseconds / 1000, UTC))
+    return str(iso_of(milliseconds))
 
 
 def _say(text: str) -> None:
