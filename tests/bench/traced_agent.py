@@ -63,7 +63,6 @@ class Queue:
 
     def __init__(self) -> None:
         self._notes: list[SpanNote] = []
-        self.spans = 0
 
     def put(self, notes: Sequence[SpanNote]) -> None:
         """Of an event that is sampled."""
@@ -73,7 +72,6 @@ class Queue:
         """As they would be sent."""
         if self._notes:
             encode_spans([span_of(note, resource()) for note in self._notes]).SerializeToString()
-        self.spans += len(self._notes)
         self._notes = []
 
 
