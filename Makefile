@@ -108,7 +108,7 @@ test-rocksdb: install  ## Tables on disk: the store, killed processes, a full di
 test-torch: .venv-torch/.installed  ## What needs torch: its engine in the suite of all engines, precisions, the live network. Installs torch first: 5 GB, 2 minutes.
 	$(BOUNDED) 900 .venv-torch/bin/python -m pytest -q --durations=5 tests/accelerated
 
-test-operate: install  ## What operators have: alerts under promtool, dashboards on a real Prometheus, traces through the real collector, their page in Chromium. Installs what it needs, or fails (10 minutes).
+test-operate: install  ## What operators have: alerts under promtool, dashboards on a real Prometheus, traces through the real collector, their page in Chromium, what a worker says when Kafka or the registry goes. Installs what it needs, or fails (10 minutes).
 	tests/operate/install.sh
 	@$(BIN)/python $(LOCKED) requirements/operate.txt
 	$(BOUNDED) 1800 $(BIN)/python -m pytest -q --durations=5 tests/operate
