@@ -42,6 +42,8 @@ class TableWorker:
         self.assignments: dict[TP, Assignment] = {}
         #: What the transactions have written to changelogs.
         self.changelog: list[tuple[str, int | None, bytes | None, bytes | None]] = []
+        #: What they have sent to other topics.
+        self.sent: list[tuple[str, bytes | None, bytes | None, Any]] = []
         self._next = 0
 
     def assign(
@@ -125,7 +127,10 @@ class TableWorker:
         for _, outcome in batch.outcomes:
             if outcome.topic.endswith("-changelog"):
                 self.changelog.append((outcome.topic, outcome.partition, outcome.key, outcome.value))
+            else:
+                self.sent.append((outcome.topic, outcome.key, outcome.value, outcome.headers))
         self.ledger.settle(batch)
+        self.app.monitor.on_transaction(batch, "committed", "", self.ledger)
         return [offset for _, offer in batch.offers for offset in offer.finished]
 
     def hear(self) -> None:

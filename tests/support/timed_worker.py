@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextvars
 import weakref
 from collections.abc import Callable
 from typing import Any, Self, TypeVar
@@ -12,7 +11,7 @@ import faust
 
 from streamproc.transport.flight.ledger import Batch
 from streamproc.transport.flight.progress import Progress, decode, encode
-from streamproc.transport.surface.delivery import Delivery, current_delivery
+from streamproc.transport.surface.delivery import Delivery
 from streamproc.transport.surface.firing import Firing
 from streamproc.transport.surface.seams import current_event_ref
 from support.table_worker import SOURCE, TableWorker
@@ -30,8 +29,6 @@ class TimedWorker(TableWorker):
         self.options = {"ordering": ordering, **settings}
         #: The clock, of both kinds.
         self.now = 0.0
-        #: All that is committed to other topics than changelogs.
-        self.sent: list[tuple[str, bytes | None, bytes | None, Any]] = []
         self.firing = Firing(
             self.app,
             self.app.transport,
@@ -52,24 +49,12 @@ class TimedWorker(TableWorker):
     def do(self, delivery: Delivery, work: Callable[[], _Result]) -> _Result:
         """Some of the work on an event, which is Faust's current event."""
         event: Any = faust.Event(self.app, delivery.key, delivery.value, {}, delivery)
-        context = contextvars.copy_context()
-        context.run(current_event_ref.set, weakref.ref(event))
-        context.run(current_delivery.set, delivery)
-        return context.run(work)
 
-    def commit(self, records: float = float("inf")) -> list[int]:
-        """Carry the next transaction out. Returns its events' offsets."""
-        batch = self.form(records)
-        if batch is None:
-            return []
-        for _, made in batch.outcomes:
-            if made.topic.endswith("-changelog"):
-                self.changelog.append((made.topic, made.partition, made.key, made.value))
-            else:
-                self.sent.append((made.topic, made.key, made.value, made.headers))
-        self.ledger.settle(batch)
-        self.app.monitor.on_transaction(batch, "committed", "", self.ledger)
-        return [offset for _, offer in batch.offers for offset in offer.finished]
+        def of_event() -> _Result:
+            current_event_ref.set(weakref.ref(event))
+            return work()
+
+        return super().do(delivery, of_event)
 
     async def turn(self) -> None:
         """What is due is begun, and goes as far as it can."""
