@@ -97,7 +97,7 @@ class Delivery(ConsumerMessage):
         """
         if self.acked:
             raise SentAfterAck(
-                f"A send to {outcome.topic!r} came after its event ({self.topic}[{self.partition}]@{self.offset}) was "
+                f"A send to {outcome.topic!r} came after its event ({self.entry.where}) was "
                 "acknowledged: await sends before the ack, or send with force=True."
             )
         entry = self.entry
