@@ -253,6 +253,10 @@ class Assignment:
         """Events and timers that are worked on."""
         return sum(1 for entry in (*self.entries.values(), *self.fired.values()) if entry.state is STARTED)
 
+    def time_with(self, record: Any) -> int:
+        """The stream time at a record in flight, its own timestamp included, in milliseconds since 1970."""
+        return max(self.span.time_at(record.offset()), int(record.timestamp()[1]))
+
     def has_finished(self) -> bool:
         """Whether something finished waits for a transaction."""
         if not self.alive:

@@ -66,9 +66,7 @@ class Timer(Entry):
 def passed(assignment: Assignment) -> int:
     """The stream time up to the first record that is not committed, that one included; milliseconds since 1970."""
     first = next(iter(assignment.entries.values()), None)
-    if first is None:
-        return assignment.span.time
-    return max(assignment.span.time_at(first.offset), int(first.record.timestamp()[1]))
+    return assignment.span.time if first is None else assignment.time_with(first.record)
 
 
 def due_timers(assignment: Assignment) -> list[Timer]:

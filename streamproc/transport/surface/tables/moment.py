@@ -18,9 +18,9 @@ def moment() -> int | None:
     entry = delivery.entry
     if isinstance(entry, Timer):
         return entry.due.at
-    span = entry.assignment.span
-    own = max(span.time_at(entry.offset), int(delivery.record.timestamp()[1]))
+    assignment = entry.assignment
+    own = assignment.time_with(delivery.record)
     if entry.joint is None:
         return own
-    others = [one for one in entry.joint if one.assignment is entry.assignment and one.record is not None]
-    return min((max(span.time_at(one.offset), int(one.record.timestamp()[1])) for one in others), default=own)
+    others = [one.record for one in entry.joint if one.assignment is assignment and one.record is not None]
+    return min(map(assignment.time_with, others), default=own)
