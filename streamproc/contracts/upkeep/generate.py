@@ -68,10 +68,9 @@ def _suffix(contract: str) -> str:
 
     What not every worker reads or writes has modules of its own: ``reading.progress`` -> ``_progress``.
     """
-    if contract not in (files.ACTIVITY, files.RESULT) and not re.search(r"\.v\d+$", contract):
-        return f"_{contract.rpartition('.')[2]}"
-    major = re.search(r"\.(v\d+)$", contract)
-    return f"_{major[1]}" if major else ""
+    if contract in (files.ACTIVITY, files.RESULT):
+        return ""
+    return f"_{contract.rpartition('.')[2]}"
 
 
 def _formatted(source: str) -> str:
