@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Awaitable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.contracts.codec import ActivityDecoder, CorrectionDecoder, ResultDecoder
@@ -21,6 +22,8 @@ from streamproc.kafka.reading import TopicReader
 from streamproc.settings import Settings
 from streamproc.training.corrected import Folder, by_result, labelled
 from streamproc.transport.headers import headers_of
+
+T = TypeVar("T")
 
 
 @dataclass(slots=True)
@@ -80,12 +83,11 @@ async def _corrections(
     found = []
     for batch in reader.read_all(settings.progress.correction_topic):
         for message in batch:
-            try:
-                found.append(await decoder.decode(message.value()))
-            except StreamprocError as error:
-                if error.code.error_class is not ErrorClass.POISON:
-                    raise
+            correction = await _unless_poison(decoder.decode(message.value()))
+            if correction is None:
                 done.left_out["unreadable"] += 1
+            else:
+                found.append(correction)
     return found
 
 
@@ -104,18 +106,18 @@ async def _results(settings: Settings, reader: TopicReader, registry: Registry, 
 
 async def _activity(reader: TopicReader, decoder: ActivityDecoder, place: Place | None) -> Activity | None:
     message = None if place is None else reader.record_at(*place)
-    try:
-        return None if message is None else await decoder.decode(message.value())
-    except StreamprocError as error:
-        if error.code.error_class is not ErrorClass.POISON:
-            raise
-        return None
+    return None if message is None else await _unless_poison(decoder.decode(message.value()))
 
 
 async def _clip(clips: ClipFetcher, activity: Activity, index: int) -> bytes | None:
     phrase = next((one for one in activity.phrases if one.index == index), None)
+    return None if phrase is None else await _unless_poison(clips.fetch(phrase.audio))
+
+
+async def _unless_poison(read: Awaitable[T]) -> T | None:
+    """None: it can never be read."""
     try:
-        return None if phrase is None else await clips.fetch(phrase.audio)
+        return await read
     except StreamprocError as error:
         if error.code.error_class is not ErrorClass.POISON:
             raise
