@@ -47,19 +47,15 @@ def create_engine(
         torch = settings.torch
         options = TorchOptions(torch.device, torch.precision, torch.compile)
         served = catalogue.pick(torch.model, torch.model_version, "STREAMPROC_TORCH__MODEL")
-        return TorchEngine(
-            torch.repository, torch.model, torch.model_version, torch.timeout, torch.threads, options, served
-        )
+        return TorchEngine(torch.repository, served, torch.timeout, torch.threads, options)
     triton = settings.triton
     pool = pool_of(
         triton.servers,
-        triton.model,
-        triton.model_version,
+        catalogue.pick(triton.model, triton.model_version, "STREAMPROC_TRITON__MODEL"),
         triton.timeout,
         triton.max_audio_seconds,
         certificates or certificates_of(settings),
         triton.lookup_interval,
-        catalogue.pick(triton.model, triton.model_version, "STREAMPROC_TRITON__MODEL"),
     )
     if settings.inference.fallback == "pause":
         return pool
@@ -69,4 +65,4 @@ def create_engine(
 def _onnx_engine(settings: Settings, catalogue: Catalogue) -> OnnxEngine:
     onnx = settings.onnx
     served = catalogue.pick(onnx.model, onnx.model_version, "STREAMPROC_ONNX__MODEL")
-    return OnnxEngine(onnx.repository, onnx.model, onnx.model_version, onnx.timeout, onnx.threads, served)
+    return OnnxEngine(onnx.repository, served, onnx.timeout, onnx.threads)

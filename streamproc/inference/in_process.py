@@ -23,7 +23,7 @@ from streamproc.inference.model_outputs import as_logits
 from streamproc.inference.places import Places
 from streamproc.inference.proof import Own, prove
 from streamproc.inference.repository import raise_if_memory, told
-from streamproc.inference.served import ServedModel, built_in
+from streamproc.inference.served import ServedModel
 
 L = TypeVar("L")
 """The loaded model."""
@@ -40,25 +40,15 @@ class InProcessEngine(ABC, Generic[L, H]):
 
     Args:
         repository: folder of models.
-        model: its name, a folder in there.
-        version: a folder in that; "" for the highest number.
+        served: the model: its name is a folder in there, its version one in that, the highest number where it has none.
         timeout: seconds that one run may take.
         threads: runs at once.
-        served: the model as it is declared, in place of ``model`` and ``version``.
     """
 
     name: str
 
-    def __init__(
-        self,
-        repository: Path,
-        model: str,
-        version: str,
-        timeout: float,
-        threads: int,
-        served: ServedModel | None = None,
-    ) -> None:
-        self.served = served or built_in(model, version)
+    def __init__(self, repository: Path, served: ServedModel, timeout: float, threads: int) -> None:
+        self.served = served
         self._repository = repository
         self._timeout = timeout
         self._places = Places(threads)
@@ -66,7 +56,7 @@ class InProcessEngine(ABC, Generic[L, H]):
         self._loaded: L | None = None
         self._running: set[H] = set()
         """Of the runs that somebody waits for."""
-        self.model = ModelIdentity(self.served.name, self.served.version, "")
+        self.model = ModelIdentity(served.name, served.version, "")
 
     @abstractmethod
     def _load(self) -> tuple[L, ModelIdentity]:

@@ -81,25 +81,18 @@ class TorchEngine(InProcessEngine[_Loaded, threading.Event]):
     activities do not wait for each other to share a run: a worker's own core is what bounds it, not a batch of two.
 
     Args:
-        repository, model, version, timeout: see InProcessEngine.
+        repository, timeout: see InProcessEngine.
+        served: see InProcessEngine; of the shipped model's form.
         threads: runs at once; on a CPU each has one core.
         options: device, precision, compilation.
-        served: see InProcessEngine; of the shipped model's form.
     """
 
     name = "torch"
 
     def __init__(
-        self,
-        repository: Path,
-        model: str,
-        version: str,
-        timeout: float,
-        threads: int,
-        options: TorchOptions,
-        served: ServedModel | None = None,
+        self, repository: Path, served: ServedModel, timeout: float, threads: int, options: TorchOptions
     ) -> None:
-        super().__init__(repository, model, version, timeout, threads, served)
+        super().__init__(repository, served, timeout, threads)
         self._options = options
 
     def _load(self) -> tuple[_Loaded, ModelIdentity]:

@@ -21,7 +21,7 @@ from streamproc.inference.handshake import distrust
 from streamproc.inference.model_inputs import ModelInputs, inputs_of
 from streamproc.inference.model_outputs import as_logits
 from streamproc.inference.proof import Own, prove
-from streamproc.inference.served import ServedModel, built_in
+from streamproc.inference.served import ServedModel
 from streamproc.inference.statistics import ServerLoad, ServerStatistics, read_load
 from streamproc.tracing.request import metadata as trace_metadata
 
@@ -60,29 +60,25 @@ class TritonServer:
 
     Args:
         address: host:port of the gRPC service.
-        model: name in the model repository.
-        version: version of the model; "" for the newest served.
+        served: the model; without a version the newest served.
         timeout: seconds that a reading of the configuration may take, and a request at the most.
         certificates: how the server is spoken to.
         server_name: whom its certificate must name; "" for the host of ``address``.
-        served: the model as it is declared, in place of ``model`` and ``version``.
     """
 
     def __init__(
         self,
         address: str,
-        model: str,
-        version: str,
+        served: ServedModel,
         timeout: float,
         certificates: Certificates | None = None,
         server_name: str = "",
-        served: ServedModel | None = None,
     ) -> None:
         self.address = address
-        self.served = served or built_in(model, version)
-        self._form = self.served.form
-        self._model = self.served.name
-        self._version = self.served.version
+        self.served = served
+        self._form = served.form
+        self._model = served.name
+        self._version = served.version
         self._timeout = timeout
         self._configured = Configuration("", 1)
         self._reached = False

@@ -12,7 +12,7 @@ from streamproc.inference.fallback import FallbackEngine
 from streamproc.inference.limiter import Limiter
 from streamproc.inference.pool import TritonPool
 from streamproc.inference.resolve import Address, Resolver
-from streamproc.inference.served import ServedModel, built_in
+from streamproc.inference.served import ServedModel
 from streamproc.inference.triton import TritonServer
 
 LEAST_AUDIO_S, FIRST_AUDIO_S = 1.0, 30.0
@@ -21,34 +21,32 @@ LEAST_AUDIO_S, FIRST_AUDIO_S = 1.0, 30.0
 
 def pool_of(
     servers: Sequence[str],
-    model: str,
-    version: str,
+    served: ServedModel,
     timeout: float,
     audio_seconds: float,
     certificates: Certificates | None = None,
     lookup_interval: float = 30.0,
-    served: ServedModel | None = None,
 ) -> TritonPool:
     """A pool of these servers, not started.
 
     Args:
         servers: as `resolve.Resolver` takes them.
-        model, version, timeout: as TritonPool takes them.
+        served: their model.
+        timeout: as TritonPool takes it.
         audio_seconds: of audio in flight at each of them, at most.
         certificates: how they are spoken to.
         lookup_interval: seconds from one lookup of their names to the next.
-        served: the model as it is declared, in place of ``model`` and ``version``.
     """
     papers = certificates or Certificates()
-    one = served or built_in(model, version)
 
     def connect(address: Address) -> TritonServer:
-        return TritonServer(address.target, one.name, one.version, timeout, papers, address.server_name, one)
+        return TritonServer(address.target, served, timeout, papers, address.server_name)
 
     def limiter() -> Limiter:
         return Limiter(time.monotonic, least=min(LEAST_AUDIO_S, audio_seconds), most=audio_seconds, start=FIRST_AUDIO_S)
 
-    return TritonPool(Endpoints(Resolver(servers), connect, limiter, lookup_interval), one.name, one.version, timeout)
+    endpoints = Endpoints(Resolver(servers), connect, limiter, lookup_interval)
+    return TritonPool(endpoints, served.name, served.version, timeout)
 
 
 def parts_of(engine: Engine) -> tuple[TritonPool | None, FallbackEngine | None]:

@@ -8,6 +8,7 @@ import numpy as np
 from support.engine_suite import MODEL, REPOSITORY, golden_clip
 
 from streamproc.inference.onnx import OnnxEngine
+from streamproc.inference.served import built_in
 from streamproc.training.quantise import quantise
 
 
@@ -16,8 +17,8 @@ async def test_it_hears_nearly_the_same(tmp_path: Path) -> None:
     file = tmp_path / "phonemes-int8/1/model.onnx"
     digest = quantise(MODEL, file, [clip, clip * np.float32(0.5)])
     assert file.stat().st_size < 0.6 * MODEL.stat().st_size
-    exact = OnnxEngine(REPOSITORY, "phonemes", "", 60, 1)
-    reduced = OnnxEngine(tmp_path, "phonemes-int8", "", 60, 1)
+    exact = OnnxEngine(REPOSITORY, built_in("phonemes", ""), 60, 1)
+    reduced = OnnxEngine(tmp_path, built_in("phonemes-int8", ""), 60, 1)
     try:
         await exact.start()
         assert (await reduced.start()).sha256 == digest

@@ -20,13 +20,14 @@ from support.engine_suite import AGREE, IN_FLIGHT, REPOSITORY, EngineSuite, gold
 from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
 from streamproc.inference.engine import Engine
 from streamproc.inference.onnx import OnnxEngine
+from streamproc.inference.served import built_in
 from streamproc.inference.torch import Precision, TorchEngine, TorchOptions
 from streamproc.inference.torch_graph import TorchGraph
 from streamproc.training.causal import LiveNetwork
 
 
 def engine_of(repository: Path = REPOSITORY, timeout: float = 60.0, **options: Any) -> TorchEngine:
-    return TorchEngine(repository, "phonemes", "", timeout, IN_FLIGHT, TorchOptions(**options))
+    return TorchEngine(repository, built_in("phonemes", ""), timeout, IN_FLIGHT, TorchOptions(**options))
 
 
 class TestTorch(EngineSuite):
@@ -41,7 +42,7 @@ class TestTorch(EngineSuite):
 
 async def test_it_agrees_with_onnxruntime() -> None:
     clips = [golden_clip(), *noise(0, 320, 16_000, 48_000, 200_000), np.zeros(16_000, np.float32)]
-    ours, onnxruntime = engine_of(), OnnxEngine(REPOSITORY, "phonemes", "", 60, 1)
+    ours, onnxruntime = engine_of(), OnnxEngine(REPOSITORY, built_in("phonemes", ""), 60, 1)
     try:
         assert await ours.start() == await onnxruntime.start()
         one, other = await asyncio.gather(ours.infer(clips), onnxruntime.infer(clips))

@@ -17,6 +17,7 @@ from streamproc.demo.activities import encode, make_activities
 from streamproc.demo.readings import demo_readings
 from streamproc.inference.engine import Logits
 from streamproc.inference.onnx import OnnxEngine
+from streamproc.inference.served import built_in
 from streamproc.training.speech import Synthesiser
 
 MODELS = Path(__file__).parents[2] / "models"
@@ -102,7 +103,7 @@ def heard(clips: Sequence[Sequence[Samples]]) -> list[list[Logits]]:
     """What the model of this tree makes of them."""
 
     async def run() -> list[list[Logits]]:
-        engine = OnnxEngine(MODELS, "phonemes", "", 60.0, 1)
+        engine = OnnxEngine(MODELS, built_in("phonemes", ""), 60.0, 1)
         await engine.start()
         try:
             return [(await engine.infer(each)).logits for each in clips]

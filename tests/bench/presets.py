@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from streamproc.audio.decode import SAMPLE_RATE
 from streamproc.inference.engine import Engine, Logits, Samples
 from streamproc.inference.onnx import OnnxEngine
+from streamproc.inference.served import built_in
 from streamproc.inference.torch import TorchEngine, TorchOptions
 from streamproc.scoring import lexicon
 from streamproc.scoring.ctc import log_softmax
@@ -44,16 +45,16 @@ SECONDS = 1.0
 
 def engines(arguments: argparse.Namespace) -> dict[str, Engine]:
     """What is compared, by name; the first is what the others are compared with."""
-    found: dict[str, Engine] = {"onnx float32": OnnxEngine(REPOSITORY, arguments.model, "", 600, 1)}
+    found: dict[str, Engine] = {"onnx float32": OnnxEngine(REPOSITORY, built_in(arguments.model, ""), 600, 1)}
     for folder in arguments.onnx:
-        found[f"onnx {folder.name}"] = OnnxEngine(folder.parent, folder.name, "", 600, 1)
+        found[f"onnx {folder.name}"] = OnnxEngine(folder.parent, built_in(folder.name, ""), 600, 1)
     if arguments.without_torch:
         return found
     for compiled in (False, True):
         for precision in ("float32", "float16", "bfloat16"):
             options = TorchOptions(arguments.device, precision, compiled)
             name = f"torch {precision}" + (" compiled" if compiled else "")
-            found[name] = TorchEngine(REPOSITORY, arguments.model, "", 600, 1, options)
+            found[name] = TorchEngine(REPOSITORY, built_in(arguments.model, ""), 600, 1, options)
     return found
 
 

@@ -33,8 +33,9 @@ def test_torch_is_not_loaded_where_it_is_installed_either(tmp_path: Path) -> Non
     for name in ("torch", "onnx", "onnxruntime"):
         (tmp_path / f"{name}.py").touch()
     assert {"torch", "onnx"} <= loaded_by("import torch, onnx", tmp_path)
-    engine = "from streamproc.inference.torch import TorchEngine, TorchOptions\n"
-    engine += "TorchEngine(None, 'phonemes', '', 1, 1, TorchOptions())"
+    engine = "from streamproc.inference.served import built_in\n"
+    engine += "from streamproc.inference.torch import TorchEngine, TorchOptions\n"
+    engine += "TorchEngine(None, built_in('phonemes', ''), 1, 1, TorchOptions())"
     for statement in ("import streamproc.app", engine):
         assert loaded_by(statement, tmp_path).isdisjoint(HEAVY)
 

@@ -46,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeclaredTriton]
 
 @asynccontextmanager
 async def started(server: DeclaredTriton, model: ServedModel) -> AsyncIterator[TritonPool]:
-    engine = pool_of([server.address], model.name, "", 30, 60.0, served=model)
+    engine = pool_of([server.address], model, 30, 60.0)
     try:
         await engine.start()
         yield engine
@@ -72,7 +72,7 @@ async def test_it_hears_in_triton_what_it_hears_in_this_process(server: Declared
     server.serve(model, onnx())
     (tmp_path / "ipa/1").mkdir()
     (tmp_path / "ipa/1/model.onnx").write_bytes(onnx())
-    beside = OnnxEngine(tmp_path, model.name, "", 30, 1, model)
+    beside = OnnxEngine(tmp_path, model, 30, 1)
     clips = [golden_clip()[:length] for length in (20_000, 0, 300, 34_000, 400, 30_000)]
     async with started(server, model) as engine:
         try:

@@ -10,6 +10,7 @@ from support.engine_suite import AGREE, REPOSITORY, EngineSuite, golden_clip, no
 
 from streamproc.inference.engine import Engine
 from streamproc.inference.onnx import OnnxEngine
+from streamproc.inference.served import built_in
 from streamproc.inference.wiring import pool_of
 
 AUDIO_SECONDS = 60.0
@@ -27,13 +28,13 @@ class TestTriton(EngineSuite):
 
     def make(self, timeout: float = 60.0) -> Engine:
         """See EngineSuite."""
-        return pool_of([self._url], "phonemes", "", timeout, AUDIO_SECONDS)
+        return pool_of([self._url], built_in("phonemes", ""), timeout, AUDIO_SECONDS)
 
 
 async def test_they_agree(triton_url: str) -> None:
     clips = [golden_clip(), *noise(0, 320, 16_000, 48_000, 200_000), np.zeros(16_000, np.float32)]
-    triton = pool_of([triton_url], "phonemes", "", 60, AUDIO_SECONDS)
-    onnx = OnnxEngine(REPOSITORY, "phonemes", "", 60, 1)
+    triton = pool_of([triton_url], built_in("phonemes", ""), 60, AUDIO_SECONDS)
+    onnx = OnnxEngine(REPOSITORY, built_in("phonemes", ""), 60, 1)
     try:
         assert await triton.start() == await onnx.start()
         one, other = await asyncio.gather(triton.infer(clips), onnx.infer(clips))

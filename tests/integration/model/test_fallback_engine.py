@@ -9,12 +9,14 @@ from support.worker_process import free_port
 from streamproc.inference.engine import Engine
 from streamproc.inference.fallback import FallbackEngine
 from streamproc.inference.onnx import OnnxEngine
+from streamproc.inference.served import built_in
 from streamproc.inference.wiring import pool_of
 
 
 def fallback(address: str, seconds: float) -> FallbackEngine:
-    pool = pool_of([address], "phonemes", "", seconds, 60.0)
-    return FallbackEngine(pool, pool.endpoints, OnnxEngine(REPOSITORY, "phonemes", "", seconds, IN_FLIGHT), IN_FLIGHT)
+    model = built_in("phonemes", "")
+    pool = pool_of([address], model, seconds, 60.0)
+    return FallbackEngine(pool, pool.endpoints, OnnxEngine(REPOSITORY, model, seconds, IN_FLIGHT), IN_FLIGHT)
 
 
 class TestWithATriton(EngineSuite):

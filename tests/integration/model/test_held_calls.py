@@ -18,6 +18,7 @@ from support.stand_in.stand_in import StandIn
 
 from streamproc.inference.engine import Priority, Samples
 from streamproc.inference.pool import TritonPool
+from streamproc.inference.served import built_in
 from streamproc.inference.wiring import pool_of
 
 HELD = 10_000
@@ -27,7 +28,7 @@ FLAT_BYTES = 24 * 1024 * 1024
 
 @asynccontextmanager
 async def started(stand_in: StandIn) -> AsyncIterator[TritonPool]:
-    pool = pool_of([stand_in.address], "phonemes", "", 60.0, 36_000)
+    pool = pool_of([stand_in.address], built_in("phonemes", ""), 60.0, 36_000)
     try:
         await pool.start()
         yield pool

@@ -14,6 +14,7 @@ from streamproc.audio.fetch import ClipFetcher
 from streamproc.audio.windows import WHOLE_SECONDS
 from streamproc.contracts.generated.events import Audio, Phrase, SourcePosition, Verdict
 from streamproc.contracts.upkeep.examples import ACTIVITY
+from streamproc.inference.served import built_in
 from streamproc.inference.wiring import pool_of
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.variants import VariantAligner
@@ -30,7 +31,7 @@ async def test_every_word_of_a_long_reading_is_judged_once_and_where_it_was_read
     settings = Settings()
     audio = settings.audio.model_copy(update={"max_seconds": 1800.0, "max_inline_bytes": 100_000_000})
     scoring = settings.scoring.model_copy(update={"max_phonemes": 10_000})
-    engine = pool_of([triton_url], "phonemes", "", 60, 60.0)
+    engine = pool_of([triton_url], built_in("phonemes", ""), 60, 60.0)
     scorer = ActivityScorer(ClipFetcher((), 1), engine, VariantAligner(), audio, scoring)
     recorded = Audio(data=encode(samples[:, np.newaxis], 16_000, "FLAC", "PCM_16"), sample_rate=16_000)
     event = replace(ACTIVITY, phrases=(Phrase(index=0, expected_text=" ".join([READ] * TIMES), audio=recorded),))

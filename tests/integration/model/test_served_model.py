@@ -11,6 +11,7 @@ from tritonclient.grpc import InferenceServerClient, InferInput
 from tritonclient.utils import InferenceServerException
 
 from streamproc.inference.engine import Priority
+from streamproc.inference.served import built_in
 from streamproc.inference.wiring import pool_of
 from streamproc.settings import TritonSettings
 from streamproc.training.evaluate import MODEL, Recogniser
@@ -24,7 +25,7 @@ async def test_activities_at_once_get_what_onnxruntime_gives(triton_url: str) ->
         [0.1 * rng.standard_normal(int(rng.integers(0, 60_000)), dtype=np.float32) for _ in range(int(count))]
         for count in rng.integers(1, 6, size=40)
     ]
-    engine = pool_of([triton_url], "phonemes", "2", 60, AUDIO_SECONDS)
+    engine = pool_of([triton_url], built_in("phonemes", "2"), 60, AUDIO_SECONDS)
     try:
         identity = await engine.start()
         answers = await asyncio.gather(*(engine.infer(clips) for clips in activities))
@@ -40,7 +41,7 @@ async def test_activities_at_once_get_what_onnxruntime_gives(triton_url: str) ->
 
 
 async def test_requests_share_a_batch(triton_url: str) -> None:
-    engine = pool_of([triton_url], "phonemes", "2", 60, AUDIO_SECONDS)
+    engine = pool_of([triton_url], built_in("phonemes", "2"), 60, AUDIO_SECONDS)
     clip = np.zeros(48_000, dtype=np.float32)
 
     def executions() -> tuple[int, int]:

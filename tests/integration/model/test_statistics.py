@@ -8,12 +8,13 @@ import numpy as np
 from tritonclient.grpc import aio
 
 from streamproc.inference.engine import Priority
+from streamproc.inference.served import built_in
 from streamproc.inference.statistics import NOTHING_NEW, ServerLoad, ServerStatistics, read_load
 from streamproc.inference.triton import TritonServer
 
 
 async def test_triton_tells_its_load(triton_url: str) -> None:
-    server = TritonServer(triton_url, "phonemes", "2", timeout=60)
+    server = TritonServer(triton_url, built_in("phonemes", "2"), timeout=60)
     clip = np.zeros(48_000, dtype=np.float32)
     client = aio.InferenceServerClient(triton_url)
     statistics = ServerStatistics()

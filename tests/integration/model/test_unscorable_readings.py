@@ -21,6 +21,7 @@ from streamproc.contracts.generated.events import Audio, Phrase, PhraseResult, S
 from streamproc.contracts.upkeep.examples import ACTIVITY
 from streamproc.errors import ErrorCode
 from streamproc.inference.engine import Samples
+from streamproc.inference.served import built_in
 from streamproc.inference.wiring import pool_of
 from streamproc.scoring import judging
 from streamproc.scoring.activity import ActivityScorer
@@ -46,7 +47,7 @@ async def judged(triton_url: str, monkeypatch: pytest.MonkeyPatch, *phrases: tup
         "sha", np.zeros(places), np.ones(places), np.zeros(places), 0.0, dict.fromkeys(("balanced",), 0.9), -3.0
     )
     monkeypatch.setattr(judging, "strictness_of", lambda sha256, point: Strictness(classifier, 0.9))
-    engine = pool_of([triton_url], "phonemes", "", 60, 60.0)
+    engine = pool_of([triton_url], built_in("phonemes", ""), 60, 60.0)
     scorer = ActivityScorer(ClipFetcher((), 1), engine, VariantAligner(), SETTINGS.audio, SETTINGS.scoring)
     event = replace(
         ACTIVITY,

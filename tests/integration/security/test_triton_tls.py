@@ -20,6 +20,7 @@ from structlog.testing import capture_logs
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.channel import Certificates, Channel
 from streamproc.inference.pool import TritonPool
+from streamproc.inference.served import built_in
 from streamproc.inference.tls import TlsFiles
 from streamproc.inference.wiring import pool_of
 from streamproc.localstack.security import make_authority, make_certified_key
@@ -82,7 +83,7 @@ def triton(papers: Papers, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @asynccontextmanager
 async def started(address: str, files: TlsFiles | None, look: float = 60.0) -> AsyncIterator[tuple[TritonPool, Any]]:
     certificates = Certificates(files, look=look)
-    engine = pool_of([address], "phonemes", "", 10, 60, certificates)
+    engine = pool_of([address], built_in("phonemes", ""), 10, 60, certificates)
     try:
         await engine.start()
         yield engine, certificates
@@ -146,7 +147,7 @@ async def test_nothing_is_sent_in_plaintext_to_another_machine() -> None:
             listening = threading.Thread(target=lambda: heard.append(_first_bytes(listener)), daemon=True)
             listening.start()
             address = f"{_own_address()}:{listener.getsockname()[1]}"
-            engine = pool_of([address], "phonemes", "", 2, 60, Certificates(allow_plaintext=allowed))
+            engine = pool_of([address], built_in("phonemes", ""), 2, 60, Certificates(allow_plaintext=allowed))
             with pytest.raises(StreamprocError):
                 await engine.start()
             await engine.close()

@@ -21,6 +21,7 @@ from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
 from streamproc.inference.endpoint import Endpoint
 from streamproc.inference.engine import ModelIdentity, Priority, Samples
 from streamproc.inference.pool import TritonPool
+from streamproc.inference.served import built_in
 from streamproc.inference.triton import TritonServer
 from streamproc.inference.wiring import pool_of
 from streamproc.localstack.triton import TritonPart
@@ -125,7 +126,7 @@ async def started(
     server: OddTriton | str, model: str, seconds: float = 10.0, audio: float = 60.0
 ) -> AsyncIterator[TritonPool]:
     url = server if isinstance(server, str) else server.address
-    engine = pool_of([url], model, "", seconds, audio)
+    engine = pool_of([url], built_in(model, ""), seconds, audio)
     try:
         await engine.start()
         yield engine

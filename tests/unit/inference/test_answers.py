@@ -12,6 +12,7 @@ from tritonclient.grpc.service_pb2 import ModelInferResponse
 
 from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
 from streamproc.inference.engine import Priority
+from streamproc.inference.served import built_in
 from streamproc.inference.triton import TritonServer
 
 LENGTHS = [16_000]
@@ -34,7 +35,7 @@ class Answering:
 
 
 async def answer_to(*tensors: tuple[str, str, list[int], bytes]) -> list[Any]:
-    engine = TritonServer("127.0.0.1:1", "m", "", 1)
+    engine = TritonServer("127.0.0.1:1", built_in("m", ""), 1)
     engine._channel.client = Answering(*tensors)
     logits, version = await engine._call([np.zeros(length, np.float32) for length in LENGTHS], Priority.LIVE, 1)
     assert version == "1"

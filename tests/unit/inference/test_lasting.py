@@ -20,6 +20,7 @@ from streamproc.inference.channel import Certificates, Channel
 from streamproc.inference.endpoint import Endpoint
 from streamproc.inference.health import HealthCheck
 from streamproc.inference.limiter import Limiter
+from streamproc.inference.served import built_in
 from streamproc.inference.tls import TlsFiles, read
 from streamproc.inference.triton import TritonServer
 from streamproc.localstack.security import make_authority, make_certified_key
@@ -38,7 +39,7 @@ async def silent() -> AsyncIterator[str]:
 
 async def test_whoever_asks_for_the_load_of_a_server_that_is_let_go_is_not_cancelled() -> None:
     async with silent() as address:
-        server = TritonServer(address, "m", "", 30)
+        server = TritonServer(address, built_in("m", ""), 30)
         await server.open()
         asking = asyncio.create_task(server.load(30))
         await asyncio.sleep(0.1)
@@ -85,7 +86,7 @@ async def test_a_channel_may_be_closed_while_new_certificates_are_tried(
 async def test_nobody_is_told_in_words(host: str, told: str) -> None:
     async with silent() as address:
         port = address.rpartition(":")[2]
-    server = TritonServer(f"{host}:{port}", "m", "", 30, Certificates(allow_plaintext=True))
+    server = TritonServer(f"{host}:{port}", built_in("m", ""), 30, Certificates(allow_plaintext=True))
     await server.open()
     with pytest.raises(StreamprocError, match=told):
         await server.ready(20)
@@ -107,7 +108,7 @@ async def test_a_proof_has_its_own_time_whatever_hangs() -> None:
             """Never."""
             await asyncio.sleep(3600)
 
-    server = TritonServer("127.0.0.1:1", "m", "", 60)
+    server = TritonServer("127.0.0.1:1", built_in("m", ""), 60)
     server._channel.client = Hanging()
     with pytest.raises(StreamprocError) as caught:
         await asyncio.wait_for(server.prove(0.1), 10)
@@ -127,7 +128,7 @@ async def test_a_look_that_goes_wrong_is_not_the_last_one(monkeypatch: pytest.Mo
                 raise ZeroDivisionError
             raise StreamprocError(ErrorCode.INFERENCE_UNAVAILABLE, "refused")
 
-    server = Odd("a:1", "m", "", 1)
+    server = Odd("a:1", built_in("m", ""), 1)
     endpoint = Endpoint("a:1", server, Limiter(asyncio.get_running_loop().time, least=1, most=1, start=1))
     looking = asyncio.create_task(HealthCheck(endpoint, slowly=False).run())
     await until(lambda: server.looked > 3)

@@ -17,6 +17,7 @@ from support.engine_suite import IN_FLIGHT, MODEL, REPOSITORY, EngineSuite, fram
 from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
 from streamproc.inference.engine import Engine
 from streamproc.inference.onnx import OnnxEngine
+from streamproc.inference.served import built_in
 
 
 class TestOnnx(EngineSuite):
@@ -26,11 +27,11 @@ class TestOnnx(EngineSuite):
 
     def make(self, timeout: float = 60.0) -> Engine:
         """See EngineSuite."""
-        return OnnxEngine(REPOSITORY, "phonemes", "", timeout, IN_FLIGHT)
+        return OnnxEngine(REPOSITORY, built_in("phonemes", ""), timeout, IN_FLIGHT)
 
 
 async def start_of(repository: Path, version: str = "", model: str = "phonemes") -> OnnxEngine:
-    engine = OnnxEngine(repository, model, version, 10, 1)
+    engine = OnnxEngine(repository, built_in(model, version), 10, 1)
     try:
         await engine.start()
     finally:
@@ -98,7 +99,7 @@ USELESS = {
 
 @pytest.mark.parametrize("answer", USELESS.values(), ids=USELESS)
 async def test_a_model_of_no_use_is_waited_for_and_makes_no_letter(answer: tuple[Any, Any]) -> None:
-    engine = OnnxEngine(REPOSITORY, "phonemes", "", 10, 1)
+    engine = OnnxEngine(REPOSITORY, built_in("phonemes", ""), 10, 1)
     engine._loaded = Odd(*answer)
     try:
         with pytest.raises(StreamprocError) as caught:
@@ -110,7 +111,7 @@ async def test_a_model_of_no_use_is_waited_for_and_makes_no_letter(answer: tuple
 
 @pytest.mark.parametrize("error", [MemoryError(), RuntimeError("Failed to allocate memory for a buffer of size 9")])
 async def test_memory_that_runs_out_is_nobodys_fault(error: Exception) -> None:
-    engine = OnnxEngine(REPOSITORY, "phonemes", "", 10, 1)
+    engine = OnnxEngine(REPOSITORY, built_in("phonemes", ""), 10, 1)
     engine._loaded = Odd(error, None)
     try:
         with pytest.raises(MemoryError):
@@ -120,7 +121,7 @@ async def test_memory_that_runs_out_is_nobodys_fault(error: Exception) -> None:
 
 
 async def test_a_run_beyond_its_deadline_is_ended_and_its_core_is_free_again() -> None:
-    engine = OnnxEngine(REPOSITORY, "phonemes", "", 60, 1)
+    engine = OnnxEngine(REPOSITORY, built_in("phonemes", ""), 60, 1)
     long = np.zeros(1200 * 16_000, np.float32)
     await engine.start()
     try:
@@ -145,7 +146,7 @@ def threads() -> int:
 
 async def test_it_takes_no_more_threads_than_it_may() -> None:
     before = threads()
-    engine = OnnxEngine(REPOSITORY, "phonemes", "", 60, IN_FLIGHT)
+    engine = OnnxEngine(REPOSITORY, built_in("phonemes", ""), 60, IN_FLIGHT)
     await engine.start()
     try:
         await asyncio.gather(*(engine.infer(noise(48_000)) for _ in range(20)))

@@ -9,13 +9,14 @@ import pytest
 from support.engine_suite import REPOSITORY
 
 from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
+from streamproc.inference.served import built_in
 from streamproc.inference.torch import TorchEngine, TorchOptions
 
 
 @pytest.mark.parametrize("missing", ["torch", "onnx"])
 async def test_without_it_the_start_says_what_to_install(monkeypatch: pytest.MonkeyPatch, missing: str) -> None:
     monkeypatch.setitem(sys.modules, missing, None)
-    engine = TorchEngine(REPOSITORY, "phonemes", "", 10, 1, TorchOptions())
+    engine = TorchEngine(REPOSITORY, built_in("phonemes", ""), 10, 1, TorchOptions())
     try:
         with pytest.raises(StreamprocError) as caught:
             await engine.start()
@@ -27,7 +28,7 @@ async def test_without_it_the_start_says_what_to_install(monkeypatch: pytest.Mon
 
 
 async def test_it_may_be_closed_without_a_start() -> None:
-    engine = TorchEngine(Path("/nowhere"), "phonemes", "", 10, 1, TorchOptions())
+    engine = TorchEngine(Path("/nowhere"), built_in("phonemes", ""), 10, 1, TorchOptions())
     await engine.close()
     await engine.close()
     assert engine.has_room

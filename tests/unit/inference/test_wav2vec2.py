@@ -31,7 +31,7 @@ def declared(folder: Path, content: bytes, **said: Any) -> ServedModel:
 
 @asynccontextmanager
 async def started(folder: Path, model: ServedModel) -> AsyncIterator[OnnxEngine]:
-    engine = OnnxEngine(folder / "repository", model.name, model.version, 60, 1, model)
+    engine = OnnxEngine(folder / "repository", model, 60, 1)
     try:
         await engine.start()
         yield engine
