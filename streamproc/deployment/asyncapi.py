@@ -20,8 +20,8 @@ from streamproc.contracts.majors import MAJORS
 from streamproc.contracts.upkeep.examples import as_json, example
 from streamproc.deadletter.envelope import FIELDS, PREFIX
 from streamproc.kafka import topics
-from streamproc.kafka.features import FEATURES
-from streamproc.settings import KafkaSettings, Settings
+from streamproc.kafka.features import FEATURES, released
+from streamproc.settings import KafkaSettings
 
 FILE = Path("docs/reference/asyncapi.json")
 AVRO = "application/vnd.apache.avro+json;version=1.9.0"
@@ -48,7 +48,7 @@ def document() -> dict[str, Any]:
     kafka = KafkaSettings(result_majors=tuple(MAJORS))
     limits = topics.configurations(kafka)
     for feature in FEATURES:
-        limits |= {name: dict(topic.config) for name, topic in feature.topics(Settings(kafka=kafka)).items()}
+        limits |= {name: dict(topic.config) for name, topic in feature.topics(released(kafka)).items()}
     events = {_identifier(contract.topic): contract for contract in files.contracts()}
     letters = _identifier(kafka.dead_letter_topic)
     channels = {name: _channel(contract.topic, name, _about(contract), limits) for name, contract in events.items()}

@@ -14,9 +14,9 @@ from streamproc.contracts import files
 from streamproc.contracts.majors import MAJORS
 from streamproc.deployment.alarms import alarms
 from streamproc.kafka import topics
-from streamproc.kafka.features import FEATURES
+from streamproc.kafka.features import FEATURES, released
 from streamproc.kafka.permissions import Grant, feature_grants, grants
-from streamproc.settings import KafkaSettings, Settings
+from streamproc.settings import KafkaSettings
 from streamproc.telemetry.catalogue import METRICS
 from streamproc.telemetry.objectives import objectives
 
@@ -81,7 +81,7 @@ def _topics(kafka: KafkaSettings) -> dict[str, Any]:
     return always | {
         name: {"config": dict(topic.config), "major": 0, "partitions": 0, "feature": feature.name}
         for feature in FEATURES
-        for name, topic in feature.topics(Settings(kafka=kafka)).items()
+        for name, topic in feature.topics(released(kafka)).items()
     }
 
 
@@ -92,7 +92,7 @@ def _of_all_majors(kafka: KafkaSettings) -> list[Grant]:
         on_results = grant.kind == "topic" and grant.name == kafka.result_topic
         names = topics.result_topics(kafka).values() if on_results else [grant.name]
         found += [dataclasses.replace(grant, name=name) for name in names]
-    return [*found, *(grant for feature in FEATURES for grant in feature_grants(feature, Settings(kafka=kafka)))]
+    return [*found, *(grant for feature in FEATURES for grant in feature_grants(feature, released(kafka)))]
 
 
 def _acls(grant: Grant) -> list[dict[str, str]]:

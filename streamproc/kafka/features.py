@@ -86,6 +86,11 @@ FEATURES = (
 )
 
 
+def released(kafka: KafkaSettings) -> Settings:
+    """These settings of Kafka and the defaults of all else, whatever the environment says: what files are made by."""
+    return Settings.model_construct(kafka=kafka)
+
+
 def needed(settings: Settings) -> dict[str, Needed]:
     """The topics of all features that are on."""
     return {

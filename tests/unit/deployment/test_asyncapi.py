@@ -6,6 +6,8 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
 from streamproc.contracts import files
 from streamproc.contracts.cloudevents import RESULT_TYPE, event_headers
 from streamproc.deadletter.envelope import FIELDS, PREFIX
@@ -17,6 +19,11 @@ ROOT = Path(__file__).parents[3]
 
 def test_the_committed_document_is_what_the_code_makes() -> None:
     assert (ROOT / FILE).read_text("utf-8") == text(), "run python -m streamproc.deployment.asyncapi"
+
+
+def test_the_environment_of_whoever_writes_it_is_not_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMPROC_PROGRESS__TOPIC", "my.progress")
+    assert (ROOT / FILE).read_text("utf-8") == text()
 
 
 def test_it_has_every_contract_and_the_dead_letters() -> None:

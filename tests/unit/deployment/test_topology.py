@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from streamproc.contracts import files
 from streamproc.deployment.topology import document, topology
 from streamproc.kafka import topics
@@ -15,6 +17,12 @@ DAY_MS = 24 * 3600 * 1000
 
 def test_the_modules_file_is_the_code_s() -> None:
     assert FILE.read_text("utf-8") == document(), "python -m streamproc.deployment.topology > " + str(FILE)
+
+
+def test_the_environment_of_whoever_writes_the_file_is_not_in_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMPROC_KAFKA__GROUP_ID", "mine")
+    monkeypatch.setenv("STREAMPROC_PROGRESS__TOPIC", "my.progress")
+    assert FILE.read_text("utf-8") == document()
 
 
 def test_every_topic_that_is_created_is_there_with_the_same_settings() -> None:
