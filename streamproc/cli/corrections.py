@@ -15,6 +15,7 @@ _WHY = {
     "recording": "recording is not there any more, or may not be read (STREAMPROC_AUDIO__ALLOWED_PREFIXES)",
     "unjudged": "phrase has a word without a verdict",
     "unreadable": "correction cannot be read",
+    "no_word": "correction is of a word that its result does not have there",
 }
 
 

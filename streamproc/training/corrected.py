@@ -29,15 +29,15 @@ _MARKS = {
     Verdict.OMITTED.value: WRONG,
 }
 
-Corrected = Mapping[tuple[int, int], str]
-"""(phrase, word) -> the verdict that counts."""
+Corrected = Mapping[tuple[int, int, str], str]
+"""(phrase, place in it, word) -> the verdict that counts; where the result has another word there, of none."""
 
 
-def by_result(corrections: Iterable[Correction]) -> dict[str, dict[tuple[int, int], str]]:
+def by_result(corrections: Iterable[Correction]) -> dict[str, dict[tuple[int, int, str], str]]:
     """The last correction of each word counts; ``corrections`` come in their order."""
-    found: dict[str, dict[tuple[int, int], str]] = {}
+    found: dict[str, dict[tuple[int, int, str], str]] = {}
     for one in corrections:
-        found.setdefault(one.result_id, {})[one.phrase_index, one.word_index] = one.verdict.value
+        found.setdefault(one.result_id, {})[one.phrase_index, one.word_index, one.word] = one.verdict.value
     return found
 
 
@@ -52,8 +52,17 @@ class LabelledPhrase:
 
 def labelled(result: Result, corrected: Corrected, tally: Counter[str]) -> Iterator[LabelledPhrase]:
     """The phrases of a result that somebody has corrected; what is left out is counted in ``tally``."""
+    there = {
+        (phrase.index, place, word.text)
+        for phrase in result.phrases
+        for place, word in enumerate(phrase.words)
+        if word.text
+    }
+    if wrong := len(corrected.keys() - there):
+        tally["no_word"] += wrong
+    meant = {index for index, _, _ in corrected.keys() & there}
     for phrase in result.phrases:
-        if not any(place[0] == phrase.index for place in corrected):
+        if phrase.index not in meant:
             continue
         words = _marked(phrase, corrected)
         if words is None:
@@ -67,7 +76,7 @@ def _marked(phrase: PhraseResult, corrected: Corrected) -> tuple[tuple[str, floa
     for number, word in enumerate(phrase.words):
         if word.text is None:
             continue
-        mark = _MARKS.get(corrected.get((phrase.index, number), word.verdict.value))
+        mark = _MARKS.get(corrected.get((phrase.index, number, word.text), word.verdict.value))
         if mark is None:
             return None
         words.append((word.text, mark))

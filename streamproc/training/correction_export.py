@@ -31,7 +31,8 @@ class Exported:
     """What an export has written: clips; and what it left out, by why.
 
     result: the result is not in its topic any more. recording: the activity or its clip is not there any more.
-    unjudged: a word of the phrase has no verdict. unreadable: a correction that no worker could read either.
+    unjudged: a word of the phrase has no verdict. unreadable: a correction that no worker could read either. no_word:
+    one of a word that its result does not have, which workers refuse too.
     """
 
     clips: int = 0

@@ -32,9 +32,9 @@ def test_what_the_teacher_let_stand_is_marked_as_the_result_says() -> None:
     words = (word("the", Verdict.CORRECT), word(None, Verdict.INSERTED), word("cat", Verdict.MISPRONOUNCED))
     tally: Counter[str] = Counter()
     given = result(words, words)
-    [phrase] = labelled(given, {(1, 2): "CORRECT"}, tally)
+    [phrase] = labelled(given, {(1, 2, "cat"): "CORRECT"}, tally)
     assert (phrase.index, phrase.words) == (1, (("the", 10.0), ("cat", 10.0)))
-    [phrase] = labelled(given, {(0, 0): "OMITTED"}, tally)
+    [phrase] = labelled(given, {(0, 0, "the"): "OMITTED"}, tally)
     assert phrase.words == (("the", 0.0), ("cat", 0.0))
     assert tally == {}
 
@@ -42,15 +42,25 @@ def test_what_the_teacher_let_stand_is_marked_as_the_result_says() -> None:
 def test_a_phrase_with_a_word_that_nobody_judged_is_left_out() -> None:
     words = (word("the", Verdict.UNKNOWN), word("cat", Verdict.CORRECT))
     tally: Counter[str] = Counter()
-    assert list(labelled(result(words), {(0, 1): "OMITTED"}, tally)) == []
+    assert list(labelled(result(words), {(0, 1, "cat"): "OMITTED"}, tally)) == []
     assert tally == {"unjudged": 1}
-    [phrase] = labelled(result(words), {(0, 0): "ACCEPTED"}, tally)
+    [phrase] = labelled(result(words), {(0, 0, "the"): "ACCEPTED"}, tally)
     assert phrase.words == (("the", 10.0), ("cat", 10.0))
+
+
+def test_a_correction_of_a_word_that_is_not_there_marks_no_other() -> None:
+    words = (word("the", Verdict.CORRECT), word(None, Verdict.INSERTED), word("cat", Verdict.CORRECT))
+    tally: Counter[str] = Counter()
+    wrong = {(0, 0, "cat"): "OMITTED", (0, 1, ""): "OMITTED", (0, 3, "cat"): "OMITTED", (1, 0, "the"): "OMITTED"}
+    assert list(labelled(result(words), wrong, tally)) == []
+    assert tally == {"no_word": 4}
+    [phrase] = labelled(result(words), {**wrong, (0, 2, "cat"): "OMITTED"}, tally)
+    assert phrase.words == (("the", 10.0), ("cat", 0.0))
 
 
 def test_of_several_corrections_of_a_word_the_last_counts() -> None:
     second = replace(CORRECTION, verdict=WordVerdict.OMITTED)
-    assert by_result([CORRECTION, second]) == {CORRECTION.result_id: {(0, 2): "OMITTED"}}
+    assert by_result([CORRECTION, second]) == {CORRECTION.result_id: {(0, 2, CORRECTION.word): "OMITTED"}}
 
 
 def test_an_evaluation_reads_what_is_written_and_nobody_s_identifier_is_in_it(tmp_path: Path) -> None:
