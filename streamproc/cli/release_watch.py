@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import time
 import urllib.request
@@ -102,7 +103,7 @@ def _firing(url: str) -> set[str] | None:
         with urllib.request.urlopen(f"{url}/api/v1/alerts", timeout=_ANSWER_S) as answer:  # noqa: S310 - looked at above
             found = json.loads(answer.read(_LARGEST))
         return {one["labels"]["alertname"] for one in found["data"]["alerts"] if one["state"] == "firing"}
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
         click.echo(safe(f"{url} does not tell its alerts: {error}"), err=True)
         return None
 

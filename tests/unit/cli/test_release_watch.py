@@ -21,10 +21,10 @@ BURN = "StreamprocOutcomeBurnFast"
 
 
 class Alerts(ThreadingHTTPServer):
-    """Tells each list of alerts once, and the last one for ever."""
+    """Tells each list of alerts once, and the last one for ever; None: it says what is no HTTP."""
 
     def __init__(self) -> None:
-        self.lists: list[list[str]] = [[]]
+        self.lists: list[list[str] | None] = [[]]
         super().__init__(("127.0.0.1", 0), Handler)
 
     @property
@@ -38,6 +38,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, Alerts)
         names = self.server.lists.pop(0) if len(self.server.lists) > 1 else self.server.lists[0]
+        if names is None:
+            self.wfile.write(b"what is this?\r\n\r\n")
+            return
         body = json.dumps(
             {
                 "data": {
@@ -92,6 +95,13 @@ def test_a_release_under_which_none_burns_stays(released: Path, prometheus: Aler
     code, told, _ = watched(released, prometheus.url, seconds="0.5")
     assert (code, told["verdict"], told["commit"]) == (0, "stays", None)
     assert runs(released, "dev") == TWO
+
+
+def test_one_answer_that_is_none_ends_no_watch(released: Path, prometheus: Alerts) -> None:
+    prometheus.lists = [[], None, [BURN]]
+    code, told, output = watched(released, prometheus.url)
+    assert "does not tell its alerts" in output
+    assert (code, told["verdict"], runs(released, "dev")) == (ROLLED_BACK, "rolled back", ONE)
 
 
 def test_the_commit_is_pushed_where_argo_reads_it(released: Path, prometheus: Alerts, tmp_path: Path) -> None:
