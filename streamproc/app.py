@@ -75,8 +75,12 @@ def _can_score(engine: Engine) -> bool:
     return pool is None or pool.endpoints.available or (fallback is not None and fallback.active)
 
 
-async def check_dependencies(settings: Settings) -> None:
+async def check_dependencies(settings: Settings, follows: bool = True) -> None:
     """Check everything that the worker needs, before it joins the consumer group.
+
+    Args:
+        settings: the worker's.
+        follows: it obeys the control topic; else it has the model of its settings to the end.
 
     Raises:
         StreamprocError: the first problem, naming the setting that leads to it.
@@ -88,7 +92,7 @@ async def check_dependencies(settings: Settings) -> None:
     registry = Registry(settings.registry)
     try:
         await live.check_before_start(registry, settings.kafka.activity_topic, topics.contracts_written(settings))
-        champion = (await read_all(settings, registry)).state.champion
+        champion = (await read_all(settings, registry)).state.champion if follows else None
         if champion is not None:
             # What the configuration names may be served no longer.
             await engine.close()
