@@ -288,6 +288,32 @@ async def test_what_the_engine_has_no_room_for_is_not_begun() -> None:
         await until(lambda: sorted(room.stream.acked) == [0, 1, 2])
 
 
+async def test_a_live_limit_holds_up_what_is_not_begun_until_it_is_lifted(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with working() as room:
+        gate = asyncio.Event()
+        infer = room.engine.infer
+
+        async def slow(clips: Sequence[Samples], priority: Priority) -> Inference:
+            answer = await infer(clips, priority)
+            await gate.wait()
+            return answer
+
+        monkeypatch.setattr(room.engine, "infer", slow)
+        room.agent.limit(1)
+        value = await value_of(reading())
+        room.stream.deliver(value)
+        await until(lambda: room.engine.called == 1)
+        for _ in range(3):
+            room.stream.deliver(value)
+        await asyncio.sleep(0.05)
+        # Whoever stood at the stream already has taken one more.
+        assert room.engine.called <= 2
+        room.agent.limit(None)
+        await until(lambda: room.engine.called == 4)
+        gate.set()
+        await until(lambda: sorted(room.stream.acked) == [0, 1, 2, 3])
+
+
 async def test_an_intake_that_closes_while_the_engine_has_no_room_stays_closed() -> None:
     async with working() as room:
         room.engine.vacant.clear()
