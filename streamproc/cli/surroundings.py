@@ -5,6 +5,7 @@ Each function gives a state, what was found, and what to do; all block for secon
 
 from __future__ import annotations
 
+import http.client
 import socket
 import ssl
 import time
@@ -128,7 +129,7 @@ def clock(settings: Settings) -> Found:
             date = answer.headers.get("Date")
     except urllib.error.HTTPError as refusal:
         date = refusal.headers.get("Date")  # Whether it lets us in is another question.
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return "fail", "the registry, whose clock this one is compared with, does not answer", "see registry"
     if not date:
         return "warn", "the registry does not tell its time", "see that this machine's clock is kept by NTP"

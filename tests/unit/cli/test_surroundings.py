@@ -1,10 +1,13 @@
-"""What the doctor sees without logging in anywhere: names without an address, and what leaves in plaintext."""
+"""What the doctor sees without logging in anywhere: names without an address, what leaves in plaintext, clocks."""
 
 from __future__ import annotations
 
+import socket
+import threading
+
 import pytest
 
-from streamproc.cli.surroundings import names, tls
+from streamproc.cli.surroundings import clock, names, tls
 from streamproc.settings import Settings
 
 # Reserved never to exist (RFC 6761), and for documentation (RFC 5737): nothing is sent to either.
@@ -51,3 +54,19 @@ def test_encrypted_it_is_well() -> None:
         "triton": {"urls": f"{AWAY}:8001"},
     }
     assert tls(Settings(**encrypted))[0] == "ok"  # type: ignore[arg-type]
+
+
+def test_whatever_is_no_registry_has_no_clock() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            client, _ = server.accept()
+            with client:
+                client.recv(4096)
+                client.sendall(b"what is this?\r\n\r\n")
+
+        other = threading.Thread(target=answer, daemon=True)
+        other.start()
+        state, _, remedy = clock(Settings(registry={"url": f"http://127.0.0.1:{server.getsockname()[1]}"}))  # type: ignore[arg-type]
+        other.join()
+    assert (state, remedy) == ("fail", "see registry")
