@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -105,7 +105,7 @@ class Deduplicator:
         if time_ms is None:
             return None
         slot, name = _place(key)
-        for entry, first_ms, note in _entries(self.table.data.raw(slot)):
+        for entry, first_ms, note in self._entries(slot):
             if entry == name and abs(time_ms - first_ms) <= self._window_ms:
                 return Seen(first_ms, note)
         return None
@@ -131,7 +131,7 @@ class Deduplicator:
         # The same key, later by more than the window, is another first one: what repeats that has yet to find it.
         entries = [
             entry
-            for entry in self._left(slot, time_ms)
+            for entry in self._left(self._entries(slot), time_ms)
             if entry[0] != name or abs(entry[1] - time_ms) > self._window_ms
         ]
         self._write(slot, [*entries, (name, time_ms, note)][-self._most :])
@@ -139,27 +139,27 @@ class Deduplicator:
 
     def _sweep(self, slot: bytes, own: bytes, time_ms: int) -> None:
         """Drop what is over in one slot more, each in its turn: else one that nobody uses would never be emptied."""
-        before = _entries(self.table.data.raw(slot)) if slot != own else []
-        if before and len(left := self._left(slot, time_ms)) < len(before):
+        if slot == own:
+            return
+        before = self._entries(slot)
+        if len(left := self._left(before, time_ms)) < len(before):
             self._write(slot, left)
 
-    def _left(self, slot: bytes, time_ms: int) -> list[Entry]:
-        entries = _entries(self.table.data.raw(slot))
+    def _entries(self, slot: bytes) -> list[Entry]:
+        raw = self.table.data.raw(slot)
+        return [] if raw is None else [(name, time_ms, note) for name, time_ms, note in json.loads(raw)]
+
+    def _left(self, entries: Sequence[Entry], time_ms: int) -> list[Entry]:
         # One that is ahead stays, and one of before for a while: neither a late record, nor one that overtakes others,
         # may forget what those repeat.
         return [entry for entry in entries if time_ms - entry[1] <= self._kept_ms]
 
-    def _write(self, slot: bytes, entries: Iterable[Entry]) -> None:
-        kept = list(entries)
-        self.table.data.write(slot, json.dumps(kept, separators=(",", ":")).encode() if kept else None)
+    def _write(self, slot: bytes, entries: Sequence[Entry]) -> None:
+        self.table.data.write(slot, json.dumps(entries, separators=(",", ":")).encode() if entries else None)
 
 
 #: The rest of the key's hash, the record's time in ms since 1970, the note.
 Entry = tuple[str, int, str]
-
-
-def _entries(raw: bytes | None) -> list[Entry]:
-    return [] if raw is None else [(name, time_ms, note) for name, time_ms, note in json.loads(raw)]
 
 
 def _place(key: tuple[str, ...]) -> tuple[bytes, str]:
