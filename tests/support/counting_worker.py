@@ -6,7 +6,6 @@ writing, so that the events of a partition get in each other's way; a plain agen
 
 from __future__ import annotations
 
-import asyncio
 import json
 import random
 from typing import Any
@@ -34,18 +33,14 @@ def make_app(plan: Plan) -> faust.App:
     accounts = app.Table("accounts", default=lambda: MONEY, key_type=int, value_type=int)
     seen = app.SetTable("seen", key_type=str, value_type=int)
 
-    async def pause() -> None:
-        if plan.work:
-            await asyncio.sleep(random.uniform(0, plan.work))
-
     async def handle(event: EventT[Any]) -> None:
         message: Any = event.message
         key, value = message.key.decode(), int(message.value)
-        await pause()
+        await plan.pause()
         count = counts[key]
         payer, payee = random.sample(range(ACCOUNTS), 2)
         paid, got = accounts[payer], accounts[payee]
-        await pause()
+        await plan.pause()
         amount = random.randrange(10)
         counts[key] = count + 1
         accounts[payer], accounts[payee] = paid - amount, got + amount

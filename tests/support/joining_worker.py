@@ -10,9 +10,7 @@ one, and of many events at once:
 
 from __future__ import annotations
 
-import asyncio
 import json
-import random
 from typing import Any
 
 import faust
@@ -32,10 +30,6 @@ def make_app(plan: Plan) -> faust.App:
     users = app.Table("users", default=int, key_type=str, value_type=int)
     totals = app.Table("totals", default=int, key_type=str, value_type=int, partitions=plan.partitions)
 
-    async def pause() -> None:
-        if plan.work:
-            await asyncio.sleep(random.uniform(0, plan.work))
-
     async def tell(key: bytes, **outcome: Any) -> None:
         await sink.send(key=key, value=json.dumps(outcome).encode())
 
@@ -44,18 +38,18 @@ def make_app(plan: Plan) -> faust.App:
             for event in events:
                 users[event.key.decode()] += 1
                 await tell(event.key, user=users[event.key.decode()])
-            await pause()
+            await plan.pause()
 
     async def join(stream: Any) -> None:
         async for event in stream.events():
             before = users[event.key.decode()]
-            await pause()
+            await plan.pause()
             await tell(event.key, order=int(event.value), user=before, again=users[event.key.decode()])
 
     async def count(event: Any) -> None:
         key = event.key.decode()
         shown = totals[key] + 1
-        await pause()
+        await plan.pause()
         totals[key] = shown
         await tell(event.key, word=int(event.value), total=shown)
 

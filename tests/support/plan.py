@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
+import random
 import uuid
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -54,6 +56,11 @@ class Plan:
         """How a worker is told."""
         tests = str(Path(__file__).parent.parent)
         return {**os.environ, "PYTHONPATH": tests, VARIABLE: json.dumps(asdict(self))}
+
+    async def pause(self) -> None:
+        """Some of an event's asynchronous work: random, up to ``work``."""
+        if self.work:
+            await asyncio.sleep(random.uniform(0, self.work))
 
 
 def new_plan(

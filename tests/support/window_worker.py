@@ -6,9 +6,7 @@ event does before it counts: so workers die in the middle of both.
 
 from __future__ import annotations
 
-import asyncio
 import json
-import random
 from typing import Any
 
 import faust
@@ -27,14 +25,10 @@ def make_app(plan: Plan) -> faust.App:
     source = app.topic(plan.source, key_serializer="raw", value_serializer="raw")
     sink = app.topic(plan.sink, key_serializer="raw", value_serializer="raw")
 
-    async def pause() -> None:
-        if plan.work:
-            await asyncio.sleep(random.uniform(0, plan.work))
-
     def publish(table: str) -> Any:
         async def close(key: Any, value: int) -> None:
             name, (start, _) = key
-            await pause()
+            await plan.pause()
             await sink.send(key=json.dumps([table, name, start]).encode(), value=b"%d" % value)
 
         return close
@@ -47,9 +41,9 @@ def make_app(plan: Plan) -> faust.App:
         if message.value == FLUSH:
             return
         name = message.key.decode()
-        await pause()
+        await plan.pause()
         fixed[name] += weight(int(message.value))
-        await pause()
+        await plan.pause()
         hops[name] += weight(int(message.value))
 
     @app.agent(source)

@@ -11,9 +11,7 @@ partition of its own number:
 
 from __future__ import annotations
 
-import asyncio
 import json
-import random
 from typing import Any
 
 import faust
@@ -36,21 +34,17 @@ def make_app(plan: Plan) -> faust.App:
     counts = app.Table("counts", default=int, partitions=plan.partitions)
     accounts = app.Table("accounts", default=lambda: BALANCE, partitions=plan.partitions)
 
-    async def work() -> None:
-        if plan.work:
-            await asyncio.sleep(random.uniform(0, plan.work))
-
     async def count(key: str) -> bytes:
         shown = counts[key]
-        await work()
+        await plan.pause()
         counts[key] = shown + 1
         return b"%d" % (shown + 1)
 
     async def move(giver: str, taker: str, amount: int) -> bytes:
         has = accounts[giver]
-        await work()
+        await plan.pause()
         gets = accounts[taker]
-        await work()
+        await plan.pause()
         moved = amount if has >= amount and giver != taker else 0
         if moved:
             accounts[giver] = has - moved
