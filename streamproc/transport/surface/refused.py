@@ -39,33 +39,31 @@ class RefusedOutcomes:
         self._crash = crash
         self._withdraw = withdraw
         self._redo = redo
-        self._again: list[Entry] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
     def refused(self, entry: Entry, error: OutcomeRefused) -> None:
         """Kafka will never take what was sent for this event, nor so what was sent for its whole batch."""
         batch = list(entry.joint or [entry])
         self._ledger.part(entry)
-        for one in batch:
-            self._replace_outcome(one, error)
+        again = [one for one in batch if not self._replace_outcome(one, error)]
         self._withdraw(batch)
-        again, self._again = self._again, []
         self._redo(again)
 
-    def _replace_outcome(self, entry: Entry, error: OutcomeRefused) -> None:
+    def _replace_outcome(self, entry: Entry, error: OutcomeRefused) -> bool:
+        """False: it is a timer, and what is sent instead is sent when that is carried out anew."""
         if not entry.live or entry.state is not FINISHED:
-            return  # lost, or to be done again, while the transaction was under way: what comes of that is judged anew
+            # Lost, or to be done again, while the transaction was under way: what comes of that is judged anew.
+            return True
         handler = self._transport.on_refused
         if isinstance(entry, Timer) and handler is not None and entry.replaced < _REPLACEMENTS:
             self._ledger.refuse(entry, replacing=False)
             entry.replaced += 1
             entry.refusal = error
-            self._again.append(entry)
-            return
+            return False
         if handler is None or entry.replaced >= _REPLACEMENTS or not entry.events:
             self._ledger.refuse(entry, replacing=False)
             self._crash(error)
-            return
+            return True
         self._ledger.refuse(entry, replacing=True)
         event, message = entry.events[0], entry.message
         message.acked = False
@@ -76,6 +74,7 @@ class RefusedOutcomes:
         task = asyncio.get_running_loop().create_task(self._replace(handler, event, message, error), context=context)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return True
 
     async def _replace(self, handler: Any, event: EventT[Any], message: Delivery, error: OutcomeRefused) -> None:
         try:
