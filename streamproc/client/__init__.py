@@ -13,7 +13,8 @@ from streamproc.client.connection import Connection
 from streamproc.client.corrections import CorrectionPublisher
 from streamproc.client.outcomes import Outcome, OutcomeFollower, Rejection
 from streamproc.client.progress import read_progress, read_progress_async
-from streamproc.client.publisher import ActivityPublisher, Receipt
+from streamproc.client.publisher import ActivityPublisher
+from streamproc.client.publishing import Receipt
 from streamproc.client.subscriber import ResultSubscriber, ResultSubscriberV2
 from streamproc.contracts.corrections import overrule
 from streamproc.contracts.generated.events import (

@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from streamproc.client.arrivals import arrived
 from streamproc.client.closing import Closing
 from streamproc.client.connection import Connection, RegistryConnection, connection_argument, text_argument
-from streamproc.client.publisher import Receipt
+from streamproc.client.publishing import Receipt
 from streamproc.client.start import START_SECONDS, check_registry, check_topics, refuse_in_asynchronous_code
 from streamproc.contracts.codec import ResultDecoder
 from streamproc.contracts.generated.events import Result

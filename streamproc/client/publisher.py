@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from streamproc.client.connection import Connection
-from streamproc.client.publishing import About, EventPublisher, Receipt
+from streamproc.client.publishing import About, EventPublisher
 from streamproc.contracts.cloudevents import ACTIVITY_TYPE
 from streamproc.contracts.codec import ActivityEncoder
 from streamproc.contracts.generated.events import Activity
 from streamproc.contracts.rules import validate
 from streamproc.errors import ErrorCode
-
-__all__ = ["ACTIVITY_TOPIC", "ActivityPublisher", "Receipt"]
 
 ACTIVITY_TOPIC = "reading.activity.v1"
 
