@@ -53,8 +53,13 @@ def check_topics(client: Producer | Consumer, topics: Iterable[str], refusals: R
         while (refused := _refused(client, topic, refusals, servers, deadline)) is not None:
             if refused.code() in PERMISSION:
                 raise refusals.failure(refused, topic)
-            if refused.code() in NO_TOPIC or time.monotonic() > deadline:
-                raise StreamprocError(ErrorCode.TOPIC_MISSING, f"{topic}: {refused.str()}{_nearest(client, topic)}")
+            over = time.monotonic() > deadline
+            names = _names(client) if over or refused.code() in NO_TOPIC else [topic]
+            # A topic that was made a moment ago may be in the list, and not known when it is asked for.
+            if over or topic not in names:
+                near = [name for name in difflib.get_close_matches(topic, names, n=1) if name != topic]
+                meant = f" (is {near[0]} meant?)" if near else ""
+                raise StreamprocError(ErrorCode.TOPIC_MISSING, f"{topic}: {refused.str()}{meant}")
             time.sleep(_ATTEMPT_SECONDS / 10)
 
 
@@ -72,13 +77,12 @@ def _refused(
                 raise refusals.failure(error.args[0], servers) from error
 
 
-def _nearest(client: Producer | Consumer, topic: str) -> str:
+def _names(client: Producer | Consumer) -> list[str]:
+    """The topics that there are, as far as Kafka says."""
     try:
-        names = client.list_topics(timeout=_ATTEMPT_SECONDS).topics
+        return list(client.list_topics(timeout=_ATTEMPT_SECONDS).topics)
     except KafkaException:
-        return ""
-    near = difflib.get_close_matches(topic, names, n=1)
-    return f" (is {near[0]} meant?)" if near else ""
+        return []
 
 
 @contextmanager
