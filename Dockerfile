@@ -17,6 +17,7 @@ COPY build/wheels /wheels
 RUN python3 -m venv /opt/build && /opt/build/bin/pip install --quiet hatchling "mypy[mypyc]" setuptools wheel
 COPY pyproject.toml README.md /source/
 COPY schemas /source/schemas
+COPY models.toml /source/
 COPY streamproc /source/streamproc
 COPY aligner_mypyc /source/aligner_mypyc
 RUN /opt/build/bin/pip wheel --quiet --no-deps --no-build-isolation --wheel-dir /own /source/aligner_mypyc /source
@@ -43,6 +44,7 @@ RUN set -eu; root=/image; \
     echo 'streamproc:x:65532:' > $root/etc/group; \
     echo 'hosts: files dns' > $root/etc/nsswitch.conf; \
     cp -a /opt/streamproc $root/opt/; \
+    install -D -m 0644 /source/models.toml $root/etc/streamproc/models.toml; \
     find $root/usr/lib/python3* -name __pycache__ -prune -exec rm -r {} +; \
     python3 -m compileall -q --invalidation-mode unchecked-hash -s $root -p / $root/usr/lib/python3.11; \
     ldconfig -r $root; rm -rf $root/var; \
@@ -52,7 +54,8 @@ RUN set -eu; root=/image; \
 FROM scratch AS worker
 COPY --from=build /image /
 ENV PATH=/opt/streamproc/bin:/usr/bin LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 \
-    STREAMPROC_WEB__HOST=0.0.0.0 STREAMPROC_LOG__FORMAT=json
+    STREAMPROC_WEB__HOST=0.0.0.0 STREAMPROC_LOG__FORMAT=json \
+    STREAMPROC_INFERENCE__MODELS_FILE=/etc/streamproc/models.toml
 USER 65532:65532
 # All that is ever written to: the rest may be read-only.
 VOLUME ["/tmp", "/run/tls"]

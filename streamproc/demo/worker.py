@@ -19,10 +19,14 @@ from streamproc.localstack.packages import cache_folder
 from streamproc.localstack.ports import HOST, claimed_ports
 from streamproc.localstack.private import private_folder
 from streamproc.localstack.processes import ProcessRef, spawn, wait_ready
+from streamproc.localstack.triton import MODELS
 from streamproc.settings import Settings, given, is_loopback, variable
 
 NAME = "worker"
 """The worker's name among the parts of a local stack, and its folder there."""
+
+DECLARED = MODELS.parent / "models.toml"
+"""What this tree says of the models that its stack serves."""
 
 START_TIMEOUT_S = 60.0
 DRAIN_TIMEOUT_S = 20.0
@@ -73,7 +77,7 @@ class WorkerProcess:
             self.address = f"http://{host}:{port}"
             environment = {**os.environ, **environment_of(settings)}
             environment |= {variable("web", "host"): host, variable("web", "port"): port}
-            environment |= self._console(host)
+            environment |= {**self._console(host), **pinned_models()}
             prefixes = [*settings.audio.allowed_prefixes, f"{self.clips.as_uri()}/"]
             environment[variable("audio", "allowed_prefixes")] = json.dumps(prefixes)
             command = [sys.executable, "-m", "streamproc", "worker"]
@@ -110,6 +114,14 @@ def environment_of(settings: Settings) -> Mapping[str, str]:
         variable("registry", "url"): settings.registry.url,
         variable("triton", "urls"): settings.triton.urls,
     }
+
+
+def pinned_models() -> Mapping[str, str]:
+    """The variable that has a worker compare the stack's own Tritons with what this tree says of their model; nothing
+    where somebody else's are used, or is said already."""
+    if given("triton", "urls") or given("inference", "models_file") or not DECLARED.is_file():
+        return {}
+    return {variable("inference", "models_file"): str(DECLARED)}
 
 
 def consuming(settings: Settings) -> bool:

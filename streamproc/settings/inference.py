@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import ValidationInfo, field_validator
 
@@ -27,6 +27,12 @@ class InferenceSettings(Section):
     drift_reference: Path | None = None
     """What `streamproc models drift --save-reference` has stored: today's results are compared with it in the metrics
     streamproc_drift_psi and streamproc_drift_ks. Empty: they are not."""
+
+    @field_validator("models_file", "drift_reference", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: Any) -> Any:
+        # An image may set it: this is how it is unset again.
+        return None if value == "" else value
 
     @field_validator("fallback")
     @classmethod

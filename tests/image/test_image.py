@@ -54,6 +54,15 @@ def test_every_command_explains_itself_and_nothing_can_be_written(worker_image: 
     assert "no worker answers on 0.0.0.0:6066" in done.stderr
 
 
+def test_the_worker_takes_no_other_model_than_the_second_image_s(worker_image: str, context: Path) -> None:
+    asked = (
+        "from streamproc.inference.configured import catalogue_of; from streamproc.settings import Settings; "
+        "print(catalogue_of(Settings()).pick('phonemes', '', '').identity.sha256)"
+    )
+    pinned = docker("run", "--rm", "--network", "none", "--entrypoint", "python", worker_image, "-c", asked).strip()
+    assert f'"{pinned}"' in (context / "models/phonemes/config.pbtxt").read_text("utf-8")
+
+
 def test_the_second_image_holds_the_models(triton_image: str, context: Path, tmp_path: Path) -> None:
     name = docker("create", triton_image, "none").strip()
     try:

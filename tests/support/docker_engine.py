@@ -77,7 +77,7 @@ def debian_with_tools(name: str) -> None:
 
 def sources(folder: Path) -> Path:
     """A copy of what images are built from, in ``folder``: two builds have the same files, whoever writes meanwhile."""
-    for name in ("Dockerfile", ".dockerignore", "pyproject.toml", "README.md"):
+    for name in ("Dockerfile", ".dockerignore", "pyproject.toml", "README.md", "models.toml"):
         shutil.copy2(ROOT / name, folder / name)
     for name in ("schemas", "streamproc", "aligner_mypyc", "models", "build/wheels"):
         shutil.copytree(ROOT / name, folder / name)

@@ -12,7 +12,7 @@ from support.tiny_wav2vec2 import models_toml
 
 from streamproc.app import check_dependencies
 from streamproc.errors import ErrorCode, StreamprocError
-from streamproc.inference.configured import create_engine
+from streamproc.inference.configured import catalogue_of, create_engine
 from streamproc.settings import Settings
 
 
@@ -60,3 +60,8 @@ async def test_the_fallback_serves_by_it_too(tmp_path: Path) -> None:
     })  # fmt: skip
     with pytest.raises(StreamprocError, match=r"STREAMPROC_ONNX__MODEL: .* has no model 'phonemes'"):
         create_engine(tree)
+
+
+def test_a_file_that_an_image_names_is_unset_by_an_empty_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STREAMPROC_INFERENCE__MODELS_FILE", "")
+    assert list(catalogue_of(Settings())) == []

@@ -14,6 +14,7 @@ from streamproc.demo import exchange
 from streamproc.demo import worker as demo_worker
 from streamproc.demo.run import refuse_what_is_not_shown
 from streamproc.errors import StreamprocError
+from streamproc.inference.configured import catalogue_of
 from streamproc.kafka import group
 from streamproc.localstack.stack import KINDS, given_address
 from streamproc.settings import Settings
@@ -104,3 +105,18 @@ def test_addresses_in_the_settings_file_are_used(monkeypatch: pytest.MonkeyPatch
         "triton": "environment:2",
     }
     assert settings.given("web", "port") == "7000"
+
+
+def test_the_stack_s_own_tritons_are_compared_with_what_the_tree_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned = demo_worker.pinned_models()
+    tree = loaded(monkeypatch, **pinned)
+    assert catalogue_of(tree).pick(tree.triton.model, tree.triton.model_version, "").declared is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("STREAMPROC_TRITON__URLS", "mine:8001"), ("STREAMPROC_INFERENCE__MODELS_FILE", "mine.toml")],
+)
+def test_what_others_serve_is_not(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    assert demo_worker.pinned_models() == {}
