@@ -17,7 +17,7 @@ OWN_ALIGNER = @$(@D)/bin/python $(PIP) --no-deps --no-build-isolation --force-re
 OWN_PACKAGE = @$(@D)/bin/python $(PIP) --no-deps --no-build-isolation -e .
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-worker test-integration-learners test-integration-rest lint types chaos chaos-live chaos-state chaos-windows chaos-progress chaos-inference fuzz
+.PHONY: help install demo test test-unit test-integration test-integration-transport test-integration-worker test-integration-learners test-integration-rest lint types chaos chaos-live chaos-state chaos-windows chaos-progress chaos-backfill chaos-inference fuzz
 .PHONY: test-operate drill test-holes test-faults test-packages test-torch test-rocksdb faust-suites bench-transport bench-rdkafka bench-aligner bench-ctc bench-decode bench-codec evaluate model lock clean
 .PHONY: test-terraform kafka-provider image test-image test-kubernetes test-ship test-supply audit sbom licences
 .PHONY: bench-latency bench-worker bench-tracing bench-page bench-inference bench-state
@@ -252,6 +252,10 @@ chaos-windows: install  ## Windows while workers are killed, stopped, frozen at 
 
 chaos-progress: install  ## Learners' progress, duplicates and corrections while workers are killed and restarted; ends with a line of JSON (5 minutes). ACTIVITIES=600 RATE=10
 	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m chaos.progress $(if $(ACTIVITIES),--activities $(ACTIVITIES)) $(if $(RATE),--rate $(RATE))
+
+chaos-backfill: install  ## History is read again beside live work while what reads it is killed, and a worker; ends with a line of JSON (10 minutes). ACTIVITIES=20000 FAULTS=3 SAVE=report.json
+	cd tests && $(BOUNDED) 3600 ../$(BIN)/python -m chaos.backfill $(if $(ACTIVITIES),--activities $(ACTIVITIES)) \
+		$(if $(FAULTS),--faults $(FAULTS)) $(if $(SAVE),--save $(abspath $(SAVE)))
 
 chaos-inference: install  ## Tritons slow, silent, wrong, killed, upgraded, certified anew while activities come; ends with a line of JSON. K="faults certificates models capacity local"
 	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m chaos.inference $(K) $(if $(K),,--save ../docs/benchmarks/inference-chaos.json)

@@ -36,7 +36,7 @@ from streamproc.health.reachability import TIMEOUT_S, Reachability
 from streamproc.health.readiness import Readiness
 from streamproc.health.stalling import LOOK_S
 from streamproc.inference.configured import catalogue_of, certificates_of, create_engine
-from streamproc.inference.engine import Engine
+from streamproc.inference.engine import Engine, ModelIdentity
 from streamproc.inference.wiring import parts_of
 from streamproc.kafka import topics
 from streamproc.kafka.answering import KafkaProbe
@@ -75,8 +75,8 @@ def _can_score(engine: Engine) -> bool:
     return pool is None or pool.endpoints.available or (fallback is not None and fallback.active)
 
 
-async def check_dependencies(settings: Settings, follows: bool = True) -> None:
-    """Check everything that the worker needs, before it joins the consumer group.
+async def check_dependencies(settings: Settings, follows: bool = True) -> ModelIdentity:
+    """Check everything that the worker needs, before it joins the consumer group; the model that it would begin with.
 
     Args:
         settings: the worker's.
@@ -97,7 +97,7 @@ async def check_dependencies(settings: Settings, follows: bool = True) -> None:
             # What the configuration names may be served no longer.
             await engine.close()
             engine = engine_of(Wanted(champion), settings, certificates, models)
-        await engine.start()
+        return await engine.start()
     except StreamprocError as error:
         setting = leading_to(error.code, settings.inference.engine)
         if setting is None or PREFIX in error.message:
@@ -168,6 +168,8 @@ class WorkerApp(faust.App):
         worker = secrets.token_hex(4)
         names = {"client.id": client_name(worker, settings.web), **settings.transport.librdkafka}
         transport.settings = settings.transport.model_copy(update={"librdkafka": names})
+        if backfill is not None:
+            transport.until = lambda tp: backfill.end(tp.partition)
         self._driver = transport
         self._metrics = Metrics(lambda: transport.state, self._certificates.expiries, settings.telemetry.tenants)
         observe_champion(self._engine)

@@ -13,14 +13,20 @@ class Backfill:
     """The part of the activities that is read again, and how quickly.
 
     Args:
+        name: of the run; its results bear it.
         ends: partition -> the offset before which it ends.
         rate: most activities that this worker begins a second; None: as fast as it goes.
         clock: seconds, of any beginning.
     """
 
     def __init__(
-        self, ends: Mapping[int, int], rate: float | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        name: str,
+        ends: Mapping[int, int],
+        rate: float | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self.name = name
         self._ends = ends
         self._pause = 0.0 if rate is None else 1 / rate
         self._clock = clock
@@ -30,13 +36,9 @@ class Backfill:
         self.begun = threading.Event()
         """Set once the worker takes activities: from then on SIGTERM ends it in order."""
 
-    def holds(self, partition: int, offset: int) -> bool:
-        """Whether this record is read again. One behind the end is passed over, without an outcome."""
-        return offset < self._ends.get(partition, 0)
-
-    def passed_over(self) -> None:
-        """What was begun is none of it: it takes no other activity's turn."""
-        self._next -= self._pause
+    def end(self, partition: int) -> int:
+        """The offset before which a partition is read; of one that came later nothing is."""
+        return self._ends.get(partition, 0)
 
     async def paced(self) -> None:
         """Wait until the next activity may be begun. One that was due earlier makes nobody quicker later."""

@@ -29,7 +29,7 @@ from streamproc.contracts.codec import ActivityDecoder
 from streamproc.contracts.corrections import result_id
 from streamproc.contracts.generated.events import Activity, Result
 from streamproc.contracts.records import EncodedResult, ResultEncoders
-from streamproc.deadletter.envelope import header_list, replays_of
+from streamproc.deadletter.envelope import REPLAY_NAME, header_list, replays_of
 from streamproc.deadletter.quarantine import Quarantine
 from streamproc.errors import ErrorClass, ErrorCode, Stage, StreamprocError
 from streamproc.health.exhaustion import exhausted, failure
@@ -148,10 +148,6 @@ class ReadingAgent:
         """Give one record its outcome. What this raises is fatal: the transport stops the worker, and the record is
         read again after the restart.
         """
-        message = event.message
-        if self._backfill is not None and not self._backfill.holds(message.partition, message.offset):
-            self._backfill.passed_over()
-            return
         self._metrics.started()
         try:
             with self._intake.event():
@@ -298,6 +294,8 @@ class ReadingAgent:
             context = None if trace is None else trace.child(trace.context)
             passed_on: Headers = trace_context(record.message.headers) if context is None else carried(context)
             headers = event_headers(major.event_type, event_id, "/streamproc", activity.activity_id, result.scored_at)
+            if self._backfill is not None:
+                headers.append((REPLAY_NAME, self._backfill.name.encode()))
             records.append(OutcomeRecord(self._results[major.topic], major.value, [*headers, *passed_on], context))
         if self._progress is not None and (told := self._progress.result(result, event_id)) is not None:
             records.append(told)

@@ -2,38 +2,47 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
-import signal
 import sys
-import threading
 import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import NoReturn
 
 import click
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-from streamproc import settings, terminal
+from streamproc import settings
 from streamproc.agents.backfill import Backfill
-from streamproc.cli.letters import Time
 from streamproc.cli.registries import with_registry
+from streamproc.cli.replay_run import (
+    Moment,
+    MomentType,
+    Wish,
+    differences,
+    other_weights,
+    pinned,
+    refuse,
+    refuse_elapsed,
+    spelled,
+)
+from streamproc.cli.replay_watch import ReplayWatch, say
 from streamproc.cli.schemas import register_versions
-from streamproc.cli.worker import run
+from streamproc.cli.worker import run as work
 from streamproc.contracts import files
 from streamproc.contracts.majors import MAJORS
-from streamproc.deadletter.times import iso_of
-from streamproc.errors import StreamprocError
-from streamproc.kafka import topics
-from streamproc.kafka.history import History, begin, history, is_begun, left
+from streamproc.kafka import runs, topics
+from streamproc.kafka.history import cut_off, history, is_begun
+from streamproc.kafka.runs import ReplayRun
 from streamproc.settings import KafkaSettings, LogSettings, Settings
 from streamproc.telemetry.logs import leave_retries_to_us
-from streamproc.terminal import example, safe
+from streamproc.terminal import counted, example
 
-_LOOK_S = 2.0
-"""Seconds between two looks at what is left."""
-
-_TELL_S = 10.0
-"""Seconds between two lines, where there is no terminal for a bar."""
+NICENESS = 14
+"""The threads that score stand back by 5 more: 19 is the most."""
 
 _NAME = re.compile(r"[a-zA-Z0-9._-]{1,80}")
 
@@ -44,30 +53,29 @@ _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,200}")
 @click.command(
     epilog=example(
         "replay model-3 --from 2026-09-01 --to 2026-10-01 --results reading.result.model-3",
-        "replay model-3 --from 30d --to 2026-10-01 --into-live --rate 20",
+        "replay mended --from 7d --to 2026-10-01T12:00+02:00 --into-live --rate 20",
+        "replay model-3",
     )
 )
 @click.argument("name")
 @click.option(
-    "--from",
-    "since",
-    type=Time(),
-    required=True,
-    help="Activities from this time on: ISO 8601, or 30s, 15m, 2h, 7d ago.",
+    "--from", "since", type=MomentType(), help="Activities from this time on: ISO 8601, or 30s, 15m, 2h, 7d ago."
 )
-@click.option("--to", "until", type=Time(), help="Activities before this time. [default: now]")
+@click.option("--to", "until", type=MomentType(), help="Activities before this time. [default: now]")
 @click.option("--results", help="The topic for the results; it is made. Dead letters go to one beside it, RESULTS.dlq.")
 @click.option(
     "--into-live", is_flag=True, help="Results and dead letters go where the workers' go, in place of --results."
 )
 @click.option(
-    "--rate", type=click.FloatRange(min=0.01), help="Most activities a second of this process. [default: no limit]"
+    "--rate",
+    type=click.FloatRange(min=0.01, max=1e6),
+    help="Most activities a second of this process. [default: no limit]",
 )
 @click.option("--json", "as_json", is_flag=True, help="At the end print one JSON object on standard output.")
 def command(
     name: str,
-    since: int,
-    until: int | None,
+    since: Moment | None,
+    until: Moment | None,
     results: str | None,
     into_live: bool,
     rate: float | None,
@@ -76,95 +84,182 @@ def command(
     """Score past activities again, each exactly once, as the worker of these settings would.
 
     It reads them as a consumer group of its own, the workers' with .replay.NAME behind it, so that live workers notice
-    nothing; what it asks Triton goes behind what they ask. Stopped or killed, it goes on where it was when it is
-    started again with the same NAME, --from and --to. Several at once, on several machines, share the work.
+    nothing; what it asks Triton goes behind what they ask. Times are those of the records, in UTC where no other offset
+    is said.
+
+    What NAME reads and makes is settled when it is begun. Stopped or killed, it goes on where it was when it is started
+    again, by the same command or by NAME alone; with other times, another topic or model it is refused. Several at
+    once, on several machines, share the work.
 
     A result has the id (ce_id) of its activity's place, so that whoever keeps results by it replaces the old one by the
     new one. To try another model, set it as for a worker (STREAMPROC_TRITON__MODEL_VERSION) and take another topic.
+
+    Exit code 0: all is scored, or there was nothing. 1: it was stopped before. 2: it was refused, or cannot work.
     """
     if not _NAME.fullmatch(name):
         raise click.UsageError("NAME: letters, digits, dots, dashes and underscores, 80 at most")
-    if (results is None) is not into_live:
-        raise click.UsageError("say where results go: --results TOPIC, or --into-live")
     tree = settings.load()
     leave_retries_to_us()
-    now = time.time_ns() // 1_000_000
-    told, until = until is not None, now if until is None else until
-    if not since < until <= now:
-        raise click.UsageError("--from must be before --to, and --to not in the future")
-    if results is not None and len(tree.kafka.result_majors) > 1:
-        raise click.UsageError("--results is one topic, and STREAMPROC_KAFKA__RESULT_MAJORS names several versions")
-    if results is not None:
-        _refuse_topic(tree, results)
-    tree = _settings(tree, name, results)
-    kafka = tree.kafka
-    # What is refused for these leaves no topic behind; an activity topic that is misspelt is not made either.
-    part = history(tree, kafka.activity_topic, since, until)
-    begun = is_begun(tree, kafka.group_id, part)
-    if begun and not told:
-        raise click.UsageError(f"{name} was begun already: say the --to that it said then, or take another NAME")
-    _prepare(tree)
-    if not begun:
-        begin(tree, kafka.group_id, part)
-    again = f"streamproc replay {name} --from {_time(since)} --to {_time(until)} "
-    again += ("--into-live" if results is None else f"--results {results}") + (
-        "" if rate is None else f" --rate {rate:g}"
-    )
-    _say(f"{kafka.activity_topic} from {_time(since)} to {_time(until)}: {part.size:,} offsets")
-    _say(f"group: {kafka.group_id}")
-    _say(f"results: {kafka.result_topic}; dead letters: {kafka.dead_letter_topic}")
-    _say(f"if it is stopped, go on with: {again}")
-    backfill, began = Backfill(part.ends, rate), time.monotonic()
-    watch = _Watch(tree, part, backfill)
-    try:
+    wish = Wish(since, until, results, into_live)
+    _refuse_unmeant(tree, wish)
+    begun = runs.find(tree, name)
+    run = _new_run(tree, wish) if begun is None else begun
+    if begun is not None:
+        refuse(name, differences(run, wish, tree))
+    ours = _settings(tree, name, run)
+    session = _Session(name, ours, run, rate, as_json)
+    part = run.part
+    say(f"{part.topic} from {spelled(run.since_ms)} to {spelled(run.until_ms)}: {counted(part.size, 'offset')}")
+    if not part.size:
+        say("no record has a time between these: nothing is to be done")
+        session.end(0)
+    _refuse_forgotten(name, ours, run, begun is not None)
+    _stand_back()
+    if cut := cut_off(tree, part):
+        say(
+            f"partitions {', '.join(map(str, cut))}: Kafka has deleted the oldest records, and begins within the part: "
+            "some of it may be gone"
+        )
+    _prepare(tree, ours)
+    # Faust's part of streamproc takes a while to import: what was refused above did not need it.
+    from streamproc.app import check_dependencies
+
+    model = asyncio.run(check_dependencies(ours, follows=False))
+    if begun is None:
+        run = runs.begin(tree, name, replace(run, model=model.name, version=model.version, sha256=model.sha256))
+        # Another process may have been quicker.
+        refuse(name, differences(run, wish, tree))
+        session.run = run
+    refuse(name, other_weights(run, model))
+    say(f"model: {model}; group: {ours.kafka.group_id}")
+    say(f"results: {run.results}; dead letters: {ours.kafka.dead_letter_topic}")
+    say(f"if it is stopped, go on with: {session.again}")
+    session.work(wish)
+
+
+class _Session:
+    """What this process does of a run, and says in the end."""
+
+    def __init__(self, name: str, tree: Settings, run: ReplayRun, rate: float | None, as_json: bool) -> None:
+        self.run = run
+        self.again = f"streamproc replay {name}" + ("" if rate is None else f" --rate {rate:g}")
+        self._name = name
+        self._tree = tree
+        self._rate = rate
+        self._as_json = as_json
+        self._began = time.monotonic()
+
+    def work(self, wish: Wish) -> NoReturn:
+        """Score what is left, then ``end``."""
+        backfill = Backfill(self._name, self.run.part.ends, self._rate)
+        watch = ReplayWatch(self._tree, self.run.part, backfill)
         if watch.look():
-            sys.exit(0)
+            refuse_elapsed(self._name, self.run, wish)
+            self.end(0)
         watch.start()
-        run(tree, backfill)
-    except SystemExit as ended:
-        watch.stop()
-        outcomes = dict(backfill.outcomes)
-        if ended.code or not watch.done.is_set():
-            _say(f"not done: {watch.left:,} left at the last look; go on with: {again}")
+        try:
+            work(pinned(self._tree, self.run.version), backfill)
+        except SystemExit as ended:
+            watch.stop()
+            self.end(watch.left, dict(backfill.outcomes), ended.code)
+        finally:
+            watch.stop()
+
+    def end(self, left: int, outcomes: dict[str, int] | None = None, code: int | str | None = None) -> NoReturn:
+        """Say what was done, and what is left; exit with 0 if that is nothing, else with ``code`` or 1."""
+        outcomes = outcomes or {}
+        seconds = time.monotonic() - self._began
+        if left or code:
+            say(f"not done: {left:,} left at the last look; go on with: {self.again}")
         else:
             found = ", ".join(f"{kind} {count:,}" for kind, count in sorted(outcomes.items()))
-            took = f"{sum(outcomes.values()):,} by this process in {time.monotonic() - began:,.0f} s"
-            _say(f"done: {took}" + (f" ({found})" if found else ""))
-        if as_json:
-            dead = outcomes.pop("dead_letter", 0)
+            say(
+                f"done: {sum(outcomes.values()):,} by this process in {seconds:,.0f} s"
+                + (f" ({found})" if found else "")
+            )
+        if self._as_json:
+            dead, run = outcomes.pop("dead_letter", 0), self.run
             row = {
-                "replay": name, "group": kafka.group_id, "from": _time(since), "to": _time(until),
-                "results": kafka.result_topic, "scored": sum(outcomes.values()), "dead_letters": dead,
-                "left": watch.left, "seconds": round(time.monotonic() - began, 1),
+                "replay": self._name, "group": self._tree.kafka.group_id, "from": spelled(run.since_ms),
+                "to": spelled(run.until_ms), "results": run.results, "model": f"{run.model}/{run.version}",
+                "scored": sum(outcomes.values()), "dead_letters": dead, "left": left, "seconds": round(seconds, 1),
             }  # fmt: skip
             click.echo(json.dumps(row))
         # Stopped before its end is no success: a script must not go on as if all were there.
-        sys.exit(ended.code or (0 if watch.done.is_set() else 1))
-    finally:
-        watch.stop()
+        sys.exit(code or (1 if left else 0))
 
 
-def _refuse_topic(tree: Settings, results: str) -> None:
-    """Its results and dead letters are for no topic that live workers write or read."""
-    if not _TOPIC.fullmatch(results):
+def _stand_back() -> None:
+    """Let whatever else runs on this machine go first."""
+    os.nice(NICENESS)
+    if os.getsid(0) == os.getpid():
+        # Where Linux shares processors out by sessions first, niceness holds only within one (sched(7), autogroup).
+        with suppress(OSError):
+            Path("/proc/self/autogroup").write_text(f"{NICENESS}")
+
+
+def _refuse_unmeant(tree: Settings, wish: Wish) -> None:
+    """What no run can be."""
+    now = time.time_ns() // 1_000_000
+    if wish.since is not None and wish.since.ms >= (now if wish.until is None else wish.until.ms):
+        raise click.UsageError(f"--from must be before --to: {wish.since} is not before {wish.until or 'now'}")
+    if wish.until is not None and wish.until.ms > now:
+        raise click.UsageError(f"--to must not be in the future: {wish.until}, and now it is {spelled(now)}")
+    if wish.results is None:
+        return
+    if wish.into_live:
+        raise click.UsageError("say where results go: --results TOPIC, or --into-live")
+    if len(tree.kafka.result_majors) > 1:
+        raise click.UsageError("--results is one topic, and STREAMPROC_KAFKA__RESULT_MAJORS names several versions")
+    if not _TOPIC.fullmatch(wish.results):
         raise click.UsageError("--results: letters, digits, dots, dashes and underscores, 200 at most")
+    # Its results and dead letters are for no topic that live workers write or read.
     live = topics.wanted(tree).keys() | {tree.kafka.topic_of(major) for major in MAJORS.values()}
-    for topic in (results, f"{results}.dlq", f"{results}.progress"):
+    for topic in (wish.results, f"{wish.results}.dlq", f"{wish.results}.progress"):
         if topic in live:
             raise click.UsageError(f"--results: {topic} is a topic of the live workers: take another, or --into-live")
 
 
-def _settings(tree: Settings, name: str, results: str | None) -> Settings:
+def _new_run(tree: Settings, wish: Wish) -> ReplayRun:
+    """What is asked for, its model yet unknown."""
+    if wish.since is None:
+        raise click.UsageError(
+            "it was not begun yet: say --from, and where results go: --results TOPIC, or --into-live"
+        )
+    if wish.results is None and not wish.into_live:
+        raise click.UsageError("say where results go: --results TOPIC, or --into-live")
+    until = wish.until or Moment(time.time_ns() // 1_000_000, "")
+    part = history(tree, tree.kafka.activity_topic, wish.since.ms, until.ms)
+    results = wish.results or ", ".join(topics.result_topics(tree.kafka).values())
+    times = wish.since.ms, until.ms, wish.since.said, until.said
+    return ReplayRun(part, *times, results, wish.into_live, model="", version="", sha256="")
+
+
+def _refuse_forgotten(name: str, tree: Settings, run: ReplayRun, begun: bool) -> None:
+    """Its offsets and what is written of it began together: one without the other says that something was lost."""
+    group = tree.kafka.group_id
+    if begun == is_begun(tree, group, run.part):
+        return
+    if begun:
+        raise click.UsageError(
+            f"Kafka has forgotten how far {name} was, as it does some days after a group's last member has left "
+            "(offsets.retention.minutes). What it has scored would be scored twice: take another NAME, and another "
+            "topic or a later --from"
+        )
+    raise click.UsageError(f"the group {group} has read activities, and nothing says what for: take another NAME")
+
+
+def _settings(tree: Settings, name: str, run: ReplayRun) -> Settings:
     """A worker's, with a group, a page and, unless they are the live ones, topics of its own."""
     kafka = tree.kafka.model_dump()
-    kafka["group_id"] = f"{tree.kafka.group_id}.replay.{name}"
+    kafka["group_id"] = runs.group_of_run(tree.kafka.group_id, name)
     # Live workers alone may write to their topic of progress, and know what teachers have said since.
-    progress: dict[str, object] = {"enabled": tree.progress.enabled and results is not None, "corrections": False}
-    if results is not None:
-        progress["topic"] = f"{results}.progress"
+    progress: dict[str, object] = {"enabled": tree.progress.enabled and not run.into_live, "corrections": False}
+    if not run.into_live:
+        progress["topic"] = f"{run.results}.progress"
         (number,) = tree.kafka.result_majors
-        kafka |= {MAJORS[number].topic_setting: results, "dead_letter_topic": f"{results}.dlq"}
-    return tree.model_copy(
+        kafka |= {MAJORS[number].topic_setting: run.results, "dead_letter_topic": f"{run.results}.dlq"}
+    ours = tree.model_copy(
         update={
             "kafka": KafkaSettings(**kafka),
             # A second worker on this machine must find a port.
@@ -173,6 +268,7 @@ def _settings(tree: Settings, name: str, results: str | None) -> Settings:
             "log": _log(tree.log),
         }
     )
+    return pinned(ours, run.version) if run.version else ours
 
 
 def _log(log: LogSettings) -> LogSettings:
@@ -182,78 +278,10 @@ def _log(log: LogSettings) -> LogSettings:
     return log.model_copy(update={"level": "WARNING"})
 
 
-def _prepare(tree: Settings) -> None:
+def _prepare(tree: Settings, ours: Settings) -> None:
     """The topics that it needs, and the schemas of its results: those of its own, and for its own state."""
-    for topic in topics.create(tree):
-        _say(f"{topic}: created")
-    wanted = topics.contracts_written(tree)
+    for topic in topics.create(ours, {runs.runs_topic(tree.kafka): runs.CONFIG}):
+        say(f"{topic}: created")
+    wanted = topics.contracts_written(ours)
     contracts = [contract for contract in files.contracts() if contract.name in wanted]
-    with_registry(tree, lambda registry: register_versions(registry, contracts, wanted, None))
-
-
-class _Watch(threading.Thread):
-    """Looks what is left, tells it, and ends the worker when that is nothing."""
-
-    def __init__(self, tree: Settings, part: History, backfill: Backfill) -> None:
-        super().__init__(name="replay", daemon=True)
-        self._tree = tree
-        self._part = part
-        self._begun = backfill.begun
-        self._stopped = threading.Event()
-        console = terminal.console(sys.stderr)
-        columns = (TextColumn("at work"), BarColumn(), TextColumn("{task.fields[left]} left"), TimeRemainingColumn())
-        # None of rich's off a terminal: even one that is disabled writes a line there.
-        self._bar = Progress(*columns, console=console, transient=True) if console.is_terminal else None
-        self._drawing = threading.Lock()
-        self.done = threading.Event()
-        self.left = part.size
-
-    def stop(self) -> None:
-        """Tell nothing any more, and leave the terminal as it was: what is drawn later would be over what is said."""
-        with self._drawing:
-            self._stopped.set()
-            if self._bar is not None:
-                self._bar.stop()
-
-    def look(self) -> bool:
-        """Whether nothing is left."""
-        self.left = left(self._tree, self._tree.kafka.group_id, self._part)
-        if not self.left:
-            self.done.set()
-        return self.done.is_set()
-
-    def run(self) -> None:
-        """Until nothing is left, or ``stop``."""
-        self._begun.wait()
-        told = began = time.monotonic()
-        size = self.left
-        with self._drawing:
-            if self._stopped.is_set():
-                return
-            if self._bar is not None:
-                self._bar.add_task("at work", total=size, left=f"{size:,}")
-                self._bar.start()
-        while not self._stopped.wait(_LOOK_S):
-            try:
-                if self.look():
-                    # What a supervisor would do: it drains and leaves its group.
-                    os.kill(os.getpid(), signal.SIGTERM)
-                    return
-            except StreamprocError as error:
-                if not self._stopped.is_set():
-                    _say(f"what is left is not known now: {error.message}")
-                continue
-            now = time.monotonic()
-            if self._bar is not None:
-                self._bar.update(self._bar.task_ids[0], completed=size - self.left, left=f"{self.left:,}")
-            elif now - told > _TELL_S:
-                told, speed = now, (size - self.left) / (now - began)
-                _say(f"{self.left:,} left" + (f", about {self.left / speed:,.0f} s" if speed else ""))
-
-
-def _time(milliseconds: int) -> str:
-    return str(iso_of(milliseconds))
-
-
-def _say(text: str) -> None:
-    click.echo(safe(text), err=True)
+    with_registry(ours, lambda registry: register_versions(registry, contracts, wanted, None))

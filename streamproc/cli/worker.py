@@ -66,7 +66,8 @@ def run(tree: settings.Settings, backfill: Backfill | None = None) -> NoReturn:
         tracing = tree.tracing
         spans = spans_to(tracing.endpoint, tracing.queue, telemetry.environment) if tracing.endpoint else None
         web = _with_port(tree.web)
-        asyncio.run(check_dependencies(tree, follows=backfill is None))
+        if backfill is None:  # whoever reads history again has asked already
+            asyncio.run(check_dependencies(tree))
     except Exception as error:
         if (what := exhausted(error)) is not None:
             error = failure(what)

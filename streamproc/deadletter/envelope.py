@@ -30,6 +30,9 @@ REPLAY_COUNT = "streamproc.replay.count"
 ORIGINAL_TIMESTAMP = "streamproc.replay.original.timestamp"
 """Header of a replayed record: the timestamp of the record that was published, as source.timestamp in FIELDS."""
 
+REPLAY_NAME = "streamproc.replay.name"
+"""Header of a result that `streamproc replay` has made, and not a worker when its activity came: the run's name."""
+
 STUB_KEY_BYTES = 1024
 """Longest key that a stub keeps."""
 

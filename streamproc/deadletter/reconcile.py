@@ -16,11 +16,12 @@ from faust.types import TP
 from numpy.typing import NDArray
 
 from streamproc.contracts.generated.events import SourcePosition
-from streamproc.deadletter.envelope import Headers, source_of, split_headers
+from streamproc.deadletter.envelope import REPLAY_NAME, Headers, source_of, split_headers
 from streamproc.kafka import topics
 from streamproc.kafka.places import OffsetRange, Place, read_place
 from streamproc.kafka.progress import committed
 from streamproc.kafka.reading import TopicReader
+from streamproc.kafka.runs import group_of_run
 from streamproc.settings import KafkaSettings, Settings
 from streamproc.transport.flight.progress import Progress
 from streamproc.transport.headers import headers_of
@@ -78,7 +79,8 @@ def reconcile(settings: Settings, since_ms: int | None, report: Callable[[int], 
         # While two majors are published each activity has a result of both; the older one is complete.
         result_topic = min(topics.result_topics(kafka).items())[1]
         results = _outcomes(reader, kafka, result_topic, _source_of_result, after, report)
-        letters = _outcomes(reader, kafka, kafka.dead_letter_topic, _source_of_letter, after, report)
+        of_letter = _source_of_letter(kafka.group_id)
+        letters = _outcomes(reader, kafka, kafka.dead_letter_topic, of_letter, after, report)
     return [
         account(
             span,
@@ -149,15 +151,20 @@ def _outcomes(
 
 
 def _source_of_result(headers: Headers) -> Place | None:
-    """A result's CloudEvents id is its input's topic/partition/offset."""
-    for name, value in headers:
-        if name == "ce_id" and value is not None:
-            return read_place(value.decode(errors="replace"))
-    return None
+    """A result's CloudEvents id is its input's topic/partition/offset; one of a replay stands beside the worker's."""
+    found = dict(headers)
+    place = found.get("ce_id")
+    return None if place is None or REPLAY_NAME in found else read_place(place.decode(errors="replace"))
 
 
-def _source_of_letter(headers: Headers) -> SourcePosition | None:
-    return source_of(split_headers(headers)[1])
+def _source_of_letter(group: str) -> Callable[[Headers], SourcePosition | None]:
+    replays = group_of_run(group, "")
+
+    def source(headers: Headers) -> SourcePosition | None:
+        block = split_headers(headers)[1]
+        return None if block.get("group", "").startswith(replays) else source_of(block)
+
+    return source
 
 
 def _array(offsets: Iterable[int]) -> Offsets:

@@ -18,7 +18,7 @@ from streamproc.contracts.cloudevents import ACTIVITY_TYPE, CONTROL_TYPE, CORREC
 from streamproc.contracts.files import Contract
 from streamproc.contracts.majors import MAJORS
 from streamproc.contracts.upkeep.examples import as_json, example
-from streamproc.deadletter.envelope import FIELDS, PREFIX
+from streamproc.deadletter.envelope import FIELDS, PREFIX, REPLAY_NAME
 from streamproc.kafka import topics
 from streamproc.kafka.features import FEATURES, released
 from streamproc.settings import KafkaSettings
@@ -182,6 +182,11 @@ def _cloudevents(kind: str) -> dict[str, str]:
         "ce_time": "When, RFC 3339.",
         "content-type": "application/avro.",
         "traceparent": "W3C's trace context; absent where nobody traces.",
+        **(
+            {REPLAY_NAME: "The run of `streamproc replay` that has made it; absent of all other results."}
+            if kind == RESULT_TYPE
+            else {}
+        ),
     }
 
 

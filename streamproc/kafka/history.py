@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
 from faust.types import TP
 
 from streamproc.kafka.lag import Look
 from streamproc.kafka.places import OffsetRange
 from streamproc.kafka.progress import committed
-from streamproc.kafka.reading import TopicReader, configuration
-from streamproc.kafka.refusals import WORKER, Refusals
+from streamproc.kafka.reading import TopicReader
 from streamproc.settings import Settings
 from streamproc.transport.flight.progress import Progress
 
@@ -51,29 +49,20 @@ def history(settings: Settings, topic: str, since_ms: int | None, until_ms: int)
         return History(topic, reader.bounds(topic, since_ms, until_ms))
 
 
+def cut_off(settings: Settings, what: History) -> list[int]:
+    """The partitions in which it begins where the log does, whose older records are deleted: some of it may have been.
+
+    Raises:
+        StreamprocError: KAFKA_UNAVAILABLE, KAFKA_REFUSED, TOPIC_MISSING.
+    """
+    with TopicReader(settings) as reader:
+        begins = {span.partition: span.begin for span in reader.bounds(what.topic)}
+    return [span.partition for span in what.spans if span.begin <= begins.get(span.partition, 0) > 0]
+
+
 def is_begun(settings: Settings, group: str, what: History) -> bool:
     """Whether the group has committed anything."""
     return bool(committed(settings, group, _partitions(what)))
-
-
-def begin(settings: Settings, group: str, what: History) -> None:
-    """Have a group that has no members begin where ``what`` does.
-
-    Raises:
-        StreamprocError: KAFKA_UNAVAILABLE, KAFKA_REFUSED.
-    """
-    refusals = Refusals(WORKER)
-    consumer = Consumer({**configuration(settings, refusals), "group.id": group})
-    try:
-        places = [TopicPartition(what.topic, span.partition, span.begin) for span in what.spans]
-        found: list[TopicPartition] = consumer.commit(offsets=places, asynchronous=False) or []
-        for place in found:
-            if place.error is not None:
-                raise KafkaException(place.error)
-    except KafkaException as error:
-        raise refusals.failure(error.args[0], f"group {group}: {error.args[0].str()}") from None
-    finally:
-        consumer.close()
 
 
 def left(settings: Settings, group: str, what: History) -> int:

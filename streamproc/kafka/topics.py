@@ -168,8 +168,8 @@ def _accepted(settings: Settings) -> int:
     return int(configuration["max.message.bytes"].value)
 
 
-def create(settings: Settings) -> list[str]:
-    """Create the topics that are missing; the names of those that were created.
+def create(settings: Settings, besides: Mapping[str, Mapping[str, str]] | None = None) -> list[str]:
+    """Create the topics that are missing, and those ``besides``, by their settings; the names of the new ones.
 
     Raises:
         StreamprocError: as ``existing``, and TOPIC_MISSING where Kafka refuses to create one.
@@ -184,9 +184,9 @@ def create(settings: Settings) -> list[str]:
             # State is beside the activities that it is of.
             num_partitions=partitions if name in of_features else partitions_of(kafka, config),
             replication_factor=kafka.replication_factor,
-            config=config,
+            config=dict(config),
         )
-        for name, config in wanted(settings, activity_bytes).items()
+        for name, config in {**wanted(settings, activity_bytes), **(besides or {})}.items()
         if name not in there
     ]
     created = []

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from streamproc.transport.errors import OutcomeRefused, TransportError
 from streamproc.transport.flight.ledger import Ledger
 from streamproc.transport.flight.loose import LooseSends
+from streamproc.transport.kafka.assigning import Until, no_end
 from streamproc.transport.kafka.topics import Topics
 from streamproc.transport.settings import TransportSettings
 
@@ -28,6 +29,8 @@ class Shared(base.Transport):
     on_refused: RefusedHandler | None = None
     #: Told of each transaction's end, a TransactionEnded, on the event loop; it must not raise.
     on_transaction: Callable[[Any], None] | None = None
+    #: Where partitions end for this app, for one that reads a part of a log; assigned before the worker starts.
+    until: Until = staticmethod(no_end)
     #: The group's consumer's way of stopping the worker.
     on_crash: Callable[[BaseException], None] | None = None
 

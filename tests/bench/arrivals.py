@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import statistics
 import threading
 import time
 import uuid
 from collections.abc import Iterator
 
 from confluent_kafka import Consumer, TopicPartition
+from support.scene import Scene
 from support.topics_of_test import PARTITIONS
 
-from bench.scene import Scene
 from streamproc.client import ActivityPublisher, Connection
 from streamproc.contracts.generated.events import Activity
 
@@ -76,9 +75,3 @@ def waits(scene: Scene, activities: Iterator[Activity], rate: float, seconds: fl
         time.sleep(0.05)
     reading.close()
     return sorted((reading.seen[key] - when) * 1000 for key, when in list(sent.items())[WARM_UP:])
-
-
-def percentiles(found: list[float]) -> dict[str, float]:
-    """The median, the 95th and the 99th percentile, in milliseconds."""
-    cuts = statistics.quantiles(found, n=100, method="inclusive")
-    return {f"p{which}_ms": round(cuts[which - 1], 1) for which in (50, 95, 99)}

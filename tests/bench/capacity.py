@@ -31,12 +31,12 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import psutil
+from support import mix
+from support.machine import machine, versions
+from support.scene import RESULTS, WARM_UP_S, WORKER_CORE, Scene, busy_worker, cpu_seconds, other_core, scene
 from support.stand_in.stand_in import StandIn
 
-from bench import mix
 from bench.driving import ceiling
-from bench.machine import machine, versions
-from bench.scene import RESULTS, WARM_UP_S, WORKER_CORE, Scene, busy_worker, cpu_seconds, other_core, scene
 from bench.served import real_triton
 from bench.stages import stages
 from streamproc.audio.decode import SAMPLE_RATE, Samples

@@ -30,13 +30,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from support.stand_in.behaviour import Behaviour
-from support.stand_in.stand_in import StandIn
-
-from bench import arrivals, engines, mix
-from bench.driving import ceiling
-from bench.machine import machine, versions
-from bench.scene import (
+from support import mix
+from support.machine import machine, versions
+from support.percentiles import percentiles
+from support.scene import (
     LETTERS,
     RESULTS,
     WARM_UP_S,
@@ -47,6 +44,11 @@ from bench.scene import (
     pinned_worker,
     scene,
 )
+from support.stand_in.behaviour import Behaviour
+from support.stand_in.stand_in import StandIn
+
+from bench import arrivals, engines
+from bench.driving import ceiling
 from bench.served import real_triton
 from streamproc.audio.decode import Samples
 from streamproc.contracts.generated.events import Activity
@@ -92,7 +94,7 @@ def waits(stage: Scene, address: str, activity: Activity, rate: float, seconds: 
         many = mix.again_and_again([activity], 1_000_000, "latency")
         found = arrivals.waits(stage, many, rate, seconds)
         assert worker.metric(LETTERS) == 0
-    return arrivals.percentiles(found)
+    return percentiles(found)
 
 
 def main() -> int:

@@ -29,9 +29,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from support.fleet import Fleet
 from support.judge import Judge
+from support.machine import machine, versions
 from support.plan import new_plan
 
-from bench.machine import machine, versions
 from bench.transport_bench import kafka
 
 PARTITIONS = 3

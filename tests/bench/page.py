@@ -27,12 +27,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from support import mix
+from support.machine import machine
+from support.scene import RESULTS, cpu_seconds, other_core, pinned_worker, scene
 from support.stand_in.stand_in import StandIn
 from support.worker_process import WorkerProcess
 
-from bench import mix
-from bench.machine import machine
-from bench.scene import RESULTS, cpu_seconds, other_core, pinned_worker, scene
 from streamproc.web.console.watch import UNWATCHED_S
 
 WARM_UP = 500

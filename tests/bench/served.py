@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench.scene import other_core
+from support.scene import other_core
+
 from streamproc.localstack.triton import TritonPart
 
 

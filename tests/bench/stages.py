@@ -7,7 +7,8 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
-from bench.mix import MAX_SECONDS, encoded_clip
+from support.mix import MAX_SECONDS, encoded_clip
+
 from streamproc.agents.intake import Intake
 from streamproc.agents.retrying import Retries
 from streamproc.audio.decode import Samples, decode_clip

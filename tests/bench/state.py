@@ -28,9 +28,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from support.machine import machine, versions
 from support.plan import create_topics
 
-from bench.machine import machine, versions
 from bench.transport_surface import PARTITIONS, TUNED, Contender, kafka, measure, preload, quixstreams_version, start
 from streamproc.localstack.processes import ProcessRef, log_tail
 

@@ -39,13 +39,13 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from faust.types import TP
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+from support import mix
 from support.collector import collector, spans_of
+from support.machine import machine, versions
+from support.scene import LETTERS, WORKER_CORE, other_core, scene
 from support.stand_in.stand_in import StandIn
 from support.worker_process import WorkerProcess
 
-from bench import mix
-from bench.machine import machine, versions
-from bench.scene import LETTERS, WORKER_CORE, other_core, scene
 from bench.traced_agent import judged, times
 from bench.traced_worker import SETTLE_S, STATES
 from streamproc.settings import load as load_settings

@@ -30,9 +30,9 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from support.feeding import feed
 from support.fleet import Fleet
 from support.judge import Judge
+from support.machine import machine, versions
 from support.plan import new_plan
 
-from bench.machine import machine, versions
 from streamproc.localstack.kafka import KafkaPart
 from streamproc.localstack.processes import ProcessRef
 

@@ -32,9 +32,9 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from support.machine import machine, versions
 from support.plan import create_topics
 
-from bench.machine import machine, versions
 from streamproc.localstack.kafka import KafkaPart
 from streamproc.localstack.processes import ProcessRef, log_tail, spawn
 

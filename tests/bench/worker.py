@@ -33,12 +33,12 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+from support import mix
+from support.machine import machine, versions
+from support.scene import LETTERS, RESULTS, Scene, cpu_seconds, other_core, pinned_worker, scene
 from support.stand_in.stand_in import StandIn
 from support.worker_process import WorkerProcess
 
-from bench import mix
-from bench.machine import machine, versions
-from bench.scene import LETTERS, RESULTS, Scene, cpu_seconds, other_core, pinned_worker, scene
 from bench.stages import stages
 from streamproc.settings import load as load_settings
 

@@ -133,6 +133,17 @@ class TestTopics:
         """All dead letters."""
         return [_letter(record) for record in self.read(self.letters, count)]
 
+    def stand_at_the_end(self) -> None:
+        """Have workers that have not begun yet begin with what comes from now on."""
+        consumer = Consumer({"bootstrap.servers": self._bootstrap, "group.id": self.name})
+        try:
+            places = [TopicPartition(self.activities, partition) for partition in range(PARTITIONS)]
+            for place in places:
+                place.offset = consumer.get_watermark_offsets(place, timeout=10)[1]
+            consumer.commit(offsets=places, asynchronous=False)
+        finally:
+            consumer.close()
+
     def committed(self) -> dict[int, int]:
         """The workers' committed offset in each partition that has one."""
         consumer = Consumer({"bootstrap.servers": self._bootstrap, "group.id": self.name})

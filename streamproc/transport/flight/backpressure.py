@@ -70,7 +70,8 @@ class Backpressure:
         return [
             a
             for a in assignments
-            if a.paused and a.in_flight * 2 <= max(1, events) and a.held_bytes * 2 <= size and not a.span.full
+            if a.paused and a.in_flight * 2 <= max(1, events) and a.held_bytes * 2 <= size
+            if not (a.over or a.span.full)
         ]
 
     def _reserves(self, assignments: Collection[Assignment]) -> tuple[int, int]:

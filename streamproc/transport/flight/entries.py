@@ -5,6 +5,7 @@ Everything here belongs to the event loop, but for the fields of Assignment that
 
 from __future__ import annotations
 
+import sys
 from collections import deque
 from collections.abc import Iterable, Sequence
 from enum import Enum
@@ -194,9 +195,14 @@ class Assignment:
         mark: Mark | None = None,
         restored: Restored | None = None,
         sibling: Assignment | None = None,
+        until: int | None = None,
     ) -> None:
-        """``sibling``: another topic's partition of the same number that comes and goes with it: they share tables."""
+        """``sibling``: another topic's partition of the same number that comes and goes with it: they share tables.
+
+        ``until``: the offset before which reading ends; None: it goes on with the log.
+        """
         self.tp = tp
+        self.until = sys.maxsize if until is None else until
         #: The topic that its offsets are counted in.
         self.mark = mark
         self.span = Span(progress, commit_base=commit_base, mark=mark.encode() if mark else b"")
@@ -219,6 +225,8 @@ class Assignment:
         self.received_events = 0
         self.received_bytes = 0
         self.paused = False
+        #: What is fetched has come to ``until``: it stays paused.
+        self.over = False
         #: The end of its log for a read_committed reader, as last heard; 0 at first.
         self.end = 0
         #: Written by the event loop.

@@ -35,6 +35,14 @@ _CLOSE_S = 5.0
 Restore = Callable[[Sequence[TP], Callable[[], bool], Callable[[Restored], None]], None]
 
 
+#: The offset before which a partition is read no further; None: it is read as long as it grows.
+Until = Callable[[TP], int | None]
+
+
+def no_end(_tp: TP) -> None:
+    """Everything is read, and what comes."""
+
+
 def no_tables(_tps: Sequence[TP], _wanted: Callable[[], bool], then: Callable[[Restored], None]) -> None:
     """Of an app without tables nothing is restored."""
     then(Restored({}))
@@ -54,8 +62,9 @@ class Assigning:
         capture: Callable[[Consumer], None],
         stopping: Callable[[], bool],
         restore: Restore = no_tables,
+        until: Until = no_end,
     ) -> None:
-        """``reader``: reads positions. ``capture``: takes note of the group's generation."""
+        """``reader``: reads positions. ``capture``: takes note of the group's generation. ``until``: see Until."""
         self._settings = settings
         self._offsets = offsets
         self._reader = reader
@@ -65,6 +74,7 @@ class Assigning:
         self._capture = capture
         self._stopping = stopping
         self._restore = restore
+        self._until = until
         self._eager = settings.assignment == "range"
         self.topics: list[str] = []
         #: Whether the group has ever let this worker in.
@@ -196,6 +206,7 @@ class Assigning:
                 mark=start.mark,
                 restored=restored,
                 sibling=by_restored.get(restored),
+                until=self._until(tp),
             )
             by_restored.setdefault(restored, assignment)
             begun.append(assignment)

@@ -19,7 +19,8 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from streamproc.transport.codes import shuts_out
 from streamproc.transport.errors import ShutOut
 from streamproc.transport.flight.backpressure import Backpressure
-from streamproc.transport.kafka.assigning import Assigning, Restore, no_tables
+from streamproc.transport.flight.entries import Assignment
+from streamproc.transport.kafka.assigning import Assigning, Restore, Until, no_end, no_tables
 from streamproc.transport.kafka.commands import Commands
 from streamproc.transport.kafka.consumer_errors import judge
 from streamproc.transport.kafka.ends_watch import EndsWatch
@@ -53,6 +54,7 @@ class Poller:
         listener: Listener,
         loop: asyncio.AbstractEventLoop,
         restore: Restore = no_tables,
+        until: Until = no_end,
     ) -> None:
         #: The group's generation as of the last poll, for the offsets of a transaction; None while there is none.
         self.generation: bytes | None = None
@@ -78,6 +80,7 @@ class Poller:
             self._capture_generation,
             self._stop.is_set,
             restore,
+            until,
         )
         self._assignments = self._assigning.assignments
         self._ends = EndsWatch(offsets, self._reader)
@@ -153,19 +156,30 @@ class Poller:
         for message in (first, *more):
             error = message.error()
             assignment = self._assignments.get((message.topic(), message.partition()))  # type: ignore[call-overload]
-            if error is not None:
-                if error.code() == KafkaError._PARTITION_EOF:
-                    if assignment is not None:
-                        records.append((assignment, message, 0))
-                else:
-                    self._judge(error, message)
-            elif assignment is not None:
+            if error is not None and error.code() != KafkaError._PARTITION_EOF:
+                self._judge(error, message)
+            elif assignment is None:
+                continue
+            elif assignment.over or (message.offset() or 0) >= assignment.until:
+                # Neither this nor anything behind it is handed over, the news of the log's end included: the span moves
+                # by what comes in order.
+                self._end(consumer, assignment)
+            elif error is not None:
+                records.append((assignment, message, 0))
+            else:
                 size = len(message) + len(message.key() or b"")
                 assignment.received_events += 1
                 assignment.received_bytes += size
                 records.append((assignment, message, size))
         if records:
             self._listener.on_records(records)
+
+    @staticmethod
+    def _end(consumer: Consumer, assignment: Assignment) -> None:
+        """Fetch no more of what lies behind the last record that is wanted."""
+        if not assignment.over:
+            assignment.over = assignment.paused = True
+            consumer.pause([TopicPartition(*assignment.tp)])
 
     def _on_error(self, error: KafkaError) -> None:
         if self._shut_out is None and shuts_out(error):

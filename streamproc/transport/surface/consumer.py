@@ -117,7 +117,8 @@ class Consumer(FaustConsumer):
             settings.client(servers), group, settings.offset_reset, settings.out_of_range, lambda: self._closing
         )
         restore = await self._restoring(offsets)
-        self._poller = Poller(settings.consumer(servers, group), settings, offsets, self, self.loop, restore)
+        config, until = settings.consumer(servers, group), self.transport.until
+        self._poller = Poller(config, settings, offsets, self, self.loop, restore, until)
         if self.in_transaction:
             # A stable id lets a restarted worker end its predecessor's transaction at once; a random one is as right,
             # but the predecessor's transaction then stays open until its timeout.

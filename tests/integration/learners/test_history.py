@@ -2,74 +2,18 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from support.activities import activity, inline, phrase, reading, result, value
+from support.replaying import moment, replaying
 from support.topics_of_test import Record, TestTopics
 from support.waiting import wait_for
-from support.worker_process import WorkerProcess, environment, run, streamproc
+from support.worker_process import WorkerProcess, run
 
 BEFORE, WITHIN, AFTER = 10, 60, 10
 """Activities before the part that is read again, in it, and after it."""
-
-Again = Callable[..., list[str]]
-
-
-class Replay:
-    """The command in a process of its own."""
-
-    def __init__(self, settings: dict[str, str], arguments: list[str], log: Path) -> None:
-        self._log = log
-        with log.open("ab") as errors:
-            self._process = subprocess.Popen(
-                streamproc("replay", *arguments),
-                env=environment(settings),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=errors,
-                text=True,
-                start_new_session=True,
-            )
-
-    def kill(self) -> None:
-        """End it as the kernel would."""
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait(10)
-
-    def end(self) -> dict[str, object]:
-        """Wait for its end: what it says then."""
-        told, _ = self._process.communicate(timeout=200)
-        assert self._process.returncode == 0, self._log.read_text()[-4000:]
-        said: dict[str, object] = json.loads(told.splitlines()[-1])
-        return said
-
-
-@contextmanager
-def replaying(settings: dict[str, str], arguments: list[str], log: Path) -> Iterator[Replay]:
-    process = Replay(settings, arguments, log)
-    try:
-        yield process
-    finally:
-        process.kill()
-
-
-def moment() -> str:
-    """A time between what was published and what will be."""
-    time.sleep(0.05)
-    now = datetime.now(UTC).isoformat(timespec="milliseconds")
-    time.sleep(0.05)
-    return now
 
 
 @pytest.fixture(scope="module")
@@ -133,11 +77,55 @@ def test_results_into_the_live_topic_have_the_ids_of_the_first_ones(
     assert Counter(ids.values()) == {2: WITHIN - 1, 1: BEFORE + AFTER}
 
 
+def test_results_of_a_replay_say_so_and_are_no_second_outcome_of_the_workers(
+    topics: TestTopics, part: list[str], settings: dict[str, str], tmp_path: Path
+) -> None:
+    before = len(topics.read(topics.results, 1000, 2))
+    with replaying(settings, ["beside", *part, "--into-live", "--json"], tmp_path / "replay.log") as process:
+        assert process.end()["left"] == 0
+    names = [dict(record.headers).get("streamproc.replay.name") for record in topics.read(topics.results, 1000, 3)]
+    assert names.count(b"beside") == WITHIN - 1
+    assert len(names) == before + WITHIN - 1
+    told = run(settings, "reconcile", "--json")
+    assert told.returncode == 0, told.stdout + told.stderr
+
+
 @pytest.mark.usefixtures("part")
-def test_one_that_was_begun_goes_on_to_the_end_that_it_had(settings: dict[str, str]) -> None:
-    refused = run(settings, "replay", "live", "--from", "1h", "--into-live")
-    assert refused.returncode == 2
-    assert "say the --to that it said then" in refused.stderr
+def test_one_that_was_never_begun_needs_a_time_and_a_topic(settings: dict[str, str]) -> None:
+    for arguments, told in ((["--into-live"], "say --from"), (["--from", "1h"], "say where results go")):
+        refused = run(settings, "replay", "never", *arguments)
+        assert refused.returncode == 2
+        assert told in refused.stderr
+
+
+def test_the_same_name_goes_on_as_it_was_begun_or_is_refused(
+    topics: TestTopics, part: list[str], settings: dict[str, str], tmp_path: Path
+) -> None:
+    into = f"{topics.name}.named"
+    with replaying(settings, ["named", *part, "--results", into, "--rate", "5"], tmp_path / "first.log") as first:
+        wait_for(lambda: _count(topics, into) >= 2, "some results", 60)
+        first.kill()
+    for other in (["--from", "1h"], ["--to", part[1]], ["--results", f"{into}.other"], ["--into-live"]):
+        refused = run(settings, "replay", "named", *other)
+        assert refused.returncode == 2, refused.stderr
+        assert "named was begun otherwise" in refused.stderr
+        assert "then" in refused.stderr
+    with replaying(settings, ["named", "--json"], tmp_path / "second.log") as second:
+        assert second.end()["results"] == into
+    assert scored(topics, into, WITHIN, 3) == Counter({f"within-{n}": 1 for n in range(WITHIN - 1)})
+
+
+def test_two_that_are_begun_at_once_share_one_run(
+    topics: TestTopics, part: list[str], settings: dict[str, str], tmp_path: Path
+) -> None:
+    into = f"{topics.name}.shared"
+    arguments = ["shared", *part, "--results", into, "--json"]
+    with (
+        replaying(settings, arguments, tmp_path / "one.log") as one,
+        replaying(settings, arguments, tmp_path / "other.log") as other,
+    ):
+        assert (one.end()["left"], other.end()["left"]) == (0, 0)
+    assert scored(topics, into, WITHIN, 3) == Counter({f"within-{n}": 1 for n in range(WITHIN - 1)})
 
 
 def _count(topics: TestTopics, topic: str) -> int:

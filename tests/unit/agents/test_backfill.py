@@ -9,11 +9,9 @@ import pytest
 from streamproc.agents.backfill import Backfill
 
 
-def test_it_holds_what_lies_before_the_ends_and_nothing_else() -> None:
-    backfill = Backfill({0: 10, 1: 0})
-    assert [backfill.holds(0, 9), backfill.holds(0, 10), backfill.holds(1, 0), backfill.holds(2, 0)] == [
-        True, False, False, False,
-    ]  # fmt: skip
+def test_what_is_read_of_a_partition_ends_where_the_part_does() -> None:
+    backfill = Backfill("a", {0: 10, 1: 0})
+    assert [backfill.end(0), backfill.end(1), backfill.end(2)] == [10, 0, 0]
 
 
 async def test_activities_begin_no_quicker_than_the_rate_and_none_is_made_up_for(
@@ -26,7 +24,7 @@ async def test_activities_begin_no_quicker_than_the_rate_and_none_is_made_up_for
         now += seconds
 
     monkeypatch.setattr(asyncio, "sleep", sleep)
-    backfill = Backfill({}, 4.0, lambda: now)
+    backfill = Backfill("a", {}, 4.0, lambda: now)
     assert not backfill.begun.is_set()
     begun = []
     for pause in (0, 0, 0, 3, 0, 0):
@@ -37,26 +35,8 @@ async def test_activities_begin_no_quicker_than_the_rate_and_none_is_made_up_for
     assert backfill.begun.is_set()
 
 
-async def test_what_is_passed_over_takes_nobodys_turn(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = 100.0
-
-    async def sleep(seconds: float) -> None:
-        nonlocal now
-        now += seconds
-
-    monkeypatch.setattr(asyncio, "sleep", sleep)
-    backfill = Backfill({}, 4.0, lambda: now)
-    for _ in range(1000):
-        await backfill.paced()
-        backfill.passed_over()
-    await backfill.paced()
-    assert now == 100, "what lies behind the part has slowed it down"
-    await backfill.paced()
-    assert now == 100.25
-
-
 async def test_without_a_rate_nothing_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(asyncio, "sleep", lambda seconds: pytest.fail(f"waited {seconds} s"))
-    backfill = Backfill({}, None, lambda: 5.0)
+    backfill = Backfill("a", {}, None, lambda: 5.0)
     for _ in range(3):
         await backfill.paced()

@@ -13,18 +13,21 @@ from streamproc import settings
 from streamproc.agents.backfill import Backfill
 from streamproc.cli import replay
 from streamproc.cli.replay import command
+from streamproc.cli.replay_watch import ReplayWatch
 from streamproc.kafka.history import History
 from streamproc.kafka.places import OffsetRange
+from streamproc.kafka.runs import ReplayRun
+
+PART = History("reading.activity.v1", [OffsetRange(0, 0, 10)])
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["a/b", "--from", "1h", "--into-live"], "NAME"),
-        (["a", "--from", "1h"], "say where results go"),
         (["a", "--from", "1h", "--into-live", "--results", "another"], "say where results go"),
         (["a", "--from", "1h", "--to", "2h", "--into-live"], "--from must be before --to"),
-        (["a", "--from", "1h", "--to", "2999-01-01", "--into-live"], "not in the future"),
+        (["a", "--from", "1h", "--to", "2999-01-01", "--into-live"], "must not be in the future"),
         (["a", "--from", "1h", "--into-live", "--rate", "0"], "--rate"),
         (["a", "--from", "1h", "--results", ""], "--results: letters"),
         (["a", "--from", "1h", "--results", "a topic"], "--results: letters"),
@@ -54,8 +57,8 @@ def test_what_is_said_at_the_end_stays_on_the_terminal_and_the_cursor_is_there_a
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, "w", encoding="utf-8") as screen:
         monkeypatch.setattr(sys, "stderr", screen)
-        backfill = Backfill({0: 10})
-        watch = replay._Watch(settings.load(), History("activities", [OffsetRange(0, 0, 10)]), backfill)
+        backfill = Backfill("a", {0: 10})
+        watch = ReplayWatch(settings.load(), PART, backfill)
         watch.start()
         backfill.begun.set()
         shown = b""
@@ -86,5 +89,6 @@ def test_on_a_terminal_no_line_an_activity_buries_the_bar_unless_it_is_asked_for
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, "w", encoding="utf-8") as screen:
         monkeypatch.setattr(sys, "stderr", screen)
-        assert replay._settings(settings.load(), "a", "another").log.level == level
+        run = ReplayRun(PART, 0, 1, "", "", "another", False, "phonemes", "2", "a" * 64)
+        assert replay._settings(settings.load(), "a", run).log.level == level
     os.close(ours)

@@ -10,7 +10,7 @@ import pytest
 
 from streamproc.contracts import files
 from streamproc.contracts.cloudevents import RESULT_TYPE, event_headers
-from streamproc.deadletter.envelope import FIELDS, PREFIX
+from streamproc.deadletter.envelope import FIELDS, PREFIX, REPLAY_NAME
 from streamproc.deployment.asyncapi import FILE, document, text
 from streamproc.settings import KafkaSettings
 
@@ -43,7 +43,8 @@ def test_an_event_has_the_headers_that_are_written_and_its_trace() -> None:
     written = {name for name, _ in event_headers(RESULT_TYPE, "1", "/tests", "2", datetime.now(UTC))}
     events = (one for one in document()["components"]["messages"].values() if one["name"] != "DeadLetter")
     for event in events:
-        assert set(event["headers"]["properties"]) == written | {"traceparent"}
+        of_results = {REPLAY_NAME} if event["title"].startswith(files.RESULT) else set()
+        assert set(event["headers"]["properties"]) == written | {"traceparent"} | of_results
 
 
 def test_workers_receive_activities_control_events_and_corrections_and_send_all_else() -> None:

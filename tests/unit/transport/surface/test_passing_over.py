@@ -254,3 +254,34 @@ async def test_no_record_of_an_earlier_fetch_reaches_a_later_assignment() -> Non
     poller._poll(log)
     [records] = listener.on_records.call_args.args
     assert [record.offset() for _, record, _ in records] == [3, 4]
+
+
+def test_nothing_from_where_reading_ends_on_is_handed_over_nor_the_end_of_the_log_behind_it() -> None:
+    listener = Mock(spec=Listener)
+    poller = Poller({}, TransportSettings(), Mock(), listener, Mock())
+    poller._assignments[IN] = assignment = Assignment(IN, Progress.at(0), until=2)
+    poller._room = 10
+    log: Any = Log()
+    log.pause = Mock()
+    log.polls.put(lambda: [Record(0)])
+    log.polls.put(lambda: [Record(1), Record(2), Record(3), Record(4, is_end=True)])
+    poller._poll(log)
+    [records] = listener.on_records.call_args.args
+    assert [record.offset() for _, record, _ in records] == [0, 1]
+    assert assignment.received_events == 2
+    log.pause.assert_called_once()
+    # Whatever room there is, it stays so: what lies behind is nobody's business.
+    assignment.released_events = 2
+    assert poller._backpressure.to_resume([assignment]) == []
+    assert poller._backpressure.must_poll([assignment], 0), "the group would lose its member"
+
+
+def test_the_end_of_the_log_counts_where_it_is_the_end_of_what_is_read() -> None:
+    listener = Mock(spec=Listener)
+    poller = Poller({}, TransportSettings(), Mock(), listener, Mock())
+    poller._assignments[IN] = Assignment(IN, Progress.at(0), until=2)
+    log: Any = Log()
+    log.polls.put(lambda: [Record(1, is_end=True)])
+    poller._poll(log)
+    [records] = listener.on_records.call_args.args
+    assert [record.offset() for _, record, _ in records] == [1]

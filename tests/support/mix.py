@@ -9,7 +9,6 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import numpy as np
-from support.stand_in.answers import record
 
 from streamproc.audio.decode import SAMPLE_RATE, Samples, decode_clip
 from streamproc.contracts.generated.events import Activity, Audio, Codec, Phrase
@@ -19,6 +18,7 @@ from streamproc.inference.engine import Logits
 from streamproc.inference.onnx import OnnxEngine
 from streamproc.inference.served import built_in
 from streamproc.training.speech import Synthesiser
+from support.stand_in.answers import record
 
 MODELS = Path(__file__).parents[2] / "models"
 MAX_SECONDS = 120.0

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
-from support.set_up import prepare
-from support.topics_of_test import TestTopics
-from support.worker_process import WorkerProcess
 
 from streamproc.client import ActivityPublisher, Connection
 from streamproc.contracts.generated.events import Activity
 from streamproc.localstack.stack import LocalStack
+from support.set_up import prepare
+from support.topics_of_test import TestTopics
+from support.worker_process import WorkerProcess
 
 WORKER_CORE = 0
 RESULTS = "streamproc_results_total"
@@ -35,11 +35,13 @@ class Scene:
     clips: Path
     topics: TestTopics
     registry_url: str
+    schema_id: int = 0
+    """Of the activities."""
 
     def renew(self) -> None:
         """Go on with other topics, which are empty: what is left in these is nobody's any more."""
         self.topics = TestTopics(self.topics.bootstrap)
-        prepare(self.settings("127.0.0.1:9"), self.topics)
+        self.schema_id = prepare(self.settings("127.0.0.1:9"), self.topics)
 
     def settings(self, triton: str) -> dict[str, str]:
         """A worker's environment: the defaults, but for where things are."""

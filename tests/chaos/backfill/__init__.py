@@ -1,0 +1,1 @@
+"""History read again, beside live work, while what reads it is killed."""
