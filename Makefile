@@ -248,7 +248,8 @@ chaos-state: install  ## Tables while workers are killed, stopped, frozen: count
 chaos-windows: install  ## Windows while workers are killed, stopped, frozen at their ends; ends with a line of JSON (10 minutes). EVENTS=240000 RATE=600 STORE=rocksdb://
 	@$(if $(STORE),$(BIN)/python $(LOCKED) requirements/rocksdb.txt --no-deps,true)
 	cd tests && $(BOUNDED) 7200 ../$(BIN)/python -m chaos.windows $(if $(EVENTS),--events $(EVENTS)) $(if $(RATE),--rate $(RATE)) \
-		$(if $(STORE),--store $(STORE)) $(if $(PROTOCOL),--protocol $(PROTOCOL))
+		$(if $(STORE),--store $(STORE)) $(if $(PROTOCOL),--protocol $(PROTOCOL)) \
+		$(if $(EVENTS)$(PROTOCOL),,--save ../docs/benchmarks/windows-chaos.json)
 
 chaos-progress: install  ## Learners' progress, duplicates and corrections while workers are killed and restarted; ends with a line of JSON (5 minutes). ACTIVITIES=600 RATE=10
 	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m chaos.progress $(if $(ACTIVITIES),--activities $(ACTIVITIES)) $(if $(RATE),--rate $(RATE))

@@ -71,6 +71,7 @@ class Fleet:
     members: dict[str, Member] = field(default_factory=dict)
     kills: int = 0
     kills_in_commit: int = 0
+    kills_in_close: int = 0
 
     def __enter__(self) -> Fleet:
         return self
@@ -83,7 +84,7 @@ class Fleet:
         """Start a worker, or one in the place of one that has ended."""
         folder = self.folder / name
         folder.mkdir(parents=True, exist_ok=True)
-        for left_over in ("hold", "held", "die"):
+        for left_over in ("hold", "held", "hold-close", "held-close", "die"):
             (folder / left_over).unlink(missing_ok=True)
         plan = dataclasses.replace(self.plan, folder=str(folder), **changes)
         if self.stable:
@@ -113,12 +114,18 @@ class Fleet:
 
     def kill_in_commit(self, name: str, timeout: float = 20.0) -> bool:
         """kill -9 between send_offsets_to_transaction and commit_transaction. False: it did not get there in time."""
-        member = self.members[name]
         if not self.hold(name, timeout):
             return False
-        member.process.kill()
-        self.kills += 1
+        self.kill(name)
         self.kills_in_commit += 1
+        return True
+
+    def kill_in_close(self, name: str, timeout: float = 20.0) -> bool:
+        """kill -9 while a window closes: what it publishes is sent, and not committed. False: none closed in time."""
+        if not self.hold(name, timeout, "-close"):
+            return False
+        self.kill(name)
+        self.kills_in_close += 1
         return True
 
     def kill_one_in_commit(self, name: str, judge: Judge, events: int) -> str:
@@ -138,12 +145,16 @@ class Fleet:
         return name
 
     def strike(self, name: str, fault: str, chance: random.Random) -> str:
-        """``kill``, ``kill in commit``, ``stop`` or ``freeze`` a worker, and have it back. Returns what was done."""
+        """Do one of these to a worker, and have it back. Returns what was done.
+
+        ``fault``: ``kill``, ``kill in commit``, ``kill in close``, ``stop`` or ``freeze``.
+        """
         match fault:
             case "kill":
                 self.kill(name)
-            case "kill in commit":
-                if not self.kill_in_commit(name, 5.0):  # it has no partition
+            case "kill in commit" | "kill in close":
+                kill = self.kill_in_commit if fault == "kill in commit" else self.kill_in_close
+                if not kill(name, 5.0):  # it has no partition
                     self.kill(name)
                     fault = "kill"
             case "stop":
@@ -159,14 +170,17 @@ class Fleet:
         self.start(name)
         return fault
 
-    def hold(self, name: str, timeout: float = 20.0) -> bool:
-        """Stop a worker's commit thread between send_offsets_to_transaction and commit_transaction."""
+    def hold(self, name: str, timeout: float = 20.0, where: str = "") -> bool:
+        """Stop a worker's commit thread between send_offsets_to_transaction and commit_transaction.
+
+        ``where``: ``-close``: stop a window's close instead, of a window_worker.
+        """
         folder = self.members[name].folder
-        (folder / "hold").touch()
+        (folder / f"hold{where}").touch()
         deadline = time.monotonic() + timeout
-        while not (folder / "held").exists():
+        while not (folder / f"held{where}").exists():
             if time.monotonic() > deadline:
-                (folder / "hold").unlink()
+                (folder / f"hold{where}").unlink()
                 return False
             time.sleep(0.005)
         return True

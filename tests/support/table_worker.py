@@ -18,6 +18,7 @@ from streamproc.transport.flight.mark import Mark
 from streamproc.transport.flight.progress import Progress
 from streamproc.transport.flight.state.restored import Changelog, Restored
 from streamproc.transport.flight.state.store import MemoryStore, Store, Write
+from streamproc.transport.headers import Headers
 from streamproc.transport.surface.consumer import Consumer
 from streamproc.transport.surface.delivery import Delivery, current_delivery
 from streamproc.transport.surface.tables.table import Table
@@ -71,13 +72,17 @@ class TableWorker:
         self.ledger.add(assignment)
         return assignment
 
-    async def begin(self, tp: TP = SOURCE, key: bytes | None = None, time_ms: int | None = None) -> Delivery:
+    async def begin(
+        self, tp: TP = SOURCE, key: bytes | None = None, time_ms: int | None = None, headers: Headers | None = None
+    ) -> Delivery:
         """An agent is given the next event; ``time_ms``: its record's timestamp, None: it has none."""
-        await self.take_in(key, time_ms, tp)
+        await self.take_in(key, time_ms, tp, headers)
         [delivery] = self.delivered()
         return delivery
 
-    async def take_in(self, key: bytes | None, time_ms: int | None = None, tp: TP = SOURCE) -> None:
+    async def take_in(
+        self, key: bytes | None, time_ms: int | None = None, tp: TP = SOURCE, headers: Headers | None = None
+    ) -> None:
         """An event arrives."""
         offset, self._next = self._next, self._next + 1
         record = Mock(
@@ -85,7 +90,7 @@ class TableWorker:
                 "offset.return_value": offset,
                 "key.return_value": key,
                 "error.return_value": None,
-                "headers.return_value": None,
+                "headers.return_value": headers,
                 "value.return_value": b"",
             }
         )

@@ -1,4 +1,4 @@
-"""What windows must be, computed from the log at once, against what workers have published of them."""
+"""What windows must be, computed from the logs at once, against what workers have published of them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 
 from confluent_kafka import Producer
 
+from streamproc.transport.flight.event_time import time_of
 from support.committed_topic import CommittedTopic
 
 #: Seconds: of a window, between hopping ones, and for which one stays open after its end.
@@ -20,6 +21,9 @@ SIZE, STEP, GRACE = 60, 30, 120
 FLUSH = b"flush"
 #: Events come as late as this, in seconds.
 LATEST = 600
+#: The tables of events by their own key; and behind ``group_by``.
+TABLES, REGROUPED = ("fixed", "hops"), ("regrouped",)
+GROUPS = 13
 
 #: A window: table, key, start.
 Window = tuple[str, str, float]
@@ -28,6 +32,11 @@ Window = tuple[str, str, float]
 def weight(number: int) -> int:
     """What an event adds: from the sum one can tell how many, and nearly which."""
     return 10**9 + number
+
+
+def regrouped_key(value: bytes) -> bytes:
+    """The key by which an event is taken behind ``group_by``."""
+    return value if value == FLUSH else b"group-%d" % (int(value) % GROUPS)
 
 
 def timestamps(seed: int, count: int, step_ms: int) -> list[int]:
@@ -56,6 +65,8 @@ class WindowJudgement:
     missing: int = 0
     #: Late events that are not in their topic once, and others in it.
     late_lost: int = 0
+    #: Events that are not once behind ``group_by``, or not with their own time.
+    regrouped_wrong: int = 0
 
     def add(self, other: WindowJudgement) -> None:
         """Both together."""
@@ -70,7 +81,7 @@ class WindowJudgement:
 
 def windows_of(table: str, seconds: float) -> list[float]:
     """The starts of a table's windows that have this time."""
-    step = SIZE if table == "fixed" else STEP
+    step = STEP if table == "hops" else SIZE
     last = seconds // step * step
     return [last - behind for behind in range(0, SIZE, step)]
 
@@ -78,7 +89,10 @@ def windows_of(table: str, seconds: float) -> list[float]:
 class Batch:
     """Computes windows over all records of a topic, partition by partition in the order of the log."""
 
-    def __init__(self) -> None:
+    def __init__(self, tables: tuple[str, ...]) -> None:
+        self._tables = tables
+        #: How often there is an event, with its time in milliseconds since 1970.
+        self.events: Counter[tuple[int, int]] = Counter()
         self.values: Counter[Window] = Counter()
         #: Table, partition and offset.
         self.late: set[tuple[str, int, int]] = set()
@@ -87,11 +101,12 @@ class Batch:
 
     def take(self, message: Any) -> None:
         """The next record of a partition."""
-        partition, at = message.partition(), message.timestamp()[1]
+        partition, at = message.partition(), time_of(message, message.topic())
         now = self._times[partition] = max(self._times[partition], at)
         if message.value() == FLUSH:
             return
-        for table in ("fixed", "hops"):
+        self.events[int(message.value()), at] += 1
+        for table in self._tables:
             for start in windows_of(table, at / 1000):
                 closes = round((start + SIZE + GRACE) * 1000)
                 if now >= closes:
@@ -112,49 +127,76 @@ class Batch:
 
 
 class WindowJudge:
-    """Reads the events, what was published of windows, and what came too late."""
+    """Reads the events, what was passed on of them, what was published of windows, and what came too late."""
 
     def __init__(self, bootstrap: str, source: str, sink: str, group: str, partitions: int) -> None:
-        self._bootstrap, self._source, self._partitions = bootstrap, source, partitions
-        self.batch = Batch()
+        self._bootstrap, self._partitions = bootstrap, partitions
+        self.batch, self.regrouped = Batch(TABLES), Batch(REGROUPED)
         self.published: defaultdict[Window, list[int]] = defaultdict(list)
         self.late: Counter[tuple[str, int, int]] = Counter()
-        self._events = CommittedTopic(bootstrap, source, partitions, self.batch.take)
-        self._readers = [self._events, CommittedTopic(bootstrap, sink, partitions, self._closed)]
-        for table in ("fixed", "hops"):
-            self._readers.append(CommittedTopic(bootstrap, f"{group}-{table}-late", partitions, self._late))
+        self._logs = {source: self.batch, f"regroup-{source}-few-repartition": self.regrouped}
+        topics = {**{topic: batch.take for topic, batch in self._logs.items()}, sink: self._closed}
+        topics |= {f"{group}-{table}-late": self._late for table in (*TABLES, *REGROUPED)}
+        self._readers = [CommittedTopic(bootstrap, topic, partitions, take) for topic, take in topics.items()]
 
-    def flush(self, ahead_ms: int) -> None:
-        """Publish to each partition an event of this time, behind which all windows are closed."""
-        producer = Producer({"bootstrap.servers": self._bootstrap})
-        for partition in range(self._partitions):
-            producer.produce(self._source, FLUSH, partition=partition, timestamp=ahead_ms)
-        assert producer.flush(30) == 0
+    def wait(self, events: int, ahead_ms: int, seconds: float, alive: Callable[[], None]) -> bool:
+        """Until so many events are passed on, and all that they close is published; False: it is not in time.
 
-    def wait(self, events: int, seconds: float, alive: Callable[[], None]) -> bool:
-        """Until so many events are read and all that they close is published; False: it is not in time."""
+        ``ahead_ms``: an event of this time, behind which all windows are closed, is published to each partition.
+        """
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
+        if not self._wait(lambda: self._passed_on(events), deadline, alive):
+            return False
+        self._flush(ahead_ms)
+        return self._wait(self._is_done, deadline, alive)
+
+    def _wait(self, done: Callable[[], bool], deadline: float, alive: Callable[[], None]) -> bool:
+        while not done():
+            if time.monotonic() > deadline:
+                return False
             for reader in self._readers:
                 reader.read(0.1)
             alive()
-            late = set(self.late) >= self.batch.late
-            if self._events.count >= events and late and self.published.keys() >= self.batch.closed.keys():
-                return True
-        return False
+        return True
 
-    def judge(self) -> WindowJudgement:
-        """Compare, once nothing more comes."""
+    def _passed_on(self, events: int) -> bool:
+        return all(batch.events.total() >= events for batch in self._logs.values())
+
+    def _flush(self, ahead_ms: int) -> None:
+        producer = Producer({"bootstrap.servers": self._bootstrap})
+        for topic in self._logs:
+            for partition in range(self._partitions):
+                producer.produce(topic, FLUSH, partition=partition, timestamp=ahead_ms)
+        assert producer.flush(30) == 0
+        self._read_to_end()
+
+    def _read_to_end(self) -> None:
         for reader in self._readers:
             while reader.read(1.0):
                 pass
-        closed = self.batch.closed
+
+    def _is_done(self) -> bool:
+        return set(self.late) >= self._expected_late and self.published.keys() >= self._closed_windows.keys()
+
+    @property
+    def _expected_late(self) -> set[tuple[str, int, int]]:
+        return self.batch.late | self.regrouped.late
+
+    @property
+    def _closed_windows(self) -> dict[Window, int]:
+        return self.batch.closed | self.regrouped.closed
+
+    def judge(self) -> WindowJudgement:
+        """Compare, once nothing more comes."""
+        self._read_to_end()
+        closed, here, there = self._closed_windows, self.batch.events, self.regrouped.events
         return WindowJudgement(
             windows=len(closed),
             wrong=sum(1 for window, values in self.published.items() if values[-1] != closed.get(window)),
             windows_closed_twice=sum(len(values) - 1 for values in self.published.values()),
             missing=len(closed.keys() - self.published.keys()),
-            late_lost=len(set(self.late) ^ self.batch.late) + sum(times - 1 for times in self.late.values()),
+            late_lost=len(set(self.late) ^ self._expected_late) + sum(times - 1 for times in self.late.values()),
+            regrouped_wrong=(here - there).total() + (there - here).total(),
         )
 
     def close(self) -> None:

@@ -6,6 +6,7 @@ from collections import deque
 from typing import Any
 
 from streamproc.transport.flight.entries import Assignment, Entry
+from streamproc.transport.flight.event_time import time_of
 
 
 class Admission:
@@ -20,7 +21,8 @@ class Admission:
     def admit(self, assignment: Assignment, record: Any, size: int, arrived: float = 0.0) -> Entry | None:
         """Take a record in, which has arrived at this time. Returns its entry if it may start now."""
         offset, span = record.offset(), assignment.span
-        if not (span.deliver_timed(offset, record.timestamp()[1]) if span.timed else span.deliver(offset)):
+        taken = span.deliver_timed(offset, time_of(record, assignment.tp.topic)) if span.timed else span.deliver(offset)
+        if not taken:
             assignment.pass_over(size)
             return None
         key = record.key()

@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 from confluent_kafka import TIMESTAMP_NOT_AVAILABLE
 from faust.types import TP
 
+from streamproc.transport.flight.event_time import time_of
 from streamproc.transport.flight.mark import Mark
 from streamproc.transport.flight.progress import Progress
 from streamproc.transport.flight.sendable import Outcome, size_of_headers
@@ -262,8 +263,8 @@ class Assignment:
         return sum(1 for entry in (*self.entries.values(), *self.fired.values()) if entry.state is STARTED)
 
     def time_with(self, record: Any) -> int:
-        """The stream time at a record in flight, its own timestamp included, in milliseconds since 1970."""
-        return max(self.span.time_at(record.offset()), int(record.timestamp()[1]))
+        """The stream time at a record in flight, its own event's included, in milliseconds since 1970."""
+        return max(self.span.time_at(record.offset()), time_of(record, self.tp.topic))
 
     def has_finished(self) -> bool:
         """Whether something finished waits for a transaction."""

@@ -56,6 +56,7 @@ INHERITED: dict[str, Inherited] = {
         {
             "_set_current_event": ("event",),
             "_channel_stop_iteration": ("channel",),
+            "_format_key": ("key", "value"),
         },
         (
             "_active_agens",

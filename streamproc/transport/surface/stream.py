@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import weakref
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from functools import partial
 from typing import Any
 
 import faust
@@ -23,6 +24,7 @@ from mode.utils.times import want_seconds
 from streamproc.transport.surface.batches import EventBatches
 from streamproc.transport.surface.delivery import Delivery, current_delivery
 from streamproc.transport.surface.monitor import Monitor
+from streamproc.transport.surface.passing_on import in_its_time
 from streamproc.transport.surface.seams import NOTHING, ChannelSource, current_event_ref
 from streamproc.transport.surface.tables.manager import tables_of
 
@@ -243,13 +245,26 @@ class Stream(faust.Stream[Any]):
 
     # -- streams that feed others
 
-    def group_by(self, *args: Any, **kwargs: Any) -> Any:
-        """As Faust's; an agent that was started again gets the stream that it had."""
-        return self._next if self._finalized and self._next is not None else super().group_by(*args, **kwargs)
+    def group_by(self, key: Any, **options: Any) -> Any:
+        """As Faust's; but what is passed on keeps its event's time.
 
-    def through(self, *args: Any, **kwargs: Any) -> Any:
-        """As Faust's; an agent that was started again gets the stream that it had."""
-        return self._next if self._finalized and self._next is not None else super().through(*args, **kwargs)
+        An agent that was started again gets the stream that it had.
+        """
+        if self._finalized and self._next is not None:
+            return self._next
+        return self._keep_time(super().group_by(key, **options), partial(self._format_key, key))
+
+    def through(self, channel: Any) -> Any:
+        """As Faust's; see ``group_by``."""
+        if self._finalized and self._next is not None:
+            return self._next
+        return self._keep_time(super().through(channel))
+
+    def _keep_time(self, following: Any, key_of: Any = None) -> Any:
+        topic = following.channel
+        if following is not self and isinstance(topic, faust.Topic):
+            self._processors[-1] = in_its_time(self, topic, self._processors[-1], key_of)
+        return following
 
     # -- batches
 

@@ -19,6 +19,7 @@ from faust.types.windows import WindowRange, WindowT
 from faust.windows import HoppingWindow, TumblingWindow
 from mode import Seconds, want_seconds
 
+from streamproc.transport.flight.event_time import time_of
 from streamproc.transport.flight.sendable import Outcome
 from streamproc.transport.flight.state.due import Due
 from streamproc.transport.flight.timers import Timer
@@ -95,7 +96,7 @@ class Windows:
             "late.partition": delivery.partition,
             "late.offset": delivery.offset,
         }
-        stamp = delivery.record.timestamp()[1]
+        stamp = time_of(delivery.record, delivery.topic)
         if stamp > 0 and not -_BEHIND_S < stamp / 1000 - time.time() < _AHEAD_S:
             told["late.timestamp"], stamp = stamp, 0
         headers = [*(delivery.headers or ()), *((name, str(value).encode()) for name, value in told.items())]

@@ -9,14 +9,17 @@ from support import window_worker
 from support.feeding import LiveFeed
 from support.fleet import PROTOCOLS, Fleet
 from support.plan import new_plan
-from support.window_judge import LATEST, WindowJudge, WindowJudgement, timestamps
+from support.window_judge import LATEST, REGROUPED, TABLES, WindowJudge, WindowJudgement, timestamps
 
 WORKER = Path(window_worker.__file__)
 PARTITIONS = 3
 
 
 def test_each_window_is_published_once_whatever_is_killed(kafka_bootstrap: str, tmp_path: Path) -> None:
-    """kill -9 inside a commit, and a second worker, while a third of what comes is late. (More: make chaos-windows.)"""
+    """kill -9 inside a commit and a close, a second worker, and a third of what comes is late; also behind group_by.
+
+    (More: make chaos-windows.)
+    """
     events, step_ms = 1_200, 1_500
     settings = {**PROTOCOLS["kip848"], "transaction_timeout": 120.0, "commit_interval": 0.05}
     plan = new_plan(kafka_bootstrap, "windows", settings, partitions=PARTITIONS, work=0.02)
@@ -28,17 +31,21 @@ def test_each_window_is_published_once_whatever_is_killed(kafka_bootstrap: str, 
             kafka_bootstrap, plan.source, range(events), 400, lambda n: (b"key-%d" % (n % 7), b"%d" % n), times=times
         ) as feed:
             assert fleet.kill_in_commit("a")
+            fleet.start("a")
+            assert fleet.kill_in_close("a")
             fleet.start("b")
             fleet.start("a")
             feed.finish(60)
         judge = WindowJudge(kafka_bootstrap, plan.source, plan.sink, plan.group, PARTITIONS)
-        judge.flush(max(times) + 2 * LATEST * 1000)
-        assert judge.wait(events + PARTITIONS, 60, fleet.check_alive), judge.judge()
-        fleet.stop("a")
+        assert judge.wait(events, max(times) + 2 * LATEST * 1000, 60, fleet.check_alive), judge.judge()
+        for name in ("a", "b"):
+            fleet.stop(name)
         found = judge.judge()
         judge.close()
     assert found == WindowJudgement(windows=found.windows)
     assert found.windows > 300
     assert len(judge.batch.late) > events / 2, "of two tables"
+    assert len(judge.regrouped.late) > events / 4
+    assert {table for table, _, _ in judge.published} == {*TABLES, *REGROUPED}
     topics = AdminClient({"bootstrap.servers": kafka_bootstrap}).list_topics(timeout=10).topics
     assert len(topics[f"{plan.group}-fixed-late"].partitions) == PARTITIONS

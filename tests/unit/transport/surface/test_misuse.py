@@ -85,9 +85,9 @@ async def test_an_acknowledgement_on_another_thread_is_handed_over_to_the_event_
 
     calls: list[Callable[[Delivery], bool]] = [acknowledge, acknowledge_on_another_loop, acknowledge]
     for offset, call in enumerate(calls):
-        await consumer.inbox.admit(
-            [(assignment, Mock(offset=Mock(return_value=offset), error=Mock(return_value=None)), 0)]
-        )
+        nothing = Mock(return_value=None)
+        record = Mock(offset=Mock(return_value=offset), error=nothing, headers=nothing)
+        await consumer.inbox.admit([(assignment, record, 0)])
         entry = assignment.entries[offset]
         message = Delivery(consumer.desk, entry)
         entry.hand_over(message)

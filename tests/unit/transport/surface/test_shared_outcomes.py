@@ -41,7 +41,8 @@ class Worker:
         self.delivered: list[Delivery] = []
 
     async def take_in(self, tp: TP, offset: int, key: bytes | None) -> None:
-        record = Mock(**{"offset.return_value": offset, "key.return_value": key, "error.return_value": None})
+        none = dict.fromkeys(("error.return_value", "headers.return_value"))
+        record = Mock(**{"offset.return_value": offset, "key.return_value": key, **none})
         record.value.return_value = b"%d:%d" % (tp.partition, offset)
         await self.consumer.inbox.admit([(self.assignments[tp], record, 10)])
 

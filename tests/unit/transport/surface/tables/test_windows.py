@@ -8,11 +8,13 @@ from typing import Any
 
 import faust
 import pytest
+from faust.types import TP
 from faust.windows import HoppingWindow, SlidingWindow, TumblingWindow
 from support.table_worker import SOURCE
 from support.timed_worker import TimedWorker
 
 from streamproc.transport import Unsupported
+from streamproc.transport.flight.event_time import HEADER, with_time
 from streamproc.transport.flight.sendable import Outcome
 from streamproc.transport.surface.checks import check
 from streamproc.transport.surface.delivery import current_delivery
@@ -473,3 +475,29 @@ async def test_windows_that_were_restored_expire() -> None:
     await other.pass_time()
     assert other.windows() == {}
     assert other.closed == [(("ann", window(300)), 2)]
+
+
+# -- behind group_by
+
+
+async def test_windows_behind_a_group_by_are_those_of_the_events_time(worker: WindowWorker) -> None:
+    few = TP("few", 0)
+    worker.assign(few)
+
+    async def passed_on(seconds: int) -> None:
+        """Sent much later."""
+        headers = with_time(None, "few", seconds * 1000)
+        delivery = await worker.begin(few, b"ann", 9_000_000_000_000, headers)
+        worker.do(delivery, worker.count)
+        assert worker.end(delivery)
+        await worker.pass_time()
+
+    for seconds in (60, 129, 70):
+        await passed_on(seconds)
+    assert worker.windows() == {("ann", window(60)): 2, ("ann", window(120)): 1}
+    await passed_on(130)
+    assert worker.closed == [(("ann", window(60)), 2)]
+    await passed_on(71)
+    [(_, _, headers)] = worker.late()
+    assert dict(headers)["late.timestamp"] == b"71000"
+    assert HEADER not in dict(headers)
