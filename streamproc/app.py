@@ -21,6 +21,7 @@ from streamproc.agents.outcome import DeadLetters
 from streamproc.agents.progress.wiring import LearnerProgress
 from streamproc.agents.reading import ReadingAgent, Stages
 from streamproc.agents.roster import Roster
+from streamproc.agents.share import PartitionShare
 from streamproc.agents.steering import Steering
 from streamproc.audio.fetch import ClipFetcher
 from streamproc.audio.threads import in_daemon_thread
@@ -62,6 +63,7 @@ from streamproc.transport import Transport
 from streamproc.transport.surface.report import TransactionEnded
 from streamproc.web.console.overview import WorkerView
 from streamproc.web.console.routes import add_console
+from streamproc.web.console.steered import Steered
 from streamproc.web.pages import add_pages
 from streamproc.web.progress import Held, ProgressPage
 from streamproc.web.serving import WorkerWeb
@@ -129,11 +131,12 @@ class WorkerApp(faust.App):
         self._registry = Registry(settings.registry)
         self._certificates = certificates_of(settings)
         self._models = catalogue_of(settings)
+        self._share = PartitionShare(settings, lambda: self._owned(settings.kafka.activity_topic))
         self._steering = Steering(
             settings,
             self._registry,
             lambda wanted: engine_of(wanted, settings, self._certificates, self._models),
-            self._share_of_partitions,
+            self._share,
             # History is read again for the sake of one model: what live readings are scored by is no concern of it.
             follows=backfill is None,
         )
@@ -148,7 +151,6 @@ class WorkerApp(faust.App):
         self._kafka_answers = Reachability(lambda: in_daemon_thread(lambda: probe.ask(TIMEOUT_S)))
         self._registry_answers = Reachability(lambda: self._registry.ask(subject))
         self._schemas_known = False
-        self._partitions = 1
         kafka = settings.kafka
         super().__init__(
             kafka.group_id,
@@ -220,9 +222,19 @@ class WorkerApp(faust.App):
             ready=readiness.joined,
             paused=readiness.paused,
             stalled=readiness.stalled,
+            steered=self._steered_view(),
         )
         server: Any = self.web  # Faust's type of it has no aiohttp.
         add_console(server.web_app, self._settings, view)
+
+    def _steered_view(self) -> Steered:
+        steering = self._steering
+        return Steered(
+            state=lambda: steering.state,
+            changes=lambda: steering.changes,
+            guard=lambda: steering.engine.guard,
+            standing=steering.standing,
+        )
 
     def _add_progress(self, progress: LearnerProgress, worker: str) -> None:
         settings, driver = self._settings, self._driver
@@ -288,11 +300,8 @@ class WorkerApp(faust.App):
         _, results = min(topics.result_topics(self._settings.kafka).items())
         return Duplicates(self, self._settings, results)
 
-    def _share_of_partitions(self) -> float:
-        """Of the activities' partitions, what this worker owns: its share of the tests of a canary."""
-        topic = self._settings.kafka.activity_topic
-        owned = sum(tp.topic == topic for tp in self._driver.ledger.assignments)
-        return owned / max(self._partitions, owned, 1)
+    def _owned(self, topic: str) -> int:
+        return sum(tp.topic == topic for tp in self._driver.ledger.assignments)
 
     def _topic(self, name: str) -> Any:
         return self.topic(name, key_type=bytes, value_type=bytes, allow_empty=True)
@@ -309,7 +318,7 @@ class WorkerApp(faust.App):
         if self._progress is not None:
             await self._progress.start()
         self._schemas_known = True
-        self._partitions = (await asyncio.to_thread(topics.existing, settings)).get(settings.kafka.activity_topic, 1)
+        await self._share.count()
         await self._steering.start()
         self.add_future(self._steering.run())
         self.add_future(self._watch_progress())
@@ -345,6 +354,7 @@ class WorkerApp(faust.App):
 
     async def _rebalanced(self, _app: Any, **_: Any) -> None:
         self._life.ready()
+        self.add_future(self._share.count_again())
 
     def _tell_the_end(self) -> None:
         monitor = self.monitor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import Context
 
 import structlog
@@ -16,12 +16,13 @@ from streamproc.errors import StreamprocError
 from streamproc.inference.engine import Engine
 from streamproc.inference.wiring import parts_of
 from streamproc.routing.change import RuleError, change, new_event
-from streamproc.routing.comparing import Comparisons
-from streamproc.routing.control import Canary, ControlState, Fate
+from streamproc.routing.comparing import ComparedReading, Comparisons
+from streamproc.routing.control import Canary, ControlChange, ControlState, Fate
 from streamproc.routing.engine import RoutedEngine
 from streamproc.routing.follow import ControlFollower
 from streamproc.routing.guard import Verdict
 from streamproc.routing.lanes import CONFIGURED, Wanted
+from streamproc.routing.standing import Standing
 from streamproc.settings import Settings
 from streamproc.telemetry.logs import sample_debug
 from streamproc.telemetry.routing import RoutingMetrics
@@ -58,11 +59,22 @@ class Steering:
         self._follower = ControlFollower(settings, registry)
         self.engine = RoutedEngine(make(CONFIGURED), self._made, share, self._proved)
         self.metrics = RoutingMetrics(lambda: self._follower.state.revision, self._evidence)
-        self.engine.routed = self.metrics.routed
-        self.comparisons = Comparisons(self.engine, self.metrics.compared)
+        self.standing = Standing()
+        self.engine.routed = self._routed
+        self.comparisons = Comparisons(self.engine, self._compared)
         self.set_live: list[Callable[[LiveSettings], None]] = []
         """Called with the live settings, at the start and when they change."""
         self._rollbacks: set[asyncio.Task[None]] = set()
+
+    @property
+    def state(self) -> ControlState:
+        """What the control topic says, as far as it was read."""
+        return self._follower.state
+
+    @property
+    def changes(self) -> Sequence[ControlChange]:
+        """The last that led there, the newest last."""
+        return self._follower.changes
 
     async def start(self) -> None:
         """Read the control topic to its end, and start the engine that it wants.
@@ -94,6 +106,7 @@ class Steering:
 
     def _obey(self, state: ControlState) -> None:
         self.engine.apply(state)
+        self.standing.obey(state)
         if state.live == self._live:
             return
         self._live = live = state.live
@@ -103,6 +116,14 @@ class Steering:
         sample_debug(logs.debug_share if live.debug_share is None else live.debug_share)
         for changed in self.set_live:
             changed(live)
+
+    def _routed(self, part: str) -> None:
+        self.metrics.routed(part)
+        self.standing.routed(part)
+
+    def _compared(self, end: str, of_canary: bool, found: ComparedReading | None) -> None:
+        self.metrics.compared(end, of_canary, found)
+        self.standing.compared(end, of_canary, found)
 
     def _made(self, wanted: Wanted) -> Engine:
         engine = self._make(wanted)

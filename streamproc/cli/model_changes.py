@@ -14,16 +14,18 @@ import click
 
 from streamproc import settings as settings_module
 from streamproc.cli.failing import Failed
-from streamproc.cli.model_state import change_json, print_state, state_json, what
+from streamproc.cli.model_state import print_state, state_json
 from streamproc.cli.registries import with_registry
 from streamproc.contracts.generated.events_control import ControlEvent, ControlKind, ControlledModel
 from streamproc.contracts.registry import Registry
 from streamproc.inference.configured import catalogue_of, certificates_of
+from streamproc.inference.engine import ModelIdentity
 from streamproc.inference.index import ModelThere, of_folder, of_servers
 from streamproc.routing.change import RuleError, change, new_event, read_all
 from streamproc.routing.control import ControlState, Fate
 from streamproc.routing.engines import engine_of
-from streamproc.routing.lanes import Wanted
+from streamproc.routing.lanes import CONFIGURED, Wanted
+from streamproc.routing.telling import change_json, what
 from streamproc.settings import Settings
 from streamproc.telemetry.logs import leave_retries_to_us
 from streamproc.terminal import safe
@@ -53,19 +55,26 @@ def identify(tree: Settings, model: tuple[str, str], sha256: str | None) -> Cont
     name, version = model
     if sha256 is not None:
         return ControlledModel(name=name, version=version, sha256=sha256.lower())
+    return _answering(tree, Wanted(ControlledModel(name=name, version=version, sha256=""), champion=False))
 
-    async def ask() -> str:
-        wanted = Wanted(ControlledModel(name=name, version=version, sha256=""), champion=False)
+
+def configured_model(tree: Settings) -> ControlledModel:
+    """The champion where the control topic names none, with the SHA-256 that its servers tell."""
+    return _answering(tree, CONFIGURED)
+
+
+def _answering(tree: Settings, wanted: Wanted) -> ControlledModel:
+    async def ask() -> ModelIdentity:
         engine = engine_of(wanted, tree, certificates_of(tree), catalogue_of(tree))
         try:
-            return (await engine.start()).sha256
+            return await engine.start()
         finally:
             await engine.close()
 
     found = asyncio.run(ask())
-    if not found:
-        raise Failed("models", f"{name}/{version} does not tell its SHA-256: name it with --sha256")
-    return ControlledModel(name=name, version=version, sha256=found)
+    if not found.sha256:
+        raise Failed("models", f"{found.name}/{found.version} does not tell its SHA-256: name it with --sha256")
+    return ControlledModel(name=found.name, version=found.version, sha256=found.sha256)
 
 
 def share_of(text: str) -> float:
@@ -112,17 +121,16 @@ def tell_workers(tree: Settings, command: str, make: Callable[[ControlState], Co
     print_state(state)
 
 
-def ask_gate(reports: Path, champion: ControlledModel | None, wanted: ControlledModel) -> None:
+def ask_gate(reports: Path, champion: ControlledModel, wanted: ControlledModel) -> None:
     """Whether a model may take the champion's place, by their reports.
 
     Raises:
         Failed: it may not, or there is no report.
     """
     try:
-        verdict = gate_of(reports, None if champion is None else champion.sha256, wanted.sha256)
-        refusals = list(verdict.refusals)
-    except (OSError, ValueError) as error:
-        refusals = [str(error)]
+        refusals = list(gate_of(reports, champion.sha256, wanted.sha256).refusals)
+    except OSError as error:
+        refusals = [f"{reports}, the folder of the reports (--reports), cannot be read: {error.strerror}"]
     if refusals:
         told = "; ".join(refusals)
         raise Failed("models promote", f"the evaluation refuses it: {told}; --force promotes it all the same")

@@ -12,6 +12,7 @@ import click
 from streamproc.cli.failing import Failed
 from streamproc.cli.model_changes import (
     ask_gate,
+    configured_model,
     event_of,
     identify,
     load,
@@ -19,11 +20,12 @@ from streamproc.cli.model_changes import (
     share_of,
     tell_workers,
 )
-from streamproc.cli.model_state import change_json, model_row, print_state, state_json, what
+from streamproc.cli.model_state import model_row, print_state, state_json
 from streamproc.cli.registries import with_registry
 from streamproc.contracts.generated.events_control import ControlEvent, ControlKind, LiveSettings
 from streamproc.routing.change import read_all
 from streamproc.routing.control import ControlState, Fate
+from streamproc.routing.telling import change_json, what
 from streamproc.terminal import example, safe
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -133,24 +135,29 @@ def promote(
 ) -> None:
     """Make MODEL, or the canary where none is named, the champion of all workers.
 
-    Its report must be in --reports, and no worse than the champion's by the bounds of 'streamproc models gate'; --force
-    overrules that, which the audit says.
+    Its report must be in --reports, and no worse than the champion's by the bounds of 'streamproc models gate', whether
+    the control topic or the configuration names the champion; --force overrules that, which the audit says.
 
     Readings that are being scored end with the model that they began with. A worker that cannot use MODEL goes on with
     the champion that it has, and says so in its log.
     """
     tree = load()
     named = None if model is None else identify(tree, model, sha256)
+    before = None if force else with_registry(tree, lambda registry: read_all(tree, registry)).state
+    # Whoever is forced asks for no comparison, and so for no server that knows the champion.
+    configured = configured_model(tree) if before is not None and before.champion is None else None
 
     def event(state: ControlState) -> ControlEvent:
         canary = None if state.canary is None else state.canary.model
-        wanted = named or canary
+        wanted, champion = named or canary, state.champion or configured
         if wanted is None:
             raise Failed("models promote", "there is no canary: name the model, NAME/VERSION")
-        if wanted == state.champion:
+        if wanted == champion:
             raise Failed("models promote", f"{wanted.name}/{wanted.version} is champion already")
         if not force:
-            ask_gate(reports, state.champion, wanted)
+            if champion is None:
+                raise Failed("models promote", "somebody has changed the champion meanwhile: try again")
+            ask_gate(reports, champion, wanted)
         return event_of(ControlKind.CHAMPION, reason, by, model=wanted, forced=force)
 
     tell_workers(tree, "models promote", event, as_json)
@@ -179,6 +186,8 @@ def canary(model: tuple[str, str], share: str, reason: str, by: str | None, sha2
     def event(state: ControlState) -> ControlEvent:
         if named == state.champion:
             raise Failed("models canary", f"{named.name}/{named.version} is the champion")
+        if state.canary is not None and (named, wanted) == (state.canary.model, state.canary.share):
+            raise Failed("models canary", f"{named.name}/{named.version} has this share of the learners already")
         return event_of(ControlKind.CANARY, reason, by, model=named, share=wanted)
 
     tell_workers(tree, "models canary", event, as_json)
@@ -206,7 +215,14 @@ def shadow(
         raise click.UsageError("name a model, or say --off")
     tree = load()
     named = None if model is None else identify(tree, model, sha256)
-    tell_workers(tree, "models shadow", lambda _: event_of(ControlKind.SHADOW, reason, by, model=named), as_json)
+
+    def event(state: ControlState) -> ControlEvent:
+        if named == state.shadow:
+            told = "no model is compared" if named is None else f"{named.name}/{named.version} is compared already"
+            raise Failed("models shadow", told)
+        return event_of(ControlKind.SHADOW, reason, by, model=named)
+
+    tell_workers(tree, "models shadow", event, as_json)
 
 
 @click.command(

@@ -7,9 +7,10 @@ from typing import Any
 
 import click
 
-from streamproc.contracts.generated.events_control import ControlEvent, ControlledModel
+from streamproc.contracts.generated.events_control import ControlledModel
 from streamproc.inference.index import ModelThere
-from streamproc.routing.control import Canary, ControlChange, ControlState
+from streamproc.routing.control import Canary, ControlState
+from streamproc.routing.telling import live_of
 from streamproc.settings import Settings
 from streamproc.terminal import safe
 
@@ -23,21 +24,12 @@ def print_state(state: ControlState) -> None:
         click.echo(safe(f"canary    {_model(state.canary.model)}  {share}  id {state.canary.id}"))
     if state.shadow is not None:
         click.echo(safe(f"shadow    {_model(state.shadow)}"))
-    for name, value in asdict(state.live).items():
-        if value is not None:
-            click.echo(safe(f"live      {name} = {value}"))
+    for name, value in live_of(state.live).items():
+        click.echo(safe(f"live      {name} = {value}"))
 
 
 def _model(model: ControlledModel) -> str:
     return f"{model.name}/{model.version}  {model.sha256[:12]}…"
-
-
-def what(event: ControlEvent) -> str:
-    """What an event changes, in a few words."""
-    model = "" if event.model is None else f" {event.model.name}/{event.model.version}"
-    share = "" if event.share is None else f" {100 * event.share:g} %"
-    forced = " (forced)" if event.forced else ""
-    return f"{event.kind.value.lower()}{model}{share}{forced}"
 
 
 def state_json(state: ControlState) -> dict[str, Any]:
@@ -58,14 +50,6 @@ def _model_json(model: ControlledModel | None) -> dict[str, str] | None:
 
 def _canary_json(canary: Canary | None) -> dict[str, Any] | None:
     return None if canary is None else asdict(canary)
-
-
-def change_json(told: ControlChange) -> dict[str, Any]:
-    """A change, for programs."""
-    event = asdict(told.event)
-    event["at"] = told.event.at.isoformat().replace("+00:00", "Z")
-    event["kind"] = told.event.kind.value
-    return {"offset": told.offset, "fate": told.fate.value, "why": told.why, **event}
 
 
 def model_row(there: ModelThere, state: ControlState, tree: Settings) -> dict[str, Any]:

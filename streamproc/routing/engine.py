@@ -25,9 +25,6 @@ log = structlog.get_logger(__name__)
 TRY_AGAIN_S = 10.0
 """Seconds until a model that could not be used is tried again."""
 
-LEAST_SHARE = 0.001
-"""Of the false alarms that a worker has: it may own no partition for a moment."""
-
 
 @dataclass(frozen=True, slots=True)
 class Heard:
@@ -259,7 +256,7 @@ class RoutedEngine:
         if canary is not None and canary.id not in self._bad:
             lane = self._lanes.ready(Wanted(canary.model, champion=False))
             if lane is not None and (self._canary is None or self._canary[0].id != canary.id):
-                self._canary = (canary, lane, CanaryGuard(canary.id, min(max(self._share(), LEAST_SHARE), 1.0)))
+                self._canary = (canary, lane, CanaryGuard(canary.id, self._share))
                 log.warning("a canary begins", model=str(lane.engine.model), share=canary.share, canary=canary.id)
         self._shadow = None if state.shadow is None else self._lanes.ready(Wanted(state.shadow, champion=False))
 

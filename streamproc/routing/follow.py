@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
@@ -12,7 +12,7 @@ from confluent_kafka import Message
 
 from streamproc.contracts.registry import Registry
 from streamproc.errors import StreamprocError
-from streamproc.routing.control import ControlState
+from streamproc.routing.control import ControlChange, ControlState
 from streamproc.routing.log import ControlLog
 from streamproc.routing.reading import ControlFold
 from streamproc.settings import Settings
@@ -44,6 +44,11 @@ class ControlFollower:
     def state(self) -> ControlState:
         """What the log says, as far as it was read."""
         return self._fold.state
+
+    @property
+    def changes(self) -> Sequence[ControlChange]:
+        """The last ones, the newest last."""
+        return tuple(self._fold.changes)
 
     async def start(self) -> ControlState:
         """Read to the end of the log.

@@ -12,6 +12,9 @@ from streamproc.routing.control import ControlChange, ControlState, Fate, advanc
 
 log = structlog.get_logger(__name__)
 
+KEPT = 20
+"""Changes that a worker remembers, for those who look at its page."""
+
 _UNREADABLE = {
     ErrorCode.VALUE_UNREADABLE,
     ErrorCode.SCHEMA_UNKNOWN,
@@ -27,7 +30,8 @@ class ControlFold:
     Args:
         registry: where the writers' schemas are.
         topic: the control topic.
-        told: whether the log is told of each change; else all are kept, for a command's answer.
+        told: whether the log is told of each change, and the last ones alone are kept; else all are, for a command's
+            answer.
     """
 
     def __init__(self, registry: Registry, topic: str, *, told: bool = True) -> None:
@@ -76,10 +80,10 @@ class ControlFold:
                 log.warning("a control record is passed over", offset=offset, code=error.code.name)
             return
         self.state, change = advance(self.state, offset, event)
+        self.changes.append(change)
         if self._told:
+            del self.changes[:-KEPT]
             self._tell(change)
-        else:
-            self.changes.append(change)
 
     def _tell(self, change: ControlChange) -> None:
         event = change.event

@@ -7,6 +7,7 @@ recordings, named by theirs.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -97,31 +98,30 @@ def gate_of(
         OSError: the folder cannot be read.
         ValueError: see `gate`.
     """
-    candidate = find_report(reports, candidate_sha256)
-    champion = find_report(reports, champion_sha256) if champion_sha256 else None
+    found, broken = _newest_first(reports)
+    of = {str(report.get("model_sha256")): report for report in reversed(found)}
     how = f"streamproc models evaluate FOLDER --output {reports}/NAME.json"
+    beside = f"; no reports are {', '.join(broken)}" if broken else ""
     missing = [
-        f"the {whose} {sha256} has no report in {reports}: {how}"
-        for whose, sha256, found in (
-            ("candidate", candidate_sha256, candidate), ("champion", champion_sha256, champion)
-        )
-        if sha256 and found is None
-    ]  # fmt: skip
-    if candidate is None or missing:
+        f"the {whose} {sha256} has no report in {reports}: {how}{beside}"
+        for whose, sha256 in (("candidate", candidate_sha256), ("champion", champion_sha256))
+        if sha256 and sha256 not in of
+    ]
+    if missing:
         return Gate(candidate_sha256, champion_sha256, tuple(missing))
-    return gate(champion, candidate, bounds)
+    return gate(of[champion_sha256] if champion_sha256 else None, of[candidate_sha256], bounds)
 
 
-def find_report(folder: Path, sha256: str) -> Report | None:
-    """The newest report on a model in a folder, by the time of its file; None where there is none."""
-    for file in sorted(folder.glob("*.json"), key=lambda file: file.stat().st_mtime_ns, reverse=True):
+def _newest_first(folder: Path) -> tuple[list[Report], list[str]]:
+    """The reports of a folder, by the times of their files; and what else lies there, with what is wrong with it."""
+    reports, broken = [], []
+    files = [file for file in folder.iterdir() if file.suffix == ".json"]
+    for file in sorted(files, key=lambda file: file.stat().st_mtime_ns, reverse=True):
         try:
-            report = read_report(file)
-        except ValueError:
-            continue  # what else lies there
-        if report.get("model_sha256") == sha256:
-            return report
-    return None
+            reports.append(read_report(file))
+        except ValueError as error:
+            broken.append(f"{file.name} ({error})")
+    return reports, broken
 
 
 def read_report(file: Path) -> Report:
@@ -133,12 +133,20 @@ def read_report(file: Path) -> Report:
 
 
 def _what_is_missing(report: Report) -> list[str]:
-    missing = [
-        f"has no {key}" for key in ("model_sha256", "recordings_sha256", "clips", "words") if not report.get(key)
+    missing = [f"has no {key}" for key in ("model_sha256", "recordings_sha256") if not isinstance(report.get(key), str)]
+    missing += [f"has no {key}" for key in ("clips", "words") if not _is_number(report.get(key)) or report[key] <= 0]
+    missing += [
+        f"has no number as {key}"
+        for key in (*WORSE_BY, "unscorable")
+        if report.get(key) is not None and not _is_number(report[key])
     ]
     if not missing and report["words"] < LEAST_WORDS:
         missing.append(f"is of {report['words']} words, and {LEAST_WORDS} is the least")
     return missing
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _figure(report: Report, name: str) -> float | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import itertools
 import json
 import os
 import re
@@ -22,7 +23,7 @@ from pathlib import Path
 import fastavro
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from support.activities import value
+from support.activities import activity, phrase, value
 from support.topics_of_test import Record, TestTopics
 from support.worker_fixtures import clips, schema_id, settings, topics
 from support.worker_process import WorkerProcess, run
@@ -33,6 +34,7 @@ from streamproc.contracts.generated.events import PhraseResult, Result, Verdict
 from streamproc.contracts.upkeep import examples
 from streamproc.demo.activities import make_activities
 from streamproc.demo.readings import demo_readings
+from streamproc.routing.split import in_canary
 from streamproc.training.speech import Synthesiser
 from streamproc.web.console.outcomes import KEPT
 from streamproc.web.console.streams import MOST_STREAMS
@@ -345,6 +347,32 @@ def test_everything_is_reached_by_the_keyboard(visit: Visit) -> None:
     assert page.evaluate(visible) != "none", "it is seen where one is"
 
 
+def test_the_models_in_use_are_seen_and_who_changed_them(
+    visit: Visit, page_settings: dict[str, str], topics: TestTopics, schema_id: int
+) -> None:
+    page = visit.open("")
+    card = page.locator("#models")
+    expect(card).to_contain_text("the configuration's: phonemes/2")
+    expect(card).to_contain_text("Nobody has changed anything.")
+    by = ("--by", "ada", "--reason", "first look")
+    for command in (("canary", "--share", "25%", "phonemes/2"), ("shadow", "phonemes/2")):
+        assert run(page_settings, "models", *command, *by).returncode == 0
+    expect(card).to_contain_text("in use by the worker")
+    event = activity(phrase(), activity_id="of-the-canary", learner_id=next(_learners_of(0.25)))
+    topics.publish([Record(event.learner_id.encode(), value(event, schema_id), [])])
+    expect(card).to_contain_text("25 % of the learners")
+    expect(card).to_contain_text("scored 1 reading")
+    expect(card.get_by_role("row", name="errors")).to_contain_text("fails on 1 % of its readings")
+    expect(card.get_by_role("row", name="canary phonemes/2 25 %")).to_contain_text("ada")
+    assert run(page_settings, "models", "rollback", *by).returncode == 0
+    expect(card.get_by_role("row", name="rollback")).to_contain_text("first look")
+    expect(page.locator("#tests")).to_be_hidden()
+
+
+def _learners_of(share: float) -> Iterator[str]:
+    return (name for name in (f"learner-{number}" for number in itertools.count()) if in_canary(name, share))
+
+
 # Source of the formula: https://www.w3.org/TR/WCAG21/#dfn-contrast-ratio
 CONTRAST = """() => {
   const linear = (part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
@@ -469,6 +497,10 @@ def test_without_the_local_mode_the_token_is_asked_for(
         expect(page.locator("#detail .sentence, #detail .notice").first).to_be_visible()
         assert page.locator("canvas").count() == 0, "recordings are heard on one's own machine alone"
         visit.context.close()
+        closed = Visit(browser, process)
+        expect(closed.open("").locator("#changes")).to_contain_text("is shown with the token")
+        assert closed.wrong == []
+        closed.context.close()
         by_address = Visit(browser, process)
         page = by_address.open(f"results#token={TOKEN}")
         loaded(page, "results")

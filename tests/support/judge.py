@@ -29,13 +29,21 @@ PERFECT = Judgement(0, 0, 0)
 class Judge:
     """Reads a topic as downstream does, read_committed, from its start."""
 
-    def __init__(self, bootstrap: str, topic: str, *, partitions: int = 6, forget: bool = False) -> None:
-        """``forget``: only count."""
+    def __init__(
+        self,
+        bootstrap: str,
+        topic: str,
+        *,
+        partitions: int = 6,
+        forget: bool = False,
+        isolation: str = "read_committed",
+    ) -> None:
+        """``forget``: only count. ``isolation``: read_uncommitted shows what aborted transactions held, too."""
         self._consumer = Consumer(
             {
                 "bootstrap.servers": bootstrap,
                 "group.id": f"judge-{uuid.uuid4()}",
-                "isolation.level": "read_committed",
+                "isolation.level": isolation,
                 "enable.auto.commit": False,
                 "enable.partition.eof": True,
                 "log_level": 0,

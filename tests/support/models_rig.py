@@ -8,7 +8,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,13 +19,25 @@ from streamproc.localstack.stack import Addresses
 from streamproc.localstack.triton import MODELS, TritonPart
 from streamproc.routing.split import in_canary
 from support.activities import activity, phrase, value
+from support.model_signature import maker
 from support.set_up import prepare
 from support.topics_of_test import TestTopics
 from support.worker_process import WorkerProcess, environment, run, streamproc
 
 SHIPPED, CANDIDATE, SHADE, DEAF, BROKEN = "phonemes", "candidate", "shade", "deaf", "broken"
-"""The model in the tree; two that judge as it does and have other weights by their SHA-256; one that hears nobody; one
-that fails on every reading but the noise by which it is checked."""
+"""The model in the tree; two that judge as it does, each a little less sure of it, and have other weights by their
+SHA-256; one that hears nobody; one that fails on every reading but the noise by which it is checked."""
+
+SCALES = {SHIPPED: 1.0, CANDIDATE: 0.9, SHADE: 0.8}
+"""What each multiplies its logits by: its results tell who made them."""
+
+_SCALED = """
+_unscaled = _response
+
+
+def _response(heard):
+    return _unscaled([logits * np.float32({scale}) for logits in heard])
+"""
 
 _DEAF = """
 _execute = TritonPythonModel.execute
@@ -56,6 +68,12 @@ def _failed():
 
 TritonPythonModel.execute = _execute
 """
+_CHANGED = {
+    CANDIDATE: _SCALED.format(scale=SCALES[CANDIDATE]),
+    SHADE: _SCALED.format(scale=SCALES[SHADE]),
+    DEAF: _DEAF,
+    BROKEN: _BROKEN,
+}
 
 
 def repository(folder: Path, names: Sequence[str] = (SHIPPED, CANDIDATE, SHADE, DEAF, BROKEN)) -> dict[str, str]:
@@ -72,7 +90,7 @@ def repository(folder: Path, names: Sequence[str] = (SHIPPED, CANDIDATE, SHADE, 
         (version / "model.onnx").write_bytes(content)
         shutil.copy(MODELS / SHIPPED / "2/model.py", version / "model.py")
         with (version / "model.py").open("a") as code:
-            code.write({DEAF: _DEAF, BROKEN: _BROKEN}.get(name, ""))
+            code.write(_CHANGED.get(name, ""))
         found[name] = hashlib.sha256(content).hexdigest()
         config = text.replace(f'name: "{SHIPPED}"', f'name: "{name}"').replace(known, found[name])
         (folder / name / "config.pbtxt").write_text(config, "utf-8")
@@ -91,6 +109,8 @@ class ModelsRig:
     folder: Path
     workers: list[WorkerProcess]
     learners: int = 200
+    longest_command_s: float = 1.0
+    """That one which ended has taken so far."""
 
     @classmethod
     @contextmanager
@@ -143,11 +163,14 @@ class ModelsRig:
     def models(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`streamproc models …`; with a reason where one is needed."""
         given = [] if arguments[0] in ("status", "list") else ["--reason", "a test"]
-        return run(self.settings, "models", *arguments, *given, "--json")
+        began = time.monotonic()
+        ended = run(self.settings, "models", *arguments, *given, "--json")
+        self.longest_command_s = max(self.longest_command_s, time.monotonic() - began)
+        return ended
 
-    def begin(self, *arguments: str) -> subprocess.Popen[str]:
+    def begin(self, *arguments: str, reason: str | None = "a test") -> subprocess.Popen[str]:
         """The same, not waited for."""
-        command = streamproc("models", *arguments, "--reason", "a test", "--json")
+        command = streamproc("models", *arguments, *([] if reason is None else ["--reason", reason]), "--json")
         return subprocess.Popen(
             command, env=environment(self.settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -174,9 +197,11 @@ class ModelsRig:
         except OSError:
             return -2.0
 
-    def logged(self, event: str) -> int:
-        """Workers that say so in their log."""
-        return sum(event in worker.log_text() for worker in self.workers)
+    def logged(self, event: str, about: str = "") -> int:
+        """Workers that say so in their log, of this in the same line."""
+        return sum(
+            any(event in line and about in line for line in worker.log_text().splitlines()) for worker in self.workers
+        )
 
     def learner(self, number: int) -> str:
         """Who reads the activity of this number."""
@@ -188,12 +213,20 @@ class ModelsRig:
         event = activity(phrase(), activity_id=f"reading-{number}", learner_id=learner)
         return learner.encode(), value(event, self.schema_id)
 
-    def strangers(self, results: Iterator[Result] | Sequence[Result]) -> list[str]:
-        """Results that name no model of the repository's."""
+    def maker(self, result: Result) -> str | None:
+        """The model that heard this, by what it says of the words; None: none of these."""
+        heard = any(word.heard for phrase in result.phrases for word in phrase.words)
+        return maker(result, SCALES, SHIPPED) if heard else DEAF
+
+    def misnamed(self, results: Iterable[Result]) -> list[str]:
+        """Results that name no model of the repository's, or another one than their confidences tell of."""
         known = {(name, "2", sha256) for name, sha256 in self.sha256.items()}
-        return [
-            one.activity_id for one in results if (one.model.name, one.model.version, one.model.sha256) not in known
-        ]
+        wrong = []
+        for one in results:
+            name, said = one.model.name, self.maker(one)
+            if (name, one.model.version, one.model.sha256) not in known or said != name:
+                wrong.append(f"{one.activity_id}: {name}, made by {said}")
+        return wrong
 
     def misrouted(self, results: Sequence[Result], model: str, share: float) -> list[str]:
         """Results that another model made than the split says."""

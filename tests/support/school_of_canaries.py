@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from random import Random
 
-from streamproc.routing.guard import CanaryGuard, Verdict
+from streamproc.routing.guard import ERRORS, POINTS, SLOWER, CanaryGuard, Verdict
 
 LEARNERS = 400
 WORDS = 30
@@ -29,6 +29,10 @@ class CanaryDay:
     moods: float = 0.005
 
 
+AT_ITS_BOUNDS = CanaryDay(fall=POINTS, slower=SLOWER, fails=ERRORS)
+"""The worst canary that keeps its bounds: with no other are false alarms as likely."""
+
+
 @dataclass(frozen=True, slots=True)
 class Found:
     """What the workers' tests said first, after how many of the canary's activities; None: nothing, all day."""
@@ -37,14 +41,21 @@ class Found:
     activities: int
 
 
-def simulate(day: CanaryDay, activities: int, workers: int, seed: int) -> Found:
-    """The canary's activities of a day, spread over workers as partitions spread them, by learner."""
+def simulate(day: CanaryDay, activities: int, workers: int, seed: int, beginnings: int = 1) -> Found:
+    """The canary's activities of a day, spread over workers as partitions spread them, by learner.
+
+    ``beginnings``: so often each worker starts in the day, one after the other, and knows nothing of what it had seen.
+    """
     random = Random(seed)
-    guards = [CanaryGuard("canary", 1 / workers) for _ in range(workers)]
+    guards = [_guard(workers) for _ in range(workers)]
+    starts = beginnings * workers
     ability = [random.betavariate(18, 2) for _ in range(LEARNERS)]
     mood = [random.gauss(0.0, day.moods) for _ in range(LEARNERS)]
     load = 0.0
     for done in range(1, activities + 1):
+        start, before = (starts * moment // activities for moment in (done, done - 1))
+        if start != before and workers <= start < starts:
+            guards[start % workers] = _guard(workers)
         learner = min(int(random.expovariate(4 / LEARNERS)), LEARNERS - 1)  # some read much more than others
         guard = guards[learner % workers]
         load = 0.98 * load + random.gauss(0.0, 0.1)  # latency drifts by a factor of two in both directions
@@ -58,6 +69,10 @@ def simulate(day: CanaryDay, activities: int, workers: int, seed: int) -> Found:
         if (verdict := guard.verdict) is not None:
             return Found(verdict, done)
     return Found(None, activities)
+
+
+def _guard(workers: int) -> CanaryGuard:
+    return CanaryGuard("canary", lambda: 1 / workers)
 
 
 def _latency(random: Random, load: float) -> float:

@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from streamproc.inference.endpoint import Endpoint
+from streamproc.web.console.steered import SteeredFigures
+from streamproc.web.console.told import Told, sums
 from streamproc.web.console.verdict import Mood
-
-
-class Told(BaseModel):
-    """What comes from another worker, perhaps of a newer release: what it says beyond these fields is passed over."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class PartitionFigures(Told):
@@ -85,6 +79,7 @@ class WorkerFigures(Told):
     partitions: tuple[PartitionFigures, ...]
     engine: EngineFigures
     endpoints: tuple[EndpointFigures, ...]
+    steered: SteeredFigures = SteeredFigures()
 
 
 def endpoints_together(workers: Iterable[WorkerFigures]) -> list[dict[str, Any]]:
@@ -101,13 +96,13 @@ def _together(seen: Sequence[EndpointFigures]) -> dict[str, Any]:
         "address": seen[0].address,
         "workers": len(seen),
         "usable": sum(each.usable for each in seen),
-        "breakers": _sums({each.breaker: 1} for each in seen if each.breaker != "closed"),
+        "breakers": sums({each.breaker: 1} for each in seen if each.breaker != "closed"),
         "why": sorted({each.why for each in seen if not each.usable and each.why}),
         "outstanding_s": round(sum(each.outstanding_s for each in seen), 1),
         "limit_s": round(sum(each.limit_s for each in seen), 1),
         "rests_s": max(each.rests_s for each in seen),
         "refusals": sum(each.refusals for each in seen),
-        "ejections": _sums(each.ejections for each in seen),
+        "ejections": sums(each.ejections for each in seen),
     }
 
 
@@ -131,14 +126,6 @@ def totals(workers: Sequence[WorkerFigures]) -> dict[str, Any]:
         "workers": len(workers),
         "in_flight": sum(each.in_flight for each in workers),
         "most_in_flight": sum(each.most_in_flight for each in workers),
-        "transactions": _sums(each.transactions for each in workers),
-        "aborted": _sums(each.aborted for each in workers),
+        "transactions": sums(each.transactions for each in workers),
+        "aborted": sums(each.aborted for each in workers),
     }
-
-
-def _sums(counts: Iterable[dict[str, int]]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for each in counts:
-        for name, count in each.items():
-            found[name] = found.get(name, 0) + count
-    return found

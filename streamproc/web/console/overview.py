@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from faust.types import TP
@@ -27,9 +27,12 @@ from streamproc.web.console.figures import (
     totals,
 )
 from streamproc.web.console.peers import PeerLook
+from streamproc.web.console.steered import Steered, SteeredFigures, steered_together
 from streamproc.web.console.verdict import PATIENCE_S, Facts, Mood, ScoringVerdict, duration, judge, worker_state
 from streamproc.web.console.watch import Watch
 
+_TOGETHER = {"endpoints", "partitions", "steered"}
+"""Figures of a worker that the page shows of all workers as one."""
 NO_ADDRESS = "does not tell where its pages are"
 
 
@@ -38,7 +41,8 @@ class WorkerView:
     """What the page asks of the worker that serves it; on the event loop, and at no cost to speak of.
 
     id: what it calls itself before Kafka. state: the driver's numbers. engine: what scores. ready: whether it has
-    joined its group and no rebalance is under way. paused, stalled: as for the health pages.
+    joined its group and no rebalance is under way. paused, stalled: as for the health pages. steered: what the control
+    topic has it do.
     """
 
     id: str
@@ -47,6 +51,7 @@ class WorkerView:
     ready: Callable[[], bool]
     paused: Callable[[], list[str]]
     stalled: Callable[[], float | None]
+    steered: Steered = field(default_factory=Steered)
 
 
 class Overview:
@@ -85,7 +90,7 @@ class Overview:
             mood=mood,
             state=word,
             in_flight=sum(state.in_flight.values()),
-            most_in_flight=self._settings.worker.max_in_flight,
+            most_in_flight=self._most_in_flight(),
             outcomes=sum(state.events.values()),
             transactions={name: state.transactions[name] for name in ("committed", "aborted", "refused", "in_doubt")},
             aborted=dict(state.aborted),
@@ -108,7 +113,12 @@ class Overview:
                 fallback=fallback,
             ),
             endpoints=tuple(EndpointFigures.of(each) for each in endpoints),
+            steered=SteeredFigures.of(worker.steered),
         )
+
+    def _most_in_flight(self) -> int:
+        configured, live = self._settings.worker.max_in_flight, self._worker.steered.state().live.max_in_flight
+        return configured if live is None else min(live, configured)
 
     def picture(self) -> dict[str, Any]:
         """As JSON values; figures alone, nothing of any activity."""
@@ -161,6 +171,7 @@ class Overview:
             "totals": totals(told),
             "models": models_together(told),
             "endpoints": endpoints_together(told),
+            "steered": steered_together([each.steered for each in told]),
         }
 
     def _own_facts(self) -> Facts:
@@ -261,7 +272,9 @@ def _row(member: Member, look: PeerLook, now: float, *, ours: bool) -> dict[str,
         "ours": ours,
         "age_s": None if look.said is None else round(max(0.0, now - look.at), 1),
         "problem": look.problem,
-        "said": None if look.said is None else look.said.model_dump(mode="json", exclude={"endpoints", "partitions"}),
+        "said": None
+        if look.said is None
+        else look.said.model_dump(mode="json", exclude={"endpoints", "partitions", "steered"}),
     }
 
 

@@ -20,6 +20,7 @@ from streamproc.web.console.aside import Busy
 from streamproc.web.console.children import ChildrenRoutes
 from streamproc.web.console.letters import BadRequest
 from streamproc.web.console.overview import Overview, WorkerView
+from streamproc.web.console.steered import change_row
 from streamproc.web.console.streams import Streams
 from streamproc.web.console.watch import Watch
 
@@ -63,6 +64,7 @@ class ConsoleRoutes:
     def __init__(self, settings: Settings, worker: WorkerView) -> None:
         self._settings = settings
         self._access = Access(settings.console)
+        self._steered = worker.steered
         self._watch = Watch(settings, lambda: self._overview.own(), worker.id)
         self._overview = Overview(settings, worker, self._watch)
         self._streams = Streams(self._picture)
@@ -79,6 +81,7 @@ class ConsoleRoutes:
         app.router.add_get("/api/live", self._live)
         app.router.add_get("/api/worker", self._worker)
         app.router.add_get("/api/access", self._may)
+        app.router.add_get("/api/changes", self._changes)
         self._children.add_to(app)
         app.on_response_prepare.append(_protect)
         app.on_shutdown.append(self._shutdown)
@@ -131,6 +134,11 @@ class ConsoleRoutes:
     async def _worker(self, _: web.Request) -> web.Response:
         """For the other workers: nobody looks on, and nothing is read for it."""
         return json_answer(self._overview.figures().model_dump(mode="json"))
+
+    async def _changes(self, request: web.Request) -> web.Response:
+        """Who has changed the models; people's names and reasons, in their own words, are no figures."""
+        self._access.check_reader(request.headers)
+        return json_answer({"changes": [change_row(one) for one in reversed(self._steered.changes())]})
 
     async def _live(self, request: web.Request) -> web.StreamResponse:
         if self._streams.full:

@@ -9,15 +9,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import sys
 import tempfile
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+
+from support.whereabouts import whereabouts
 
 from chaos.inference import capacity, faults, models, papers
 from chaos.inference.rig import Rig, Verdict
@@ -35,15 +34,6 @@ GROUPS: dict[str, Callable[[Rig], Iterator[Verdict]]] = {
 def say(text: str) -> None:
     """Report progress."""
     print(text, file=sys.stderr, flush=True)
-
-
-def _where(load: float) -> dict[str, Any]:
-    """Where a report comes from; ``load``: how busy the machine was before."""
-    packages = ("streamproc", "confluent-kafka", "faust-streaming", "tritonclient", "grpcio")
-    return {
-        "machine": {"cpus": os.cpu_count(), "platform": platform.platform(), "load": load},
-        "versions": {"python": platform.python_version(), **{name: version(name) for name in packages}},
-    }
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -85,7 +75,7 @@ def main(arguments: list[str] | None = None) -> int:
         "dead_lettered": sum(verdict.dead_lettered for verdict in verdicts),
     }
     if options.save:
-        options.save.write_text(json.dumps({**report, **_where(load)}, indent=1) + "\n")
+        options.save.write_text(json.dumps({**report, **whereabouts(load)}, indent=1) + "\n")
     print(json.dumps(report), flush=True)
     return int(not ok)
 

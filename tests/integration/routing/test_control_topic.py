@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 from confluent_kafka import Producer
@@ -11,6 +12,7 @@ from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from support.contract_fixtures import Topics, registered, registry, topics
 from support.control_events import control_event, model
+from support.strange_events import Stranger
 
 from streamproc.contracts.generated.events_control import ControlEvent, ControlKind
 from streamproc.contracts.registry import Registry
@@ -91,19 +93,39 @@ async def test_of_operators_at_once_one_is_obeyed_and_the_others_are_told(
 
 
 async def test_what_strangers_write_is_passed_over_by_all(
-    settings: Settings, registry: Registry, follower: ControlFollower
+    stack: Addresses, settings: Settings, registry: Registry, follower: ControlFollower
 ) -> None:
     await change(settings, registry, a(ControlKind.SHADOW, model=model(2)))
-    producer = Producer({"bootstrap.servers": settings.kafka.bootstrap_servers})
-    for value in (b"hello", b"", b"\x00\x7f\xff\xff\xff not Avro", None):
-        producer.produce(settings.kafka.control_topic, value=value, key=b"stranger", partition=0)
-    producer.produce(settings.kafka.control_topic, value=b"elsewhere", partition=1)
-    assert producer.flush(20) == 0
+    stranger = Stranger(stack.kafka_bootstrap, stack.registry_url, settings.kafka.control_topic)
+    stranger.write(*stranger.rubbish())
+    elsewhere = Producer({"bootstrap.servers": stack.kafka_bootstrap})
+    elsewhere.produce(settings.kafka.control_topic, value=b"elsewhere", partition=1)
+    assert elsewhere.flush(20) == 0
     state, told = await change(settings, registry, a(ControlKind.CHAMPION, model=model(3)))
     assert told is not None
     assert told.fate is Fate.OBEYED
     assert await follower.start() == state
     assert (state.champion, state.shadow) == (model(3), model(2))
+
+
+async def test_what_no_command_would_write_is_audited_and_not_obeyed(
+    stack: Addresses, settings: Settings, registry: Registry, follower: ControlFollower
+) -> None:
+    before, _ = await change(settings, registry, a(ControlKind.SHADOW, model=model(2)))
+    stranger = Stranger(stack.kafka_bootstrap, stack.registry_url, settings.kafka.control_topic)
+    stranger.write(stranger.late(before.revision))
+    # What is late moves no revision; what breaks a rule, or is newer than this release, does.
+    first = stranger.write(stranger.too_large_a_canary(before.revision))
+    second = stranger.write(stranger.out_of_range(first))
+    third = stranger.write(stranger.newer(second))
+    fold = await read_all(settings, registry)
+    assert [one.fate for one in fold.changes[1:]] == [Fate.LATE, Fate.REFUSED, Fate.REFUSED, Fate.UNKNOWN]
+    assert "not 101 %" in fold.changes[2].why
+    assert fold.state == replace(before, revision=third)
+    assert await follower.start() == fold.state
+    _, told = await change(settings, registry, a(ControlKind.CHAMPION, model=model(3)))
+    assert told is not None
+    assert told.fate is Fate.OBEYED, "whoever comes next is not held up by it"
 
 
 async def test_what_breaks_a_rule_is_refused_before_it_is_written(settings: Settings, registry: Registry) -> None:

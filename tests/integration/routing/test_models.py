@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from support.feeding import LiveFeed
@@ -17,6 +18,11 @@ SHARE = 0.3
 EACH = 40
 """Activities of a step."""
 RATE = 20
+REPORT = {
+    "recordings_sha256": "d" * 64, "clips": 100, "unscorable": 2, "words": 500,
+    "false_alarms": 0.05, "detection": 0.60, "auc": 0.85, "phone_error_rate": 0.12,
+}  # fmt: skip
+"""What an evaluation says of a model."""
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +83,7 @@ def test_models_take_their_turns_and_every_reading_has_one_result(rig: ModelsRig
     rig.done("rollback", "--champion")
     wait_until(lambda: rig.all_at(promoted["revision"] + 1), "the old champion", 30, lambda: outcomes.read(0.1))
     assert {one.model.name for one in read(rig, outcomes, 4 * EACH)} <= {SHIPPED, CANDIDATE}
-    assert not rig.strangers(list(outcomes.results.values()))
+    assert not rig.misnamed(outcomes.results.values())
     assert set(outcomes.seen.values()) == {1}
     assert begun["canary"]["share"] == SHARE
 
@@ -91,13 +97,52 @@ def test_the_commands_tell_what_is_there_and_what_is_refused(rig: ModelsRig) -> 
         (("canary", "nothing/1", "--share", "5%"), "nothing"),
         (("rollback",), "there is no canary"),
         (("promote",), "there is no canary"),
-        (("promote", f"{CANDIDATE}/2"), "--force promotes it"),
     ):
         refused = rig.models(*arguments)
         assert refused.returncode == 1, refused.stdout
         assert told in json.loads(refused.stdout.splitlines()[-1])["error"]["message"]
     assert rig.models("canary", CANDIDATE, "--share", "5%").returncode == 2, "NAME/VERSION is needed"
     assert rig.done("status")["revision"] == revision, "nothing of it is in the log"
+
+
+def test_the_gate_refuses_a_champion_that_is_not_known_to_be_as_good(rig: ModelsRig, tmp_path: Path) -> None:
+    before = rig.done("status")
+    assert before["champion"] is None, "the configuration names it, and its report is asked for all the same"
+
+    def promote(*more: str) -> tuple[int, str]:
+        ended = rig.models("promote", f"{CANDIDATE}/2", "--reports", str(tmp_path), *more)
+        answer = json.loads(ended.stdout.splitlines()[-1])
+        return ended.returncode, answer["error"]["message"] if "error" in answer else answer["champion"]["name"]
+
+    def report(model: str, **figures: float | str) -> None:
+        written = {**REPORT, "model_sha256": rig.sha256[model], **figures}
+        (tmp_path / f"{model}.json").write_text(json.dumps(written))
+
+    def refused(told: str, *more: str) -> None:
+        code, message = promote(*more)
+        assert (code, told in message) == (1, True), message
+
+    refused(f"the candidate {rig.sha256[CANDIDATE]} has no report")
+    report(CANDIDATE)
+    refused(f"the champion {rig.sha256[SHIPPED]} has no report")
+    report(SHIPPED)
+    (tmp_path / f"{CANDIDATE}.json").write_text('{"model_sha256": ')
+    refused("no reports are candidate.json")
+    report(CANDIDATE, model_sha256="f" * 64)
+    refused("has no report")
+    report(CANDIDATE, false_alarms=0.07)
+    refused("false_alarms is 0.0700, the champion's 0.0500; it may be 0.01 worse")
+    refused("cannot be read", "--reports", str(tmp_path / "nowhere"))
+    assert rig.done("status")["revision"] == before["revision"], "nothing of it is in the log"
+
+    assert rig.begin("promote", f"{CANDIDATE}/2", "--force", reason=None).wait(30) == 2, "the audit needs a reason"
+    assert promote("--force") == (0, CANDIDATE)
+    rig.done("rollback", "--champion")
+    report(CANDIDATE, false_alarms=0.059)
+    assert promote() == (0, CANDIDATE)
+    rig.done("rollback", "--champion")
+    forced = [one["forced"] for one in rig.done("status")["changes"] if one["offset"] > before["revision"]]
+    assert forced == [True, False, False, False], "who overruled the gate is in the audit"
 
 
 def test_settings_are_changed_while_workers_run(rig: ModelsRig) -> None:

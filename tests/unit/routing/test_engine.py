@@ -120,7 +120,7 @@ async def test_where_the_canary_fails_the_champion_answers(scene: Scene, code: E
 async def test_a_canary_that_fails_is_rolled_back_at_once_and_told_once(scene: Scene) -> None:
     await scene.obey(ControlState(canary=ALL))
     scene.models.beside(model(2)).error = GONE
-    for _ in range(10):
+    for _ in range(15):
         await scene.hear()
     ((canary, verdict),) = scene.proved
     assert (canary, verdict.what) == (ALL, "errors")

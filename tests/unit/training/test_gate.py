@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from streamproc.training.gate import LEAST_WORDS, WORSE_BY, find_report, gate, gate_of
+from streamproc.training.gate import LEAST_WORDS, WORSE_BY, gate, gate_of
 
 CHAMPION: dict[str, Any] = {
     "model_sha256": "c" * 64, "recordings_sha256": "d" * 64, "clips": 100, "unscorable": 2, "words": 500,
@@ -88,10 +89,9 @@ def test_reports_are_found_by_the_models_digest_the_newest_first(tmp_path: Path)
         os.utime(file, (number, number))
     (tmp_path / "champion.json").write_text(json.dumps(CHAMPION))
     (tmp_path / "notes.json").write_text("no JSON")
-    found = find_report(tmp_path, "a" * 64)
-    assert found is not None
-    assert found["false_alarms"] == 0.05
-    assert gate_of(tmp_path, "c" * 64, "a" * 64).ok
+    verdict = gate_of(tmp_path, "c" * 64, "a" * 64)
+    assert verdict.figures["false_alarms"].candidate == 0.05
+    assert verdict.ok
 
 
 @pytest.mark.parametrize(("champion", "other", "whose"), [("c", "b", "candidate"), ("b", "a", "champion")])
@@ -101,3 +101,35 @@ def test_a_model_without_a_report_is_refused(tmp_path: Path, champion: str, othe
     verdict = gate_of(tmp_path, champion * 64, other * 64)
     assert not verdict.ok
     assert verdict.refusals[0].startswith(f"the {whose} {'b' * 64} has no report")
+
+
+def test_a_report_that_is_broken_is_named(tmp_path: Path) -> None:
+    (tmp_path / "c.json").write_text(json.dumps(CHAMPION))
+    (tmp_path / "a.json").write_text(json.dumps(candidate())[:-40])
+    (refusal,) = gate_of(tmp_path, "c" * 64, "a" * 64).refusals
+    assert "has no report" in refusal
+    assert "a.json" in refusal
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "told"),
+    [
+        ("words", "many", "has no words"),
+        ("clips", 0, "has no clips"),
+        ("model_sha256", 7, "has no model_sha256"),
+        ("auc", [0.9], "has no number as auc"),
+        ("false_alarms", math.nan, "has no number as false_alarms"),
+        ("unscorable", "few", "has no number as unscorable"),
+    ],
+)
+def test_figures_that_are_none_are_refused(key: str, value: object, told: str) -> None:
+    for refusals in (
+        gate(CHAMPION, candidate(**{key: value})).refusals,
+        gate({**CHAMPION, key: value}, candidate()).refusals,
+    ):
+        assert any(told in refusal for refusal in refusals)
+
+
+def test_a_folder_that_is_not_there_is_no_gate(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="nowhere"):
+        gate_of(tmp_path / "nowhere", "c" * 64, "a" * 64)

@@ -1,5 +1,6 @@
 // The overview: the verdict, then what it is made of.
-import { byId, el, figure, heading, live, ms, pairs, seconds, table, tag, whole } from "./page.js";
+import { models } from "./models.js";
+import { byId, el, figure, heading, live, many, ms, pairs, seconds, table, tag, whole } from "./page.js";
 
 heading("");
 const SVG = "http://www.w3.org/2000/svg";
@@ -15,6 +16,7 @@ live((picture) => {
   outcomes(picture);
   partitions(picture);
   endpoints(picture);
+  models(picture);
   workers(picture);
 });
 
@@ -67,7 +69,6 @@ function partly(totals, rows) {
 }
 
 const counts = (found) => Object.entries(found).map(([name, count]) => `${name} ${whole(count)}`).join(", ");
-const many = (count, name) => `${whole(count)} ${name}${count === 1 ? "" : "s"}`;
 
 function partitions({ partitions: rows, group: shared }) {
   byId("partitions-note").textContent = `of ${shared.topic}`;
@@ -86,9 +87,9 @@ function reader(row, shared) {
 
 const BREAKERS = { open: "breaker open", half_open: "breaker half open" };
 
-function endpoints({ models, endpoints: rows, totals, workers: list }) {
+function endpoints({ models: serving, endpoints: rows, totals, workers: list }) {
   byId("endpoints-note").textContent = `of ${totals.workers === list.length ? "all workers" : `${totals.workers} of ${many(list.length, "worker")}`}`;
-  const model = pairs(models.map((one) => ["model", el("span", {}, el("b", { text: one.model }), " ",
+  const model = pairs(serving.map((one) => ["model", el("span", {}, el("b", { text: one.model }), " ",
     el("code", { class: "soft", text: one.sha256.slice(0, 12) }), ` ${one.engine}, ${many(one.workers, "worker")} `,
     ...(one.fallback ? [tag("warn", `${one.fallback} on its CPU (fallback)`)] : []))]));
   const listed = rows.map((row) => {

@@ -130,6 +130,7 @@ export function seconds(value) {
 }
 
 export const whole = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en-GB"));
+export const many = (count, name) => `${whole(count)} ${name}${count === 1 ? "" : "s"}`;
 export const ms = (value) => (value === null || value === undefined ? "–" : value < 10_000 ? `${Math.round(value)} ms` : seconds(value / 1000));
 export const clock = (milliseconds) => new Date(milliseconds).toISOString().replace("T", " ").slice(0, 19) + "Z";
 export const tag = (mood, text) => el("span", { class: `tag ${mood}`, text });

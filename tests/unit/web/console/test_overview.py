@@ -9,14 +9,17 @@ from typing import Any
 import pytest
 from faust.types import TP
 
+from streamproc.contracts.generated.events_control import LiveSettings
 from streamproc.inference.engine import ModelIdentity
 from streamproc.kafka.group import Member
 from streamproc.kafka.lag import Lag
+from streamproc.routing.control import ControlState
 from streamproc.settings import Settings
 from streamproc.transport.surface.monitor import TransportState
 from streamproc.web.console.figures import WorkerFigures
 from streamproc.web.console.overview import NO_ADDRESS, Overview, WorkerView
 from streamproc.web.console.peers import PeerLook
+from streamproc.web.console.steered import Steered
 from streamproc.web.console.watch import GroupLook, Watch
 
 NOW = 1_700_000_000.0
@@ -36,9 +39,11 @@ def overview(
     state: TransportState,
     paused: Sequence[str] = (),
     peers: Mapping[str, PeerLook] | None = None,
+    says: ControlState | None = None,
 ) -> Overview:
     engine: Any = EngineWithoutServers()
-    worker = WorkerView(OWN, lambda: state, engine, lambda: True, lambda: list(paused), lambda: None)
+    steered = Steered(lambda: says or ControlState())
+    worker = WorkerView(OWN, lambda: state, engine, lambda: True, lambda: list(paused), lambda: None, steered)
     watch = Watch(Settings(), lambda: (), OWN, lambda: NOW)
     watch.group = group
     watch.peers.looks = dict(peers or {})
@@ -168,3 +173,11 @@ def test_one_that_answered_and_is_silent_for_a_while_is_in_trouble(age: float, h
 
 def test_one_that_never_answered_may_not_be_reachable_from_here() -> None:
     assert two_workers(PeerLook(problem="does not answer"), state(p0=3))["verdict"]["hints"] == []
+
+
+@pytest.mark.parametrize(("live", "most"), [(None, 64), (3, 3), (1_000, 64)])
+def test_a_live_setting_lowers_what_is_worked_on_at_once_and_never_raises_it(live: int | None, most: int) -> None:
+    says = ControlState(live=LiveSettings(max_in_flight=live))
+    picture = overview(look(), state(p0=0), says=says).picture()
+    assert picture["totals"]["most_in_flight"] == most
+    assert picture["steered"]["live"] == ({} if live is None else {"max_in_flight": live})
