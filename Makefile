@@ -254,9 +254,9 @@ chaos-windows: install  ## Windows while workers are killed, stopped, frozen at 
 chaos-progress: install  ## Learners' progress, duplicates and corrections while workers are killed and restarted; ends with a line of JSON (5 minutes). ACTIVITIES=600 RATE=10
 	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m chaos.progress $(if $(ACTIVITIES),--activities $(ACTIVITIES)) $(if $(RATE),--rate $(RATE))
 
-chaos-backfill: install  ## History is read again beside live work while what reads it is killed, and a worker; ends with a line of JSON (10 minutes). ACTIVITIES=20000 FAULTS=3 SAVE=report.json
+chaos-backfill: install  ## History is read again beside live work while what reads it is killed, and a worker; ends with a line of JSON (10 minutes). ACTIVITIES=20000 FAULTS=3 HURRIED=1 SAVE=report.json
 	cd tests && $(BOUNDED) 3600 ../$(BIN)/python -m chaos.backfill $(if $(ACTIVITIES),--activities $(ACTIVITIES)) \
-		$(if $(FAULTS),--faults $(FAULTS)) $(if $(SAVE),--save $(abspath $(SAVE)))
+		$(if $(FAULTS),--faults $(FAULTS)) $(if $(HURRIED),--hurried) $(if $(SAVE),--save $(abspath $(SAVE)))
 
 chaos-inference: install  ## Tritons slow, silent, wrong, killed, upgraded, certified anew while activities come; ends with a line of JSON. K="faults certificates models capacity local"
 	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m chaos.inference $(K) $(if $(K),,--save ../docs/benchmarks/inference-chaos.json)

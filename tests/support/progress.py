@@ -47,10 +47,10 @@ def results_of(topics: TestTopics, count: int, seconds: float = 60) -> dict[Lear
     return found
 
 
-def told(topics: TestTopics, count: int, seconds: float = 60) -> dict[Learner, list[Progress]]:
-    """By learner, in the order in which the topic has it."""
+def told(topics: TestTopics, count: int, seconds: float = 60, topic: str = "") -> dict[Learner, list[Progress]]:
+    """By learner, in the order in which the workers' topic has it, or another ``topic``."""
     found: dict[Learner, list[Progress]] = defaultdict(list)
-    for record in topics.read(f"{topics.name}.progress", count, seconds):
+    for record in topics.read(topic or f"{topics.name}.progress", count, seconds):
         datum: Any = fastavro.schemaless_reader(io.BytesIO((record.value or b"")[wire.HEADER.size :]), _SCHEMA, None)
         progress = progress_from_avro(datum)
         assert record.key == progress.learner_id.encode()

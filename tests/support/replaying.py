@@ -13,23 +13,32 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from streamproc.cli.replay import NICENESS
 from support.worker_process import environment, streamproc
 
 
 class Replay:
-    """The command, started at once, its standard error at the end of ``log``."""
+    """The command, started at once, its standard error at the end of ``log``.
 
-    def __init__(self, settings: Mapping[str, str], arguments: Sequence[str], log: Path) -> None:
+    It stands back behind all else on its machine, unless ``hurried``: then it is started with as much more priority,
+    which root alone may do.
+    """
+
+    def __init__(
+        self, settings: Mapping[str, str], arguments: Sequence[str], log: Path, *, hurried: bool = False
+    ) -> None:
         self._log = log
         with log.open("ab") as errors:
             self._process = subprocess.Popen(
-                streamproc("replay", *arguments),
+                [*(["nice", "-n", f"-{NICENESS}"] if hurried else []), *streamproc("replay", *arguments)],
                 env=environment(settings),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                start_new_session=True,
+                # In a session of its own it would stand back by that, too.
+                start_new_session=not hurried,
+                process_group=0 if hurried else None,
             )
 
     @property

@@ -114,7 +114,11 @@ class Play:
             arguments += ["--rate", f"{self._options.backfill_rate:g}"]
         log = self._options.keep / "replay.log"
         began = time.time()
-        process = Replay(self.settings, arguments, log)
+
+        def start() -> Replay:
+            return Replay(self.settings, arguments, log, hurried=self._options.hurried)
+
+        process = start()
         with ExitStack() as ending:
             ending.callback(lambda: process.kill())
             wait_for(lambda: "group: " in process.log_text(), "the topic of the backfill", START_S)
@@ -126,7 +130,7 @@ class Play:
                 say(f"killed at {outcomes.count} of {self._options.activities}, {time.time() - began:.0f} s")
                 if number == 1:
                     self._kill_worker()
-                process = Replay(self.settings, arguments, log)
+                process = start()
             self.said = process.end(1800)
         self.watch.beside.append((began, time.time()))
         say(f"backfill: {self.said}")
@@ -201,9 +205,10 @@ def run(stage: Scene, options: argparse.Namespace) -> dict[str, Any]:
         "beside": percentiles(live.waits(load.sent, beside)),
     }
     ratio = round(found["beside"]["p99_ms"] / found["alone"]["p99_ms"], 2)
-    wrong = any((*wrong_live.values(), *wrong_part.values(), letters, play.said["left"])) or ratio > options.most
+    wrong = any((*wrong_live.values(), *wrong_part.values(), letters, play.said["left"]))
+    late = ratio > options.most and not options.hurried
     return {
-        "ok": not wrong,
+        "ok": not (wrong or late),
         "activities": len(part),
         "kills": options.faults,
         "backfill": wrong_part,
@@ -215,6 +220,7 @@ def run(stage: Scene, options: argparse.Namespace) -> dict[str, Any]:
         "live_ms": found,
         "live_compared": {"alone": len(alone), "beside": len(beside)},
         "p99_ratio": ratio,
+        "stood_back": not options.hurried,
         "requests_by_priority": priorities,
     }
 
@@ -229,6 +235,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--backfill-rate", type=float, help="activities a second; none: what is left")
     parser.add_argument("--alone", type=float, default=40.0, help="seconds without the backfill, before and after it")
     parser.add_argument("--most", type=float, default=1.5, help="times its own that the live p99 may be")
+    parser.add_argument(
+        "--hurried",
+        action="store_true",
+        help="the backfill does not stand back, and nobody asks how late live results are: for a machine that others "
+        "keep busy, where it would never have its turn (root alone)",
+    )
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--keep", type=Path, help="leave logs in this folder")
     parser.add_argument("--save", type=Path, help="write the report here too, with the machine that it comes from")

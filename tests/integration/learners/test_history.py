@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.activities import activity, inline, phrase, reading, result, value
+from support.progress import settings_of, told
 from support.replaying import moment, replaying
 from support.topics_of_test import Record, TestTopics
 from support.waiting import wait_for
@@ -76,16 +77,16 @@ def test_results_into_the_live_topic_have_the_ids_of_the_first_ones_and_are_no_s
     headers = [dict(record.headers) for record in topics.read(topics.results, count + 1, 3)]
     assert Counter(Counter(each["ce_id"] for each in headers).values()) == {2: WITHIN - 1, 1: BEFORE + AFTER}
     assert [each.get("streamproc.replay.name") for each in headers].count(b"live") == WITHIN - 1
-    told = run(settings, "reconcile", "--json")
-    assert told.returncode == 0, told.stdout + told.stderr
+    done = run(settings, "reconcile", "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.usefixtures("part")
 def test_one_that_was_never_begun_needs_a_time_and_a_topic(settings: dict[str, str]) -> None:
-    for arguments, told in ((["--into-live"], "say --from"), (["--from", "1h"], "say where results go")):
+    for arguments, reason in ((["--into-live"], "say --from"), (["--from", "1h"], "say where results go")):
         refused = run(settings, "replay", "never", *arguments)
         assert refused.returncode == 2
-        assert told in refused.stderr
+        assert reason in refused.stderr
 
 
 def test_the_same_name_goes_on_as_it_was_begun_or_is_refused(
@@ -116,6 +117,19 @@ def test_two_that_are_begun_at_once_share_one_run(
     ):
         assert (one.end()["left"], other.end()["left"]) == (0, 0)
     assert scored(topics, into, WITHIN, 3) == Counter({f"within-{n}": 1 for n in range(WITHIN - 1)})
+
+
+def test_what_is_known_of_learners_is_built_anew_beside_the_results(
+    topics: TestTopics, part: list[str], settings: dict[str, str], tmp_path: Path
+) -> None:
+    into = f"{topics.name}.anew"
+    ours = {**settings, **settings_of(topics, "a-token-for-tests", 5), "STREAMPROC_DUPLICATES__WINDOW": "86400"}
+    with replaying(ours, ["anew", *part, "--results", into, "--json"], tmp_path / "replay.log") as process:
+        assert process.end()["left"] == 0
+    found = told(topics, WITHIN, 3, f"{into}.progress")
+    readings = Counter(f"learner-{n % 7}" for n in range(WITHIN - 1))
+    revisions = {learner: [one.revision for one in each] for (_, learner), each in found.items()}
+    assert revisions == {learner: list(range(1, count + 1)) for learner, count in readings.items()}
 
 
 def _count(topics: TestTopics, topic: str) -> int:

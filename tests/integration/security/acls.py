@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ class Permission:
             ResourcePatternType.PREFIXED if self.prefixed else ResourcePatternType.LITERAL,
             f"User:{self.user}",
             "*",
-            AclOperation[self.operation.upper()],
+            AclOperation[re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.operation).upper()],
             AclPermissionType.ALLOW,
         )
 
@@ -48,10 +49,10 @@ class Permission:
         return f"{self.user}-{self.operation}-{self.kind}-{self.name}".lower().replace(" ", "-")
 
 
-def documented() -> list[Permission]:
-    """Every permission of the page's table, in its order."""
+def documented(page: Path = PAGE) -> list[Permission]:
+    """Every permission of a page's table, in its order."""
     permissions = []
-    for line in PAGE.read_text().splitlines():
+    for line in page.read_text().splitlines():
         cells = [cell.strip(" `") for cell in line.strip("|").split("|")]
         kind, _, prefixed = (cells[1] if len(cells) == 4 else "").partition(", ")
         if kind in _KINDS:
