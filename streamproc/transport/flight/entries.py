@@ -228,7 +228,7 @@ class Assignment:
         self.paused = False
         #: What is fetched has come to ``until``: it stays paused.
         self.over = False
-        #: The end of its log for a read_committed reader, as last heard; 0 at first.
+        #: The end of its log for a read_committed reader, as last heard, ``until`` at most; 0 at first.
         self.end = 0
         #: Written by the event loop.
         self.released_events = 0

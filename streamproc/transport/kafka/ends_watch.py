@@ -43,8 +43,9 @@ class EndsWatch:
             ends = consumer.get_watermark_offsets(TopicPartition(*tp), cached=True)
             if ends is not None and ends[1] >= 0:
                 # Of a paused partition it is older than what was asked.
-                assignment.end = max(assignment.end, ends[1]) if assignment.paused else ends[1]
-        paused = [assignment for assignment in assignments.values() if assignment.paused]
+                end = max(assignment.end, ends[1]) if assignment.paused else ends[1]
+                assignment.end = min(end, assignment.until)
+        paused = [one for one in assignments.values() if one.paused and not one.over]
         # One question at a time: brokers that do not answer take no further thread.
         if paused and now >= self._asked_due and (self._asking is None or self._asking.done()):
             self._asked_due = now + _ASKED_S
@@ -57,4 +58,4 @@ class EndsWatch:
             logger.debug("The ends of paused partitions are not known: %s", error)
             return
         for assignment in paused:
-            assignment.end = max(assignment.end, ends.get(assignment.tp, 0))
+            assignment.end = min(max(assignment.end, ends.get(assignment.tp, 0)), assignment.until)

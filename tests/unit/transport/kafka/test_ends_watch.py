@@ -103,3 +103,16 @@ def test_brokers_that_do_not_answer_are_asked_again() -> None:
     room.failing = False
     room.executor.run()
     assert room.look(1)[ONE] == 50
+
+
+def test_what_lies_behind_where_reading_ends_is_no_work_that_is_left() -> None:
+    room = Room()
+    room.assignments = {
+        ONE: Assignment(ONE, Progress.at(0), until=4),
+        OTHER: Assignment(OTHER, Progress.at(0), until=40),
+    }
+    room.assignments[ONE].over = room.assignments[ONE].paused = room.assignments[OTHER].paused = True
+    assert room.look(5.0) == {ONE: 4, OTHER: 10}
+    room.executor.run()
+    assert room.asked == [[OTHER]], "nobody waits for what comes to the other one"
+    assert room.look(0.0) == {ONE: 4, OTHER: 40}
