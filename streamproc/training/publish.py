@@ -19,12 +19,14 @@ from rich.console import Console
 from safetensors.torch import load_file
 from torch import Tensor
 
+from streamproc.inference.models_file import read_models
+from streamproc.inference.self_test import fingerprint_of
 from streamproc.scoring import misread
 from streamproc.scoring.ctc import log_softmax
 from streamproc.scoring.variants import VariantAligner
 from streamproc.training import evaluate
 from streamproc.training.causal import LiveNetwork
-from streamproc.training.declared import declared_anew
+from streamproc.training.declared import declared_anew, fingerprinted_anew
 from streamproc.training.evaluate import Recogniser, percent
 from streamproc.training.export import export
 from streamproc.training.people import figures, fitting
@@ -54,7 +56,10 @@ def main(data: Path, runs: Sequence[Path]) -> None:
     model = MODELS / str(NUMBER) / "model.onnx"
     declared = DECLARED.read_text("utf-8")
     file = model.relative_to(DECLARED.parent).as_posix()
-    DECLARED.write_text(declared_anew(declared, "phonemes", version=str(NUMBER), file=file, sha256=sha256), "utf-8")
+    declared = declared_anew(declared, "phonemes", version=str(NUMBER), file=file, sha256=sha256)
+    DECLARED.write_text(declared, "utf-8")
+    fingerprint = fingerprint_of(read_models(DECLARED)["phonemes"], model)
+    DECLARED.write_text(fingerprinted_anew(declared, "phonemes", fingerprint), "utf-8")
     VERDICTS.mkdir(exist_ok=True)
     with console.status("fitting the word classifier"):
         classifier = fitting.classifier_of(data, model, seed=1)
