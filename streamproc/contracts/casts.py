@@ -49,6 +49,7 @@ def upcast(result: v1.Result) -> v2.Result:
             model_name=result.model.name,
             model_version=result.model.version,
             model_sha256=result.model.sha256,
+            judged_by=v2.JudgedBy(result.judged_by.value),
             engine=result.engine,
             aligner_version=result.aligner_version,
         ),
@@ -96,6 +97,7 @@ def downcast(result: v2.Result) -> v1.Result:
         ),
         phrases=tuple([_phrase_down(phrase) for phrase in result.phrases]),
         model=v1.Model(name=provenance.model_name, version=provenance.model_version, sha256=provenance.model_sha256),
+        judged_by=v1.JudgedBy(provenance.judged_by.value),
         engine=provenance.engine,
         aligner_version=provenance.aligner_version,
         timings=v1.StageTimings(

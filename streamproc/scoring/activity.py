@@ -17,6 +17,7 @@ from streamproc.audio.windows import LongClip
 from streamproc.contracts import rules
 from streamproc.contracts.generated.events import (
     Activity,
+    JudgedBy,
     Model,
     PhraseResult,
     PhraseStatus,
@@ -169,6 +170,7 @@ class ActivityScorer:
             counts=counts,
             phrases=phrases,
             model=Model(name=model.name, version=model.version, sha256=model.sha256),
+            judged_by=JudgedBy.CLASSIFIER if judging.strictness else JudgedBy.MARGIN,
             engine=inference.engine,
             aligner_version=aligner_mypyc.__version__,
             timings=StageTimings(

@@ -9,6 +9,7 @@ from streamproc.contracts.generated.events import (
     Audio,
     Codec,
     Counts,
+    JudgedBy,
     Model,
     Operation,
     Phrase,
@@ -29,6 +30,7 @@ _RESULT_STATUS = {member.value: member for member in ResultStatus}
 _PHRASE_STATUS = {member.value: member for member in PhraseStatus}
 _VERDICT = {member.value: member for member in Verdict}
 _OPERATION = {member.value: member for member in Operation}
+_JUDGED_BY = {member.value: member for member in JudgedBy}
 
 
 def reference_word_from_avro(datum: dict[str, Any]) -> ReferenceWord:
@@ -287,6 +289,7 @@ def result_from_avro(datum: dict[str, Any]) -> Result:
         counts=counts_from_avro(datum["counts"]),
         phrases=tuple([phrase_result_from_avro(item) for item in datum["phrases"]]),
         model=model_from_avro(datum["model"]),
+        judged_by=_JUDGED_BY[datum["judged_by"]],
         engine=datum["engine"],
         aligner_version=datum["aligner_version"],
         timings=stage_timings_from_avro(datum["timings"]),
@@ -315,6 +318,7 @@ def result_to_avro(event: Result) -> dict[str, Any]:
         "counts": counts_to_avro(event.counts),
         "phrases": [phrase_result_to_avro(item) for item in event.phrases],
         "model": model_to_avro(event.model),
+        "judged_by": event.judged_by,
         "engine": event.engine,
         "aligner_version": event.aligner_version,
         "timings": stage_timings_to_avro(event.timings),

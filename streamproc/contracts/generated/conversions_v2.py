@@ -6,6 +6,7 @@ from typing import Any
 
 from streamproc.contracts.generated.events_v2 import (
     Insertion,
+    JudgedBy,
     Operation,
     PhraseError,
     PhraseResult,
@@ -26,6 +27,7 @@ _RESULT_STATUS = {member.value: member for member in ResultStatus}
 _PHRASE_STATUS = {member.value: member for member in PhraseStatus}
 _VERDICT = {member.value: member for member in Verdict}
 _OPERATION = {member.value: member for member in Operation}
+_JUDGED_BY = {member.value: member for member in JudgedBy}
 
 
 def reading_from_avro(datum: dict[str, Any]) -> Reading:
@@ -210,6 +212,7 @@ def provenance_from_avro(datum: dict[str, Any]) -> Provenance:
         model_name=datum["model_name"],
         model_version=datum["model_version"],
         model_sha256=datum["model_sha256"],
+        judged_by=_JUDGED_BY[datum["judged_by"]],
         engine=datum["engine"],
         aligner_version=datum["aligner_version"],
     )
@@ -221,6 +224,7 @@ def provenance_to_avro(event: Provenance) -> dict[str, Any]:
         "model_name": event.model_name,
         "model_version": event.model_version,
         "model_sha256": event.model_sha256,
+        "judged_by": event.judged_by,
         "engine": event.engine,
         "aligner_version": event.aligner_version,
     }

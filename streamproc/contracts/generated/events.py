@@ -60,6 +60,17 @@ class Operation(StrEnum):
     INSERT = "INSERT"
 
 
+class JudgedBy(StrEnum):
+    """CLASSIFIER: a word classifier that was fitted for this very model. MARGIN: the margin of the model
+    alone, as no classifier goes with it: fewer misread words are found and more others flagged, and a
+    silent clip has OMITTED words. UNKNOWN: written before it was told, or newer than this reader.
+    """
+
+    UNKNOWN = "UNKNOWN"
+    CLASSIFIER = "CLASSIFIER"
+    MARGIN = "MARGIN"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReferenceWord:
     """One expected word and its pronunciation."""
@@ -290,6 +301,10 @@ class Result:
     """The activity's phrases in their order."""
     model: Model
     """The model that recognised the phonemes."""
+    judged_by: JudgedBy = JudgedBy.UNKNOWN
+    """What decided whether words were read well; results of one kind are not to be compared with those of
+    the other. Since version 3.
+    """
     engine: str
     """The inference engine that ran, for example triton."""
     aligner_version: str

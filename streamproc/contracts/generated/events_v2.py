@@ -50,6 +50,17 @@ class Operation(StrEnum):
     INSERT = "INSERT"
 
 
+class JudgedBy(StrEnum):
+    """CLASSIFIER: a word classifier that was fitted for this very model. MARGIN: the margin of the model
+    alone, as no classifier goes with it: fewer misread words are found and more others flagged, and a
+    silent clip has OMITTED words. UNKNOWN: written before it was told, or newer than this reader.
+    """
+
+    UNKNOWN = "UNKNOWN"
+    CLASSIFIER = "CLASSIFIER"
+    MARGIN = "MARGIN"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reading:
     """What the activity said about itself."""
@@ -196,6 +207,10 @@ class Provenance:
     """Its version in the model repository."""
     model_sha256: str
     """SHA-256 of the served weights, in hexadecimal."""
+    judged_by: JudgedBy = JudgedBy.UNKNOWN
+    """What decided whether words were read well; results of one kind are not to be compared with those of
+    the other. Since version 2.
+    """
     engine: str
     """The inference engine that ran, for example triton."""
     aligner_version: str

@@ -18,6 +18,7 @@ from streamproc.contracts.generated.events import (
     Audio,
     Codec,
     Counts,
+    JudgedBy,
     Model,
     Operation,
     Phrase,
@@ -146,6 +147,7 @@ RESULT = Result(
     model=Model(
         name="phonemes", version="1", sha256="5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef"
     ),
+    judged_by=JudgedBy.CLASSIFIER,
     engine="triton",
     aligner_version="0.1.0",
     timings=StageTimings(decode_ms=0.1, audio_ms=3.2, wait_ms=0.4, inference_ms=14.8, score_ms=1.9, total_ms=20.9),

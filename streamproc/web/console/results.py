@@ -47,6 +47,7 @@ def detail_of(result: Result) -> dict[str, Any]:
             "offset": result.source.offset,
         },
         "model": {"name": result.model.name, "version": result.model.version, "sha256": result.model.sha256},
+        "judged_by": result.judged_by.value,
         "engine": shown(result.engine),
         "aligner": result.aligner_version,
         "timings": {

@@ -1,4 +1,4 @@
-"""Two releases side by side: this tree, and the one before version 2 of the contracts."""
+"""Two releases side by side: this tree, and the one that knew version 1 of the contracts alone."""
 
 from __future__ import annotations
 
@@ -55,13 +55,14 @@ def this_release() -> Release:
     return Release(ROOT)
 
 
-def release_before_version_2(folder: Path) -> Release:
-    """This tree with version 2 of the contracts taken out: the fields, the files and their uses."""
+def release_of_version_1(folder: Path) -> Release:
+    """This tree with all that came after version 1 taken out: the fields, the files and their uses."""
     for part in ("streamproc", "schemas"):
         shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
     schemas = folder / "schemas"
-    for contract in ("reading.activity", "reading.result"):
-        (schemas / contract / "2.avsc").unlink()
+    for contract in ("reading.activity", "reading.result", "reading.result.v2"):
+        for later in (schemas / contract).glob("[!1].avsc"):
+            later.unlink()
     (schemas / checks.CHECKSUMS).unlink()
     checks.seal(schemas)
     for path in (folder / "streamproc").rglob("*.py"):
@@ -71,6 +72,7 @@ def release_before_version_2(folder: Path) -> Release:
             source = source.replace("activity.attempt < 1", "False").replace("{activity.attempt}", "1")
         if path.name in ("activity.py", "casts.py"):
             source = re.sub(r"^ +(assignment_id|attempt)=.*\n", "", source, flags=re.MULTILINE)
+        source = re.sub(r"""^ +("?JudgedBy"?,|"?judged_by"?[=:].*)\n""", "", source, flags=re.MULTILINE)
         path.write_text(source, "utf-8")
     release = Release(folder)
     done = release.run("-m", "streamproc.contracts.upkeep.generate", settings={})

@@ -20,7 +20,7 @@ from streamproc.contracts.upkeep import checks
 from streamproc.errors import StreamprocError
 from streamproc.localstack.stack import Addresses
 
-from .releases import Release, release_before_version_2, this_release
+from .releases import Release, release_of_version_1, this_release
 
 REGISTRY_URL = "STREAMPROC_REGISTRY__URL"
 
@@ -83,10 +83,10 @@ def states(release: Release, settings: dict[str, str], *options: str) -> list[st
 
 
 @pytest.mark.timeout(300)
-def test_version_2_rolls_out_without_a_dead_letter(
+def test_new_versions_roll_out_without_a_dead_letter(
     settings: dict[str, str], workers: Workers, names: TestTopics, tmp_path: Path
 ) -> None:
-    old, new = release_before_version_2(tmp_path / "old"), this_release()
+    old, new = release_of_version_1(tmp_path / "old"), this_release()
     published: list[str] = []
 
     # Before: version 1 everywhere.
@@ -98,7 +98,7 @@ def test_version_2_rolls_out_without_a_dead_letter(
     # Whoever goes too early is stopped, and told why.
     early_worker = new.streamproc("worker", settings={**settings, "STREAMPROC_WEB__PORT": "0"})
     assert early_worker.returncode == 2
-    assert "version 2 of reading.result" in early_worker.stderr
+    assert "version 3 of reading.result" in early_worker.stderr
     early_publisher = new.run(str(Path(__file__).with_name("client_of_release.py")), "publish", "1", settings=settings)
     assert early_publisher.returncode == 1
     assert "version 2 of reading.activity" in early_publisher.stderr
@@ -115,8 +115,8 @@ def test_version_2_rolls_out_without_a_dead_letter(
     published += old.client("publish", str(EACH), settings=settings)
     assert json.loads(new_worker.page("/contracts")) == {
         "reading.activity": 2,
-        "reading.result": 2,
-        "reading.result.v2": 1,
+        "reading.result": 3,
+        "reading.result.v2": 2,
         "streamproc.control": 1,
         "reading.progress": 1,
         "reading.correction": 1,

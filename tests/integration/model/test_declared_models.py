@@ -18,7 +18,7 @@ from support.scripted_stream import until
 from streamproc.agents.intake import Intake
 from streamproc.agents.retrying import Retries
 from streamproc.audio.fetch import ClipFetcher
-from streamproc.contracts.generated.events import SourcePosition, Verdict
+from streamproc.contracts.generated.events import JudgedBy, SourcePosition, Verdict
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference import triton
 from streamproc.inference.golden import golden_clip, phoneme_errors
@@ -100,6 +100,7 @@ async def test_a_reading_is_scored_by_it_and_the_result_names_it(server: Declare
             activity(phrase(inline())), source, now, now, Retries(60, 0, Intake(lambda reason, closed: None))
         )
     assert (result.model.name, result.model.version, result.model.sha256) == ("ipa", "1", model.identity.sha256)
+    assert result.judged_by is JudgedBy.MARGIN, "it brings no classifier"
     words = result.phrases[0].words
     assert [word.verdict for word in words] == [Verdict.CORRECT] * 6
     assert words[0].start_ms is not None

@@ -22,6 +22,7 @@ from streamproc.audio.fetch import ClipFetcher
 from streamproc.contracts.generated.events import (
     Activity,
     Audio,
+    JudgedBy,
     Phrase,
     ReferenceWord,
     Result,
@@ -32,7 +33,7 @@ from streamproc.contracts.generated.events import (
 from streamproc.contracts.upkeep.examples import ACTIVITY
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.engine import Inference, ModelIdentity, Priority, Samples
-from streamproc.scoring import activity, judging, lexicon, loading, reference
+from streamproc.scoring import activity, judging, lexicon, loading, misread, reference
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.misread import Strictness
 from streamproc.scoring.phonemes import BLANK, PHONEME_CODES
@@ -209,6 +210,13 @@ async def test_each_result_names_the_model_that_answered(monkeypatch: pytest.Mon
         result = await score(reading("a fox"))
         assert (result.model.name, result.model.version, result.model.sha256) == ("silent", version, f"{version}fe3")
         assert result.engine == "fallback"
+
+
+async def test_a_result_says_whether_a_classifier_judged_or_the_margin_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (await score(reading("a fox"))).judged_by is JudgedBy.MARGIN, "nobody knows this model"
+    (shipped, *_) = misread.shipped()
+    monkeypatch.setattr(SilentEngine, "model", ModelIdentity("silent", "1", shipped.model_sha256))
+    assert (await score(reading("a fox"))).judged_by is JudgedBy.CLASSIFIER
 
 
 @hole("E")

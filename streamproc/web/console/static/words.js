@@ -75,6 +75,7 @@ export function resultOf(result, access) {
       ["tenant, story, locale", `${result.tenant}, ${result.story}, ${result.locale}`],
       ["scored at", result.scored_at],
       ["model", `${result.model.name}/${result.model.version} (${result.model.sha256.slice(0, 12)}), ${result.engine}, aligner ${result.aligner}`],
+      ["judged by", { CLASSIFIER: "the model's word classifier", MARGIN: "its margin alone" }[result.judged_by] ?? "–"],
       ["activity record", el("code", { text: `${result.source.topic}/${result.source.partition}/${result.source.offset}` })],
       ["result record", el("code", { text: result.place })],
       ["trace", trace(result.trace_id, access.trace_url)]])));
