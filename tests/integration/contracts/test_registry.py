@@ -142,7 +142,7 @@ async def test_a_worker_starts_with_what_is_registered(registry: Registry, regis
 
 async def test_a_worker_does_not_start_without_its_result_schema(registry: Registry, topics: Topics) -> None:
     await registry.register(files.subject(topics.result), files.versions(files.RESULT)[0].text)
-    with pytest.raises(StreamprocError, match=r"version 2 of reading\.result") as caught:
+    with pytest.raises(StreamprocError, match=r"version 3 of reading\.result") as caught:
         await live.check_before_start(registry, topics.activity, {files.RESULT: topics.result})
     assert caught.value.code is ErrorCode.RESULT_SCHEMA_MISSING
 
@@ -174,7 +174,7 @@ async def test_a_refusal_is_explained(registry: Registry, topics: Topics) -> Non
 async def test_comparison_finds_every_difference(registry: Registry, topics: Topics) -> None:
     contract = next(contract for contract in files.contracts() if contract.name == files.RESULT)
     subject, newest = files.subject(topics.result), files.newest(files.RESULT)
-    assert [finding.state for finding in await live.compare(registry, contract, topics.result)] == ["new", "new"]
+    assert [finding.state for finding in await live.compare(registry, contract, topics.result)] == ["new"] * 3
     other = copy.deepcopy(newest.schema)
     other["fields"].append({"name": "mood", "type": "string"})
     await registry.register(subject, json.dumps(other))
@@ -183,6 +183,7 @@ async def test_comparison_finds_every_difference(registry: Registry, topics: Top
     assert {what: finding.state for what, finding in found.items()} == {
         "version 1": "refused",
         "version 2": "refused",
+        "version 3": "refused",
         "registered version 1": "unknown",
     }
-    assert "mood" in found["version 2"].detail
+    assert "mood" in found["version 3"].detail
