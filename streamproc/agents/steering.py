@@ -145,6 +145,7 @@ class Steering:
         return {} if guard is None else {name: proved for name, (_, proved) in guard.evidence.items()}
 
     def _proved(self, canary: Canary, verdict: Verdict) -> None:
+        self.metrics.rolled_back(verdict.what)
         task = asyncio.get_running_loop().create_task(self._roll_back(canary, verdict), context=Context())
         self._rollbacks.add(task)
         task.add_done_callback(self._rollbacks.discard)

@@ -176,6 +176,12 @@ METRICS = {
         ("test",),
         "How far this worker is from proving that the canary leaves its bounds: 1 rolls it back. 0: no canary.",
     ),
+    "streamproc_canary_rollbacks": Metric(
+        "counter",
+        "",
+        ("test",),
+        "Canaries that this worker has proved to leave their bounds, by the first test that did.",
+    ),
     "streamproc_drift_psi": Metric(
         "gauge",
         "",

@@ -179,6 +179,7 @@ _INFERENCE = (
 _MODELS = (
     _counted("streamproc_routed", "Who scored", "part"),
     _of("streamproc_canary_evidence", "Evidence against the canary; 1 rolls it back", "test", how="max"),
+    _counted("streamproc_canary_rollbacks", "Canaries rolled back", "test"),
     Panel(
         "Comparisons",
         METRICS["streamproc_comparisons"].meaning,

@@ -11,12 +11,12 @@ from streamproc.inference.endpoint import Endpoint
 from streamproc.inference.wiring import parts_of
 from streamproc.routing.comparing import ComparedReading
 from streamproc.routing.engine import RoutedEngine
+from streamproc.routing.guard import BOUNDS
 from streamproc.telemetry.catalogue import named
 from streamproc.telemetry.endpoints import observe
 
 PARTS = ("champion", "canary", "instead")
 ENDS = ("compared", "dropped", "failed")
-TESTS = ("errors", "latency", "fall", "rise")
 
 
 class RoutingMetrics:
@@ -32,6 +32,9 @@ class RoutingMetrics:
         self._routed = meter.create_counter(*named("streamproc_routed"))
         self._comparisons = meter.create_counter(*named("streamproc_comparisons"))
         self._words = meter.create_counter(*named("streamproc_compared_words"))
+        self._rollbacks = meter.create_counter(*named("streamproc_canary_rollbacks"))
+        for test in BOUNDS:
+            self._rollbacks.add(0, {"test": test})
         for part in PARTS:
             self._routed.add(0, {"part": part})
         for of in ("canary", "shadow"):
@@ -42,7 +45,7 @@ class RoutingMetrics:
 
         def evidences(_: CallbackOptions) -> Iterable[Observation]:
             found = evidence()
-            return [Observation(found.get(test, 0.0), {"test": test}) for test in TESTS]
+            return [Observation(found.get(test, 0.0), {"test": test}) for test in BOUNDS]
 
         def revisions(_: CallbackOptions) -> Iterable[Observation]:
             return [Observation(revision())]
@@ -55,6 +58,10 @@ class RoutingMetrics:
     def routed(self, part: str) -> None:
         """A reading was answered by "champion" or "canary"; or by the champion "instead" of a canary that failed."""
         self._routed.add(1, {"part": part})
+
+    def rolled_back(self, test: str) -> None:
+        """This worker has proved that the canary leaves its bounds."""
+        self._rollbacks.add(1, {"test": test})
 
     def compared(self, end: str, of_canary: bool, found: ComparedReading | None) -> None:
         """A comparison has ended, or was not begun."""

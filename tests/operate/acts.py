@@ -14,7 +14,8 @@ from pathlib import Path
 
 from confluent_kafka import KafkaException, Producer
 from support.activities import activity, clip, inline, phrase
-from support.worker_process import WorkerProcess, environment, streamproc
+from support.models_rig import BROKEN
+from support.worker_process import WorkerProcess, environment, run, streamproc
 
 from operate.scene import Scene
 from streamproc.telemetry.alerting import burning
@@ -46,6 +47,7 @@ class Stage:
         self.worker: WorkerProcess | None = None
         self._synthetic: subprocess.Popen[bytes] | None = None
         self._short = activity(phrase(inline(clip(0.5))))
+        self._long = activity(phrase())
 
     def start(self, **more: str) -> None:
         """Start a worker with these settings beside the scene's."""
@@ -104,6 +106,18 @@ class Stage:
         self.restart(STREAMPROC_INFERENCE__FALLBACK="onnx", STREAMPROC_ONNX__REPOSITORY=str(MODELS))
         self.scene.triton.kill()
 
+    def roll_back(self) -> None:
+        """Begin a canary that fails on everything, while activities come."""
+        sha256 = self.scene.models[BROKEN]
+        command = ("models", "canary", f"{BROKEN}/2", "--share", "100%", "--sha256", sha256, "--reason", "the drill")
+        ended = run(self.scene.settings, *command)
+        assert ended.returncode == 0, ended.stderr
+        worker = self.worker
+        assert worker is not None
+        worker.wait_for(lambda: "a canary begins" in worker.log_text(), "the canary", 30)
+        for _ in range(40):
+            self.scene.publish(self._long)
+
     def fence(self) -> None:
         """Take the worker's transactional id, as a process that was started twice does, while it works."""
         for _ in range(4):
@@ -150,6 +164,7 @@ def acts(stage: Stage) -> Iterator[Act]:
         scene.triton.start,
         later=burns,
     )
+    yield Act("a canary fails", ("StreamprocCanaryRolledBack",), stage.roll_back, lambda: None)
     yield Act("another producer has its transactional id", ("StreamprocFenced",), stage.fence, lambda: None)
     yield Act(
         "Triton is killed, and the CPU scores",

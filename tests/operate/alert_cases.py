@@ -87,6 +87,7 @@ _TWICE = 'streamproc_dead_letters_total{code="DUPLICATE_ACTIVITY",stage="decode"
 _LETTERS = 'streamproc_dead_letters_total{code="AUDIO_EMPTY",stage="audio"}'
 _RESULTS = 'streamproc_results_total{status="COMPLETE"}'
 _BREAKER = 'streamproc_endpoint_breaker{endpoint="t:8001",state="open"}'
+_ROLLED_BACK = 'streamproc_canary_rollbacks_total{test="errors"}'
 _CLIENT = 'streamproc_certificate_expiry_days{certificate="client",endpoint=""}'
 
 
@@ -136,6 +137,9 @@ CASES = (
     Case("StreamprocFenced", "again and again", {_FENCED: "0 0 1 2 3 3 3"}, "6m", True),
     Case("StreamprocFenced", "once", {_FENCED: "0 0 1 1 1 1 1"}, "6m", False),
     Case("StreamprocFenced", "a rebalance", {_STALE: "0+3x6"}, "6m", False),
+    Case("StreamprocCanaryRolledBack", "one", {_ROLLED_BACK: "0x5 1x20"}, "10m", True),
+    Case("StreamprocCanaryRolledBack", "it is long ago", {_ROLLED_BACK: "0x5 1x60"}, "50m", False),
+    Case("StreamprocCanaryRolledBack", "its worker starts again", {_ROLLED_BACK: "1x5 0x20"}, "10m", False),
     Case("StreamprocCertificateExpires", "next week", {_CLIENT: "7x70"}, "65m", True),
     Case("StreamprocCertificateExpires", "next month", {_CLIENT: "30x70"}, "65m", False),
 )  # fmt: skip

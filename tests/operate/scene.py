@@ -1,7 +1,7 @@
 """What the tests of operation and the drill look at: a worker's surroundings, with all that has a number in them.
 
-The Kafka and the registry are the local stack's; Triton speaks TLS, so that there are certificates; what stands in for
-a collector takes what is sent by OTLP.
+The Kafka and the registry are the local stack's; Triton speaks TLS, so that there are certificates, and has a second
+model, which is broken; what stands in for a collector takes what is sent by OTLP.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from support.activities import value
 from support.collector import collector
+from support.models_rig import BROKEN, SHIPPED, repository
 from support.set_up import prepare
 from support.topics_of_test import Record, TestTopics
 
@@ -25,13 +26,14 @@ from streamproc.localstack.triton import TritonPart
 
 @dataclass
 class Scene:
-    """A worker's settings, its Triton, its topics."""
+    """A worker's settings, its Triton with the SHA-256 of its models by their names, its topics."""
 
     settings: dict[str, str]
     topics: TestTopics
     triton: TritonPart
     folder: Path
     authority: Any
+    models: dict[str, str]
     schema_id: int = 0
     _published: int = field(default=0)
 
@@ -55,8 +57,10 @@ def a_scene(kafka: str, registry: str, folder: Path) -> Iterator[Scene]:
     folder.mkdir(parents=True, exist_ok=True)
     authority = make_authority(folder / "ca.pem")
     make_certified_key(folder / "server.pem", "server", *authority)
+    models = repository(folder / "models", (SHIPPED, BROKEN))
     triton = TritonPart(
         folder / "triton",
+        models=folder / "models",
         arguments=(
             *("--grpc-use-ssl=true", "--grpc-use-ssl-mutual=true"),
             *(f"--grpc-server-cert={folder / 'server.pem'}", f"--grpc-server-key={folder / 'server.pem'}"),
@@ -80,7 +84,7 @@ def a_scene(kafka: str, registry: str, folder: Path) -> Iterator[Scene]:
                 "STREAMPROC_TRACING__ENDPOINT": address.replace("metrics", "traces"),
                 "STREAMPROC_LOG__FORMAT": "json",
             }
-            scene = Scene(settings, topics, triton, folder, authority)
+            scene = Scene(settings, topics, triton, folder, authority, models)
             scene.certify_client(timedelta(days=60))
             scene.schema_id = prepare(settings, topics)
             yield scene

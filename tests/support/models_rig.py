@@ -8,7 +8,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,11 +24,12 @@ from support.set_up import prepare
 from support.topics_of_test import TestTopics
 from support.worker_process import WorkerProcess, environment, run, streamproc
 
-SHIPPED, CANDIDATE, SHADE, DEAF, BROKEN = "phonemes", "candidate", "shade", "deaf", "broken"
-"""The model in the tree; two that judge as it does, each a little less sure of it, and have other weights by their
-SHA-256; one that hears nobody; one that fails on every reading but the noise by which it is checked."""
+SHIPPED, CANDIDATE, SHADE, MUMBLER = "phonemes", "candidate", "shade", "mumbler"
+DEAF, BROKEN, SLOW = "deaf", "broken", "slow"
+"""The model in the tree; three that hear as it does, each less sure of it, and have other weights by their SHA-256; one
+that hears nobody; one that fails on every reading but the noise by which it is checked; one that takes its time."""
 
-SCALES = {SHIPPED: 1.0, CANDIDATE: 0.9, SHADE: 0.8}
+SCALES = {SHIPPED: 1.0, CANDIDATE: 0.9, SHADE: 0.8, SLOW: 0.7, MUMBLER: 0.2}
 """What each multiplies its logits by: its results tell who made them."""
 
 _SCALED = """
@@ -68,15 +69,29 @@ def _failed():
 
 TritonPythonModel.execute = _execute
 """
+_SLOW = """
+import time
+
+_quick = TritonPythonModel.execute
+
+
+def _execute(self, requests):
+    time.sleep(0.1 * len(requests))
+    return _quick(self, requests)
+
+
+TritonPythonModel.execute = _execute
+"""
 _CHANGED = {
-    CANDIDATE: _SCALED.format(scale=SCALES[CANDIDATE]),
-    SHADE: _SCALED.format(scale=SCALES[SHADE]),
+    **{name: _SCALED.format(scale=scale) for name, scale in SCALES.items() if name != SHIPPED},
     DEAF: _DEAF,
     BROKEN: _BROKEN,
 }
+_CHANGED[SLOW] += _SLOW
+ALL = (SHIPPED, CANDIDATE, SHADE, DEAF, BROKEN, SLOW)
 
 
-def repository(folder: Path, names: Sequence[str] = (SHIPPED, CANDIDATE, SHADE, DEAF, BROKEN)) -> dict[str, str]:
+def repository(folder: Path, names: Sequence[str] = ALL) -> dict[str, str]:
     """Make a model repository; name -> SHA-256. Every model has version 2."""
     shipped = (MODELS / SHIPPED / "2/model.onnx").read_bytes()
     text = (MODELS / SHIPPED / "config.pbtxt").read_text("utf-8")
@@ -108,17 +123,22 @@ class ModelsRig:
     schema_id: int
     folder: Path
     workers: list[WorkerProcess]
-    learners: int = 200
+    learners: int = 48
     longest_command_s: float = 1.0
     """That one which ended has taken so far."""
 
     @classmethod
     @contextmanager
     def opened(
-        cls, stack: Addresses, folder: Path, workers: int, names: Sequence[str] | None = None
+        cls,
+        stack: Addresses,
+        folder: Path,
+        workers: int,
+        names: Sequence[str] = ALL,
+        more: Mapping[str, str] | None = None,
     ) -> Iterator[ModelsRig]:
-        """Everything up and ready; all of it ends with the block."""
-        sha256 = repository(folder / "models", *([names] if names else []))
+        """Everything up and ready, with ``more`` settings; all of it ends with the block."""
+        sha256 = repository(folder / "models", names)
         with contextlib.ExitStack() as ending:
             triton = TritonPart(folder / "triton", models=folder / "models")
             ending.callback(triton.stop)
@@ -132,6 +152,7 @@ class ModelsRig:
                 "STREAMPROC_TRITON__TIMEOUT": "8",
                 "STREAMPROC_TRANSPORT__SESSION_TIMEOUT": "6",
                 "STREAMPROC_LOG__FORMAT": "json",
+                **(more or {}),
             }
             rig = cls(topics, triton, sha256, settings, prepare(settings, topics), folder, [])
             ending.callback(rig.end)

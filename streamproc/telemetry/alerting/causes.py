@@ -115,6 +115,14 @@ def alerts() -> Iterator[Alert]:
         runbook="fenced",
     )
     yield Alert(
+        name="StreamprocCanaryRolledBack",
+        severity="ticket",
+        expression=lambda scale: f"sum by (test) (increase({_ROLLBACKS}[{scale('30m')}])) > 0",
+        hold="0s",
+        summary="A canary was rolled back, by its {{ $labels.test }}.",
+        runbook="canary-rolled-back",
+    )
+    yield Alert(
         name="StreamprocCertificateExpires",
         severity="ticket",
         expression=lambda _: f"min by (certificate, endpoint) ({_EXPIRY}) < {WARN_BEFORE.days}",
@@ -135,6 +143,7 @@ _BREAKER = exposed("streamproc_endpoint_breaker")
 _EXPIRY = exposed("streamproc_certificate_expiry")
 _LETTERS = exposed("streamproc_dead_letters")
 _RESULTS = exposed("streamproc_results")
+_ROLLBACKS = exposed("streamproc_canary_rollbacks")
 _TRANSACTIONS = exposed("streamproc_transport_transactions")
 
 

@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 from support.feeding import LiveFeed
-from support.models_rig import BROKEN, CANDIDATE, DEAF, SHADE, SHIPPED, ModelsRig, wait_until
+from support.models_rig import BROKEN, CANDIDATE, DEAF, SHADE, SHIPPED, SLOW, ModelsRig, wait_until
 from support.result_judge import ResultJudge
 from support.strange_events import Stranger
 
@@ -63,6 +63,7 @@ class Play:
             self.two_operators_at_once,
             self.a_broken_canary_is_rolled_back,
             self.a_deaf_canary_is_rolled_back,
+            self.a_slow_canary_is_rolled_back,
             self.promoted_by_commands_that_are_killed,
             self.rolled_back_by_commands_that_are_killed,
         ):
@@ -148,6 +149,10 @@ class Play:
     def a_deaf_canary_is_rolled_back(self) -> None:
         """By its scores."""
         self._bad(DEAF, "points below", kill=False)
+
+    def a_slow_canary_is_rolled_back(self) -> None:
+        """By its latency."""
+        self._bad(SLOW, "times as long", kill=False)
 
     def promoted_by_commands_that_are_killed(self) -> None:
         """Once, and a worker that is killed meanwhile begins with the new champion."""
