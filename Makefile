@@ -262,10 +262,10 @@ chaos-inference: install  ## Tritons slow, silent, wrong, killed, upgraded, cert
 	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m chaos.inference $(K) $(if $(K),,--save ../docs/benchmarks/inference-chaos.json)
 
 .PHONY: chaos-models bench-canary
-chaos-models: install  ## Models begin, are promoted, rolled back and go bad while activities come and workers and commands are killed; ends with a line of JSON (5 minutes). SEED=1
+chaos-models: install  ## Models begin, are promoted, rolled back and go bad while activities come and workers and commands are killed; ends with a line of JSON (8 minutes). SEED=1 SAVE=file
 	cd tests && $(BOUNDED) 1200 ../$(BIN)/python -m chaos.models $(if $(SEED),--seed $(SEED)) $(if $(SAVE),--save $(SAVE))
 
-bench-canary: install  ## How often the tests of a canary sound a false alarm, how soon they find a bad one, simulated: docs/benchmarks/canary.json (2 minutes).
+bench-canary: install  ## How often the tests of a canary sound a false alarm, how soon they find a bad one, simulated: docs/benchmarks/canary.json (5 minutes).
 	$(BOUNDED) 1200 $(BIN)/python tests/bench/canary.py --save docs/benchmarks/canary.json
 
 fuzz: install  ## Every property with 20 times as many examples, other ones each time (20 minutes); aligner, event decoder and audio loader, 10 minutes each (atheris); a worker with 20,000 mutated events, and one that sends 5,000 odd records.

@@ -14,9 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from confluent_kafka import Consumer, TopicPartition
+
 from streamproc.contracts.generated.events import Result
 from streamproc.localstack.stack import Addresses
 from streamproc.localstack.triton import MODELS, TritonPart
+from streamproc.routing.log import PARTITION
 from streamproc.routing.split import in_canary
 from support.activities import activity, phrase, value
 from support.model_signature import maker
@@ -76,7 +79,7 @@ _quick = TritonPythonModel.execute
 
 
 def _execute(self, requests):
-    time.sleep(0.1 * len(requests))
+    time.sleep(0.2 * len(requests))
     return _quick(self, requests)
 
 
@@ -195,6 +198,19 @@ class ModelsRig:
         return subprocess.Popen(
             command, env=environment(self.settings), stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
+
+    def begin_until_written(self, *arguments: str) -> subprocess.Popen[str]:
+        """The same, until its event is in the log: it does not know that yet. Or until it ends by itself."""
+        consumer = Consumer({"bootstrap.servers": self.topics.bootstrap, "group.id": "nobody", "log_level": 0})
+        place = TopicPartition(self.topics.control, PARTITION)
+        try:
+            before = consumer.get_watermark_offsets(place, timeout=10)
+            command = self.begin(*arguments)
+            while command.poll() is None and consumer.get_watermark_offsets(place, timeout=10) == before:
+                time.sleep(0.005)
+        finally:
+            consumer.close()
+        return command
 
     def done(self, *arguments: str) -> dict[str, Any]:
         """What a command that succeeds answers."""
