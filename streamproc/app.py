@@ -241,11 +241,14 @@ class WorkerApp(faust.App):
         topic, group = settings.kafka.activity_topic, settings.kafka.group_id
 
         def held() -> Held:
-            ours = frozenset(tp.partition for tp in driver.ledger.assignments if tp.topic == topic)
+            ours = frozenset(
+                tp.partition for tp, one in driver.ledger.assignments.items() if tp.topic == topic and one.alive
+            )
             return Held(ours, driver.topics.known(topic) or 0)
 
         token = settings.progress.token.get_secret_value()
-        page = ProgressPage(token, worker, progress.keeper.find, held, lambda: members(settings, group, topic))
+        keeper = progress.keeper
+        page = ProgressPage(token, worker, keeper.find, keeper.forget, held, lambda: members(settings, group, topic))
         server: Any = self.web  # Faust's type of it has no aiohttp.
         page.add_to(server.web_app)
 

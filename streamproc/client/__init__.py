@@ -12,7 +12,7 @@ for result in ResultSubscriber(connection, group_id="my-service"):
 from streamproc.client.connection import Connection
 from streamproc.client.corrections import CorrectionPublisher
 from streamproc.client.outcomes import Outcome, OutcomeFollower, Rejection
-from streamproc.client.progress import read_progress, read_progress_async
+from streamproc.client.progress import forget_progress, forget_progress_async, read_progress, read_progress_async
 from streamproc.client.publisher import ActivityPublisher
 from streamproc.client.publishing import Receipt
 from streamproc.client.subscriber import ResultSubscriber, ResultSubscriberV2
@@ -59,6 +59,8 @@ __all__ = [
     "ResultSubscriberV2",
     "StreamprocError",
     "Verdict",
+    "forget_progress",
+    "forget_progress_async",
     "overrule",
     "read_progress",
     "read_progress_async",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from streamproc.client.connection import text_argument
 from streamproc.client.start import refuse_in_asynchronous_code
 from streamproc.contracts.generated.events_progress import Progress
 from streamproc.contracts.progress_json import from_json
 
-PATH = "/progress"
+PATH, FORGET = "/progress", "/progress/forget"
 
 
 def read_progress(
@@ -51,6 +52,43 @@ async def read_progress_async(
         ValueError: an argument is empty, or a worker of another release answers what this client cannot read.
         TypeError: an argument is no text.
     """
+    answer = await _ask(worker_url, PATH, token, tenant_id, learner_id, timeout)
+    return None if answer is None else from_json(answer.get("progress"))
+
+
+def forget_progress(worker_url: str, token: str, *, tenant_id: str, learner_id: str, timeout: float = 10.0) -> bool:
+    """As ``forget_progress_async``, for code that is not asynchronous.
+
+    Raises:
+        RuntimeError: this is asynchronous code; and what that raises.
+    """
+    refuse_in_asynchronous_code("await forget_progress_async(…)")
+    return asyncio.run(
+        forget_progress_async(worker_url, token, tenant_id=tenant_id, learner_id=learner_id, timeout=timeout)
+    )
+
+
+async def forget_progress_async(
+    worker_url: str,
+    token: str,
+    *,
+    tenant_id: str,
+    learner_id: str,
+    timeout: float = 10.0,  # noqa: ASYNC109 - HTTP's
+) -> bool:
+    """Delete what workers keep of a learner. True: it is deleted, which is committed; False: there is none.
+
+    What was told of the learner stays in its topics for their time.
+
+    Args and Raises: as ``read_progress_async``; after a ConnectionError it may be deleted, or not: do it again.
+    """
+    return await _ask(worker_url, FORGET, token, tenant_id, learner_id, timeout) is not None
+
+
+async def _ask(
+    worker_url: str, path: str, token: str, tenant_id: str, learner_id: str, seconds: float
+) -> dict[str, Any] | None:
+    """What a worker says about a learner; None: there is no such learner."""
     for name, value in (
         ("worker_url", worker_url),
         ("token", token),
@@ -60,12 +98,12 @@ async def read_progress_async(
         text_argument(name, value)
     asked = {"tenant_id": tenant_id, "learner_id": learner_id}
     headers = {"Authorization": f"Bearer {token}"}
-    url = worker_url.rstrip("/") + PATH
+    url = worker_url.rstrip("/") + path
     from aiohttp import ClientError, ClientSession, ClientTimeout  # who only publishes does not load it
 
     try:
         async with (
-            ClientSession(timeout=ClientTimeout(total=timeout)) as session,
+            ClientSession(timeout=ClientTimeout(total=seconds)) as session,
             session.post(url, json=asked, headers=headers) as response,
         ):
             status, answer = response.status, await response.json(content_type=None)
@@ -73,8 +111,8 @@ async def read_progress_async(
         raise ConnectionError(
             f"{worker_url}: {type(error).__name__}: is a worker there, with progress enabled?"
         ) from None
-    if status == 200:
-        return from_json(answer["progress"])
+    if status == 200 and isinstance(answer, dict):
+        return answer
     said = answer.get("error", "") if isinstance(answer, dict) else ""
     if status == 404 and said:
         return None

@@ -19,6 +19,9 @@ PROGRESS = "progress"
 _READ, _WRITE, _LOOK = AclOperation.READ, AclOperation.WRITE, AclOperation.DESCRIBE_CONFIGS
 _STATE = (_READ, _WRITE, _LOOK)
 
+_GONE_WITHIN_DAYS = 7
+"""What is deleted of a child leaves the brokers' disks when they compact; by themselves they do that when it pays."""
+
 
 @dataclass(frozen=True, slots=True)
 class Needed:
@@ -60,7 +63,9 @@ def correction_letters(settings: Settings) -> str:
 def _progress(settings: Settings) -> dict[str, Needed]:
     return {
         settings.progress.topic: Needed(_kept(files.PROGRESS), (_WRITE,)),
-        changelog_topic(settings.kafka, PROGRESS): Needed({"cleanup.policy": "compact"}, _STATE),
+        changelog_topic(settings.kafka, PROGRESS): Needed(
+            {"cleanup.policy": "compact", "max.compaction.lag.ms": str(_GONE_WITHIN_DAYS * 24 * 3600 * 1000)}, _STATE
+        ),
     }
 
 

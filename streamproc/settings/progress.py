@@ -18,6 +18,9 @@ class ProgressSettings(Section):
     that 'streamproc topics create' makes, and the schema reading.progress."""
     readings: Annotated[int, Field(ge=3, le=20)] = 10
     """How many of a learner's last readings are kept."""
+    forget_after: Annotated[float, Field(ge=1, le=10 * 366 * 24 * 3600)] = 400.0 * 24 * 3600
+    """Seconds without a reading after which all that is kept of a learner is deleted. The default, 400 days, is a
+    school year with its holidays; all workers of a group should have the same."""
     topic: str = Field(default="reading.progress.v1", min_length=1)
     """Topic that progress is written to."""
     corrections: bool = False

@@ -62,9 +62,8 @@ class TableWorker:
             store = (stores or {}).get(name)
             if store is None:  # one that is empty is false
                 store = MemoryStore()
-            changelog = Changelog(
-                name, TP(f"tables-{name}-changelog", tp.partition), MemoryStore, table.replay, "", table.due_of
-            )
+            changelog_of = TP(f"tables-{name}-changelog", tp.partition)
+            changelog = Changelog(name, changelog_of, MemoryStore, table.replay, "", table.due_of, table.by_clock)
             restored[changelog] = store, mark
         assignment = self.assignments[tp] = Assignment(
             tp, progress or Progress.at(0), restored=Restored(restored), sibling=sibling

@@ -3,6 +3,9 @@
 A learner's state is in the partition of his activities, as their key is the learner; so whoever may commit a result may
 commit its progress, in the same transaction. Teachers' corrections have the same key, and with assignment ``range`` one
 worker has both topics' partitions of a number: they change the same state.
+
+It is children's data, and goes: that of a learner who has not read for ``forget_after`` by itself, and any when an
+operator says so. A learner who reads again after that begins anew.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import faust
 from faust import TopicT
 
 from streamproc.agents.outcome import OutcomeRecord
-from streamproc.agents.progress.state import LearnerState, from_bytes, to_bytes
+from streamproc.agents.progress.state import LearnerState, from_bytes, heard_at, to_bytes
 from streamproc.agents.progress.summary import summary
 from streamproc.contracts.cloudevents import PROGRESS_TYPE, event_headers
 from streamproc.contracts.codec import ProgressEncoder
@@ -24,7 +27,7 @@ from streamproc.contracts.generated.events_progress import Progress
 from streamproc.contracts.synthetic import is_synthetic
 from streamproc.kafka.features import PROGRESS
 from streamproc.settings import Settings
-from streamproc.transport.surface.tables.table import Table
+from streamproc.transport.surface.tables.expiring import ExpiringTable
 
 
 class ProgressKeeper:
@@ -42,9 +45,7 @@ class ProgressKeeper:
         self._most = progress.readings
         self._topic = topic
         self._encoder = encoder
-        table = app.Table(PROGRESS, key_type=bytes, value_type=bytes)
-        assert isinstance(table, Table)
-        self._table = table
+        self._table = ExpiringTable(app, lambda value: heard_at(value) + progress.forget_after, name=PROGRESS)
         sources = {settings.kafka.activity_topic, *([progress.correction_topic] if progress.corrections else ())}
         self._table.sources = frozenset(sources)
 
@@ -77,6 +78,13 @@ class ProgressKeeper:
         """A learner's committed progress, outside events; None: this worker knows of none."""
         raw = self._table.data.raw(_key(tenant_id, learner_id))
         return None if raw is None else summary(tenant_id, learner_id, from_bytes(raw))
+
+    def forget(self, tenant_id: str, learner_id: str) -> bool:
+        """Have a learner's state deleted, outside events. False: this worker has none, or cannot delete it any more.
+
+        It is deleted when ``find`` finds it no more: not before that is committed.
+        """
+        return self._table.drop(_key(tenant_id, learner_id))
 
     def _state(self, key: bytes) -> LearnerState:
         return from_bytes(self._table.data.raw(key))

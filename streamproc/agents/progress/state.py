@@ -21,8 +21,14 @@ from streamproc.agents.progress.readings import KeptReading, micros
 from streamproc.contracts.generated.events import Result, Verdict
 from streamproc.contracts.generated.events_correction import Correction
 
-VERSION = 1
+VERSION = 2
 """Of the state's form. A worker reads none that is newer."""
+
+_WITHOUT_HEARD_AT = 1
+"""A version of before, whose last change stands for when the newest result was made."""
+
+_BEGINNING = 64
+"""Bytes that the version and the two numbers behind it fit in."""
 
 
 class NotKept(LookupError):  # noqa: N818 - reads as what it says
@@ -36,6 +42,8 @@ class LearnerState:
     revision: int = 0
     updated_at: int = 0
     """Of the last change, in microseconds since 1970."""
+    heard_at: int = 0
+    """When the newest result was made, by the workers' clocks; in microseconds since 1970."""
     readings: list[KeptReading] = field(default_factory=list)
     """The oldest first."""
     days: Days = field(default_factory=Days)
@@ -47,6 +55,7 @@ class LearnerState:
         insort(self.readings, reading, key=lambda one: one.order)
         del self.readings[:-most]
         self.days.add(reading.read_at)
+        self.heard_at = max(self.heard_at, reading.scored_at)
         self._told(reading.scored_at)
 
     def correct(self, correction: Correction) -> bool:
@@ -74,6 +83,7 @@ def to_bytes(state: LearnerState) -> bytes:
     """As the table keeps it: some 1 KB for ten readings of a hundred words."""
     value = [
         VERSION,
+        state.heard_at,
         state.revision,
         state.updated_at,
         state.days.last,
@@ -92,8 +102,16 @@ def from_bytes(value: bytes | None) -> LearnerState:
     if value is None:
         return LearnerState()
     version, *rest = json.loads(zlib.decompress(value))
-    if version != VERSION:
+    if version == _WITHOUT_HEARD_AT:
+        rest.insert(0, rest[1])
+    elif version != VERSION:
         raise ValueError(f"the state of progress has version {version}, and this worker reads {VERSION}: upgrade it")
-    revision, updated_at, last, mask, readings = rest
+    heard, revision, updated_at, last, mask, readings = rest
     days = Days(last, int(mask, 16))
-    return LearnerState(revision, updated_at, [KeptReading.from_json(one) for one in readings], days)
+    return LearnerState(revision, updated_at, heard, [KeptReading.from_json(one) for one in readings], days)
+
+
+def heard_at(value: bytes) -> float:
+    """When the newest result of a state was made, in seconds since 1970; without reading more of it than that."""
+    version, first, second, *_ = zlib.decompressobj().decompress(value, _BEGINNING)[1:].split(b",", 3)
+    return int(second if int(version) == _WITHOUT_HEARD_AT else first) / 1e6

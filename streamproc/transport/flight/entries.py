@@ -216,7 +216,11 @@ class Assignment:
             self.states = states_of(restored) if restored is not None else {}
         else:
             self.restored, self.states, self.contention = sibling.restored, sibling.states, sibling.contention
-        self.span.timed = any(table.due is not None for table in self.states.values())
+        timers = [table for table in self.states.values() if table.due is not None]
+        # Timers that are due by the clock need the stream time's turn, which tells that they are committed.
+        self.span.timed = bool(timers)
+        #: Whether any are due by the stream time.
+        self.passes_time = not all(table.by_clock for table in timers)
         #: Timers that are due and not committed, by their numbers; and how many there have been.
         self.fired: dict[int, Entry] = {}
         self.timers_begun = 0

@@ -1,9 +1,9 @@
 """Timers of a partition: which of them are due, and the entries in flight that carry them out. On the event loop.
 
 A timer is a key of a table with a due time. It is due when the stream time has passed that, at some record, and all
-records before that one are committed. Its work is an entry beside those of the events: what it writes and sends is
-committed in one transaction with its own deletion, and with an offset of its partition, so that the generation of the
-group that fences the offset fences the timer.
+records before that one are committed; in a table whose keys are due by the clock, when the clock has. Its work is an
+entry beside those of the events: what it writes and sends is committed in one transaction with its own deletion, and
+with an offset of its partition, so that the generation of the group that fences the offset fences the timer.
 """
 
 from __future__ import annotations
@@ -69,18 +69,23 @@ def passed(assignment: Assignment) -> int:
     return assignment.span.time if first is None else assignment.time_with(first.record)
 
 
-def due_timers(assignment: Assignment) -> list[Timer]:
-    """Those that are due now, and in flight from now on."""
+def due_timers(assignment: Assignment, clock: int) -> list[Timer]:
+    """Those that are due now, and in flight from now on; ``clock``: milliseconds since 1970."""
     if assignment.draining or not assignment.alive:
         return []
     now, due = passed(assignment), []
     for table in assignment.states.values():
-        # Events of another topic may have written it, and of that their owner's timers are.
-        if table.due is None or table.checksum not in assignment.span.tables:
+        # Events of another topic may have written it, and of that their owner's timers are. The clock is everybody's.
+        if table.due is None or not (table.by_clock or table.checksum in assignment.span.tables):
             continue
-        for name, when in table.due.take(now, MOST - len(assignment.fired)):
-            timer = Timer(assignment, assignment.timers_begun, table, name, when)
-            assignment.timers_begun += 1
-            assignment.fired[timer.offset] = timer
-            due.append(timer)
+        for name, when in table.due.take(clock if table.by_clock else now, MOST - len(assignment.fired)):
+            due.append(begin(assignment, table, name, when))
     return due
+
+
+def begin(assignment: Assignment, table: TableState, name: bytes, due: Due) -> Timer:
+    """A timer that is in flight from now on."""
+    timer = Timer(assignment, assignment.timers_begun, table, name, due)
+    assignment.timers_begun += 1
+    assignment.fired[timer.offset] = timer
+    return timer

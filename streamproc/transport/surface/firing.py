@@ -17,7 +17,8 @@ from faust.types import TP
 from streamproc.transport.errors import HandlerFailed
 from streamproc.transport.flight.admission import Admission
 from streamproc.transport.flight.entries import Assignment, Entry
-from streamproc.transport.flight.timers import Timer, due_timers
+from streamproc.transport.flight.state.due import Due
+from streamproc.transport.flight.timers import Timer, begin, due_timers
 from streamproc.transport.shared import Shared
 from streamproc.transport.surface.delivery import Delivery, current_delivery, replacing
 from streamproc.transport.surface.desk import LedgerDesk
@@ -31,6 +32,9 @@ _LOOK_S = 0.05
 
 #: A stream time that is so much later than the clock is none that clocks of publishers may differ by.
 _AHEAD_S = 3600.0
+
+#: Later than any time that a key is due at.
+_WHATEVER_IT_IS = Due(1 << 62)
 _LAST_S = datetime.max.replace(microsecond=0, tzinfo=UTC).timestamp()
 
 
@@ -79,12 +83,29 @@ class Firing:
         for assignment in self._ledger.assignments.values():
             if not assignment.span.timed:
                 continue
-            if self._settings.idle_time:
-                self._pass_idle_time(assignment, self._settings.idle_time)
-            self._warn_of_time_ahead(assignment)
-            for timer in due_timers(assignment):
+            if assignment.passes_time:
+                if self._settings.idle_time:
+                    self._pass_idle_time(assignment, self._settings.idle_time)
+                self._warn_of_time_ahead(assignment)
+            for timer in due_timers(assignment, int(self._wall() * 1000)):
                 if self._admission.admit_timer(timer):
                     self.put(timer)
+
+    def drop(self, table: str, name: bytes) -> bool:
+        """Delete a key of a table whose keys are due by the clock, as if it were due now, whenever it is.
+
+        False: this worker has no such key, or its partition is about to go. Else it is deleted when a transaction
+        carries that, which is never if the partition goes before.
+        """
+        for assignment in self._ledger.assignments.values():
+            state = assignment.states.get(table)
+            if state is None or assignment.draining or not assignment.alive or state.store.get(name) is None:
+                continue
+            timer = begin(assignment, state, name, _WHATEVER_IT_IS)
+            if self._admission.admit_timer(timer):
+                self.put(timer)
+            return True
+        return False
 
     def put(self, timer: Entry) -> None:
         """A timer may start."""

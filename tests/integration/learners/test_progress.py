@@ -13,7 +13,6 @@ import sys
 import urllib.error
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -46,24 +45,6 @@ BEGIN = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 @pytest.fixture(scope="module")
 def settings(settings: dict[str, str], topics: TestTopics) -> dict[str, str]:
     return {**settings, **settings_of(topics, TOKEN, KEPT)}
-
-
-@pytest.fixture
-def started(settings: dict[str, str], tmp_path: Path) -> Iterator[Any]:
-    """Starts workers, and ends them."""
-    workers: list[WorkerProcess] = []
-
-    def start() -> WorkerProcess:
-        worker = WorkerProcess(settings, tmp_path / f"worker-{len(workers)}.log")
-        workers.append(worker)
-        worker.wait_ready()
-        return worker
-
-    try:
-        yield start
-    finally:
-        for worker in workers:
-            worker.kill()
 
 
 def readings() -> list[Activity]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,12 +13,13 @@ import pytest
 from aiohttp import ClientSession, web
 from structlog.testing import capture_logs
 
-from streamproc.client.progress import read_progress, read_progress_async
+from streamproc.client.progress import forget_progress_async, read_progress, read_progress_async
 from streamproc.contracts.progress_json import from_json, to_json
 from streamproc.contracts.upkeep.examples import PROGRESS
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka.group import Member
-from streamproc.web.progress import KNOWN_S, PATH, Held, ProgressPage
+from streamproc.web import progress
+from streamproc.web.progress import KNOWN_S, PATH, RETRY_AFTER_S, Held, ProgressPage
 
 TOKEN = "0123456789abcdef"
 TENANT, LEARNER = PROGRESS.tenant_id, PROGRESS.learner_id
@@ -37,9 +39,15 @@ class Worker:
     now: float = 0.0
     refusal: StreamprocError | None = None
     pages: str = ""
+    #: What happens when it is told to forget somebody; and whether it can.
+    forgets: Callable[[], Any] = lambda: None
+    can_forget: bool = True
+    #: What happens while it is looked into.
+    looking: Callable[[], Any] = lambda: None
 
     def find(self, tenant: str, learner: str) -> Any:
         self.looked += 1
+        self.looking()
         return PROGRESS if self.knows and (tenant, learner) == (TENANT, LEARNER) else None
 
     def members(self) -> list[Member]:
@@ -48,8 +56,13 @@ class Worker:
             raise self.refusal
         return self.group
 
+    def forget(self, *_: str) -> bool:
+        asyncio.get_running_loop().call_soon(self.forgets)
+        return self.can_forget
+
     def page(self, token: str) -> ProgressPage:
-        return ProgressPage(token, self.id, self.find, lambda: Held(self.partitions, 2), self.members, lambda: self.now)
+        held = lambda: Held(self.partitions, 2)  # noqa: E731
+        return ProgressPage(token, self.id, self.find, self.forget, held, self.members, lambda: self.now)
 
 
 @asynccontextmanager
@@ -86,14 +99,14 @@ async def test_who_has_the_learner_answers_and_asks_nobody() -> None:
     _, home = workers = two()
     async with serving(*workers):
         assert await ask(home) == PROGRESS
-    assert (home.described, workers[0].looked) == (0, 0)
+    assert workers[0].looked == 0
 
 
 async def test_another_passes_the_question_on() -> None:
     other, home = workers = two()
     async with serving(*workers):
         assert await ask(other) == PROGRESS
-    assert (home.looked, home.described) == (1, 0)
+    assert home.looked == 1
 
 
 async def test_under_another_partitioner_the_learner_is_found_as_well() -> None:
@@ -130,7 +143,77 @@ async def test_a_question_is_passed_on_once() -> None:
     assert (other.looked, home.looked) == (1, 1)
 
 
-async def test_the_group_is_asked_for_at_most_every_two_seconds() -> None:
+async def test_what_the_group_has_given_to_another_is_not_told_by_who_does_not_know_that_yet() -> None:
+    """Frozen for longer than its session, say: what it has is what was."""
+    _, home = workers = two()
+    async with serving(*workers):
+        a, b = home.group
+        home.group = [replace(a, partitions=(0, 1)), replace(b, partitions=())]
+        with pytest.raises(ConnectionError, match=r"503.*ask again"):
+            await ask(home)
+        home.group, home.now = [a, b], home.now + KNOWN_S + 0.1
+        assert await ask(home) == PROGRESS
+
+
+async def test_nor_is_what_lies_in_a_partition_that_comes_or_goes_meanwhile() -> None:
+    _, home = workers = two()
+    async with serving(*workers):
+        home.looking = lambda: setattr(home, "partitions", frozenset())
+        with pytest.raises(ConnectionError, match=r"503.*ask again"):
+            await ask(home)
+
+
+async def test_who_is_told_to_ask_again_is_told_when() -> None:
+    other, _ = two()
+    async with serving(other), ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}) as session:
+        other.group = [*other.group, Member("127.0.0.1", (HOME,), "b", "127.0.0.1:1")]
+        body = {"tenant_id": TENANT, "learner_id": LEARNER}
+        async with session.post(f"http://{other.pages}{PATH}", json=body) as response:
+            assert (response.status, response.headers["Retry-After"]) == (503, str(RETRY_AFTER_S))
+
+
+async def forget(worker: Worker, token: str = TOKEN) -> bool:
+    return await forget_progress_async(f"http://{worker.pages}", token, tenant_id=TENANT, learner_id=LEARNER)
+
+
+@pytest.mark.parametrize("asked", [0, 1])
+async def test_a_learner_is_forgotten_by_the_worker_that_has_it_whichever_is_asked(asked: int) -> None:
+    _, home = workers = two()
+    home.forgets = lambda: setattr(home, "knows", False)
+    async with serving(*workers):
+        with capture_logs() as lines:
+            assert await forget(workers[asked])
+            assert not await forget(workers[asked]), "there is none any more"
+    told = [line for line in lines if line["event"] == "a learner's progress is to be forgotten"]
+    assert {line["http_status"] for line in told} == {200, 404}
+    assert len({line["learner"] for line in told}) == 1
+    assert LEARNER not in str(lines)
+
+
+@pytest.mark.parametrize("why", ["it cannot", "it is never committed", "the partition goes"])
+async def test_it_is_not_said_to_be_forgotten_before_that_is_sure(why: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "FORGOTTEN_S", 0.2)
+    _, home = workers = two()
+
+    def goes() -> None:
+        home.knows, home.partitions = False, frozenset()
+
+    home.can_forget = why != "it cannot"
+    home.forgets = goes if why == "the partition goes" else lambda: None
+    async with serving(*workers):
+        with pytest.raises(ConnectionError, match=r"503.*ask again"):
+            await forget(home)
+
+
+async def test_nobody_is_forgotten_without_the_token() -> None:
+    _, home = workers = two()
+    async with serving(*workers):
+        with pytest.raises(PermissionError, match="STREAMPROC_PROGRESS__TOKEN"):
+            await forget(home, "0123456789abcdeg")
+    assert home.looked == 0
+
+
+async def test_the_group_is_asked_for_at_most_every_second() -> None:
     other, _ = workers = two()
     async with serving(*workers):
         for _ in range(3):

@@ -26,8 +26,8 @@ class Changelog:
 
     ``tp``: the partition of the changelog. ``open``: opens its store; raises StoreInUse, or TransportError where it can
     never be opened. ``replay``: None for a plain table's. ``place``: where the store lies, open once; empty
-    in memory. ``due_of``: when its keys are due, if ever. Source topics that may all have events of the table have a
-    store each, of the same changelog.
+    in memory. ``due_of``: when its keys are due, if ever; ``by_clock``: by the clock, and not by the stream time.
+    Source topics that may all have events of the table have a store each, of the same changelog.
     """
 
     table: str
@@ -36,6 +36,7 @@ class Changelog:
     replay: Replay | None = None
     place: str = ""
     due_of: DueOf | None = None
+    by_clock: bool = False
 
     def __str__(self) -> str:
         return f"{self.tp.topic}[{self.tp.partition}]"

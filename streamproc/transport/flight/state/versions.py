@@ -70,10 +70,11 @@ class TableState:
         *,
         plain: bool = True,
         due_of: DueOf | None = None,
+        by_clock: bool = False,
     ) -> None:
         """``plain``: of a key only the last record of a transaction needs to be in the changelog.
 
-        ``due_of``: when a key is due, of a table of timers or windows.
+        ``due_of``: when a key is due, of a table of timers or windows; ``by_clock``: by the clock.
         """
         self.name = name
         self.changelog = changelog
@@ -81,6 +82,7 @@ class TableState:
         self.store = store
         self.plain = plain
         self.due = None if due_of is None else DueTimes(due_of, store.items())
+        self.by_clock = by_clock
         self.checksum = crc32(name.encode())
         #: The topics of which events have used it.
         self.users: set[str] = set()
@@ -170,6 +172,7 @@ def states_of(restored: Restored) -> dict[str, TableState]:
             store,
             plain=changelog.replay is None,
             due_of=changelog.due_of,
+            by_clock=changelog.by_clock,
         )
         for changelog, (store, _) in restored.changelogs.items()
     }

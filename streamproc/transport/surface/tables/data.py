@@ -154,7 +154,7 @@ class TableData(MutableMapping[Any, Any]):
         if assignment.tp.topic not in state.users:
             self._table.bind(assignment.tp)
             state.users.add(assignment.tp.topic)
-            if state.due is not None:
+            if state.due is not None and not state.by_clock:
                 assignment.span.tables.add(state.checksum)
         if entry.access is not None and entry.joint is None:
             return state, entry.access

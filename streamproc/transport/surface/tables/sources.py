@@ -85,7 +85,7 @@ class Sources:
                 store = partial(self._open_store, table, users[0])
                 replay = replay_of(table, changelog, self._loop)
                 place = place_of(table, users[0])
-                found.append(Changelog(table.name, changelog, store, replay, place, table.due_of))
+                found.append(Changelog(table.name, changelog, store, replay, place, table.due_of, table.by_clock))
         return found
 
     def _may_use(self, table: Table, topic: str) -> bool:

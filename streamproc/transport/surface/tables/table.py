@@ -44,6 +44,8 @@ class Table(faust.Table[Any, Any]):
     replay: Replay | None = None
     #: When its keys are due, in a table of timers or windows; None: never.
     due_of: DueOf | None = None
+    #: Whether they are due by the clock, and not by the stream time.
+    by_clock: bool = False
     #: Of a windowed table: its windows.
     windows: Windows | None = None
     WindowWrapper: ClassVar[type[WindowWrapperT]] = WindowWrapper
@@ -170,7 +172,7 @@ class Table(faust.Table[Any, Any]):
                 in common.
         """
         self.sources |= frozenset(topics)
-        if len(self.sources) > 1 and self.due_of is not None:
+        if len(self.sources) > 1 and self.due_of is not None and not self.by_clock:
             raise Unsupported(
                 f"The table {self.name!r} of windows or timers is used by events of {_and(self.sources)}: each has a "
                 "stream time of its own. Pass the events of one topic on to the other"

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import pytest
-from support.table_worker import SOURCE, TableWorker
+from support.table_worker import SOURCE
+from support.timed_worker import TimedWorker
 
 from streamproc.agents.progress.keeper import ProgressKeeper
+from streamproc.agents.progress.state import NotKept
 from streamproc.contracts.codec import ProgressEncoder
 from streamproc.contracts.generated.events import Verdict
 from streamproc.contracts.generated.events_progress import Progress
@@ -17,9 +20,12 @@ from streamproc.settings import Settings
 from streamproc.settings.progress import ProgressSettings
 from streamproc.transport import OutsideEvent
 
-from .results import overruled, read
+from .results import BEGIN, overruled, read
 
-SETTINGS = Settings().model_copy(update={"progress": ProgressSettings(enabled=True, readings=3)})
+FORGET_AFTER = timedelta(days=30)
+SETTINGS = Settings().model_copy(
+    update={"progress": ProgressSettings(enabled=True, readings=3, forget_after=FORGET_AFTER.total_seconds())}
+)
 
 
 class Told(ProgressEncoder):
@@ -37,13 +43,23 @@ class Room:
     """A keeper in a worker that has one partition of activities."""
 
     def __init__(self) -> None:
-        self.worker = TableWorker()
+        self.worker = TimedWorker()
+        self.worker.now = BEGIN.timestamp()
+        self.worker.app.consumer.firing = self.worker.firing
         self.told = Told()
         kafka = SETTINGS.kafka.model_copy(update={"activity_topic": SOURCE.topic})
         settings = SETTINGS.model_copy(update={"kafka": kafka})
         topic: Any = self.worker.app.topic("reading.progress.v1")
         self.keeper = ProgressKeeper(self.worker.app, settings, topic, self.told)
         self.worker.assign()
+
+    async def at(self, moment: timedelta) -> None:
+        """So long after BEGIN, by the clock."""
+        self.worker.now = (BEGIN + moment).timestamp()
+        await self.worker.pass_time()
+
+    def knows(self, learner: str = "learner-1", tenant: str = "school-1") -> bool:
+        return self.keeper.find(tenant, learner) is not None
 
     async def scored(self, result: Any, commit: bool = True) -> Any:
         delivery = await self.worker.begin()
@@ -124,3 +140,53 @@ async def test_two_of_a_learner_at_a_time_are_told_one_after_the_other(room: Roo
 async def test_outside_an_event_nothing_is_changed(room: Room) -> None:
     with pytest.raises(OutsideEvent):
         room.keeper.result(read("a", "the:C"), "in/0/0")
+
+
+async def test_who_has_not_read_for_long_is_forgotten_though_nobody_else_reads_either(room: Room) -> None:
+    await room.scored(read("a", "the:C", scored=BEGIN))
+    await room.scored(read("b", "the:C", learner_id="learner-2", scored=BEGIN + timedelta(days=1)))
+    await room.at(FORGET_AFTER - timedelta(seconds=1))
+    assert room.knows("learner-1")
+    await room.at(FORGET_AFTER)
+    assert (room.knows("learner-1"), room.knows("learner-2")) == (False, True)
+    assert room.worker.records("progress")[2:] == [(b'["school-1","learner-1"]', None)]
+
+
+async def test_each_reading_puts_that_off_and_neither_what_is_read_late_nor_a_correction_does(room: Room) -> None:
+    first = read("a", "the:C cat:M", scored=BEGIN)
+    await room.scored(first)
+    # It was read long ago, and comes only now.
+    await room.scored(read("b", "the:C", day=-300, offset=1, scored=BEGIN + timedelta(days=5)))
+    # The teacher's clock is years ahead.
+    delivery = await room.worker.begin()
+    correction = overruled(first, (0, 1), Verdict.CORRECT, hours=90_000)
+    assert room.worker.do(delivery, lambda: room.keeper.correction(correction, "corrections/0/7")) is not None
+    assert room.worker.end(delivery)
+    room.worker.commit()
+    await room.at(FORGET_AFTER + timedelta(days=4))
+    assert room.knows()
+    await room.at(FORGET_AFTER + timedelta(days=5))
+    assert not room.knows()
+
+
+async def test_who_reads_again_after_that_begins_anew_and_corrections_of_before_change_nothing(room: Room) -> None:
+    before = read("a", "the:C cat:M", scored=BEGIN)
+    await room.scored(before)
+    await room.at(FORGET_AFTER)
+    again = read("b", "the:C", day=40)
+    await room.scored(again)
+    assert [event.revision for event in room.told.events] == [1, 1]
+    assert [one.activity_id for one in room.told.events[-1].readings] == ["b"]
+    delivery = await room.worker.begin()
+    with pytest.raises(NotKept):
+        room.worker.do(delivery, lambda: room.keeper.correction(overruled(before, (0, 1), Verdict.CORRECT), "c/0/1"))
+
+
+async def test_one_learner_is_forgotten_when_somebody_says_so(room: Room) -> None:
+    for tenant in ("school-1", "school-2"):
+        await room.scored(read(f"of-{tenant}", "the:C", tenant=tenant))
+    assert room.keeper.forget("school-1", "learner-1")
+    assert room.knows(), "it is kept until its deletion is committed"
+    await room.worker.pass_time()
+    assert (room.knows(), room.knows(tenant="school-2")) == (False, True)
+    assert not room.keeper.forget("school-1", "learner-1")

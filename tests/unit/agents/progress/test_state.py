@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 
 from streamproc.agents.progress.readings import MOST_WORDS, NoSuchWord
-from streamproc.agents.progress.state import LearnerState, NotKept, from_bytes, to_bytes
+from streamproc.agents.progress.state import VERSION, LearnerState, NotKept, from_bytes, heard_at, to_bytes
 from streamproc.agents.progress.summary import summary
 from streamproc.contracts.generated.events import Result, Verdict
 
@@ -128,5 +128,19 @@ def test_ten_readings_of_a_hundred_words_take_a_few_kilobytes_and_the_longest_on
 
 
 def test_what_a_newer_worker_has_written_is_not_guessed_at() -> None:
-    with pytest.raises(ValueError, match="version 2, and this worker reads 1: upgrade"):
-        from_bytes(zlib.compress(json.dumps([2, "?"]).encode()))
+    with pytest.raises(ValueError, match=f"version {VERSION + 1}, and this worker reads {VERSION}: upgrade"):
+        from_bytes(zlib.compress(json.dumps([VERSION + 1, "?"]).encode()))
+
+
+def test_when_the_newest_result_was_made_is_read_without_the_rest() -> None:
+    late = read("late", "a:C", day=-2, scored=BEGIN + timedelta(days=4))
+    written = to_bytes(after(read("a", "a:C", scored=BEGIN + timedelta(days=9)), late))
+    assert heard_at(written[:60]) == (BEGIN + timedelta(days=9)).timestamp()
+
+
+def test_a_state_of_before_that_was_kept_is_read_by_its_last_change() -> None:
+    state = after(read("a", "the:C", scored=BEGIN))
+    now = json.loads(zlib.decompress(to_bytes(state)))
+    before = zlib.compress(json.dumps([1, *now[2:]], separators=(",", ":")).encode())
+    assert from_bytes(before) == state
+    assert heard_at(before) == BEGIN.timestamp()

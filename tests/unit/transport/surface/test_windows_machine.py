@@ -165,7 +165,7 @@ class WindowsMachine(Machine):
     def carry_out(self, begun: int, ended: int, pick: int) -> None:
         """Timers that are due begin, and others end."""
         for assignment in self.ledger.assignments.values():
-            self.ready += [timer for timer in due_timers(assignment) if self.consumer._admission.admit_timer(timer)]
+            self.ready += [timer for timer in due_timers(assignment, 0) if self.consumer._admission.admit_timer(timer)]
         for _ in range(min(begun, len(self.ready))):
             timer = self.ready.pop(pick % len(self.ready))
             if timer.ready:
