@@ -251,7 +251,7 @@ chaos-windows: install  ## Windows while workers are killed, stopped, frozen at 
 		$(if $(STORE),--store $(STORE)) $(if $(PROTOCOL),--protocol $(PROTOCOL)) \
 		$(if $(EVENTS)$(PROTOCOL),,--save ../docs/benchmarks/windows-chaos.json)
 
-chaos-progress: install  ## Learners' progress, duplicates and corrections while workers are killed and restarted; ends with a line of JSON (5 minutes). ACTIVITIES=600 RATE=10
+chaos-progress: install  ## Learners' progress, duplicates and corrections while workers are killed, restarted, frozen, and asked; ends with a line of JSON (5 minutes). ACTIVITIES=900 RATE=8
 	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m chaos.progress $(if $(ACTIVITIES),--activities $(ACTIVITIES)) $(if $(RATE),--rate $(RATE))
 
 chaos-backfill: install  ## History is read again beside live work while what reads it is killed, and a worker; ends with a line of JSON (10 minutes). ACTIVITIES=20000 FAULTS=3 HURRIED=1 SAVE=report.json

@@ -47,12 +47,17 @@ def results_of(topics: TestTopics, count: int, seconds: float = 60) -> dict[Lear
     return found
 
 
+def progress_of(value: bytes | None) -> Progress:
+    """A record's value."""
+    datum: Any = fastavro.schemaless_reader(io.BytesIO((value or b"")[wire.HEADER.size :]), _SCHEMA, None)
+    return progress_from_avro(datum)
+
+
 def told(topics: TestTopics, count: int, seconds: float = 60, topic: str = "") -> dict[Learner, list[Progress]]:
     """By learner, in the order in which the workers' topic has it, or another ``topic``."""
     found: dict[Learner, list[Progress]] = defaultdict(list)
     for record in topics.read(topic or f"{topics.name}.progress", count, seconds):
-        datum: Any = fastavro.schemaless_reader(io.BytesIO((record.value or b"")[wire.HEADER.size :]), _SCHEMA, None)
-        progress = progress_from_avro(datum)
+        progress = progress_of(record.value)
         assert record.key == progress.learner_id.encode()
         found[progress.tenant_id, progress.learner_id].append(progress)
     return found

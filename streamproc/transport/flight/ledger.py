@@ -21,7 +21,7 @@ from streamproc.transport.flight.sendable import Outcome
 from streamproc.transport.flight.sequence import in_order
 from streamproc.transport.flight.span import Offer
 from streamproc.transport.flight.state.access import TableAccess
-from streamproc.transport.flight.state.booking import book, changelog_of, too_early
+from streamproc.transport.flight.state.booking import book, changelog_of, followers, too_early
 from streamproc.transport.flight.stateful import Stateful
 
 #: Records of one transaction that belong to no event: more than the brokers take before it times out would never pass.
@@ -246,8 +246,9 @@ class Ledger:
             ]
             early = [one for access in too_early(stateful) for one in stateful[access]] if stateful else []
             if not torn and not early:
-                if chosen:
-                    self._put_in_order(batch)
+                follows = followers(stateful) if _share_tables(batch) else []
+                if chosen or follows:
+                    self._put_in_order(batch, follows)
                 batch.outcomes += [(timer, made) for timer in batch.timers for made in timer.outcomes]
                 batch.accesses = [access for access in stateful if access.finished]
                 return
@@ -264,11 +265,12 @@ class Ledger:
         done = [one for one in assignment.fired.values() if one.state is FINISHED and one.offset not in without]
         return done[: int(min(most, len(done)))]
 
-    def _put_in_order(self, batch: Batch) -> None:
+    def _put_in_order(self, batch: Batch, follows: Iterable[tuple[Entry, Entry]]) -> None:
         """What an agent has sent for a batch is held by one event of it, and must not overtake what the others follow.
 
         Of a partition, or of a key, offsets tell who follows whom; between two that share outcomes with others, that
-        is so for all of them.
+        is so for all of them. Of two topics that share a table no offsets tell: ``follows`` has pairs of those where
+        the second has read what the first has written.
         """
         groups: defaultdict[int, list[Entry]] = defaultdict(list)
         places: list[tuple[Any, int]] = []
@@ -278,6 +280,8 @@ class Ledger:
                 groups[group].append(entry)
                 line = assignment.tp if self._ordered else None if entry.key is None else (assignment.tp, entry.key)
                 places.append((line, group))
+        for pair in follows:
+            places += [(pair, id(entry.joint or entry)) for entry in pair]
         if (order := in_order(places)) is not None:
             batch.outcomes = [(entry, made) for one in order for entry in groups[one] for made in entry.outcomes]
 
@@ -378,3 +382,8 @@ class Ledger:
                     accesses[timer.access] = None
                 timer.assignment.release_timer(timer)
         book(sorted(accesses, key=attrgetter("seq")))
+
+
+def _share_tables(batch: Batch) -> bool:
+    """Whether partitions of several topics with one state are in it."""
+    return len({id(assignment.contention) for assignment, _ in batch.offers}) < len(batch.offers)

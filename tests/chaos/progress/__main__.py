@@ -1,10 +1,15 @@
-"""Progress and duplicates on real workers that are killed and restarted while children read: ``make chaos-progress``.
+"""Progress and duplicates on real workers that are killed and frozen while children read: ``make chaos-progress``.
 
-Activities come at a steady pace, a tenth of them a second time, on days that are in no order. Every few seconds one of
-two workers is ended, by SIGTERM or by kill -9, and another begins. Then teachers overrule verdicts. In the end each
-activity has one result, each that came twice one letter, and what is told of each learner equals a recomputation from
-all results and corrections. The last line is JSON, what is wrong; the exit code is 0 only if that is nothing. Run from
-``tests/`` as ``python -m chaos.progress``.
+Activities come at a steady pace, a tenth of them a second time, on days that are in no order, so that many are late.
+Teachers overrule verdicts as results come, some of them twice. Every few seconds one of two workers is ended, by
+SIGTERM or by kill -9, and another begins; or it is frozen for longer than its session, and the other one takes over.
+
+After each fault everything that was told since the last one is compared with a computation from the results and the
+corrections that it was told of. All the time any of the workers is asked for anybody, the one that wakes up as
+hard as can be: each answer has to be what was told, and not older than what the asker could have read before. In the
+end each activity has one result, each that came twice one letter, and the newest progress equals a
+computation from all results and corrections, in another order. The last line is JSON, what is wrong and how much was
+looked at; the exit code is 0 only if nothing is wrong. Run from ``tests/`` as ``python -m chaos.progress``.
 """
 
 from __future__ import annotations
@@ -13,6 +18,7 @@ import argparse
 import itertools
 import json
 import random
+import signal
 import sys
 import tempfile
 import time
@@ -20,26 +26,49 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from support.activities import activity, phrase, value
 from support.feeding import LiveFeed
-from support.progress import corrected, results_of, settings_of, states_of, summaries, told
+from support.progress import settings_of
 from support.set_up import prepare
 from support.topics_of_test import TestTopics
+from support.waiting import wait_for
 from support.worker_process import WorkerProcess
 
-from streamproc.client import Connection, CorrectionPublisher
-from streamproc.contracts.corrections import overrule
-from streamproc.contracts.generated.events import Result, Verdict
-from streamproc.contracts.generated.events_correction import Correction
+from streamproc.client import Connection, CorrectionPublisher, Verdict, overrule
+from streamproc.kafka.places import write_place
 from streamproc.localstack.stack import Addresses, LocalStack
+
+from .asking import Asking
+from .watching import Watch
+
+WRONG = (
+    "missing",
+    "duplicated",
+    "letters_missing",
+    "letters_unknown",
+    "results_untold",
+    "told_twice",
+    "told_of_nothing",
+    "progress_wrong",
+    "progress_wrong_in_the_end",
+    "answers_stale",
+    "answers_wrong",
+    "answers_untold",
+)
+"""What there must be none of."""
 
 LEARNERS, READINGS = 20, 5
 TWICE = 0.1
-PERIOD_S = 4.0
-KILLS_OF = 2
-"""Of so many faults one is a kill -9."""
+PERIOD_S, SETTLED_S = 4.0, 2.0
+"""Between two faults; and how long after one every question is answered again."""
+FAULTS = ("SIGTERM", "SIGKILL", "freeze")
+SESSION_S, FROZEN_S, PRESSED_S = 3, 6.0, 2.0
+TENANT = activity(phrase()).tenant_id
 WAIT_S = 120.0
+CHECK_S = 20.0
+OVERRULED = 0.3
 TOKEN = "a-token-for-tests-of-progress"
 BEGIN = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 
@@ -49,15 +78,87 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def run(stack: Addresses, folder: Path, options: argparse.Namespace) -> dict[str, int]:
-    """Do it all; what is wrong, by what."""
+class Fleet:
+    """Two workers; one after the other is struck. Leaving the context ends them."""
+
+    def __init__(self, settings: dict[str, str], folder: Path) -> None:
+        self._settings = settings
+        self._folder = folder
+        self._started = itertools.count()
+        self.workers: list[WorkerProcess] = []
+        self.struck: Counter[str] = Counter()
+
+    def __enter__(self) -> Fleet:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for worker in self.workers:
+            worker.end()
+
+    def start(self) -> None:
+        """One more."""
+        self.workers.append(WorkerProcess(self._settings, self._folder / f"worker-{next(self._started)}.log"))
+
+    def wait_ready(self) -> None:
+        """Until all are."""
+        for worker in self.workers:
+            worker.wait_ready()
+
+    def strike(self, fault: str, asking: Asking) -> None:
+        """Do this to the worker that was there first, and have two that are ready."""
+        self.struck[fault] += 1
+        worker = self.workers[0]
+        if fault == "freeze":
+            worker.signal(signal.SIGSTOP)
+            time.sleep(FROZEN_S)
+            worker.signal(signal.SIGCONT)
+            asking.press(worker, PRESSED_S)
+            self.workers.append(self.workers.pop(0))
+        else:
+            # Asked for as long as it runs.
+            if fault == "SIGKILL":
+                worker.kill()
+            else:
+                assert worker.terminate() == 0, worker.log_text()[-4000:]
+            self.start()
+            self.workers.remove(worker)
+        self.wait_ready()
+
+
+def overrule_as_results_come(
+    watch: Watch, publisher: CorrectionPublisher, chance: random.Random, looked: set[str]
+) -> None:
+    """A teacher says otherwise of a word in some of the results that were not looked at yet."""
+    for name, one in list(watch.results.items()):
+        words = [index for index, word in enumerate(one.phrases[0].words) if word.text is not None]
+        if name in looked or not words:
+            continue
+        looked.add(name)
+        if chance.random() >= OVERRULED:
+            continue
+        made = overrule(
+            one,
+            one.phrases[0].index,
+            chance.choice(words),
+            chance.choice([Verdict.CORRECT, Verdict.MISPRONOUNCED, Verdict.OMITTED]),
+            correction_id=name,
+            corrected_by="teacher-1",
+            corrected_at=datetime.now(UTC),
+        )
+        for _ in range(chance.randint(1, 2)):
+            place = publisher.send(made).result(30)
+            watch.corrections[write_place(place.topic, place.partition, place.offset)] = made
+
+
+def run(stack: Addresses, folder: Path, options: argparse.Namespace) -> tuple[Counter[str], dict[str, Any]]:
+    """Do it all. Returns what is wrong, by what; and what was looked at."""
     topics = TestTopics(stack.kafka_bootstrap)
     settings = {
         **topics.settings,
         **settings_of(topics, TOKEN, READINGS),
         "STREAMPROC_REGISTRY__URL": stack.registry_url,
         "STREAMPROC_TRITON__URLS": stack.triton_url,
-        "STREAMPROC_TRANSPORT__SESSION_TIMEOUT": "3",
+        "STREAMPROC_TRANSPORT__SESSION_TIMEOUT": str(SESSION_S),
         "STREAMPROC_DUPLICATES__WINDOW": "86400",
         "STREAMPROC_LOG__FORMAT": "json",
     }
@@ -65,6 +166,7 @@ def run(stack: Addresses, folder: Path, options: argparse.Namespace) -> dict[str
     chance = random.Random(options.seed)
     numbers = [number for number in range(options.activities) for _ in range(1 + (chance.random() < TWICE))]
     twice = [number for number, count in Counter(numbers).items() if count > 1]
+    learners = [(TENANT, f"learner-{number}") for number in range(LEARNERS)]
 
     def record(number: int) -> tuple[bytes, bytes]:
         learner = f"learner-{number % LEARNERS}"
@@ -72,103 +174,86 @@ def run(stack: Addresses, folder: Path, options: argparse.Namespace) -> dict[str
         event = activity(phrase(), activity_id=f"reading-{number}", learner_id=learner)
         return learner.encode(), value(replace(event, started_at=started, submitted_at=started), schema_id)
 
-    logs = itertools.count()
-
-    def start() -> WorkerProcess:
-        return WorkerProcess(settings, folder / f"worker-{next(logs)}.log")
-
-    workers, faults = [start(), start()], Counter[str]()
-    try:
-        for worker in workers:
-            worker.wait_ready()
+    connection = Connection(bootstrap_servers=stack.kafka_bootstrap, registry_url=stack.registry_url)
+    correction_topic = settings["STREAMPROC_PROGRESS__CORRECTION_TOPIC"]
+    wrong, checks, looked = Counter[str](), 0, set[str]()
+    with (
+        Watch(topics, READINGS) as watch,
+        Fleet(settings, folder) as fleet,
+        CorrectionPublisher(connection, source="/chaos", topic=correction_topic) as publisher,
+        Asking(watch, fleet.workers, learners, TOKEN) as asking,
+    ):
+        fleet.start()
+        fleet.start()
+        fleet.wait_ready()
         with LiveFeed(stack.kafka_bootstrap, topics.activities, numbers, options.rate, record) as feed:
-            for turn in itertools.count(1):
-                time.sleep(PERIOD_S)
+            for fault in itertools.cycle(FAULTS):
+                struck = time.monotonic()
+                while time.monotonic() < struck + PERIOD_S:
+                    asking.at_rest = time.monotonic() > struck + SETTLED_S
+                    overrule_as_results_come(watch, publisher, chance, looked)
+                    time.sleep(0.1)
+                asking.at_rest = False
                 if not feed.running:
                     break
-                faults[_end(workers.pop(0), kill=turn % KILLS_OF == 0)] += 1
-                workers.append(start())
+                fleet.strike(fault, asking)
+                found = watch.check(CHECK_S)
+                wrong, checks = wrong + found, checks + 1
+                say(f"{fault} at {feed.fed} activities; {len(watch.results)} results told of; wrong: {dict(found)}")
             feed.finish(60)
-        say(f"{len(numbers)} activities published, {dict(faults)}")
-        results = results_of(topics, options.activities, WAIT_S)
-        letters = topics.read_letters(len(twice))
-        states = states_of(results, READINGS)
-        corrections = [one for found in results.values() for one in _overruled(found, chance)]
-        connection = Connection(bootstrap_servers=stack.kafka_bootstrap, registry_url=stack.registry_url)
-        topic = settings["STREAMPROC_PROGRESS__CORRECTION_TOPIC"]
-        with CorrectionPublisher(connection, source="/chaos", topic=topic) as publisher:
-            for correction in corrections:
-                publisher.send(correction).result(30)
-        faults[_end(workers.pop(0), kill=True)] += 1
-        workers.append(start())
-        changed = corrected(states, corrections)
-        progress = told(topics, options.activities + changed, WAIT_S)
+        wait_for(lambda: len(watch.results) >= options.activities, "all results", WAIT_S)
+        overrule_as_results_come(watch, publisher, chance, looked)
+        fleet.strike("SIGKILL", asking)
         # One too many would come late.
-        late = len(topics.read(topics.results, options.activities + 1, 5.0)) - options.activities
-    finally:
-        for worker in workers:
-            worker.end()
-    wanted = summaries(states)
-    seen = Counter(one.activity_id for found in results.values() for one in found)
+        wait_for(lambda: _at_rest(watch), "the end of what is told", WAIT_S)
+        letters = topics.read_letters(len(twice))
+        for worker in fleet.workers:
+            worker.wait_for(lambda: asking.everybody(worker), "answers for everybody", WAIT_S)  # noqa: B023
+    wrong += watch.check(CHECK_S)
+    wrong += watch.finally_wrong()
+    wrong += watch.answers_wrong(asking.answers)
+    seen = watch.scored
     told_twice = {record(number)[1]: number for number in twice}
     refused = Counter(told_twice.get(one.record.value or b"", -1) for one in letters)
     expected = Counter(dict.fromkeys(twice, 1))
-    return {
-        "missing": sum(f"reading-{number}" not in seen for number in range(options.activities)),
-        "duplicated": sum(count - 1 for count in seen.values()) + max(late, 0),
-        "letters_missing": sum((expected - refused).values()),
-        "letters_unknown": sum((refused - expected).values()),
-        "progress_wrong": sum(progress[learner][-1:] != [one] for learner, one in wanted.items()),
-        "revisions_wrong": sum(
-            [one.revision for one in progress[learner]] != list(range(1, wanted[learner].revision + 1))
-            for learner in wanted
-        ),
+    wrong["missing"] = sum(f"reading-{number}" not in seen for number in range(options.activities))
+    wrong["duplicated"] = sum(count - 1 for count in seen.values())
+    wrong["letters_missing"] = sum((expected - refused).values())
+    wrong["letters_unknown"] = sum((refused - expected).values())
+    return wrong, {
+        "activities": options.activities,
+        "published_twice": len(twice),
+        "corrections": len(watch.corrections),
+        "told": sum(map(len, watch.told.values())),
+        "faults": dict(fleet.struck),
+        "checks": checks + 1,
+        "answers": len(asking.answers),
+        "not_now": asking.not_now,
+        "not_now_at_rest": asking.not_now_at_rest,
     }
 
 
-def _end(worker: WorkerProcess, *, kill: bool) -> str:
-    """End a worker, in either way; the name of it."""
-    worker.wait_ready()
-    if kill:
-        worker.kill()
-        return "SIGKILL"
-    assert worker.terminate() == 0, worker.log_text()[-4000:]
-    return "SIGTERM"
-
-
-def _overruled(results: list[Result], chance: random.Random) -> list[Correction]:
-    """What a teacher says of some of a learner's results: of a word in each, and of one of them twice."""
-    found = []
-    for number, one in enumerate(results):
-        words = [index for index, word in enumerate(one.phrases[0].words) if word.text is not None]
-        if words and chance.random() < 0.5:
-            made = overrule(
-                one,
-                one.phrases[0].index,
-                chance.choice(words),
-                chance.choice([Verdict.CORRECT, Verdict.MISPRONOUNCED, Verdict.OMITTED]),
-                correction_id=f"{one.learner_id}-{number}",
-                corrected_by="teacher-1",
-                corrected_at=datetime.now(UTC),
-            )
-            found += [made] * chance.randint(1, 2)
-    return found
+def _at_rest(watch: Watch) -> bool:
+    """Whether nothing is told for a while."""
+    before = len(watch.results), sum(map(len, watch.told.values()))
+    time.sleep(4)
+    return (len(watch.results), sum(map(len, watch.told.values()))) == before
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run it. Returns the exit code."""
     parser = argparse.ArgumentParser(prog="chaos.progress", description=__doc__)
-    parser.add_argument("--activities", type=int, default=600)
-    parser.add_argument("--rate", type=float, default=10.0, help="activities a second")
+    parser.add_argument("--activities", type=int, default=900)
+    parser.add_argument("--rate", type=float, default=8.0, help="activities a second")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="chaos-progress-") as name:
         stack = LocalStack(Path(name, "stack"), tie=True, report=say)
         try:
-            wrong = run(stack.up(), Path(name), options)
+            wrong, looked_at = run(stack.up(), Path(name), options)
         finally:
             stack.down()
-    print(json.dumps(wrong), flush=True)
+    print(json.dumps({**{name: wrong[name] for name in WRONG}, **looked_at}), flush=True)
     return int(any(wrong.values()))
 
 

@@ -24,6 +24,18 @@ def too_early(accesses: Iterable[TableAccess]) -> set[TableAccess]:
     return early
 
 
+def followers(accesses: Iterable[TableAccess]) -> list[tuple[Any, Any]]:
+    """Of a transaction's events, pairs of two topics where the second has read or replaced what the first wrote."""
+    return [
+        (earlier.entry, access.entry)
+        for access in accesses
+        for earlier in access.after
+        if not earlier.booked
+        and earlier.entry.assignment is not access.entry.assignment
+        and not (earlier.entry.is_timer or access.entry.is_timer)
+    ]
+
+
 def changelog_of(accesses: Sequence[TableAccess]) -> list[tuple[Any, Outcome]]:
     """The records that a transaction writes to changelogs, with the events that answer for them.
 

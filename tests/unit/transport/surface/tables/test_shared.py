@@ -13,6 +13,8 @@ from faust.types import TP
 from support.table_worker import SOURCE, TableWorker
 
 from streamproc.transport import TransportSettings, Unsupported
+from streamproc.transport.flight.sendable import Outcome
+from streamproc.transport.surface.delivery import Delivery
 from streamproc.transport.surface.tables.sources import Sources
 from streamproc.transport.surface.tables.stores import open_store
 
@@ -165,3 +167,23 @@ def test_a_table_that_no_agents_code_names_is_restored_for_each_topic() -> None:
     found.prepare()
     assert [changelog.table for changelog in found.changelogs([TP("a", 1)])] == ["hidden"]
     assert [changelog.table for changelog in found.changelogs([TP("b", 1)])] == ["hidden"]
+
+
+@pytest.mark.parametrize("first", [SOURCE, OTHER])
+async def test_what_events_of_both_send_is_in_the_order_in_which_they_read_each_other(first: TP) -> None:
+    """Whatever the order of the topics: what counts on goes out behind what it counts on from."""
+    worker = TableWorker("key", assignment="range")
+    counts = worker.app.Table("counts", default=int)
+    worker.assign(OTHER, sibling=worker.assign(SOURCE))
+
+    def count(delivery: Delivery) -> None:
+        counts["ann"] += 1
+        delivery.hold(Outcome("out", b"ann", b"%d" % counts["ann"], None, None, None))
+
+    second = OTHER if first == SOURCE else SOURCE
+    for tp in (first, second, second, first):
+        delivery = await worker.begin(tp, key=b"ann")
+        worker.do(delivery, partial(count, delivery))
+        assert worker.end(delivery)
+    worker.commit()
+    assert [value for topic, _, value, _ in worker.sent if topic == "out"] == [b"1", b"2", b"3", b"4"]
