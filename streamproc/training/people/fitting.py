@@ -4,6 +4,7 @@ Weights are fitted on all readings of the train part; their scale and the thresh
 network has not heard, as on others it looks surer than it is: each fifth of them judged by weights fitted without them.
 The label of a word is the share of experts who gave it 6 or less. Made clips with seeded mistakes stand beside them, so
 that clear mistakes of clear voices are found, and the same readings as parts of longer ones, half of those in halls.
+Readings that teachers have corrected may stand beside them too; a teacher counts as one expert.
 
 Which phonemes a word has is no evidence, only how they were heard: what these speakers find difficult, others do not.
 """
@@ -238,25 +239,40 @@ def scaling(odds: Array, labels: Array) -> tuple[float, float]:
 @click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="The JSON to write.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Of the made clips.")
 @click.option("--second", type=click.Choice(["hama"]), help="For MODEL and this one as one.")
-def main(data: Path, model: Path, output: Path, seed: int, second: str | None) -> None:
+@click.option(
+    "--corrected", type=click.Path(file_okay=False, exists=True, path_type=Path), multiple=True,
+    help="A folder of `streamproc corrections export`, to be learnt from too; again for more of them.",
+)  # fmt: skip
+def main(data: Path, model: Path, output: Path, seed: int, second: str | None, corrected: tuple[Path, ...]) -> None:
     """Fit the classifier of MODEL (an ONNX file) on what `streamproc.training.data` made in DATA."""
+    fitted = fused_classifier_of if second else classifier_of
     with Console(stderr=True).status("listening"):
-        classifier = fused_classifier_of(data, model, seed) if second else classifier_of(data, model, seed)
+        classifier = fitted(data, model, seed, corrected)
     output.write_text(json.dumps(classifier.to_json(), indent=1) + "\n", "utf-8")
     print(f"{output}: {len(EVIDENCE)} weights")
 
 
-def classifier_of(data: Path, model: Path, seed: int) -> WordClassifier:
-    """The classifier of a model; ``data``: what `streamproc.training.data` made, ``seed``: of the made clips."""
-    return _fitted(data, Recogniser(model), digest(model), seed)
+def classifier_of(data: Path, model: Path, seed: int, corrected: Sequence[Path] = ()) -> WordClassifier:
+    """The classifier of a model.
+
+    ``data``: what `streamproc.training.data` made; ``seed``: of the made clips; ``corrected``: folders of
+    `streamproc corrections export`.
+    """
+    return _fitted(data, Recogniser(model), digest(model), seed, corrected)
 
 
-def fused_classifier_of(data: Path, model: Path, seed: int) -> WordClassifier:
+def fused_classifier_of(data: Path, model: Path, seed: int, corrected: Sequence[Path] = ()) -> WordClassifier:
     """The classifier of a model and hama as one. Raises StreamprocError where hama is not installed."""
-    return _fitted(data, Fused(Recogniser(model), Hama()), fused_name(digest(model)), seed)
+    return _fitted(data, Fused(Recogniser(model), Hama()), fused_name(digest(model)), seed, corrected)
 
 
-def _fitted(data: Path, model: PhonemeModel, name: str, seed: int) -> WordClassifier:
+def corrected_examples(folders: Sequence[Path], model: PhonemeModel, usual: Usual) -> list[Examples]:
+    """What teachers have corrected, if anything. Raises FolderError."""
+    clips = [clip for folder in folders for clip in read_folder(folder)]
+    return [examples(people_readings(clips, model), usual)] if clips else []
+
+
+def _fitted(data: Path, model: PhonemeModel, name: str, seed: int, corrected: Sequence[Path]) -> WordClassifier:
     clips = read_folder(data / "real/train")
     apart = calibration_speakers([{"speaker": clip.speaker, "age": clip.age} for clip in clips])
     readings = people_readings(clips, model)
@@ -267,7 +283,7 @@ def _fitted(data: Path, model: PhonemeModel, name: str, seed: int) -> WordClassi
         return examples([reading for reading in readings if (reading.speaker not in apart) is heard], usual)
 
     made = examples(made_readings(model, seed), usual)
-    heard = Examples.of(of(readings, True), of(longer, True))
+    heard = Examples.of(of(readings, True), of(longer, True), *corrected_examples(corrected, model, usual))
     return fit(name, heard, of(readings, False), of(longer, False), made, usual)
 
 

@@ -34,7 +34,7 @@ from streamproc.contracts.synthetic import TENANT
 from streamproc.contracts.upkeep.examples import CORRECTION
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.localstack.stack import Addresses
-from streamproc.training.people.clips import read_folder
+from streamproc.training.people.clips import PersonClip, read_folder
 
 EXAMPLES = Path(__file__).parents[3] / "docs" / "examples"
 LEARNERS, READINGS, KEPT = 6, 6, 4
@@ -76,6 +76,10 @@ def everybody_is_told(worker: WorkerProcess, wanted: dict[Learner, Progress]) ->
         return all(asked(worker, learner) == progress for learner, progress in wanted.items())
     except ConnectionError:  # a rebalance is under way
         return False
+
+
+def _words(clip: PersonClip) -> int:
+    return len(clip.words)
 
 
 def test_progress_equals_a_recomputation_from_all_results_and_corrections_after_a_kill_and_rebalances(
@@ -151,6 +155,10 @@ def test_progress_equals_a_recomputation_from_all_results_and_corrections_after_
     assert {clip.words[0].marks for clip in clips} == {(0.0,)}
     assert all(len(clip.audio()) > 16_000 for clip in clips)
     assert len({clip.speaker for clip in clips}) == LEARNERS
+    evaluated = run(settings, "models", "evaluate", str(folder), "--json")
+    assert evaluated.returncode == 0, evaluated.stderr
+    judged = json.loads(evaluated.stdout)
+    assert (judged["clips"], judged["words"], judged["unreadable"]) == (LEARNERS, sum(map(_words, clips)), {})
 
     with pytest.raises(PermissionError, match="STREAMPROC_PROGRESS__TOKEN"):
         read_progress(f"http://127.0.0.1:{third.port}", "guessed", tenant_id="school-1", learner_id="learner-0")

@@ -11,8 +11,11 @@ from streamproc.contracts.generated.events import Result, Verdict, WordResult
 from streamproc.contracts.generated.events_correction import WordVerdict
 from streamproc.contracts.upkeep.examples import CORRECTION, RESULT
 from streamproc.training.corrected import Folder, LabelledPhrase, by_result, labelled
+from streamproc.training.evaluate import MODEL, Recogniser
 from streamproc.training.people.clips import read_folder
+from streamproc.training.people.fitting import corrected_examples, people_readings, usual_of
 
+SPEECH = Path(__file__).parents[2] / "golden" / "speech"
 WORD = RESULT.phrases[0].words[0]
 
 
@@ -78,3 +81,17 @@ def test_an_evaluation_reads_what_is_written_and_nobody_s_identifier_is_in_it(tm
     assert "learner-" not in written
     assert RESULT.tenant not in written
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o700
+
+
+def test_the_fitting_of_the_word_classifier_learns_from_what_is_written(tmp_path: Path) -> None:
+    clip = read_folder(SPEECH)[0]
+    words = tuple((one.text, 0.0 if number == 0 else 10.0) for number, one in enumerate(clip.words))
+    folder = Folder(tmp_path / "new", b"secret")
+    folder.add(RESULT, LabelledPhrase(0, clip.text, words), (SPEECH / clip.name).read_bytes())
+    folder.finish()
+    model = Recogniser(MODEL)
+    usual = usual_of(people_readings([clip], model))
+    [learnt] = corrected_examples([tmp_path / "new"], model, usual)
+    assert learnt.labels.tolist() == [1.0, *[0.0] * (len(words) - 1)]
+    assert learnt.full.tolist() == [False, *[True] * (len(words) - 1)]
+    assert corrected_examples([], model, usual) == []
