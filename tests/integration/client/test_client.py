@@ -406,7 +406,7 @@ async def test_both_majors_are_read_as_either_type(
 
 @pytest.mark.usefixtures("kafka_topics")
 async def test_the_examples_run(
-    registry: Registry, registered: Topics, connection: Connection, stack: Addresses
+    registry: Registry, registered: Topics, connection: Connection, stack: Addresses, tmp_path: Path
 ) -> None:
     await publish_results(registry, connection, registered, numbered(2))
     environment = os.environ | {
@@ -429,6 +429,12 @@ async def test_the_examples_run(
     for script in ("read_results.py", "read_results_async.py"):
         printed = await run(script, "2")
         assert [line.split()[0] for line in printed.splitlines()] == ["activity-0", "activity-1"]
+    # The first run is over before it has asked for the next one: its last result comes again, as after a crash.
+    environment["READINGS"] = str(tmp_path / "readings.sqlite")
+    assert [await run("store_results_once.py", count) for count in ("1", "2")] == [
+        "activity-0 stored\n",
+        "activity-0 was there\nactivity-1 stored\n",
+    ]
     assert {path.name for path in EXAMPLES.glob("*.py")} == {
         "follow_outcomes.py",
         "overrule_a_verdict.py",  # this one and the next: learners/test_progress.py
@@ -437,6 +443,7 @@ async def test_the_examples_run(
         "publish_activities_async.py",
         "read_results.py",
         "read_results_async.py",
+        "store_results_once.py",
     }
 
 
