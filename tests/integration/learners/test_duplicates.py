@@ -19,13 +19,15 @@ from support.worker_process import WorkerProcess, run
 
 from streamproc.contracts.generated.events import Activity
 
+QUARANTINED_AFTER = 10
 EVENTS, TWICE = 40, 4
 """So many activities, and how many of them are published a second time: a tenth."""
 
 
 @pytest.fixture(scope="module")
 def settings(settings: dict[str, str]) -> dict[str, str]:
-    return {**settings, "STREAMPROC_DUPLICATES__WINDOW": "3600"}
+    quarantine = {"STREAMPROC_QUARANTINE__EVENTS": str(QUARANTINED_AFTER), "STREAMPROC_QUARANTINE__PERCENT": "50"}
+    return {**settings, **quarantine, "STREAMPROC_DUPLICATES__WINDOW": "3600"}
 
 
 @pytest.fixture(scope="module")
@@ -121,6 +123,18 @@ def test_a_letter_that_is_replayed_has_its_result_and_what_is_published_after_th
     assert subjects(topics, topics.results, name, 1) == {name: 1}
     topics.publish([record(event, schema_id)])
     assert codes(topics, name, 2) == ["AUDIO_NOT_FOUND", "DUPLICATE_ACTIVITY"]
+
+
+def test_many_at_once_are_no_cause_for_a_quarantine(topics: TestTopics, schema_id: int, second: WorkerProcess) -> None:
+    """A publisher that sends all of its day once more is not a bad deploy of ours."""
+    event = activity(phrase(), activity_id=f"many-{uuid.uuid4()}")
+    count = 2 * QUARANTINED_AFTER
+    topics.publish([record(event, schema_id)] * (count + 1))
+    assert subjects(topics, topics.letters, event.activity_id, count) == {event.activity_id: count}
+    assert second.is_ready()
+    another = activity(phrase(), activity_id=f"behind-{uuid.uuid4()}")
+    topics.publish([record(another, schema_id)])
+    assert subjects(topics, topics.results, another.activity_id, 1) == {another.activity_id: 1}
 
 
 @pytest.mark.usefixtures("second")
