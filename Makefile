@@ -263,7 +263,8 @@ chaos-inference: install  ## Tritons slow, silent, wrong, killed, upgraded, cert
 
 .PHONY: chaos-models bench-canary
 chaos-models: install  ## Models begin, are promoted, rolled back and go bad while activities come and workers and commands are killed; ends with a line of JSON (8 minutes). SEED=1 SAVE=file
-	cd tests && $(BOUNDED) 1200 ../$(BIN)/python -m chaos.models $(if $(SEED),--seed $(SEED)) $(if $(SAVE),--save $(SAVE))
+	cd tests && $(BOUNDED) 1800 ../$(BIN)/python -m chaos.models $(if $(SEED),--seed $(SEED)) \
+		--save $(if $(SAVE),$(abspath $(SAVE)),../docs/benchmarks/models-chaos.json)
 
 bench-canary: install  ## How often the tests of a canary sound a false alarm, how soon they find a bad one, simulated: docs/benchmarks/canary.json (5 minutes).
 	$(BOUNDED) 1200 $(BIN)/python tests/bench/canary.py --save docs/benchmarks/canary.json

@@ -234,6 +234,11 @@ class ModelsRig:
         except OSError:
             return -2.0
 
+    def told(self, worker: WorkerProcess) -> dict[str, Any]:
+        """What a worker says of itself on its page."""
+        said: dict[str, Any] = json.loads(worker.page("/console/api/worker"))
+        return said
+
     def logged(self, event: str, about: str = "") -> int:
         """Workers that say so in their log, of this in the same line."""
         return sum(

@@ -104,8 +104,7 @@ class Scene:
 
     def told(self) -> dict[str, Any]:
         """What the worker says of itself on its page."""
-        said: dict[str, Any] = json.loads(self.rig.workers[0].page("/console/api/worker"))
-        return said
+        return self.rig.told(self.rig.workers[0])
 
     def _record(self, event: Activity) -> Record:
         return Record(event.learner_id.encode(), value(event, self.rig.schema_id), [])
