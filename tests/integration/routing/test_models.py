@@ -76,6 +76,7 @@ def test_models_take_their_turns_and_every_reading_has_one_result(rig: ModelsRig
     assert len(told) == 1
     assert told[0]["by"].startswith("worker ")
     assert "fails on" in told[0]["reason"]
+    assert sum(rig.metric(each, "streamproc_canary_rollbacks_total", test="errors") for each in rig.workers) >= 1
 
     promoted = rig.done("promote", f"{CANDIDATE}/2", "--force")
     assert promoted["champion"] == {"name": CANDIDATE, "version": "2", "sha256": rig.sha256[CANDIDATE]}

@@ -66,6 +66,7 @@ for status in (ResultStatus.COMPLETE, ResultStatus.COMPLETE, ResultStatus.PARTIA
     )
     ours.finished()
 models.routed("instead")
+models.rolled_back("fall")
 models.compared("compared", False, ComparedReading(1.0, 0.5, 1, 2))
 ours.started()
 ours.dead_letter(ErrorCode.AUDIO_EMPTY, "another", 0.15, 1_001_000)
@@ -173,6 +174,9 @@ def test_models_in_use(scrapes: list[str]) -> None:
     for part, count in (("champion", 0), ("canary", 0), ("instead", 1)):
         assert value(before, "streamproc_routed_total", part=part) == 0
         assert value(found, "streamproc_routed_total", part=part) == count
+    for test in ("errors", "latency", "fall", "rise"):
+        assert value(before, "streamproc_canary_rollbacks_total", test=test) == 0, "an alert sees the first one too"
+        assert value(found, "streamproc_canary_rollbacks_total", test=test) == (test == "fall")
     assert value(found, "streamproc_comparisons_total", of="shadow", end="compared") == 1
     assert value(found, "streamproc_comparisons_total", of="canary", end="dropped") == 0
     assert value(found, "streamproc_compared_words_total", of="shadow", verdict="same") == 1

@@ -9,7 +9,7 @@ export function models({ steered: found, models: serving }) {
   const behind = found.behind ? `; ${found.behind} of ${many(found.workers, "worker")} behind` : "";
   byId("models-note").textContent = found.revision < 0 ? "of the configuration: the control topic says nothing"
     : `revision ${found.revision} of the control topic${behind}`;
-  const rows = [["champion", found.champion ? model(found.champion) : el("span", {}, "the configuration's: ", names(serving))]];
+  const rows = [["champion", found.champion ? champion(found.champion, serving) : el("span", {}, "the configuration's: ", names(serving))]];
   rows.push(["canary", found.canary ? canary(found.canary, found.workers) : "none"]);
   if (found.canary) rows.push(["", `${agreement(found.canary)}, with the champion on the same readings`]);
   rows.push(["shadow", found.shadow ? el("span", {}, model(found.shadow), `: ${agreement(found.shadow)}`) : "none"]);
@@ -24,6 +24,12 @@ export function models({ steered: found, models: serving }) {
 const names = (serving) => serving.map((one) => one.model).filter((name, index, all) => all.indexOf(name) === index).join(", ");
 const model = (one) => el("span", {}, el("b", { text: `${one.name}/${one.version}` }), " ", el("code", { class: "soft", text: one.sha256.slice(0, 12) }));
 const percent = (part, of) => `${((100 * part) / of).toFixed(part === of ? 0 : 1)} %`;
+
+function champion(found, serving) {
+  // A worker that cannot use it goes on with the one before.
+  const others = serving.filter((one) => one.sha256 !== found.sha256 && !one.fallback);
+  return el("span", {}, model(found), ...others.flatMap((one) => [" ", tag("warn", many(one.workers, "worker")), ` still with ${one.model}`]));
+}
 
 function canary(found, workers) {
   const where = found.used_by === workers ? tag("good", `in use by ${workers === 1 ? "the worker" : `all ${workers} workers`}`)
