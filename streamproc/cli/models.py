@@ -19,12 +19,16 @@ from streamproc.cli.model_gate import gate
 from streamproc.cli.model_repository import repository
 from streamproc.cli.model_routing import COMMANDS
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.inference.form import BUILT_IN
+from streamproc.scoring.judging import judging_by
 from streamproc.scoring.misread import OperatingPoint, Strictness, from_json, strictness_of
 from streamproc.settings import ScoringSettings
 from streamproc.terminal import example
 
 if TYPE_CHECKING:
     from streamproc.training.people.figures import PeopleReport
+
+MARGIN: float = ScoringSettings.model_fields["margin"].default
 
 
 @click.group()
@@ -48,8 +52,8 @@ for _command in (check, drift, gate, repository, *COMMANDS):
     show_default="the one in the tree", help="An ONNX file.",
 )  # fmt: skip
 @click.option(
-    "--margin", type=click.FloatRange(min=0), default=ScoringSettings.model_fields["margin"].default,
-    show_default=True, help="As STREAMPROC_SCORING__MARGIN.",
+    "--margin", type=click.FloatRange(min=0), show_default=f"the model's in models.toml, else {MARGIN:g}",
+    help="As STREAMPROC_SCORING__MARGIN.",
 )  # fmt: skip
 @click.option(
     "--operating-point", type=click.Choice(["lenient", "balanced", "strict"]), default="balanced", show_default=True,
@@ -87,7 +91,7 @@ for _command in (check, drift, gate, repository, *COMMANDS):
 def evaluate(
     folder: Path,
     model: Path | None,
-    margin: float,
+    margin: float | None,
     operating_point: OperatingPoint,
     classifier: Path | None,
     second: str | None,
@@ -131,9 +135,12 @@ def evaluate(
         if model is not None:
             raise click.UsageError("--model and --models-file both name a model")
         model, declared = declared_model(models_file, name)
+    if margin is None:
+        margin = MARGIN if declared is None or declared.margin is None else declared.margin
     model = model or MODEL
     named = digest(model)
     strictness = _strictness(classifier, operating_point) if classifier else strictness_of(named, operating_point)
+    judging = judging_by(declared or BUILT_IN, margin, strictness)
     fused = None
     if second:
         chosen = second_classifier
@@ -153,14 +160,12 @@ def evaluate(
             def progress(done: int) -> None:
                 bar.update(task, completed=done)
 
-            judged = list(judge(clips, listener, margin, strictness, progress))
+            judged = list(judge(clips, listener, judging, progress))
             elsewhere = [clips_over(channel, clips) for channel in (CHANNELS if channels else ())]
             for room, response in (read_rooms(rooms) if rooms else {}).items():
                 elsewhere.append(clips_in_room(clips, room, response))
             heard_there = {
-                there[0].condition: list(judge(there, listener, margin, strictness, progress))
-                for there in elsewhere
-                if there
+                there[0].condition: list(judge(there, listener, judging, progress)) for there in elsewhere if there
             }
             asked = opinions(clips, listener, margin, fused, progress) if second else None
     except FolderError as error:

@@ -12,6 +12,12 @@ from streamproc.inference.engine import Logits
 from streamproc.inference.form import ModelForm
 
 
+def are_probabilities(output: NDArray[np.float32]) -> bool:
+    """Whether what a model gives, [frames, symbols], can be nothing but probabilities: logits are below 0 too, or
+    their sum is another."""
+    return bool((output >= 0).all() and np.allclose(output.sum(axis=1), 1.0, atol=1e-2))
+
+
 def own_log_probabilities(form: ModelForm, output: NDArray[np.float32]) -> NDArray[np.float64]:
     """Over the model's own symbols: natural logarithms, [frames, symbols]."""
     return log_probabilities(output, form.output == "probabilities")

@@ -13,7 +13,7 @@ from streamproc.inference.declaration import ModelDeclaration
 from streamproc.inference.engine import Samples
 from streamproc.inference.form import Fault
 from streamproc.inference.golden import alike, fingerprint, golden_clip, phoneme_errors
-from streamproc.inference.model_outputs import as_logits, own_log_probabilities
+from streamproc.inference.model_outputs import are_probabilities, as_logits, own_log_probabilities
 from streamproc.inference.served import ServedModel
 
 Own = NDArray[np.float32]
@@ -52,6 +52,10 @@ async def prove(model: ServedModel, hear: Callable[[Sequence[Samples]], Awaitabl
 
 def hearing_faults(declared: ModelDeclaration, own: Own) -> Iterator[Fault]:
     """What is wrong with what a model gives for the golden clip."""
+    if are_probabilities(own) != (declared.output == "probabilities"):
+        given = "logits" if declared.output == "probabilities" else "probabilities: between 0 and 1, with the sum 1"
+        yield ("output",), f"gives {given}, where models.toml says {declared.output}"
+        return
     found = fingerprint(own_log_probabilities(declared, own))
     if declared.fingerprint is not None and not alike(found, declared.fingerprint):
         yield ("fingerprint",), f"has the fingerprint {list(found)}; pinned is {list(declared.fingerprint)}"

@@ -18,7 +18,7 @@ from streamproc.inference.engine import Samples
 from streamproc.inference.form import BUILT_IN, Fault, ModelForm
 from streamproc.inference.golden import fingerprint, golden_clip
 from streamproc.inference.model_inputs import inputs_of
-from streamproc.inference.model_outputs import as_logits, own_log_probabilities
+from streamproc.inference.model_outputs import are_probabilities, as_logits, own_log_probabilities
 from streamproc.inference.onnx_session import INPUTS, OUTPUTS, forms, named, open_session
 from streamproc.inference.proof import hearing_faults
 from streamproc.inference.repository import raise_if_memory, told
@@ -88,10 +88,10 @@ def _answer_faults(declared: ModelDeclaration, session: Any) -> Iterator[Fault]:
         if not np.isfinite(heard).all():
             yield ("output",), "the model gives what is no number"
             return
-        if declared.output == "probabilities" and not _are_probabilities(heard):
+        if declared.output == "probabilities" and not are_probabilities(heard):
             yield ("output",), "the model gives no probabilities: they are not between 0 and 1 with the sum 1"
             return
-        if declared.output == "logits" and _are_probabilities(heard):
+        if declared.output == "logits" and are_probabilities(heard):
             yield ("output",), "the model gives probabilities: between 0 and 1, with the sum 1"
             return
         alone.append(_ours(declared, heard))
@@ -123,10 +123,6 @@ def _run(
 def _ours(declared: ModelDeclaration, output: NDArray[np.float32]) -> NDArray[np.float64]:
     (ours,) = as_logits(declared, [output])
     return log_probabilities(ours, are_probabilities=False)
-
-
-def _are_probabilities(output: NDArray[np.float32]) -> bool:
-    return bool((output >= 0).all() and np.allclose(output.sum(axis=1), 1.0, atol=1e-2))
 
 
 def unlike_built_in(form: ModelForm) -> list[str]:

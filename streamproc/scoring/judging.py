@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from streamproc.inference.engine import ModelIdentity
+from streamproc.inference.form import ModelForm
 from streamproc.inference.served import Catalogue
 from streamproc.scoring.ctc import OF_BUILT_IN, FrameTimes
 from streamproc.scoring.misread import Strictness, strictness_of
@@ -39,8 +40,12 @@ def judging_of(identity: ModelIdentity, models: Catalogue, scoring: ScoringSetti
     where its declaration has none.
     """
     model = models.of(identity)
-    form, declared = model.form, model.declared
+    declared = model.declared
     margin = scoring.margin if declared is None or declared.margin is None else declared.margin
+    return judging_by(model.form, margin, strictness_of(identity.sha256, scoring.operating_point))
+
+
+def judging_by(form: ModelForm, margin: float, strictness: Strictness | None) -> Judging:
+    """How readings are judged that a model of this form has heard."""
     step = 1000 * form.frame_step / form.sample_rate
-    times = FrameTimes(1000 * form.centre(0), step)
-    return Judging(margin, strictness_of(identity.sha256, scoring.operating_point), times, form.spelling())
+    return Judging(margin, strictness, FrameTimes(1000 * form.centre(0), step), form.spelling())

@@ -36,14 +36,11 @@ def declared_model(file: Path, key: str) -> tuple[Path, ModelDeclaration]:
     """The ONNX file of a model of a models.toml, and what is said of it.
 
     Raises:
-        StreamprocError: SETTINGS_INVALID, there is none such, or it writes phonemes with several symbols.
+        StreamprocError: SETTINGS_INVALID, there is none such, or it names no file.
     """
     model = Catalogue.read(file).pick(key, "", "--name")
     declared = model.declared
     assert declared is not None
     if declared.file is None:
         raise StreamprocError(ErrorCode.SETTINGS_INVALID, f"{file}, {model.key}.file: is missing")
-    if declared.sequences:
-        why = "a model that writes phonemes with several symbols is not judged yet"
-        raise StreamprocError(ErrorCode.SETTINGS_INVALID, f"{file}, {model.key}.sequences: {why}")
     return file.parent / declared.file, declared

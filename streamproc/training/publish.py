@@ -23,6 +23,7 @@ from streamproc.inference.models_file import read_models
 from streamproc.inference.self_test import fingerprint_of
 from streamproc.scoring import misread
 from streamproc.scoring.ctc import log_softmax
+from streamproc.scoring.judging import Judging
 from streamproc.scoring.variants import VariantAligner
 from streamproc.training import evaluate
 from streamproc.training.causal import LiveNetwork
@@ -101,11 +102,11 @@ def _people(data: Path, model: Path) -> list[str]:
     digest = evaluate.digest(model)
     points: tuple[misread.OperatingPoint, ...] = ("lenient", "balanced", "strict")
     for point in points:
-        strictness = misread.strictness_of(digest, point)
+        judging = Judging(evaluate.MARGIN, misread.strictness_of(digest, point))
         judged = [
             word
             for index, (clip, log_probs) in enumerate(zip(clips, heard, strict=True))
-            for word in judge_clip(index, clip, log_probs, aligner, evaluate.MARGIN, strictness)
+            for word in judge_clip(index, clip, log_probs, aligner, judging)
         ]
         words = columns(judged, clips)
         groups = {"all": figures.report(words, len(clips)), **figures.by_age(words, judged, clips)}

@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.table import Table
 from safetensors.torch import load_file
 
+from streamproc.scoring.judging import Judging
 from streamproc.training.causal import LiveNetwork
 from streamproc.training.evaluate import MARGIN, Recogniser
 from streamproc.training.export import export
@@ -46,7 +47,7 @@ def row_of(run: Path, heard: Row, groups: Mapping[str, Sequence[PersonClip]]) ->
         export(network.eval(), Path(folder))
         model = Recogniser(Path(folder) / "1/model.onnx")
     for group, clips in groups.items():
-        words = list(judge(clips, model, MARGIN, None, lambda done: None))
+        words = list(judge(clips, model, Judging(MARGIN), lambda done: None))
         found = report(columns(words, clips), len(clips))
         for name in _KEPT:
             row[f"{group}_{name}"] = found[name]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from tritonclient.grpc import InferenceServerClient
 
@@ -29,7 +30,7 @@ def changed(model: ServedModel, **said: object) -> ServedModel:
     return replace(model, version=declaration.version, form=declaration, declared=declaration)
 
 
-def wav2vec2(folder: Path, content: bytes, name: str = "ipa", **said: object) -> ServedModel:
+def wav2vec2(folder: Path, content: bytes, name: str = "ipa", **said: Any) -> ServedModel:
     """Such a model, declared in a folder of its own."""
     place = folder / name
     place.mkdir(parents=True, exist_ok=True)

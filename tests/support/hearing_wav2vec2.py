@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from streamproc.contracts.phonemes import PHONEMES
 from support.engine_suite import MODEL
 from support.onnx_bytes import FLOAT, INT64, field, fields, model, node, tensor, value
-from support.tiny_wav2vec2 import ALPHABET
+from support.tiny_wav2vec2 import ALPHABET, SYMBOLS
 
 NODE, INITIALIZER = 1, 5
 """Fields of GraphProto."""
@@ -32,13 +32,24 @@ def shares(seed: int) -> tuple[list[int], NDArray[np.float32]]:
     return groups, np.log(drawn / whole[groups]).astype(np.float32)
 
 
-def onnx(*, seed: int = 1, masked: bool = True, turn: int = 0) -> bytes:
+SPELT = {"AY": ("ɑ", "ɪ"), "CH": ("t", "ʃ")}
+"""Phonemes that a model may write with two symbols, the second one frame behind the first."""
+
+_SURELY = 100.0
+"""So many times likelier than it was one frame before is the second one: the network is sure of its blank there."""
+
+
+def onnx(
+    *, seed: int = 1, masked: bool = True, turn: int = 0, spelt: bool = False, probabilities: bool = False
+) -> bytes:
     """The file.
 
     Args:
         seed: how phonemes of several symbols are shared out among them.
         masked: it is told where a clip ends; else it hears the padding, and has no `attention_mask`.
         turn: by so many places its symbols stand elsewhere than `SYMBOLS` says.
+        spelt: it writes the phonemes of `SPELT` so; its symbols of one are never heard.
+        probabilities: it gives a softmax.
     """
     groups, logarithms = shares(seed)
     choice = np.zeros((41, len(groups)), np.float32)
@@ -74,10 +85,20 @@ def onnx(*, seed: int = 1, masked: bool = True, turn: int = 0) -> bytes:
         node("Add", ["steps", "one"], "due"),
         node("Slice", ["inner_logits", "zero", "due", "second"], "there"),
         node("MatMul", ["there", "choice"], "chosen"),
-        node("Add", ["chosen", "share"], "logits"),
+        node("Add", ["chosen", "share"], "ours" if spelt else "own_logits"),
+        *(_SPELLING if spelt else []),
+        node("Softmax" if probabilities else "Identity", ["own_logits"], "logits"),
     ]
     tensors = [tensor(name, np.array(numbers, np.int64)) for name, numbers in constants.items()]
     tensors += [tensor("choice", choice), tensor("share", logarithms)]
+    if spelt:
+        first, second = _moved(turn)
+        tensors += [
+            tensor("first", first),
+            tensor("second_symbol", second),
+            tensor("least", np.array([1e-30], np.float32)),
+        ]
+        tensors += [tensor("later", np.array([0, 1, 0, 0, -1, 0], np.int64))]
     inner = dict(_inner())
     inputs = [value("input_values", FLOAT, ["b", "n"])]
     inputs += [value("attention_mask", INT64, ["b", "n"])] if masked else []
@@ -85,6 +106,32 @@ def onnx(*, seed: int = 1, masked: bool = True, turn: int = 0) -> bytes:
         [*before, *inner[NODE], *after], [*inner[INITIALIZER], *tensors], inputs,
         [value("logits", FLOAT, ["b", "f", "v"])], operators=OPERATORS,
     )  # fmt: skip
+
+
+_SPELLING = [
+    node("Softmax", ["ours"], "likely"),
+    node("MatMul", ["likely", "first"], "now"),
+    # What was likely one frame before.
+    node("Pad", ["likely", "later"], "before"),
+    node("MatMul", ["before", "second_symbol"], "then"),
+    node("Sum", ["now", "then", "least"], "both"),
+    node("Log", ["both"], "own_logits"),
+]
+
+
+def _moved(turn: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """[symbols, symbols] each: from the symbol of a phoneme that is spelt to the first of two, and to the second."""
+    first, second = np.eye(len(SYMBOLS), dtype=np.float32), np.zeros((len(SYMBOLS),) * 2, np.float32)
+
+    def place(symbol: str) -> int:
+        return (SYMBOLS.index(symbol) + turn) % len(SYMBOLS)
+
+    for phoneme, (one, other) in SPELT.items():
+        whole = place(next(symbol for symbol, of in ALPHABET.items() if of == phoneme))
+        first[whole] = 0.0
+        first[whole, place(one)] = 1.0
+        second[whole, place(other)] = _SURELY
+    return first, second
 
 
 def _inner() -> Iterator[tuple[int, list[bytes]]]:

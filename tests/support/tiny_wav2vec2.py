@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -51,17 +52,27 @@ def onnx(*, masked: bool = True, probabilities: bool = False) -> bytes:
     return model(nodes, tensors, inputs, [value("logits", FLOAT, ["b", "f", "v"])])
 
 
-def models_toml(folder: Path, content: bytes | None = None, name: str = "tiny", **said: object) -> Path:
+def models_toml(
+    folder: Path,
+    content: bytes | None = None,
+    name: str = "tiny",
+    *,
+    sequences: Mapping[str, Sequence[str]] | None = None,
+    **said: object,
+) -> Path:
     """The model and its models.toml in a folder; the path of the latter.
 
     Args:
         content: of the file; without it the untrained one.
         name: of the table, and of the file.
+        sequences: phonemes that it writes with several symbols; its symbols of these are the blank.
         said: keys that are others than a wav2vec2's, as TOML has them.
     """
     untrained, content = content is None, onnx() if content is None else content
     (folder / f"{name}.onnx").write_bytes(content)
-    mapping = "\n".join(f'"{symbol}" = "{phoneme}"' for symbol, phoneme in ALPHABET.items())
+    spelt = sequences or {}
+    mapping = "\n".join(f'"{symbol}" = "{"" if phoneme in spelt else phoneme}"' for symbol, phoneme in ALPHABET.items())
+    written_as = "".join(f"{phoneme} = {json.dumps(list(of), ensure_ascii=False)}\n" for phoneme, of in spelt.items())
     keys = {
         "version": '"1"', "file": f'"{name}.onnx"', "sha256": f'"{hashlib.sha256(content).hexdigest()}"',
         "sample_rate": 16000, "frame_step": 320, "frame_window": 400, "first_centre": 200,
@@ -79,6 +90,8 @@ def models_toml(folder: Path, content: bytes | None = None, name: str = "tiny", 
 audio = "input_values"
 {mask}logits = "logits"
 
+{f"[{name}.sequences]" if spelt else ""}
+{written_as}
 [{name}.mapping]
 {mapping}
 """,

@@ -14,6 +14,7 @@ import numpy as np
 
 from streamproc.inference.hama import LEAST, Hama, installed
 from streamproc.scoring.ctc import log_softmax
+from streamproc.scoring.judging import Judging
 from streamproc.scoring.misread import Strictness
 from streamproc.scoring.variants import VariantAligner
 from streamproc.training.people.clips import Floats, PersonClip
@@ -72,9 +73,9 @@ def opinions(
     for index, clip in enumerate(clips):
         audio = clip.audio()
         theirs = _heard(second, audio)
-        alone += judge_clip(index, clip, theirs, aligner, margin, None)
+        alone += judge_clip(index, clip, theirs, aligner, Judging(margin))
         if strictness:
-            both += judge_clip(index, clip, pooled(_heard(first, audio), theirs), aligner, margin, strictness)
+            both += judge_clip(index, clip, pooled(_heard(first, audio), theirs), aligner, Judging(margin, strictness))
         progress(index + 1)
     return Opinions(second.name, alone, both if strictness else None)
 

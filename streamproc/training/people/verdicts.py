@@ -13,7 +13,7 @@ from streamproc.errors import StreamprocError
 from streamproc.scoring import lexicon
 from streamproc.scoring.ctc import log_softmax
 from streamproc.scoring.fluency import FLAGGED
-from streamproc.scoring.misread import Strictness
+from streamproc.scoring.judging import Judging
 from streamproc.scoring.reference import ExpectedWord
 from streamproc.scoring.score import score_phrase
 from streamproc.scoring.spelling import split_words
@@ -66,20 +66,17 @@ class JudgedWord:
 def judge(
     clips: Sequence[PersonClip],
     model: PhonemeModel,
-    margin: float,
-    strictness: Strictness | None,
+    judging: Judging,
     progress: Callable[[int], None],
 ) -> Iterator[JudgedWord]:
     """The verdict on every word of ``clips`` that can be judged; ``progress(clips so far)`` after each.
-
-    ``margin`` and ``strictness`` are `score_phrase`'s.
 
     Raises FolderError where a recording cannot be read.
     """
     aligner = VariantAligner()
     for index, clip in enumerate(clips):
         (logits,) = model.logits([clip.audio()])
-        yield from judge_clip(index, clip, log_softmax(logits), aligner, margin, strictness)
+        yield from judge_clip(index, clip, log_softmax(logits), aligner, judging)
         progress(index + 1)
 
 
@@ -88,15 +85,15 @@ def judge_clip(
     clip: PersonClip,
     log_probs: Floats,
     aligner: VariantAligner,
-    margin: float,
-    strictness: Strictness | None,
+    judging: Judging,
 ) -> list[JudgedWord]:
     """The words of one clip; none where the worker would judge none, as nobody is heard or another text."""
     texts = [word.text for word in clip.words] or list(split_words(clip.text))
     marks = [word.marks for word in clip.words] or [()] * len(texts)
-    expected = [ExpectedWord(text, lexicon.pronunciations(text)) for text in texts]
+    expected = judging.expected([ExpectedWord(text, lexicon.pronunciations(text)) for text in texts])
+    strictness, times = judging.strictness, judging.times
     try:
-        results = score_phrase(log_probs, expected, aligner, margin, strictness=strictness)
+        results = score_phrase(log_probs, expected, aligner, judging.margin, strictness=strictness, times=times)
     except StreamprocError:
         return []
     verdicts = [result for result in results if result.verdict is not Verdict.INSERTED]

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from click.testing import CliRunner
-from support.hearing_wav2vec2 import onnx
+from support.hearing_wav2vec2 import SPELT, onnx
 from support.tiny_wav2vec2 import models_toml
 
 from streamproc.cli import cli
@@ -143,3 +143,18 @@ def test_a_model_of_another_form_is_judged_by_its_models_toml(folder: Path, tmp_
     assert found["model_sha256"] == hashlib.sha256(content).hexdigest()
     assert found["operating_point"] is None, "it has no classifier"
     assert found["phone_error_rate"] < 0.5
+
+
+@pytest.mark.parametrize("spelt", [True, False])
+def test_a_model_that_writes_a_phoneme_with_two_symbols_is_judged_in_its_spelling(
+    folder: Path, tmp_path: Path, spelt: bool
+) -> None:
+    """The AY of "Milo" is read well; a models.toml that says nothing of the spelling finds it misread."""
+    (folder / "manifest.jsonl").write_text(json.dumps({"file": "clip.flac", "text": "Milo the mole had a lantern"}))
+    file = models_toml(tmp_path, onnx(spelt=True), "ipa", sequences=SPELT if spelt else None, margin=1.0)
+    arguments = ["models", "evaluate", str(folder), "--models-file", str(file), "--name", "ipa", "--json"]
+    ran = CliRunner().invoke(cli, arguments)
+    assert ran.exit_code == 0, ran.output
+    found = json.loads(ran.stdout.splitlines()[-1])
+    assert found["margin"] == 1.0, "the model's own"
+    assert (found["false_alarms"] == 0.0) == spelt

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from streamproc.scoring.ctc import Floats, log_softmax
+from streamproc.scoring.judging import Judging
 from streamproc.scoring.misread import Strictness, strictness_of
 from streamproc.scoring.variants import VariantAligner
 from streamproc.training.evaluate import MARGIN, MODEL, Recogniser, digest
@@ -48,7 +49,7 @@ def fallen(clips: Clips, heard: Heard, strictness: Strictness) -> list[str]:
     judged = [
         word
         for index, (clip, log_probs) in enumerate(zip(clips, heard, strict=True))
-        for word in judge_clip(index, clip, log_probs, aligner, MARGIN, strictness)
+        for word in judge_clip(index, clip, log_probs, aligner, Judging(MARGIN, strictness))
     ]
     found = figures(columns(judged, clips))
     return [name for name, (low, high) in BOUNDS.items() if not low <= (found[name] or 0.0) <= high]
