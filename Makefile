@@ -38,6 +38,15 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml $(ALIGNER)
 
 .venv-torch/.installed: COSTS := 5 GB, about 2 minutes
 .venv-hama/.installed: COSTS := about a minute
+# Of one lock alone too: MLflow's packages are older than ours here and there.
+.venv-mlflow/.installed: requirements/mlflow.txt pyproject.toml $(ALIGNER)
+	@echo "Installing mlflow into $(@D) (about 2 minutes)"
+	$(ENVIRONMENT)
+	@$(@D)/bin/python $(LOCKED) requirements/mlflow.txt
+	$(OWN_ALIGNER)
+	$(OWN_PACKAGE)
+	@touch $@
+
 .venv-torch/.installed .venv-hama/.installed: .venv-%/.installed: requirements/dev.txt requirements/%.txt pyproject.toml $(ALIGNER)
 	@echo "Installing $* into $(@D) ($(COSTS))"
 	$(ENVIRONMENT)
@@ -116,6 +125,10 @@ test-operate: install  ## What operators have: alerts under promtool, dashboards
 .PHONY: test-hama
 test-hama: .venv-hama/.installed  ## The second model: its symbols, alone and as one with ours. Installs hama first (a minute).
 	$(BOUNDED) 300 .venv-hama/bin/python -m pytest -q tests/second
+
+.PHONY: test-mlflow
+test-mlflow: .venv-mlflow/.installed  ## Models in MLflow's registry, in a sqlite store. Installs it first (2 minutes).
+	$(BOUNDED) 300 .venv-mlflow/bin/python -m pytest -q tests/model_registry
 
 .PHONY: asyncapi
 asyncapi: install  ## A page of all topics, events and headers to browse: build/asyncapi/index.html.
@@ -350,4 +363,4 @@ lock:  ## Lock the dependencies anew, with hashes (3 minutes).
 
 clean:  ## Take the local stack down and remove everything that was built.
 	@test ! -x $(BIN)/streamproc || $(BIN)/streamproc local down
-	rm -rf $(VENV) .venv-training .venv-lock .venv-bench .venv-peers .venv-faust .venv-torch .venv-hama .venv-checkov .venv-ci .local .tools build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-training .venv-lock .venv-bench .venv-peers .venv-faust .venv-torch .venv-hama .venv-mlflow .venv-checkov .venv-ci .local .tools build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -16,8 +16,9 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "requirements"
-EXTRAS = ("worker", "dev", "training")
-"""Of pyproject.toml; first, as .in files build upon their locks."""
+EXTRAS = {"worker": ("worker",), "dev": ("dev",), "training": ("training",), "mlflow": ("dev", "mlflow")}
+"""Locks of pyproject.toml's extras; first, as .in files build upon them. MLflow takes no cachetools as new as ours: it
+cannot be added to what is locked for the tests."""
 
 _EXTRAS = re.compile(r"streamproc\[(.+)\]")
 
@@ -58,7 +59,9 @@ def lock(purpose: str) -> None:
         _compile(FOLDER / f"{purpose}.in", purpose)
         return
     project = _project(ROOT)
-    wanted = {*project["dependencies"], *_wanted(purpose, project["optional-dependencies"])} - {"aligner-mypyc"}
+    extras = project["optional-dependencies"]
+    wanted = {*project["dependencies"], *(line for extra in EXTRAS[purpose] for line in _wanted(extra, extras))}
+    wanted -= {"aligner-mypyc"}
     wanted.update(_project(ROOT / "aligner_mypyc")["dependencies"])
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder, f"{purpose}.in")

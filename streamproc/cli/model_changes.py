@@ -30,6 +30,7 @@ from streamproc.settings import Settings
 from streamproc.telemetry.logs import leave_retries_to_us
 from streamproc.terminal import safe
 from streamproc.training.gate import gate_of
+from streamproc.training.mlflow_registry import MlflowError, gate_of_store, is_store
 
 
 def load() -> Settings:
@@ -121,14 +122,24 @@ def tell_workers(tree: Settings, command: str, make: Callable[[ControlState], Co
     print_state(state)
 
 
-def ask_gate(reports: Path, champion: ControlledModel, wanted: ControlledModel) -> None:
+def ask_gate(reports: str, champion: ControlledModel, wanted: ControlledModel) -> None:
     """Whether a model may take the champion's place, by their reports.
+
+    Args:
+        reports: their folder, or the address of MLflow's store.
 
     Raises:
         Failed: it may not, or there is no report.
     """
     try:
-        refusals = list(gate_of(reports, champion.sha256, wanted.sha256).refusals)
+        verdict = (
+            gate_of_store(reports, champion.sha256, wanted.sha256)
+            if is_store(reports)
+            else gate_of(Path(reports), champion.sha256, wanted.sha256)
+        )
+        refusals = list(verdict.refusals)
+    except MlflowError as error:
+        refusals = [str(error)]
     except OSError as error:
         refusals = [f"{reports}, the folder of the reports (--reports), cannot be read: {error.strerror}"]
     if refusals:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from pathlib import Path
 from typing import Any
 
 import click
@@ -114,10 +113,10 @@ def status(changes: int, as_json: bool) -> None:
 @click.argument("model", type=MODEL, required=False)
 @click.option(
     "--reports",
-    type=click.Path(file_okay=False, path_type=Path),
-    default=Path("reports"),
+    default="reports",
     show_default=True,
-    help="Folder of the reports that 'streamproc models evaluate --output' wrote.",
+    metavar="FOLDER|STORE",
+    help="Folder of the reports that 'streamproc models evaluate --output' wrote, or MLflow's store: sqlite:///FILE.",
 )
 @click.option("--force", is_flag=True, help="Promote it whatever the reports say, or without any.")
 @reason_option
@@ -126,7 +125,7 @@ def status(changes: int, as_json: bool) -> None:
 @json_option
 def promote(
     model: tuple[str, str] | None,
-    reports: Path,
+    reports: str,
     force: bool,
     reason: str,
     by: str | None,

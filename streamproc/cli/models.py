@@ -16,6 +16,7 @@ from rich.table import Table
 from streamproc.cli.model_check import check
 from streamproc.cli.model_drift import drift
 from streamproc.cli.model_gate import gate
+from streamproc.cli.model_register import register
 from streamproc.cli.model_repository import repository
 from streamproc.cli.model_routing import COMMANDS
 from streamproc.errors import ErrorCode, StreamprocError
@@ -41,7 +42,7 @@ def command() -> None:
     """
 
 
-for _command in (check, drift, gate, repository, *COMMANDS):
+for _command in (check, drift, gate, register, repository, *COMMANDS):
     command.add_command(_command)
 
 
