@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from html import escape
 from itertools import groupby
@@ -15,11 +16,15 @@ _MEANINGS = {
     "silence": "Share of a reading's phrases in which nobody was heard",
 }
 _STYLE = """body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#1c2430}
-h2{margin-top:2.5rem}h2 small,h3 small{font-weight:normal;color:#667}
-table{border-collapse:collapse;margin:1rem 0}td,th{padding:.3rem .7rem;border-bottom:1px solid #dde;text-align:right}
-td:first-child,th:first-child{text-align:left}.shifted{color:#a01818;font-weight:600}.watch{color:#8a5a00}
-.steady{color:#1a6b35}.few{color:#667}figure{display:inline-block;margin:0 1.5rem 1.5rem 0}
-figcaption{font-size:13px;color:#445}svg{background:#f7f8fb;display:block}"""
+h2{margin-top:2.5rem}h2 small{font-weight:normal;color:#667}.wide{overflow-x:auto}
+table{border-collapse:collapse;margin:1rem 0;font-variant-numeric:tabular-nums}
+td,th{padding:.3rem .6rem;border-bottom:1px solid #dde;text-align:right;white-space:nowrap}
+td:nth-child(-n+2),th:nth-child(-n+2),th[colspan]{text-align:left}.group{border-left:1px solid #dde}
+.shifted{color:#a01818;font-weight:600}.watch{color:#8a5a00;font-weight:600}.steady{color:#1a6b35}.few{color:#667}
+figure{display:inline-block;margin:0 1.5rem 1.5rem 0;max-width:100%}
+figcaption{font-size:13px;color:#445}svg{background:#f7f8fb;display:block;max-width:100%;height:auto}"""
+
+_COLOURS = {"shifted": "#a01818", "watch": "#8a5a00", "steady": "#2450a4", "few": "#98a"}
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 330, 150, 34, 18
 
@@ -27,11 +32,12 @@ _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 330, 150, 34, 18
 def page(rows: Sequence[DayOfModel], reference: Mapping[str, ModelProfile], told: str) -> str:
     """The page of these days, compared with a reference; ``told``: what it is."""
     parts = [
-        '<!doctype html><html lang="en"><meta charset="utf-8">',
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">',
         f"<title>Drift of the models</title><style>{_STYLE}</style><h1>Drift of the models</h1>",
         f"<p>Compared with {escape(told)}. A population stability index (PSI) from {WATCH:g} on is worth a look, from "
-        f"{SHIFT:g} on it is a shift: of the model, or of those who read. KS is the largest difference of the "
-        "cumulative shares.",
+        f"{SHIFT:g} on it is a shift: of the model, or of those who read. What as few readings have by chance "
+        "on all but one of 1,000 days is steady, however large it is. KS is the largest difference of the cumulative "
+        "shares.",
     ]
     by_model = sorted(rows, key=lambda row: (row.name, row.sha256, row.day))
     for (name, sha256), days in groupby(by_model, key=lambda row: (row.name, row.sha256)):
@@ -42,37 +48,54 @@ def page(rows: Sequence[DayOfModel], reference: Mapping[str, ModelProfile], told
 
 
 def _model(name: str, sha256: str, days: Sequence[DayOfModel], reference: ModelProfile | None) -> list[str]:
-    parts = [f"<h2>{escape(name)} <small>{escape(sha256[:16])}…</small></h2>", _table(days)]
+    heading = f"<h2>{escape(name)} <small>{escape(sha256[:16])}…</small></h2>"
     if reference is None:
-        return [*parts, "<p>The reference has not this model: there is nothing to compare it with."]
+        readings = sum(row.profile.count("silence") for row in days)
+        told = f"The reference has not this model: there is nothing to compare its {readings:,} readings with."
+        return [heading, f"<p>{told}"]
+    parts = [heading, f"<p>{_summary(days)}", _table(days)]
     for measure in MEASURES:
-        last = next((row for row in reversed(days) if row.profile.count(measure)), None)
-        if last is not None:
+        if shown := _worth_showing(days, measure):
             parts.append(f"<h3>{_MEANINGS[measure]}</h3>")
             parts.append(_lines(days, measure))
-            parts.append(_histograms(last, reference.profile, measure))
+            parts.append(_histograms(shown, reference.profile, measure))
     return parts
 
 
+def _summary(days: Sequence[DayOfModel]) -> str:
+    counted = Counter(row.state for row in days)
+    named = {"shifted": "shifted", "watch": "worth a look", "steady": "steady", "few": "of too few readings"}
+    told = ", ".join(f"{counted[state]} {name}" for state, name in named.items() if counted[state])
+    return f"{len(days)} days: {told}."
+
+
+def _worth_showing(days: Sequence[DayOfModel], measure: str) -> DayOfModel | None:
+    """The day that has drifted most, or where none has the last one; None where there is none."""
+    found = [row for row in days if measure in row.drift]
+    drifted = [row for row in found if row.drift[measure].state in ("watch", "shifted")]
+    return max(drifted, key=lambda row: row.drift[measure].psi, default=found[-1] if found else None)
+
+
 def _table(days: Sequence[DayOfModel]) -> str:
-    head = "".join(f"<th>{measure}: PSI<th>KS<th>values" for measure in MEASURES)
-    lines = [f"<table><tr><th>day{head}"]
+    groups = "".join(f'<th colspan="3" class="group">{measure}' for measure in MEASURES)
+    heads = '<th class="group">PSI<th>KS<th>values' * len(MEASURES)
+    lines = [f'<div class="wide"><table><tr><th><th>{groups}<tr><th>day<th>{heads}']
     for row in days:
         cells = "".join(
-            f'<td class="{one.state}">{one.psi:.3f}<td>{one.ks:.3f}<td>{one.values:,}'
+            f'<td class="group {one.state}">{one.psi:.3f}<td>{one.ks:.3f}<td>{one.values:,}'
             if (one := row.drift.get(measure)) is not None
-            else "<td><td><td>"
+            else '<td class="group"><td><td>'
             for measure in MEASURES
         )
-        lines.append(f"<tr><td>{row.day}{cells}")
-    return "".join(lines) + "</table>"
+        lines.append(f'<tr><td>{row.day}<td class="{row.state}">{row.state}{cells}')
+    return "".join(lines) + "</table></div>"
 
 
 def _lines(days: Sequence[DayOfModel], measure: str) -> str:
     """PSI from day to day, with the two bounds."""
-    found = [(row.day, row.drift[measure].psi) for row in days if measure in row.drift]
+    found = [(row.day, row.drift[measure]) for row in days if measure in row.drift]
     # What lies far above both bounds is drawn at the top: else they could not be told apart.
-    top = min(max([2 * SHIFT, *(psi for _, psi in found)]), 4 * SHIFT)
+    top = min(max([2 * SHIFT, *(one.psi for _, one in found)]), 4 * SHIFT)
     right, height = _WIDTH - _LEFT - 8, _HEIGHT - _BOTTOM - 8
 
     def x(place: int) -> float:
@@ -86,23 +109,23 @@ def _lines(days: Sequence[DayOfModel], measure: str) -> str:
         f'stroke-dasharray="4 3"/><text x="2" y="{y(bound) + 4:.1f}" font-size="11" fill="{colour}">{bound:g}</text>'
         for bound, colour in ((WATCH, "#8a5a00"), (SHIFT, "#a01818"))
     )
-    points = " ".join(f"{x(place):.1f},{y(psi):.1f}" for place, (_, psi) in enumerate(found))
+    points = " ".join(f"{x(place):.1f},{y(one.psi):.1f}" for place, (_, one) in enumerate(found))
     dots = "".join(
-        f'<circle cx="{x(place):.1f}" cy="{y(psi):.1f}" r="3.5" fill="#2450a4"><title>{day}: {psi:.3f}</title></circle>'
-        for place, (day, psi) in enumerate(found)
+        f'<circle cx="{x(place):.1f}" cy="{y(one.psi):.1f}" r="3.5" fill="{_COLOURS[one.state]}">'
+        f"<title>{day}: {one.psi:.3f}, {one.state}; by chance up to {one.chance:.3f}</title></circle>"
+        for place, (day, one) in enumerate(found)
     )
     names = "".join(
-        f'<text x="{x(place):.1f}" y="{_HEIGHT - 4}" font-size="11" text-anchor="middle" fill="#445">'
-        f"{day:%d.%m.}</text>"
+        f'<text x="{x(place):.1f}" y="{_HEIGHT - 4}" font-size="11" text-anchor="middle" fill="#445">{day:%m-%d}</text>'
         for place, (day, _) in enumerate(found)
         if place in (0, len(found) // 2, len(found) - 1)
     )
-    line = f'<polyline points="{points}" fill="none" stroke="#2450a4" stroke-width="1.5"/>'
-    return _figure(f"{bounds}{line}{dots}{names}", "PSI by day")
+    line = f'<polyline points="{points}" fill="none" stroke="#a9b6d4" stroke-width="1.5"/>'
+    return _figure(f"{bounds}{line}{dots}{names}", "PSI by day; grey: too few readings")
 
 
 def _histograms(row: DayOfModel, reference: Profile, measure: str) -> str:
-    """The last day beside the reference, in shares."""
+    """A day beside the reference, in shares."""
     here, there = _shares(row.profile.bins[measure]), _shares(reference.bins[measure])
     top = max(*here, *there)
     right, height = _WIDTH - _LEFT - 8, _HEIGHT - _BOTTOM - 8

@@ -46,7 +46,8 @@ def drift(days: int, reference: Path | None, save_reference: Path | None, html: 
 
     Compared are the confidence of verdicts, the share of words that were read well, and the share of phrases in which
     nobody was heard: by the population stability index (PSI) and the Kolmogorov-Smirnov distance (KS). A PSI from 0.1
-    on is worth a look, from 0.25 on it is a shift: of the model, or of those who read. Exit code 1: there is a shift.
+    on is worth a look, from 0.25 on it is a shift: of the model, or of those who read; unless so few readings have as
+    much by chance. Exit code 1: there is a shift.
     """
     for file in (save_reference, html):
         if file is not None and not file.parent.is_dir():
@@ -123,7 +124,13 @@ def _compared(profile: Profile, reference: ModelProfile | None) -> dict[str, Dri
 
 def _json(row: DayOfModel) -> dict[str, Any]:
     measures = {
-        name: {"psi": round(one.psi, 4), "ks": round(one.ks, 4), "values": one.values, "state": one.state}
+        name: {
+            "psi": round(one.psi, 4),
+            "ks": round(one.ks, 4),
+            "values": one.values,
+            "state": one.state,
+            "chance": round(one.chance, 4),
+        }
         for name, one in row.drift.items()
     }
     return {

@@ -8,6 +8,10 @@ were read well, and the share of its phrases in which nobody, or another text, w
 * the *Kolmogorov-Smirnov distance*, the largest difference of the cumulative shares; of binned data, so up to a bin's
   share smaller than of the values themselves. It sees a move of the whole.
 
+Without any drift the index is not 0 but about χ² over the values (Yurdakul and Naranjo, "Statistical properties of the
+population stability index", 2020): what chance alone explains in 999 of 1,000 days is no drift, however large it is.
+The words of a reading are counted as one value there, as they are not independent.
+
 Neither says why: a new school drifts as a broken microphone does.
 """
 
@@ -28,7 +32,14 @@ WATCH, SHIFT = 0.1, 0.25
 """Population stability indices from which a change is worth a look, and is one."""
 
 LEAST = 100
-"""Values below which a histogram says nothing: by chance alone the index is about (BINS - 1) / LEAST = 0.19 then."""
+"""Values below which a histogram says nothing."""
+
+_PRIOR = BINS / 2
+"""Values that are added to both histograms, shared out as both together are: an empty bin makes the index not infinite,
+and one that is empty in both adds nothing to it."""
+
+_RARELY = 3.0902
+"""Standard deviations beyond which one day of 1,000 lies."""
 
 _READ_WELL = (Verdict.CORRECT, Verdict.ACCEPTED)
 _SILENT = {ErrorCode.NOTHING_HEARD.name, ErrorCode.TOO_QUIET.name, ErrorCode.TEXT_NOT_HEARD.name}
@@ -60,6 +71,10 @@ class Profile:
         """Values of a measure."""
         return sum(self.bins[measure])
 
+    def independent(self, measure: str) -> int:
+        """How many of a measure's values say something that the others do not: one of each reading."""
+        return self.count("accuracy" if measure == "confidence" else measure)
+
     def _add(self, measure: str, value: float) -> None:
         self.bins[measure][min(int(value * BINS), BINS - 1)] += 1
 
@@ -72,13 +87,17 @@ class Drift:
     ks: float
     values: int
     """Of the day."""
+    chance: float = 0.0
+    """The index that as many values have without any drift, on all but one day of 1,000."""
 
     @property
     def state(self) -> str:
         """few (too few values to say), steady, watch or shifted."""
-        if self.values < LEAST:
+        if self.values < LEAST or self.psi < self.chance > SHIFT:
             return "few"
-        return "steady" if self.psi < WATCH else "watch" if self.psi < SHIFT else "shifted"
+        if self.psi < max(WATCH, self.chance):
+            return "steady"
+        return "watch" if self.psi < SHIFT else "shifted"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +124,7 @@ def drift(profile: Profile, reference: Profile) -> dict[str, Drift]:
             psi(profile.bins[measure], reference.bins[measure]),
             ks(profile.bins[measure], reference.bins[measure]),
             profile.count(measure),
+            _chance(profile, reference, measure),
         )
         for measure in MEASURES
         if profile.count(measure) and reference.count(measure)
@@ -112,9 +132,20 @@ def drift(profile: Profile, reference: Profile) -> dict[str, Drift]:
 
 
 def psi(counts: Sequence[int], reference: Sequence[int]) -> float:
-    """Population stability index; half a value is added to each bin, so that an empty one does not make it infinite."""
-    here, there = _shares(counts), _shares(reference)
-    return sum((one - other) * math.log(one / other) for one, other in zip(here, there, strict=True))
+    """Population stability index; both must have values."""
+    together = [one + other for one, other in zip(counts, reference, strict=True)]
+    here, there = _shares(counts, together), _shares(reference, together)
+    return sum((one - other) * math.log(one / other) for one, other in zip(here, there, strict=True) if one and other)
+
+
+def _chance(profile: Profile, reference: Profile, measure: str) -> float:
+    used = sum(one + other > 0 for one, other in zip(profile.bins[measure], reference.bins[measure], strict=True))
+    if (freedom := used - 1) < 1:
+        return 0.0
+    # The quantile of χ² after Wilson and Hilferty (1931).
+    part = 2 / (9 * freedom)
+    quantile = freedom * (1 - part + _RARELY * math.sqrt(part)) ** 3
+    return quantile * (1 / profile.independent(measure) + 1 / reference.independent(measure))
 
 
 def ks(counts: Sequence[int], reference: Sequence[int]) -> float:
@@ -127,9 +158,9 @@ def ks(counts: Sequence[int], reference: Sequence[int]) -> float:
     return largest
 
 
-def _shares(counts: Sequence[int]) -> list[float]:
-    total = sum(counts) + 0.5 * len(counts)
-    return [(count + 0.5) / total for count in counts]
+def _shares(counts: Sequence[int], prior: Sequence[int]) -> list[float]:
+    total, priors = sum(counts) + _PRIOR, sum(prior)
+    return [(count + _PRIOR * before / priors) / total for count, before in zip(counts, prior, strict=True)]
 
 
 def profile_of(bins: Mapping[str, Sequence[int]]) -> Profile:

@@ -187,7 +187,8 @@ METRICS = {
         "",
         ("measure",),
         "Population stability index of what the champion has said today (UTC) on this worker, against the reference: "
-        "from 0.1 on worth a look, from 0.25 on a shift. 0: too little was said, or the model has no reference.",
+        "from 0.1 on worth a look, from 0.25 on a shift. 0: no more than chance makes of so few readings, or no "
+        "reference.",
     ),
     "streamproc_drift_ks": Metric(
         "gauge", "", ("measure",), "Kolmogorov-Smirnov distance of the same distributions, 0 to 1."

@@ -65,7 +65,7 @@ class DriftMetrics:
         if profile is None:
             return {}
         found = drift(profile, self._reference[sha256].profile)
-        return {measure: one for measure, one in found.items() if one.values >= LEAST}
+        return {measure: one for measure, one in found.items() if one.values >= LEAST and one.psi >= one.chance}
 
     def _roll(self) -> None:
         """A new day begins with nothing."""

@@ -36,10 +36,23 @@ def test_every_day_of_a_model_is_on_the_page_with_two_pictures_a_measure() -> No
         ET.fromstring(picture)
 
 
+def test_the_day_that_has_drifted_most_is_pictured_beside_the_reference() -> None:
+    reference, odd = profile(300), profile(300)
+    odd.bins["accuracy"].reverse()
+    found = [
+        DayOfModel(date(2026, 3, 1) + timedelta(place), "phonemes/2", "ab" * 32, one, drift(one, reference))
+        for place, one in enumerate([profile(300), odd, profile(300)])
+    ]
+    text = page(found, {"ab" * 32: ModelProfile("phonemes/2", reference)}, "reference.json")
+    assert "3 days: 1 shifted, 2 steady." in text
+    assert "2026-03-02 (blue) beside the reference" in text
+    assert "2026-03-03 (blue) beside the reference" in text, "of measures that have not drifted the last one"
+
+
 def test_a_model_that_the_reference_has_not_is_named_as_such() -> None:
     (row, _) = days()
     alone = DayOfModel(row.day, row.name, row.sha256, row.profile, {})
-    assert "nothing to compare it with" in page([alone], {}, "reference.json")
+    assert "nothing to compare its 200 readings with" in page([alone], {}, "reference.json")
 
 
 def test_a_name_is_text() -> None:

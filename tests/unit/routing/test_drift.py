@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -29,8 +30,10 @@ def test_equal_shares_have_no_distance_however_many_they_are() -> None:
 
 
 def test_the_figures_are_those_of_their_definitions() -> None:
-    # By hand: shares 0.75 and 0.25 against 0.25 and 0.75, half a value added to each of two bins of four values.
-    assert psi([3, 1], [1, 3]) == pytest.approx(2 * (3.5 / 5 - 1.5 / 5) * 0.8472978603872037)
+    # By hand: shares 0.75 and 0.25 against 0.25 and 0.75; ten values are added to each four, as both together are: half
+    # and half.
+    assert psi([3, 1], [1, 3]) == pytest.approx(2 * (8 / 14 - 6 / 14) * math.log(8 / 6))
+    assert psi([3, 1, 0], [1, 3, 0]) == psi([3, 1], [1, 3]), "what is empty in both adds nothing"
     assert ks([3, 1, 0], [1, 3, 0]) == 0.5
     assert ks([5, 0, 0], [0, 0, 5]) == 1
 
@@ -54,10 +57,36 @@ def test_an_empty_bin_is_no_infinite_drift() -> None:
         (Drift(0.05, 0.1, LEAST), "steady"),
         (Drift(0.15, 0.1, LEAST), "watch"),
         (Drift(0.3, 0.1, LEAST), "shifted"),
+        (Drift(0.15, 0.1, LEAST, 0.2), "steady"),
+        (Drift(0.3, 0.1, LEAST, 0.31), "few"),
+        (Drift(0.3, 0.1, LEAST, 0.29), "shifted"),
     ],
 )
 def test_a_drift_is_named_by_its_size(found: Drift, state: str) -> None:
     assert found.state == state
+
+
+@pytest.mark.parametrize("readings", [LEAST, 200, 500, 3000])
+def test_what_chance_explains_is_no_drift(readings: int) -> None:
+    """Days of readings of one sort, against 2,000 of them: one alarm in 200 days at the most; a shift is found."""
+    reference = day(2000, 0.8, 1)
+    states = [drift(day(readings, 0.8, seed), reference).values() for seed in range(2, 202)]
+    assert sum(any(one.state in ("watch", "shifted") for one in found) for found in states) <= 1
+    worse = drift(day(readings, 0.5, 7), reference)
+    assert worse["accuracy"].state == "shifted"
+
+
+def day(readings: int, well: float, seed: int) -> Profile:
+    """Readings of six words, of which so many are read well; and readers differ."""
+    random, profile = Random(seed), Profile()
+    for _ in range(readings):
+        reader = min(max(random.gauss(well, 0.15), 0.0), 1.0)
+        words = [random.random() < reader for _ in range(6)]
+        for one in words:
+            profile.bins["confidence"][min(int((reader if one else 1 - reader) * BINS), BINS - 1)] += 1
+        profile.bins["accuracy"][min(int(sum(words) / 6 * BINS), BINS - 1)] += 1
+        profile.bins["silence"][0 if random.random() < 0.98 else BINS - 1] += 1
+    return profile
 
 
 def test_a_result_counts_its_words_its_accuracy_and_its_silence() -> None:
