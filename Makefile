@@ -160,10 +160,11 @@ test-terraform: install .tools/bin/tflint .venv-checkov/.installed  ## Terraform
 
 kafka-provider:  ## Build the Terraform provider Mongey/kafka from SOURCE=its/checkout, for test-terraform (needs Go; 2 minutes).
 	@test -f "$(SOURCE)/go.mod" || { echo "kafka-provider: SOURCE=path/to/terraform-provider-kafka is no checkout of it"; exit 1; }
-	@# Terraform itself says under which host's name it looks for the provider.
+	@# Terraform itself says under which host's name it looks for the provider; git, of which release this is.
 	host=$$(terraform -chdir=terraform/modules/kafka providers 2>/dev/null | sed -nE 's#.*provider.(.*)/mongey/kafka.*#\1#p' | head -1); \
-		folder=$(CURDIR)/.tools/plugins/$${host:?terraform is not on the PATH}/mongey/kafka/0.9.0/$$(go env GOOS)_$$(go env GOARCH); \
-		mkdir -p $$folder && cd $(SOURCE) && $(BOUNDED) 900 env CGO_ENABLED=0 go build -o $$folder/terraform-provider-kafka_v0.9.0 .
+		version=$$(git -C $(SOURCE) describe --tags --abbrev=0 --match 'v*' | tr -d v); \
+		folder=$(CURDIR)/.tools/plugins/$${host:?terraform is not on the PATH}/mongey/kafka/$${version:?the checkout has no release in its history}/$$(go env GOOS)_$$(go env GOARCH); \
+		mkdir -p $$folder && cd $(SOURCE) && $(BOUNDED) 900 env CGO_ENABLED=0 go build -o $$folder/terraform-provider-kafka_v$$version .
 
 .tools/bin/kubeconform:
 	$(call GO_TOOL,kubeconform,github.com/yannh/kubeconform/cmd/kubeconform@v0.7.0)

@@ -50,8 +50,7 @@ class Terraform:
         if found:
             scratch.mkdir(parents=True, exist_ok=True)
             config = scratch / "terraform.rc"
-            rows = "\n".join(f'  filesystem_mirror {{ path = "{one}" }}' for one in found)
-            config.write_text(f"provider_installation {{\n{rows}\n}}\n")
+            config.write_text(_installation(found))
             self._environment["TF_CLI_CONFIG_FILE"] = str(config)
 
     def run(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
@@ -99,6 +98,14 @@ class Terraform:
         """Output -> value."""
         found = json.loads(self.succeed("output", "-json"))
         return {name: row["value"] for name, row in found.items()}
+
+
+def _installation(found: Iterable[Path]) -> str:
+    """Terraform's configuration: what a mirror has comes from there, and nobody is asked for it."""
+    held = sorted({"/".join(one.parts[-3:]) for mirror in found for one in mirror.glob("*/*/*") if one.is_dir()})
+    rows = [f'  filesystem_mirror {{ path = "{one}" }}' for one in found]
+    rows.append(f"  direct {{ exclude = {json.dumps(held)} }}")
+    return "\n".join(["provider_installation {", *rows, "}", ""])
 
 
 def _given(variables: Iterable[str]) -> list[str]:

@@ -4,7 +4,7 @@ terraform {
   required_providers {
     kafka = {
       source  = "Mongey/kafka"
-      version = "~> 0.9"
+      version = "~> 0.13"
     }
   }
 }
