@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def make_targets(workflow: dict[str, Any]) -> set[str]:
         for step in job["steps"]:
             for target in re.findall(r"^make (.+)$", step.get("run", ""), re.MULTILINE):
                 named = job["strategy"]["matrix"]["target"] if "matrix.target" in target else target.split()
-                found |= set(named)
+                found |= {name for name in named if "=" not in name}
     return found
 
 
@@ -73,6 +74,33 @@ def test_what_is_published_has_no_long_lived_key_and_is_built_once() -> None:
     assert workflow["concurrency"] == {"group": "release", "cancel-in-progress": False}
     assert text.count("make test-image image") == 1
     assert workflow["jobs"]["to_dev"]["env"]["DIGEST"] == "${{ needs.image.outputs.digest }}"
+
+
+def test_modules_are_applied_with_a_provider_that_they_take() -> None:
+    steps = read("ci.yml")["jobs"]["ship"]["steps"]
+    (checkout,) = [step["with"] for step in steps if "terraform-provider-kafka" in str(step.get("with"))]
+    (built,) = [step["run"] for step in steps if "make kafka-provider" in step.get("run", "")]
+    assert built.endswith(f"SOURCE={checkout['path']}")
+    taken = re.search(r"~> (\d+)\.(\d+)", (ROOT / "terraform/modules/kafka/versions.tf").read_text("utf-8"))
+    assert taken is not None
+    major, minor = (int(part) for part in checkout["ref"].removeprefix("v").split(".")[:2])
+    assert (major, minor) >= (int(taken[1]), int(taken[2]))
+    assert major == int(taken[1])
+
+
+def test_every_package_of_ours_that_a_wheel_needs_is_published_with_it() -> None:
+    jobs = read("release.yml")["jobs"]
+    ours = {file.parent.name.replace("_", "-") for file in ROOT.glob("*/pyproject.toml")}
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"].values()
+    needed = {re.split(r"[^\w.-]", one)[0] for extra in extras for one in extra} & ours
+    assert needed
+    built = {
+        step.get("with", {}).get("package-dir", "").replace("_", "-")
+        for name in jobs["publish"]["needs"]
+        for step in jobs[name]["steps"]
+    }
+    assert needed <= built
 
 
 def test_no_event_s_text_is_run() -> None:
