@@ -17,8 +17,8 @@ SCHEMAS = ROOT / ".tools" / "schemas"
 Manifest = dict[str, Any]
 
 
-def rendered(overlay: str) -> list[Manifest]:
-    """What `kubectl kustomize` makes of an overlay."""
+def rendered(overlay: str | Path) -> list[Manifest]:
+    """What `kubectl kustomize` makes of an overlay, or of another folder, given with its whole path."""
     done = _run("kubectl", "kustomize", str(FOLDER / "overlays" / overlay))
     assert done.returncode == 0, done.stderr
     return [one for one in yaml.safe_load_all(done.stdout) if one]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import json
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -46,6 +48,23 @@ def test_argo_leads_to_overlays_that_are_there() -> None:
     text = "".join(file.read_text() for file in (FOLDER / "argocd").glob("*.yaml"))
     named = re.findall(r"path: terraform/kubernetes/overlays/(\w+)", text) + re.findall(r"- \{name: (\w+)\}", text)
     assert sorted(named) == sorted(OVERLAYS)
+
+
+def test_each_preview_has_a_group_of_its_own(tmp_path: Path) -> None:
+    sets = yaml.safe_load_all((FOLDER / "argocd" / "applicationset.yaml").read_text())
+    (previews,) = [one for one in sets if one["metadata"]["name"] == "streamproc-previews"]
+    source = previews["spec"]["template"]["spec"]["source"]["kustomize"]
+    filled = {
+        "resources": [os.path.relpath(FOLDER / "overlays" / "preview", tmp_path)],
+        "patches": json.loads(json.dumps(source["patches"]).replace("{{ .number }}", "17")),
+    }
+    (tmp_path / "kustomization.yaml").write_text(yaml.safe_dump(filled))
+    manifests = rendered(tmp_path)
+    (config,) = [each for each in manifests if each["kind"] == "ConfigMap"]
+    assert config["data"]["STREAMPROC_KAFKA__GROUP_ID"] == "streamproc-preview-17"
+    # A new name with the new contents: the worker takes that one.
+    (source,) = container(one(manifests, "Deployment", "worker"))["envFrom"]
+    assert source["configMapRef"]["name"] == config["metadata"]["name"]
 
 
 def test_scaling_asks_for_metrics_that_there_are(overlay: list[Manifest]) -> None:
