@@ -121,7 +121,9 @@ data "aws_iam_policy_document" "kafka_administrator" {
   statement {
     sid = "Cluster"
     actions = [
-      "kafka-cluster:AlterCluster", "kafka-cluster:Connect", "kafka-cluster:DescribeCluster", "kafka-cluster:DescribeClusterDynamicConfiguration",
+      # ACLs need AlterCluster, users' quotas AlterClusterDynamicConfiguration.
+      "kafka-cluster:AlterCluster", "kafka-cluster:AlterClusterDynamicConfiguration", "kafka-cluster:Connect", "kafka-cluster:DescribeCluster",
+      "kafka-cluster:DescribeClusterDynamicConfiguration",
     ]
     resources = [aws_msk_cluster.this.arn]
   }
@@ -133,7 +135,7 @@ data "aws_iam_policy_document" "kafka_administrator" {
       "kafka-cluster:AlterTopic", "kafka-cluster:AlterTopicDynamicConfiguration", "kafka-cluster:CreateTopic", "kafka-cluster:DescribeTopic",
       "kafka-cluster:DescribeTopicDynamicConfiguration",
     ]
-    resources = ["${replace(aws_msk_cluster.this.arn, ":cluster/", ":topic/")}/reading.*"]
+    resources = [for topic in keys(var.topology.topics) : "${replace(aws_msk_cluster.this.arn, ":cluster/", ":topic/")}/${topic}"]
   }
 }
 

@@ -60,6 +60,7 @@ variable "network" {
 variable "topology" {
   description = "The module topology, whole."
   type = object({
+    topics          = map(object({ partitions = number }))
     users           = set(string)
     workers         = set(string)
     worker_settings = map(string)

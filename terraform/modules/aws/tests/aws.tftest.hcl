@@ -91,6 +91,7 @@ variables {
     route_table_ids = ["rtb-0a1b2c3d"]
   }
   topology = {
+    topics          = { "reading.activity.v1" = { partitions = 6 }, "streamproc.control.v1" = { partitions = 1 } }
     users           = ["worker", "publisher"]
     workers         = ["worker"]
     worker_settings = { STREAMPROC_KAFKA__GROUP_ID = "streamproc" }
@@ -165,6 +166,13 @@ run "rights_are_least" {
   assert {
     condition     = !anytrue([for action in flatten(data.aws_iam_policy_document.kafka_administrator.statement[*].actions) : contains(["kafka-cluster:ReadData", "kafka-cluster:WriteData", "kafka-cluster:DeleteTopic"], action)])
     error_message = "who makes topics could read records or delete topics"
+  }
+
+  assert {
+    condition = toset([for arn in data.aws_iam_policy_document.kafka_administrator.statement[1].resources : reverse(split("/", arn))[0]]) == toset(keys(var.topology.topics)) && alltrue([
+      for arn in data.aws_iam_policy_document.kafka_administrator.statement[1].resources : startswith(arn, "arn:aws:kafka:eu-central-1:123456789012:topic/one/")
+    ])
+    error_message = "who makes topics may make others, or not all of them"
   }
 }
 
