@@ -90,7 +90,7 @@ async def check_dependencies(settings: Settings, follows: bool = True) -> ModelI
     VariantAligner(settings.scoring.accepted_file)  # reads and checks the file
     certificates, models = certificates_of(settings), catalogue_of(settings)
     engine = create_engine(settings, certificates, models)
-    await asyncio.to_thread(topics.check, settings)
+    await asyncio.to_thread(topics.check, settings, follows)
     registry = Registry(settings.registry)
     try:
         await live.check_before_start(registry, settings.kafka.activity_topic, topics.contracts_written(settings))

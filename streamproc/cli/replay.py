@@ -280,7 +280,7 @@ def _log(log: LogSettings) -> LogSettings:
 
 def _prepare(tree: Settings, ours: Settings) -> None:
     """The topics that it needs, and the schemas of its results: those of its own, and for its own state."""
-    for topic in topics.create(ours, {runs.runs_topic(tree.kafka): runs.CONFIG}):
+    for topic in topics.create(ours, {runs.runs_topic(tree.kafka): runs.CONFIG}, follows=False):
         say(f"{topic}: created")
     wanted = topics.contracts_written(ours)
     contracts = [contract for contract in files.contracts() if contract.name in wanted]

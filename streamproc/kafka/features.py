@@ -25,10 +25,11 @@ _GONE_WITHIN_DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """A topic that a feature needs: its settings, and what a worker does with it."""
+    """A topic that a feature needs: its settings, what a worker does with it, the contract that others use it by."""
 
     config: Mapping[str, str]
     operations: tuple[AclOperation, ...]
+    contract: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ def correction_letters(settings: Settings) -> str:
 
 def _progress(settings: Settings) -> dict[str, Needed]:
     return {
-        settings.progress.topic: Needed(_kept(files.PROGRESS), (_WRITE,)),
+        settings.progress.topic: Needed(_kept(files.PROGRESS), (_WRITE,), files.PROGRESS),
         changelog_topic(settings.kafka, PROGRESS): Needed(
             {"cleanup.policy": "compact", "max.compaction.lag.ms": str(_GONE_WITHIN_DAYS * 24 * 3600 * 1000)}, _STATE
         ),
@@ -71,7 +72,7 @@ def _progress(settings: Settings) -> dict[str, Needed]:
 
 def _corrections(settings: Settings) -> dict[str, Needed]:
     return {
-        settings.progress.correction_topic: Needed(_kept(files.CORRECTION), (_READ,)),
+        settings.progress.correction_topic: Needed(_kept(files.CORRECTION), (_READ,), files.CORRECTION),
         correction_letters(settings): Needed(_kept(files.CORRECTION), (_WRITE,)),
     }
 

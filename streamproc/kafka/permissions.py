@@ -1,6 +1,6 @@
 """Which permission of Kafka each kind of user needs: enough for what it does, and none that can be left out.
 
-``python -m streamproc.kafka.permissions`` prints the table of docs/how-to/secure-kafka.md.
+``python -m streamproc.kafka.permissions`` prints the tables of docs/how-to/secure-kafka.md.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from streamproc.kafka.features import Feature, spelled
-from streamproc.kafka.topics import audit_topic, ledger_topic, parked_topic
+from streamproc.contracts import files
+from streamproc.kafka.features import FEATURES, Feature, Needed, released, spelled
+from streamproc.kafka.topics import audit_topic, is_compacted, ledger_topic, parked_topic
 from streamproc.settings import KafkaSettings, Settings
 
 Kind = Literal["topic", "group", "transactional id"]
@@ -31,12 +32,14 @@ class Grant:
 
 
 def grants(kafka: KafkaSettings, subscriber_group: str = SUBSCRIBER_GROUP) -> tuple[Grant, ...]:
-    """What worker, publisher, subscriber, follower, operator and administrator need, results in one major version.
+    """What each kind of user needs, results in one major version.
 
-    A worker's transactional id begins with its group's name. Describe comes with Read, Write and Delete.
+    A worker's transactional id begins with its group's name. Describe comes with Read, Write and Delete. All that a
+    replay makes has names of its own that begin alike, so that it can touch nothing of the live workers'.
     """
     activities, results, letters = kafka.activity_topic, kafka.result_topic, kafka.dead_letter_topic
     group = kafka.group_id
+    replays = f"{group}.replay"
     return (
         Grant("worker", "topic", activities, ("Read",)),
         Grant("worker", "topic", results, ("Write",)),
@@ -58,27 +61,59 @@ def grants(kafka: KafkaSettings, subscriber_group: str = SUBSCRIBER_GROUP) -> tu
         Grant("operator", "topic", kafka.control_topic, ("Read", "Write")),
         Grant("operator", "group", group, ("Describe",)),
         Grant("operator", "transactional id", f"streamproc-dlq-{letters}", ("Write",)),
+        # What the activities' topic takes at most, the letters' must take too.
+        Grant("replayer", "topic", activities, ("Read", "DescribeConfigs")),
+        Grant("replayer", "topic", replays, ("Create", "Read", "Write", "DescribeConfigs"), prefixed=True),
+        Grant("replayer", "group", replays, ("Read",), prefixed=True),
+        Grant("replayer", "transactional id", replays, ("Write",), prefixed=True),
         Grant("administrator", "topic", f"{activities.partition('.')[0]}.", ("Create",), prefixed=True),
         Grant("administrator", "topic", kafka.control_topic, ("Create",)),
     )
 
 
 def feature_grants(feature: Feature, settings: Settings) -> tuple[Grant, ...]:
-    """What a worker needs besides, where a feature is on."""
+    """What is needed besides, where a feature is on: by the worker, and by those for whom its topics are there."""
     return tuple(
-        Grant("worker", "topic", name, tuple(map(spelled, topic.operations)))
+        Grant(user, "topic", name, operations)
         for name, topic in feature.topics(settings).items()
+        for user, operations in _users(topic)
     )
 
 
+def _users(topic: Needed) -> Iterator[tuple[str, tuple[str, ...]]]:
+    yield "worker", tuple(map(spelled, topic.operations))
+    if topic.contract == files.PROGRESS:
+        # It says no more of a learner than the results do that a subscriber reads.
+        yield "subscriber", ("Read",)
+    elif topic.contract == files.CORRECTION:
+        yield "teacher", ("Write",)
+        yield "operator", ("Read",)
+    elif is_compacted(topic.config):
+        # Its name begins with the group's, not as the other topics' do.
+        yield "administrator", ("Create",)
+
+
 def table(kafka: KafkaSettings) -> Iterator[str]:
-    """The page's lines, in Markdown."""
+    """The page's first table, in Markdown."""
     yield "| Who | Resource | Name | Operations |"
     yield "| --- | --- | --- | --- |"
     for grant in grants(kafka):
-        kind = f"{grant.kind}, prefixed" if grant.prefixed else grant.kind
-        yield f"| {grant.user} | {kind} | `{grant.name}` | {', '.join(grant.operations)} |"
+        yield f"| {_row(grant)} |"
+
+
+def feature_table(kafka: KafkaSettings) -> Iterator[str]:
+    """The page's second table: what features need besides."""
+    yield "| Feature | Who | Resource | Name | Operations |"
+    yield "| --- | --- | --- | --- | --- |"
+    for feature in FEATURES:
+        for grant in feature_grants(feature, released(kafka)):
+            yield f"| {feature.name} | {_row(grant)} |"
+
+
+def _row(grant: Grant) -> str:
+    kind = f"{grant.kind}, prefixed" if grant.prefixed else grant.kind
+    return f"{grant.user} | {kind} | `{grant.name}` | {', '.join(grant.operations)}"
 
 
 if __name__ == "__main__":
-    print(*table(KafkaSettings()), sep="\n")
+    print(*table(KafkaSettings()), "", *feature_table(KafkaSettings()), sep="\n")

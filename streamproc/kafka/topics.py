@@ -168,8 +168,15 @@ def _accepted(settings: Settings) -> int:
     return int(configuration["max.message.bytes"].value)
 
 
-def create(settings: Settings, besides: Mapping[str, Mapping[str, str]] | None = None) -> list[str]:
+def create(
+    settings: Settings, besides: Mapping[str, Mapping[str, str]] | None = None, follows: bool = True
+) -> list[str]:
     """Create the topics that are missing, and those ``besides``, by their settings; the names of the new ones.
+
+    Args:
+        settings: the workers'.
+        besides: topic -> settings.
+        follows: they obey the control topic, so that there must be one.
 
     Raises:
         StreamprocError: as ``existing``, and TOPIC_MISSING where Kafka refuses to create one.
@@ -187,7 +194,7 @@ def create(settings: Settings, besides: Mapping[str, Mapping[str, str]] | None =
             config=dict(config),
         )
         for name, config in {**wanted(settings, activity_bytes), **(besides or {})}.items()
-        if name not in there
+        if name not in there and (follows or name != kafka.control_topic)
     ]
     created = []
     client = _client(settings, Refusals(WORKER))  # must outlive the futures
@@ -221,8 +228,12 @@ def _refusal(name: str, error: KafkaException) -> StreamprocError:
     return StreamprocError(code, f"{name}: {error.args[0].str()}")
 
 
-def check(settings: Settings) -> None:
+def check(settings: Settings, follows: bool = True) -> None:
     """Check that the worker's topics exist, and that it may use them and its group.
+
+    Args:
+        settings: the worker's.
+        follows: it obeys the control topic.
 
     Raises:
         StreamprocError: as ``existing``, and TOPIC_MISSING; KAFKA_REFUSED with every permission that is missing.
@@ -234,7 +245,7 @@ def check(settings: Settings) -> None:
         **{name: topic.operations for name, topic in features.needed(settings).items()},
     }
     allowed = _ask(settings, lambda client: _allowed(client, [*used, kafka.control_topic]))
-    if allowed.get(kafka.control_topic):
+    if follows and allowed.get(kafka.control_topic):
         # Where it is not there, or is nobody's business here, workers are not steered.
         used[kafka.control_topic] = (AclOperation.READ, AclOperation.WRITE)
     missing = [name for name in used if name not in allowed]

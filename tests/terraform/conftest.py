@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import shutil
 from collections.abc import Iterator, Mapping
@@ -14,7 +15,11 @@ from support.terraform import FOLDER, Terraform, mirrored
 from streamproc.localstack.kafka import KafkaPart
 from streamproc.localstack.security import Security, ca_file
 
-USERS = ("worker", "publisher", "subscriber", "operator")
+USERS = ("worker", "publisher", "subscriber", "operator", "teacher", "replayer")
+"""Each is called as what it is."""
+
+GROUP = "my-service"
+"""The subscriber's."""
 
 
 @pytest.fixture(scope="session")
@@ -31,6 +36,10 @@ class Applied(Logins):
     def __init__(self, part: KafkaPart, passwords: Mapping[str, str], registry_url: str, terraform: Terraform) -> None:
         super().__init__(part, passwords, registry_url, "SCRAM-SHA-512")
         self.terraform = terraform
+
+
+def _role(user: str) -> dict[str, str]:
+    return {"role": user, "group": GROUP} if user == "subscriber" else {"role": user}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +64,8 @@ def applied(tmp_path_factory: pytest.TempPathFactory, tree: Path, registry_url: 
                 "TF_VAR_bootstrap_servers": f'["{part.secured}"]',
                 "TF_VAR_login": login,
                 "TF_VAR_login_password": own,
+                "TF_VAR_features": '["duplicates", "progress", "corrections"]',
+                "TF_VAR_users": json.dumps({user: _role(user) for user in USERS}),
                 "TF_VAR_passwords": "{" + ", ".join(f'{name}="{one}"' for name, one in passwords.items()) + "}",
             },
         )

@@ -40,7 +40,13 @@ def granted(acls: Mapping[str, Mapping[str, str]], user: str, kind: str, names: 
     found: dict[str, set[str]] = {name: set() for name in names}
     for acl in acls.values():
         if acl["user"] == user and acl["resource_type"] == kind:
-            found[acl["resource_name"]].add(acl["operation"])
+            for name in found:
+                if (
+                    name.startswith(acl["resource_name"])
+                    if acl["pattern"] == "Prefixed"
+                    else name == acl["resource_name"]
+                ):
+                    found[name].add(acl["operation"])
     return {name: operations | ({"Describe"} if operations & _IMPLIED else set()) for name, operations in found.items()}
 
 

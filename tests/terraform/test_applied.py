@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime
 
 import pytest
 from confluent_kafka import KafkaException, Producer
@@ -12,14 +13,15 @@ from confluent_kafka.cimpl import NewTopic
 from support.activities import activity, clip, inline, phrase
 from support.worker_process import WorkerProcess, run
 
-from streamproc.client import ActivityPublisher, ResultSubscriber
+from streamproc.client import ActivityPublisher, CorrectionPublisher, ResultSubscriber, Verdict, overrule
 from streamproc.contracts.generated.events import SourcePosition
 
-from .conftest import USERS, Applied
+from .conftest import GROUP, USERS, Applied
 from .rights import cluster_rights, granted, group_rights, topic_rights
 
 ACTIVITIES = "reading.activity.v1"
-GROUPS = ("streamproc", "my-service", "somebody-else")
+REPLAYED = "streamproc.replay.once-more"
+GROUPS = ("streamproc", GROUP, REPLAYED, "somebody-else")
 
 
 def topic(name: str) -> str:
@@ -84,6 +86,9 @@ def worker(applied: Applied, triton_url: str, tmp_path_factory: pytest.TempPathF
     settings = {
         **applied.environment("worker"),
         **applied.terraform.outputs()["worker_settings"],
+        "STREAMPROC_DUPLICATES__WINDOW": "3600",
+        "STREAMPROC_PROGRESS__ENABLED": "true",
+        "STREAMPROC_PROGRESS__CORRECTIONS": "true",
         "STREAMPROC_TRITON__URLS": triton_url,
     }
     process = WorkerProcess(settings, tmp_path_factory.mktemp("worker") / "worker.log")
@@ -99,10 +104,26 @@ def test_an_activity_becomes_a_result_each_user_with_its_own_rights(applied: App
     with ActivityPublisher(applied.connection("publisher"), source="/tests") as publisher:
         scored, _ = [future.result(30) for future in [publisher.send(one) for one in (good, bad)]]
     wanted = SourcePosition(topic=scored.topic, partition=scored.partition, offset=scored.offset)
-    for result in (subscriber := ResultSubscriber(applied.connection("subscriber"), "my-service")):
-        if result.source == wanted:
+    result = None
+    for one in (subscriber := ResultSubscriber(applied.connection("subscriber"), GROUP)):
+        if one.source == wanted:
+            result = one
             subscriber.close()
+    assert result is not None
     worker.wait_for(lambda: worker.metric("streamproc_dead_letters_total") == 1, "the dead letter", 30)
+
+    overruled = overrule(
+        result,
+        result.phrases[0].index,
+        0,
+        Verdict.CORRECT,
+        correction_id="1",
+        corrected_by="teacher",
+        corrected_at=datetime.now(UTC),
+    )
+    with CorrectionPublisher(applied.connection("teacher"), source="/tests") as corrections:
+        corrections.send(overruled).result(30)
+    worker.wait_for(lambda: worker.metric("streamproc_corrections_total") == 1, "the correction", 30)
 
     operator = applied.environment("operator")
     listed = run(operator, "dlq", "list", "--json")
@@ -113,7 +134,22 @@ def test_an_activity_becomes_a_result_each_user_with_its_own_rights(applied: App
     assert sum(row["unfinished"] for row in json.loads(lag.stdout.splitlines()[-1])) == 0
 
 
-@pytest.mark.parametrize("user", ["publisher", "subscriber", "operator"])
+def test_a_replay_scores_again_with_the_replayer_s_rights(
+    applied: Applied, worker: WorkerProcess, triton_url: str
+) -> None:
+    assert worker.is_alive
+    settings = {**applied.environment("replayer"), "STREAMPROC_TRITON__URLS": triton_url}
+    with ActivityPublisher(applied.connection("publisher"), source="/tests") as publisher:
+        publisher.send(activity(phrase(inline(clip(0.5))))).result(30)
+    done = run(settings, "replay", "once-more", "--from", "1h", "--results", REPLAYED, "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1])["scored"] >= 1
+    live = run(settings, "replay", "into-live", "--from", "1h", "--into-live")
+    assert live.returncode == 2
+    assert "Write on topic reading.result.v1" in live.stderr
+
+
+@pytest.mark.parametrize("user", [user for user in USERS if user != "worker"])
 def test_another_user_is_no_worker(applied: Applied, triton_url: str, user: str) -> None:
     done = run({**applied.environment(user), "STREAMPROC_TRITON__URLS": triton_url}, "worker")
     assert done.returncode == 2
@@ -121,7 +157,7 @@ def test_another_user_is_no_worker(applied: Applied, triton_url: str, user: str)
     assert "Write on topic reading.result.v1" in done.stderr
 
 
-@pytest.mark.parametrize("user", ["worker", "subscriber"])
+@pytest.mark.parametrize("user", [user for user in USERS if user not in ("publisher", "operator")])
 def test_a_record_that_a_user_may_not_write_is_refused(applied: Applied, user: str) -> None:
     errors: list[str] = []
     producer = Producer({"bootstrap.servers": applied.part.secured, **applied.client(user)})

@@ -14,6 +14,8 @@ module "topology" {
   replication_factor  = 1
   min_insync_replicas = 1
   retention_days      = var.retention_days
+  features            = var.features
+  users               = var.users
 }
 
 module "kafka" {

@@ -55,3 +55,18 @@ variable "retention_days" {
   type        = map(number)
   default     = {}
 }
+
+variable "features" {
+  description = "What workers are told to do besides scoring: duplicates, progress, corrections."
+  type        = set(string)
+  default     = []
+}
+
+variable "users" {
+  description = "Users by name, where they are not a worker, a publisher, a subscriber and an operator."
+  type = map(object({
+    role  = string
+    group = optional(string)
+  }))
+  default = null
+}

@@ -76,11 +76,12 @@ variable "features" {
 }
 
 variable "users" {
-  description = "Users of Kafka by name: what each one is (worker, publisher, subscriber, follower, operator, administrator), and of a subscriber its consumer group."
+  description = "Users of Kafka by name: what each one is (worker, publisher, subscriber, follower, operator, administrator, replayer; teacher, with corrections), and of a subscriber its consumer group."
   type = map(object({
     role  = string
     group = optional(string)
   }))
+  nullable = false
   default = {
     worker     = { role = "worker" }
     publisher  = { role = "publisher" }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -12,6 +11,8 @@ from typing import Any
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclBinding, AclBindingFilter, AclOperation, AclPermissionType
 from confluent_kafka.admin._resource import ResourcePatternType, ResourceType
+
+from streamproc.kafka.features import spelled
 
 PAGE = Path(__file__).parents[3] / "docs" / "how-to" / "secure-kafka.md"
 
@@ -40,7 +41,7 @@ class Permission:
             ResourcePatternType.PREFIXED if self.prefixed else ResourcePatternType.LITERAL,
             f"User:{self.user}",
             "*",
-            AclOperation[re.sub(r"(?<=[a-z])(?=[A-Z])", "_", self.operation).upper()],
+            next(one for one in AclOperation if spelled(one) == self.operation),
             AclPermissionType.ALLOW,
         )
 
@@ -49,10 +50,10 @@ class Permission:
         return f"{self.user}-{self.operation}-{self.kind}-{self.name}".lower().replace(" ", "-")
 
 
-def documented(page: Path = PAGE) -> list[Permission]:
-    """Every permission of a page's table, in its order."""
+def documented() -> list[Permission]:
+    """Every permission of the page's table, in its order."""
     permissions = []
-    for line in page.read_text().splitlines():
+    for line in PAGE.read_text().splitlines():
         cells = [cell.strip(" `") for cell in line.strip("|").split("|")]
         kind, _, prefixed = (cells[1] if len(cells) == 4 else "").partition(", ")
         if kind in _KINDS:

@@ -17,7 +17,7 @@ from .secured import Secured
 @pytest.fixture(scope="package")
 def secured(tmp_path_factory: pytest.TempPathFactory, registry_url: str) -> Iterator[Secured]:
     """The broker, with all topics, every schema, and exactly the documented permissions."""
-    users = {permission.user for permission in documented()} | {"nobody", "app", "replay"}
+    users = {permission.user for permission in documented()} | {"nobody", "app"}
     passwords = {user: secrets.token_urlsafe(12) for user in users}
     part = KafkaPart(tmp_path_factory.mktemp("secured") / "kafka", security=Security(passwords, acls=True))
     part.start()

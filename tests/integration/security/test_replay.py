@@ -1,8 +1,9 @@
-"""``streamproc replay`` as a user of its own, with the permissions that its page names and without some of them."""
+"""``streamproc replay`` with the documented permissions, which reach nothing of the live workers, and without each."""
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
+import subprocess
 
 import pytest
 from support.activities import activity, clip, inline, phrase
@@ -10,38 +11,57 @@ from support.worker_process import run
 
 from streamproc.client import ActivityPublisher
 
-from .acls import PAGE, Permission, documented
-from .secured import Secured
+from .acls import Permission, documented
+from .secured import RESULTS, Secured
 
-INTO = "reading.result.model-3"
-PERMISSIONS = [one for one in documented(PAGE.with_name("score-history-again.md")) if one.user == "replay"]
-COUNT = 5
+PERMISSIONS = [permission for permission in documented() if permission.user == "replayer"]
 
 
 @pytest.fixture(scope="module")
-def settings(secured: Secured, triton_url: str) -> dict[str, str]:
-    secured.acls.grant(PERMISSIONS)
-    with ActivityPublisher(secured.connection("publisher", "SCRAM-SHA-256"), source="/tests") as publisher:
-        for future in [publisher.send(activity(phrase(inline(clip(0.5))))) for _ in range(COUNT)]:
-            future.result(30)
-    return {**secured.environment("replay", "SCRAM-SHA-256"), "STREAMPROC_TRITON__URLS": triton_url}
+def published(secured: Secured) -> None:
+    """There is something to score again."""
+    with ActivityPublisher(secured.connection("publisher"), source="/tests") as publisher:
+        publisher.send(activity(phrase(inline(clip(0.5))))).result(30)
 
 
-def test_they_suffice(secured: Secured, settings: dict[str, str], tmp_path: Path) -> None:
-    before = {record.offset() for record in secured.read("reading.activity.v1")}
-    done = run(settings, "replay", "model-3", "--from", "1d", "--results", INTO)
-    assert done.returncode == 0, done.stderr
-    assert len(secured.read(INTO)) + len(secured.read(f"{INTO}.dlq")) == len(before)
+def replay(secured: Secured, triton_url: str, name: str, results: str) -> subprocess.CompletedProcess[str]:
+    """All that a replay may do: results, dead letters, and state of its own."""
+    settings = {
+        **secured.environment("replayer"),
+        "STREAMPROC_KAFKA__PARTITIONS": "1",
+        "STREAMPROC_PROGRESS__ENABLED": "true",
+        "STREAMPROC_TRITON__URLS": triton_url,
+    }
+    done = run(settings, "replay", name, "--from", "1h", "--results", results, "--json")
+    secured.assert_silent(done.stdout + done.stderr)
+    return done
 
 
-@pytest.mark.parametrize(
-    "permission", [one for one in PERMISSIONS if one.operation in ("Read", "Write")], ids=Permission.__str__
-)
-def test_without_one_it_says_which_is_missing(
-    secured: Secured, settings: dict[str, str], permission: Permission
+@pytest.mark.usefixtures("published")
+def test_documented_permissions_suffice_and_reach_nothing_of_the_live_workers(
+    secured: Secured, triton_url: str
 ) -> None:
+    before = len(secured.read(RESULTS))
+    done = replay(secured, triton_url, "whole", "streamproc.replay.whole")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["left"] == 0
+    assert len(secured.read("streamproc.replay.whole")) >= 1
+    assert len(secured.read(RESULTS)) == before
+
+    elsewhere = replay(secured, triton_url, "elsewhere", "reading.result.elsewhere")
+    assert elsewhere.returncode == 2
+    error = json.loads(elsewhere.stdout)["error"]
+    assert error["code"] == "KAFKA_REFUSED"
+    assert "reading.result.elsewhere" in error["message"]
+
+
+@pytest.mark.usefixtures("published")
+@pytest.mark.parametrize("permission", PERMISSIONS, ids=Permission.__str__)
+def test_without_one_of_them_it_says_which_and_ends(secured: Secured, triton_url: str, permission: Permission) -> None:
+    name = f"without-{PERMISSIONS.index(permission)}"
     with secured.without(permission):
-        refused = run(settings, "replay", permission.name, "--from", "1d", "--results", INTO)
-    assert refused.returncode == 2, refused.stderr
-    assert "KAFKA_REFUSED" in refused.stderr
-    secured.assert_silent(refused.stderr)
+        done = replay(secured, triton_url, name, f"streamproc.replay.{name}")
+    assert done.returncode in (1, 2)
+    assert "Traceback" not in done.stderr
+    said = done.stdout + done.stderr
+    assert f"{permission.operation} on {permission.kind}" in said or "uthorization failed" in said, said[-2000:]

@@ -58,7 +58,7 @@ async def test_who_does_not_follow_starts_whatever_the_champion_of_the_control_t
     def unusable(*_: object) -> SilentEngine:
         raise StreamprocError(ErrorCode.MODEL_UNSUITABLE, "no server has the champion")
 
-    monkeypatch.setattr("streamproc.kafka.topics.check", lambda _: None)
+    monkeypatch.setattr("streamproc.kafka.topics.check", lambda *_: None)
     monkeypatch.setattr("streamproc.contracts.live.check_before_start", nothing)
     monkeypatch.setattr(app, "read_all", control)
     monkeypatch.setattr(app, "create_engine", lambda *_: SilentEngine())

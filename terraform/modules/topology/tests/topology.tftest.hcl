@@ -266,6 +266,54 @@ run "duplicates_are_remembered" {
   }
 }
 
+run "features_have_their_readers_and_writers" {
+  command = plan
+
+  variables {
+    features = ["progress", "corrections"]
+    users = {
+      worker   = { role = "worker" }
+      app      = { role = "teacher" }
+      reports  = { role = "subscriber", group = "reports" }
+      operator = { role = "operator" }
+      admin    = { role = "administrator" }
+    }
+  }
+
+  assert {
+    condition = toset([for acl in values(output.acls) : "${acl.user} ${acl.operation} ${acl.resource_name}" if strcontains(acl.resource_name, "progress") || strcontains(acl.resource_name, "correction")]) == toset([
+      "worker Write reading.progress.v1", "worker Read streamproc-progress-changelog", "worker Write streamproc-progress-changelog",
+      "worker DescribeConfigs streamproc-progress-changelog", "worker Read reading.correction.v1", "worker Write reading.correction.v1.dlq",
+      "app Write reading.correction.v1", "reports Read reading.progress.v1", "operator Read reading.correction.v1",
+      "admin Create streamproc-progress-changelog",
+    ])
+    error_message = "progress and corrections are read and written by others"
+  }
+
+  assert {
+    condition     = output.topics["reading.correction.v1"].partitions == output.topics["reading.activity.v1"].partitions && output.topics["streamproc-progress-changelog"].partitions == output.topics["reading.activity.v1"].partitions
+    error_message = "a learner's corrections and state are in the partition of its activities"
+  }
+}
+
+run "a_replay_has_names_of_its_own" {
+  command = plan
+
+  variables {
+    group_id = "readers"
+    users    = { worker = { role = "worker" }, again = { role = "replayer" } }
+  }
+
+  assert {
+    condition = toset([for acl in values(output.acls) : "${acl.operation} ${acl.resource_type} ${acl.resource_name} ${acl.pattern}" if acl.user == "again"]) == toset([
+      "Read Topic reading.activity.v1 Literal", "DescribeConfigs Topic reading.activity.v1 Literal", "Create Topic readers.replay Prefixed", "Read Topic readers.replay Prefixed",
+      "Write Topic readers.replay Prefixed", "DescribeConfigs Topic readers.replay Prefixed",
+      "Read Group readers.replay Prefixed", "Write TransactionalID readers.replay Prefixed",
+    ])
+    error_message = "a replay may do more, or less, than it must"
+  }
+}
+
 run "a_feature_that_there_is_not" {
   command = plan
 
