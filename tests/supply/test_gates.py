@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from . import covered
+from . import covered, licences
 from .audit import problems
 from .locks import ROOT, locked
 from .parts import missing
@@ -61,6 +61,37 @@ def test_every_lock_is_read_whole() -> None:
     for file in (ROOT / "requirements").glob("*.txt"):
         text = file.read_text("utf-8")
         assert len(locked(text)) == sum(line[:1].isalnum() for line in text.splitlines()), file
+
+
+def test_images_have_the_versions_that_tests_ran_with() -> None:
+    tested, shipped = (locked((ROOT / "requirements" / name).read_text("utf-8")) for name in ("dev.txt", "image.txt"))
+    assert {name: version for name, version in shipped.items() if tested.get(name) != version} == {}
+
+
+def licensed(name: str, version: str, licence: str) -> dict[str, str]:
+    return {"Name": name, "Version": version, "License": licence}
+
+
+def test_licences_of_a_whole_lock_pass() -> None:
+    rows = [licensed("aio.http", "3.1", "Apache-2.0 AND MIT"), licensed("NumPy", "2.0", "LGPL-2.1-or-later")]
+    assert licences.problems(rows, LOCK) == []
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (licensed("other", "2.0", "MIT"), "numpy: its licence was not looked at: it is not installed"),
+        (licensed("numpy", "2.1", "MIT"), "numpy: 2.1 was looked at, 2.0 is locked"),
+        (licensed("numpy", "2.0", "UNKNOWN"), "numpy: says nothing of its licence"),
+        (licensed("numpy", "2.0", "MIT; GPL-3.0-or-later"), "numpy: MIT; GPL-3.0-or-later"),
+        (
+            licensed("numpy", "2.0", "GNU Affero General Public License v3"),
+            "numpy: GNU Affero General Public License v3",
+        ),
+    ],
+)
+def test_a_licence_that_is_not_known_or_may_not_be_there_fails(row: dict[str, str], said: str) -> None:
+    assert licences.problems([licensed("aio-http", "3.1", "MIT"), row], LOCK) == [said]
 
 
 def report(**lines: tuple[int, int]) -> dict[str, Any]:
