@@ -42,6 +42,11 @@ class Replay:
             )
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
     def is_alive(self) -> bool:
         """Whether it runs."""
         return self._process.poll() is None

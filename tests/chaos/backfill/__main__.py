@@ -116,7 +116,10 @@ class Play:
         began = time.time()
 
         def start() -> Replay:
-            return Replay(self.settings, arguments, log, hurried=self._options.hurried)
+            process = Replay(self.settings, arguments, log, hurried=self._options.hurried)
+            # On the workers' core too: it takes what they leave.
+            os.sched_setaffinity(process.pid, range(os.cpu_count() or 1))
+            return process
 
         process = start()
         with ExitStack() as ending:

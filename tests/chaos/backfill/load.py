@@ -100,8 +100,9 @@ class Outcomes(threading.Thread):
         return all(number in self._judge.seen for number in numbers)
 
     def waits(self, sent: dict[int, float], numbers: Iterable[int]) -> list[float]:
-        """Milliseconds from publishing to the reader's hands."""
-        return [1000 * (self._judge.first_seen[number] - sent[number]) for number in numbers]
+        """Milliseconds from publishing to the reader's hands, of those that have come."""
+        seen = self._judge.first_seen
+        return [1000 * (seen[number] - sent[number]) for number in numbers if number in seen]
 
     def end(self, wanted: Sequence[int], patience_s: float) -> dict[str, int]:
         """Read on until all wanted are there, and a little longer; what is wrong then."""
