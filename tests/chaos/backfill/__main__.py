@@ -131,9 +131,13 @@ class Play:
                 self._wait_for(count, outcomes, process)
                 process.kill()
                 say(f"killed at {outcomes.count} of {self._options.activities}, {time.time() - began:.0f} s")
+                struck = time.time()
                 if number == 1:
-                    self._kill_worker()
+                    self._workers.pop().kill()
+                    self._workers.append(self._worker(2))
                 process = start()
+                if number == 1:
+                    self._wait_for_worker(struck)
             self.said = process.end(1800)
         self.watch.beside.append((began, time.time()))
         say(f"backfill: {self.said}")
@@ -150,13 +154,11 @@ class Play:
         share = 0.9 / max(1, faults)
         return [round(count * share * (number + self._random.uniform(0.2, 1.0))) for number in range(faults)]
 
-    def _kill_worker(self) -> None:
-        began = time.time()
-        self._workers.pop().kill()
-        self._workers.append(self._worker(2))
+    def _wait_for_worker(self, struck: float) -> None:
+        """The successor of one that was killed is at work; what came shortly before was with that one."""
         self._workers[-1].wait_for(self._workers[-1].is_ready, "readiness", START_S)
-        self.watch.away.append((began - 1.0, time.time() + SETTLED_S))
-        say(f"a worker killed, and another one ready after {time.time() - began:.1f} s")
+        self.watch.away.append((struck - 1.0, time.time() + SETTLED_S))
+        say(f"a worker killed, and another one ready after {time.time() - struck:.1f} s")
 
     def within(self, periods: list[tuple[float, float]], numbers: Iterable[int]) -> list[int]:
         """The live activities that were published in one of these periods, while no worker was away."""
