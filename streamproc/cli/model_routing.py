@@ -90,7 +90,8 @@ def list_models(as_json: bool) -> None:
 def status(changes: int, as_json: bool) -> None:
     """Show champion, canary, shadow and live settings, and who changed them last, when and why.
 
-    A change that came too late, or that broke a rule, is shown with the reason for which nobody obeys it.
+    A change that came too late, or that broke a rule, is shown with the reason for which nobody obeys it. How the
+    canary's tests stand, and how far a shadow agrees, workers tell: see the page of any of them, /console/.
     """
     tree = load()
     fold = with_registry(tree, lambda registry: read_all(tree, registry))
