@@ -125,17 +125,15 @@ def steered_together(told: Sequence[SteeredFigures]) -> dict[str, Any]:
     """As the worker that has read furthest says, with the sums of all that have the same canary and the same shadow."""
     newest = max(told, key=lambda one: one.revision)
     canary, shadow = newest.canary, newest.shadow
+    same_canary = [one.canary for one in told if canary and one.canary and one.canary.id == canary.id]
+    same_shadow = [one.shadow_agreement for one in told if one.shadow == shadow]
     return {
         "revision": newest.revision,
         "workers": len(told),
         "behind": sum(one.revision < newest.revision for one in told),
         "champion": None if newest.champion is None else newest.champion.model_dump(),
-        "canary": None
-        if canary is None
-        else _canaries([one.canary for one in told if one.canary is not None and one.canary.id == canary.id]),
-        "shadow": None
-        if shadow is None
-        else {**shadow.model_dump(), **_agreed([one.shadow_agreement for one in told if one.shadow == shadow])},
+        "canary": _canaries(same_canary) if same_canary else None,
+        "shadow": None if shadow is None else {**shadow.model_dump(), **_agreed(same_shadow)},
         "live": newest.live,
     }
 
@@ -156,18 +154,18 @@ def _canaries(seen: Sequence[CanaryFigures]) -> dict[str, Any]:
         "id": seen[0].id,
         "used_by": sum(one.used for one in seen),
         "answered": sums(one.answered for one in seen),
-        "tests": [
-            {
-                "name": name,
-                "bound": bound,
-                "seen": sum(test.seen for test in tests),
-                # Each worker decides by itself: who is nearest to it will be the first.
-                "evidence": max((test.evidence for test in tests), default=0.0),
-            }
-            for name, bound in BOUNDS.items()
-            for tests in [[one.tests[name] for one in seen if name in one.tests]]
-        ],
+        "tests": [_test(name, [one.tests[name] for one in seen if name in one.tests]) for name in BOUNDS],
         **_agreed([one.agreement for one in seen]),
+    }
+
+
+def _test(name: str, seen: Sequence[TestFigures]) -> dict[str, Any]:
+    return {
+        "name": name,
+        "bound": BOUNDS[name],
+        "seen": sum(one.seen for one in seen),
+        # Each worker decides by itself: who is nearest to it will be the first.
+        "evidence": max((one.evidence for one in seen), default=0.0),
     }
 
 
