@@ -127,7 +127,7 @@ class ModelsRig:
     folder: Path
     workers: list[WorkerProcess]
     learners: int = 48
-    longest_command_s: float = 1.0
+    quickest_command_s: float = 5.0
     """That one which ended has taken so far."""
 
     @classmethod
@@ -189,7 +189,7 @@ class ModelsRig:
         given = [] if arguments[0] in ("status", "list") else ["--reason", "a test"]
         began = time.monotonic()
         ended = run(self.settings, "models", *arguments, *given, "--json")
-        self.longest_command_s = max(self.longest_command_s, time.monotonic() - began)
+        self.quickest_command_s = min(self.quickest_command_s, time.monotonic() - began)
         return ended
 
     def begin(self, *arguments: str, reason: str | None = "a test") -> subprocess.Popen[str]:

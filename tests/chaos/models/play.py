@@ -186,7 +186,7 @@ class Play:
         for left in reversed(range(TRIES)):
             if left:
                 began = self._rig.begin(*command)
-                self._pass(self._random.uniform(0.2, 1.0) * self._rig.longest_command_s)
+                self._pass(self._random.uniform(0.2, 1.0) * self._rig.quickest_command_s)
             else:
                 began = self._rig.begin_until_written(*command)
             killed = began.poll() is None
