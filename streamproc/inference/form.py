@@ -139,7 +139,7 @@ class ModelForm(BaseModel):
         if self.mapping.get(blank, OF_BLANK) != OF_BLANK or blank in PHONEMES:
             yield ("blank",), f"symbol {self.blank}, {blank!r}, is a phoneme: is the blank another?"
         for symbol in sounds:
-            if symbol not in self.mapping and symbol not in PHONEMES:
+            if symbol not in self.mapping and symbol not in PHONEMES and symbol not in twice:
                 yield ("mapping",), f"symbol {symbol!r} is missing: map it to a phoneme of ours, or to '' for the blank"
         yield from self._sequence_faults(sounds)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.declaration import ModelDeclaration
-from streamproc.inference.form import TensorNames
+from streamproc.inference.form import Fault, TensorNames
 
 _PART = r"""(?:[\w-]+|"(?:[^"\\]|\\.)*"|'[^']*')"""
 _KEY = re.compile(rf"\s*({_PART}(?:\s*\.\s*{_PART})*)\s*=")
@@ -23,6 +23,8 @@ _AT_LINE = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 _WORDS = {
     "missing": "is missing", "extra_forbidden": "unknown key", "model_type": "no table", "dict_type": "no table",
+    "int_type": "no whole number", "float_type": "no number", "string_type": "no text in quotes",
+    "tuple_type": "no list", "list_type": "no list",
 }  # fmt: skip
 
 
@@ -73,7 +75,7 @@ def read_models(path: Path) -> dict[str, ModelDeclaration]:
             found[name] = declared = ModelDeclaration.model_validate(table)
             faults = list(declared.faults())
         except ValidationError as error:
-            faults = [_fault(one) for one in error.errors()]
+            faults = list(_faults(error))
         problems += [problem_at(lines, (name, *key), message) for key, message in faults]
     if problems:
         raise ModelsFileError(path, problems)
@@ -113,19 +115,42 @@ def _prefixes(path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
     return (path[:end] for end in range(1, len(path) + 1))
 
 
-def _fault(error: Any) -> tuple[tuple[str, ...], str]:
-    key = tuple(str(part) for part in error["loc"])
-    kind = error["type"]
+def _faults(error: ValidationError) -> Iterator[Fault]:
+    """Each once: a key that is misspelt is not told to be missing too."""
+    meant = {(*key[:-1], close) for key in _unknown(error) if (close := _close(key))}
+    for one in error.errors():
+        if one["type"] != "missing" or _key(one) not in meant:
+            yield _fault(one)
+
+
+def _unknown(error: ValidationError) -> Iterator[tuple[str, ...]]:
+    return (_key(one) for one in error.errors() if one["type"] == "extra_forbidden")
+
+
+def _key(error: Any) -> tuple[str, ...]:
+    return tuple(str(part) for part in error["loc"])
+
+
+def _fields(key: tuple[str, ...]) -> Iterable[str]:
+    """The keys that there are where this one is."""
+    of_tensors = len(key) > 1 and key[0] in ("tensors", "triton")
+    return (TensorNames if of_tensors else ModelDeclaration).model_fields
+
+
+def _close(key: tuple[str, ...]) -> str:
+    return next(iter(difflib.get_close_matches(key[-1], _fields(key), 1)), "")
+
+
+def _fault(error: Any) -> Fault:
+    key, kind = _key(error), error["type"]
     message = _WORDS.get(kind, f"{error['msg'][:1].lower()}{error['msg'][1:]}")
     if key == ("blank",) and kind == "int_type":
         message = "a CTC model has one blank: the number of its place in symbols"
     if key == ("sha256",) and kind == "string_pattern_mismatch":
         message = "no SHA-256: 64 digits, 0-9 and a-f, are needed"
-    if key[:1] == ("mapping",) and kind == "string_type":
+    if key[:1] == ("mapping",) and isinstance(error["input"], list):
         message = "a symbol that is several phonemes of ours is not supported: map it to one, or to '' for the blank"
     if kind == "extra_forbidden":
-        of_tensors = len(key) > 1 and key[0] in ("tensors", "triton")
-        known = (TensorNames if of_tensors else ModelDeclaration).model_fields
-        close = difflib.get_close_matches(key[-1], known, 1)
-        message += f": did you mean {close[0]}?" if close else f": there are {', '.join(known)}"
+        close = _close(key)
+        message += f": did you mean {close}?" if close else f": there are {', '.join(_fields(key))}"
     return key, message

@@ -60,6 +60,26 @@ def test_what_is_wrong_is_told_once_with_line_and_key(tmp_path: Path, old: str, 
     assert re.match(rf'"?{last}"? =|\[tiny.tensors\]', at[problem.line - 1]), (line, at[problem.line - 1])
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("frame_step = 320", 'frame_step = "320"', r"tiny\.frame_step: no whole number"),
+        ('version = "1"', "version = 1", r"tiny\.version: no text in quotes"),
+        ('"æ" = "AE"', '"æ" = 3', r"tiny\.mapping\.æ: no text in quotes"),
+        ('mask = "attention_mask"', "mask = true", r"tiny\.tensors\.mask: no text in quotes"),
+        ("sample_rate =", 'margin = "3"\nsample_rate =', r"tiny\.margin: no number"),
+        ("[tiny.tensors]", "[tiny.tensor]", r"tiny\.tensor: unknown key: did you mean tensors\?"),
+        ("output =", "outptu =", r"tiny\.outptu: unknown key: did you mean output\?"),
+        ('"æ", ', '"æ", "<pad>", ', r"tiny\.symbols: '<pad>': more than once"),
+    ],
+)
+def test_a_wrong_type_a_misspelt_key_and_a_second_blank_are_one_message(
+    tmp_path: Path, old: str, new: str, told: str
+) -> None:
+    (problem,), line = changed(tmp_path, old, new)
+    assert re.fullmatch(f"line {line}, {told}", str(problem))
+
+
 def test_a_missing_key_is_told_at_its_table(tmp_path: Path) -> None:
     (problem,), _ = changed(tmp_path, "frame_window = 400\n", "")
     assert str(problem) == "line 1, tiny.frame_window: is missing"
