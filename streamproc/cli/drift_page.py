@@ -66,7 +66,7 @@ def _summary(days: Sequence[DayOfModel]) -> str:
     counted = Counter(row.state for row in days)
     named = {"shifted": "shifted", "watch": "worth a look", "steady": "steady", "few": "of too few readings"}
     told = ", ".join(f"{counted[state]} {name}" for state, name in named.items() if counted[state])
-    return f"{len(days)} days: {told}."
+    return f"{len(days)} {'day' if len(days) == 1 else 'days'}: {told}."
 
 
 def _worth_showing(days: Sequence[DayOfModel], measure: str) -> DayOfModel | None:
