@@ -233,8 +233,8 @@ image: install build/wheels/.fetched  ## The worker's image, streamproc/worker:l
 
 test-image: install build/wheels/.fetched  ## Build the image twice on a Docker engine, run workers in it (3 minutes). Without an engine, root installs and starts Debian's.
 	@$(BIN)/python $(LOCKED) requirements/image-test.txt
-	@command -v dockerd >/dev/null && command -v mmdebstrap >/dev/null || { apt-get update -qq && apt-get install -y -qq docker.io mmdebstrap >/dev/null; } \
-		|| { echo "test-image: needs a Docker engine and mmdebstrap, or root on a Debian to install them"; exit 1; }
+	@docker info >/dev/null 2>&1 || { command -v dockerd && command -v mmdebstrap; } >/dev/null || { apt-get update -qq && apt-get install -y -qq docker.io mmdebstrap >/dev/null; } \
+		|| { echo "test-image: needs a Docker engine that answers, or root on a Debian to install one and mmdebstrap"; exit 1; }
 	STREAMPROC_TEST_PROVIDER=docker $(BOUNDED) 1800 $(BIN)/python -m pytest -q --timeout 900 --durations=5 tests/image
 
 lint: install  ## ruff: lint and format; import-linter: the order of the rooms (10 s).

@@ -17,6 +17,8 @@ ROOT = Path(__file__).parents[2]
 BASE = ROOT / ".tools" / "debian-with-tools.tar"
 """What mmdebstrap has made for an engine that cannot pull."""
 
+PULLED = "debian:bookworm-slim"
+
 TOOLS = "python3-venv,python3-dev,gcc,libc6-dev,ca-certificates,binutils"
 
 
@@ -32,7 +34,7 @@ def docker(*arguments: str, timeout: float = 900) -> str:
 @contextmanager
 def engine(folder: Path) -> Iterator[str]:
     """The address of an engine; one of our own, started in ``folder``, where none answers."""
-    if subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
+    if _succeeds("info"):
         yield os.environ.get("DOCKER_HOST", "")
         return
     socket = f"unix://{folder}/docker.sock"
@@ -62,17 +64,30 @@ def _unmount_below(folder: Path) -> None:
             subprocess.run(["umount", "--lazy", where], check=True)
 
 
-def debian_with_tools(name: str) -> None:
-    """Have the engine know an image ``name`` of Debian 12 with what the build needs, made of Debian's packages."""
+def debian_with_tools(name: str, context: Path) -> None:
+    """Have the engine know an image ``name`` of Debian 12 with what the build needs.
+
+    It is the Dockerfile's own where the engine can pull; else, once for all engines, mmdebstrap makes it of packages.
+    """
+    if _succeeds("image", "inspect", name):
+        return
+    if not BASE.exists() and _succeeds("pull", PULLED):
+        docker("build", "--build-arg", f"BASE={PULLED}", "--target", "tools", "--tag", name, str(context))
+        return
     if not BASE.exists():
+        assert shutil.which("mmdebstrap"), (
+            f"this engine cannot pull {PULLED}, and there is no mmdebstrap to make it with"
+        )
         BASE.parent.mkdir(exist_ok=True)
         partial = BASE.with_suffix(".part.tar")
         command = ["mmdebstrap", "--variant=minbase", f"--include={TOOLS}", "bookworm", str(partial)]
         subprocess.run(command, check=True, timeout=900)
         partial.rename(BASE)
-    there = subprocess.run(["docker", "image", "inspect", name], capture_output=True, check=False)
-    if there.returncode:
-        docker("import", str(BASE), name)
+    docker("import", str(BASE), name)
+
+
+def _succeeds(*arguments: str) -> bool:
+    return subprocess.run(["docker", *arguments], capture_output=True, check=False).returncode == 0
 
 
 def sources(folder: Path) -> Path:

@@ -14,21 +14,21 @@ DEBIAN, WORKER, TRITON = "streamproc-test/debian:12", "streamproc-test/worker:on
 
 
 @pytest.fixture(scope="session")
-def docker_engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What images are built from."""
+    return sources(tmp_path_factory.mktemp("context"))
+
+
+@pytest.fixture(scope="session")
+def docker_engine(tmp_path_factory: pytest.TempPathFactory, context: Path) -> Iterator[str]:
     """An engine that docker's clients in this process speak to."""
     with engine(tmp_path_factory.mktemp("docker")) as address, pytest.MonkeyPatch.context() as patch:
         if address:
             patch.setenv("DOCKER_HOST", address)
         # The helper that removes what a killed test leaves behind would have to be pulled.
         patch.setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
-        debian_with_tools(DEBIAN)
+        debian_with_tools(DEBIAN, context)
         yield address
-
-
-@pytest.fixture(scope="session")
-def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What images are built from."""
-    return sources(tmp_path_factory.mktemp("context"))
 
 
 @pytest.fixture(scope="session")
