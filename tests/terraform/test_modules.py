@@ -36,6 +36,30 @@ def test_environments_and_examples_are_valid(tree: Path, tmp_path: Path, folder:
     terraform.succeed("validate", "-no-color")
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (
+            ("bootstrap_servers_iam=b-1.one.kafka.eu-west-1.amazonaws.com:9098", "region=eu-central-1"),
+            "region: the brokers are not in 'eu-central-1'",
+        ),
+        (("bootstrap_servers_iam=", "region=eu-central-1"), "bootstrap_servers_iam: host:port, separated by commas"),
+    ],
+)
+def test_brokers_of_no_or_another_region_are_refused_by_name(
+    tree: Path, tmp_path: Path, given: tuple[str, str], said: str
+) -> None:
+    folder = tree / "environments" / "prod" / "topics"
+    needs_kafka_provider(folder)
+    (folder / "override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
+    terraform = Terraform(folder, tmp_path)
+    try:
+        terraform.init(backend=True)
+        assert said in terraform.refused(*given)
+    finally:
+        (folder / "override.tf").unlink()
+
+
 def texts(environment: str) -> dict[str, str]:
     """File -> text of an environment's folder and of its topics'."""
     folder = FOLDER / "environments" / environment

@@ -11,4 +11,9 @@ variable "bootstrap_servers_iam" {
 variable "region" {
   description = "Region of the cluster."
   type        = string
+
+  validation {
+    condition     = alltrue([for server in split(",", var.bootstrap_servers_iam) : strcontains(server, ".${var.region}.amazonaws.com:")])
+    error_message = "region: the brokers are not in '${var.region}': ${var.bootstrap_servers_iam}."
+  }
 }
