@@ -38,7 +38,7 @@ from streamproc.kafka import runs, topics
 from streamproc.kafka.history import cut_off, history, is_begun
 from streamproc.kafka.runs import ReplayRun
 from streamproc.settings import KafkaSettings, LogSettings, Settings
-from streamproc.telemetry.logs import leave_retries_to_us
+from streamproc.telemetry.logs import configure, leave_retries_to_us
 from streamproc.terminal import counted, example
 
 NICENESS = 14
@@ -123,7 +123,10 @@ def command(
     _prepare(tree, ours)
     # Faust's part of streamproc takes a while to import: what was refused above did not need it.
     from streamproc.app import check_dependencies
+    from streamproc.telemetry.resource import identity
 
+    # What the engine says of its servers is for the log, as a worker's: standard output is for the one object.
+    configure(ours.log, identity(ours.telemetry.environment))
     model = asyncio.run(check_dependencies(ours, follows=False))
     if begun is None:
         run = runs.begin(tree, name, replace(run, model=model.name, version=model.version, sha256=model.sha256))
