@@ -30,6 +30,7 @@ from streamproc.contracts.registry import Registry
 from streamproc.inference.onnx import OnnxEngine
 from streamproc.inference.served import built_in
 from streamproc.localstack.stack import Addresses
+from streamproc.localstack.triton import MODELS
 from streamproc.scoring.activity import ActivityScorer
 from streamproc.scoring.variants import VariantAligner
 from streamproc.settings import Settings
@@ -54,7 +55,7 @@ def in_noise(clip: Clip) -> Clip:
 
 async def scored(alter: Callable[[Clip], Clip]) -> list[Result]:
     """What the worker's own scoring and the shipped model say of each recording."""
-    engine = OnnxEngine(Path("models"), built_in("phonemes", ""), 60, 1)
+    engine = OnnxEngine(MODELS, built_in("phonemes", ""), 60, 1)
     await engine.start()
     scorer = ActivityScorer(ClipFetcher((), 1), engine, VariantAligner(), SETTINGS.audio, SETTINGS.scoring)
     source, found = SourcePosition(topic="t", partition=0, offset=0), []
