@@ -202,7 +202,7 @@ def run(stage: Scene, options: argparse.Namespace) -> dict[str, Any]:
         numbers = range(first, first + feed.fed)
         wrong_live = live.end(numbers, 60)
         wrong_part = again.end(part, 10)
-        priorities = server.counts().priorities
+        asked = server.counts()
         letters = len(topics.read(topics.letters, 1, 3.0)) + len(topics.read(f"{play.into}.dlq", 1, 3.0))
     alone, beside = (play.within(periods, numbers) for periods in (play.watch.alone, play.watch.beside))
     found = {
@@ -226,7 +226,8 @@ def run(stage: Scene, options: argparse.Namespace) -> dict[str, Any]:
         "live_compared": {"alone": len(alone), "beside": len(beside)},
         "p99_ratio": ratio,
         "stood_back": not options.hurried,
-        "requests_by_priority": priorities,
+        "requests_by_priority": asked.priorities,
+        "clips_a_request": round(asked.clips / asked.requests, 2),
     }
 
 
