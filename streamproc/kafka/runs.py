@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,10 +114,9 @@ def begin(settings: Settings, name: str, run: ReplayRun) -> ReplayRun:
     """
     group, topic = group_of_run(settings.kafka.group_id, name), runs_topic(settings.kafka)
     refusals = Refusals(WORKER)
-    shared: Mapping[str, Any] = configuration(settings, refusals) | {"group.id": group}
     identified = settings.transport.producer(settings.kafka.bootstrap_servers, f"{group}-begin")
     places = [TopicPartition(run.part.topic, span.partition, span.begin) for span in run.part.spans]
-    consumer = Consumer(dict(shared))
+    consumer = Consumer({**configuration(settings, refusals), "group.id": group})
     try:
         for _ in range(_TRIES):
             producer = Producer(identified | {"log_level": 0, "error_cb": refusals.heard})
