@@ -153,6 +153,10 @@ class Batcher(Generic[P]):
         ``head`` is in it whatever the bounds. All of them still wait.
         """
         batch = [head]
+        if head.priority is not Priority.LIVE:
+            # A live request waits for the one that is computed, whatever its priority: so that is a small one. And the
+            # more it waits, the less do live workers send, as they take what the server says for a queue of their own.
+            return batch
         clips, width, samples = len(head.lengths), head.width, head.samples
         beside = self._waiting[head.priority, head.company][:LOOK_AHEAD]
         for part in sorted(beside, key=lambda part: abs(part.width - head.width)):

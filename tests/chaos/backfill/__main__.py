@@ -77,7 +77,7 @@ class Play:
         self._options = options
         self._random = Random(options.seed)
         self._workers: list[WorkerProcess] = []
-        self.settings = stage.settings(triton)
+        self.settings = {**stage.settings(triton), "STREAMPROC_TRANSPORT__SESSION_TIMEOUT": "6"}
         self.into = f"{stage.topics.name}.again"
         self.watch = Watch()
         self.said: dict[str, Any] = {}
@@ -95,8 +95,7 @@ class Play:
             worker.end()
 
     def _worker(self, number: int) -> WorkerProcess:
-        settings = {**self.settings, "STREAMPROC_TRANSPORT__SESSION_TIMEOUT": "6"}
-        worker = WorkerProcess(settings, self._options.keep / f"worker-{number}.log")
+        worker = WorkerProcess(self.settings, self._options.keep / f"worker-{number}.log")
         # It has one thread yet; all that it starts stay where it is.
         os.sched_setaffinity(worker.pid, {WORKER_CORE})
         return worker
