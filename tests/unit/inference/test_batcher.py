@@ -81,6 +81,12 @@ def test_a_batch_holds_no_more_than_it_may_but_its_head_always() -> None:
     assert take(filled(*parts), Bounds(1, 1)) == parts[:1]
 
 
+def test_what_is_replayed_goes_alone_as_live_requests_wait_for_the_one_that_is_computed() -> None:
+    parts = [part(age, 4, 4, priority=REPLAY) for age in range(3)]
+    batcher = filled(*parts)
+    assert [take(batcher) for _ in parts] == [[each] for each in parts]
+
+
 def test_company_and_priority_are_never_mixed() -> None:
     parts = [part(0, 4), part(1, 4, company="a"), part(2, 4, priority=REPLAY), part(3, 4), part(4, 4, company="a")]
     batcher = filled(*parts)
