@@ -38,8 +38,8 @@ def command(folder: Path, keep: bool, speech: Path | None, as_json: bool) -> Non
 
     Brings up a Kafka, a schema registry and a Triton (or uses those that are up, or that the environment names),
     registers the schemas, creates the topics, starts a worker, publishes 30 readings spoken by espeak-ng, and shows
-    what was scored. Words were mispronounced, left out and put in on purpose; two recordings are damaged. Everything
-    is taken down again, unless it was up before.
+    what was scored. Words were mispronounced, left out and put in on purpose; two recordings are damaged; every tenth
+    activity comes twice. Everything is taken down again, unless it was up before.
 
     Exit code 0 when every activity got exactly its outcome, at least 80 % of the seeded mistakes were found and at
     most 2 % of the well-read words were flagged; else 1; 2 for wrong settings.

@@ -28,12 +28,16 @@ TIMEOUT = 30.0
 
 @dataclass(frozen=True, slots=True)
 class ActivityOutcome:
-    """What became of an activity: a result, or the code of its dead letter; with the record's timestamp (ms)."""
+    """What became of an activity: a result, or the code of its dead letter; with the record's timestamp (ms).
+
+    ``first``: of an activity that came before, where it did, as its letter says: topic/partition/offset.
+    """
 
     source: SourcePosition
     timestamp: int
     result: Result | None
     error_code: str | None = None
+    first: str | None = None
 
 
 def publish(settings: Settings, activities: Sequence[Activity]) -> list[SourcePosition]:
@@ -144,7 +148,11 @@ class OutcomeReader:
             _, error = split_headers(headers_of(message))
             source = source_of(error)
             # What no worker has written is nobody's outcome.
-            return None if source is None else ActivityOutcome(source, timestamp, None, error.get("code"))
+            return (
+                None
+                if source is None
+                else ActivityOutcome(source, timestamp, None, error.get("code"), error.get("first"))
+            )
         value: Any = message.value()
         result = self._loop.run(self._results.decode(value))
         return ActivityOutcome(result.source, timestamp, result)

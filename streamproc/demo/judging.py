@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streamproc.contracts.corrections import result_id
 from streamproc.contracts.generated.events import (
     PhraseResult,
     PhraseStatus,
@@ -17,6 +18,7 @@ from streamproc.contracts.generated.events import (
 )
 from streamproc.demo.exchange import ActivityOutcome
 from streamproc.demo.readings import DemoPhrase, DemoReading
+from streamproc.errors import ErrorCode
 from streamproc.scoring.fluency import FLAGGED
 from streamproc.training.corpus import Kind
 
@@ -54,13 +56,15 @@ class Judgement:
 class Row:
     """One reading with its outcomes, the first one first; ``judgement`` is about the first.
 
-    ``published_at``: the activity's Kafka timestamp (milliseconds since 1970).
+    ``published_at``: the activity's Kafka timestamp (milliseconds since 1970). ``again``: if it was published a second
+    time, whether that had one outcome, a dead letter that names the first one; else None.
     """
 
     reading: DemoReading
     published_at: int
     outcomes: tuple[ActivityOutcome, ...]
     judgement: Judgement
+    again: bool | None = None
 
     @property
     def latency_ms(self) -> int | None:
@@ -74,7 +78,8 @@ class DemoFigures:
 
     ``seconds``: from the first activity's to the last outcome's Kafka timestamp. ``p50_ms``, ``p95_ms``: percentiles
     of the results' latency; None without any result. ``duplicated``: outcomes beyond the first of an activity.
-    ``false_alarms``: well-read words that were flagged.
+    ``published_twice``: activities that came a second time, beside the others; ``refused_twice``: those whose second
+    one had one outcome, a dead letter that names the first. ``false_alarms``: well-read words that were flagged.
     """
 
     activities: int
@@ -82,6 +87,8 @@ class DemoFigures:
     dead_letters: int
     missing: int
     duplicated: int
+    published_twice: int
+    refused_twice: int
     seconds: float
     p50_ms: float | None
     p95_ms: float | None
@@ -152,7 +159,10 @@ def _extra_speech(words: Sequence[WordResult]) -> set[int]:
 
 
 def match(
-    readings: Sequence[DemoReading], activities: Mapping[SourcePosition, int], outcomes: Sequence[ActivityOutcome]
+    readings: Sequence[DemoReading],
+    activities: Mapping[SourcePosition, int],
+    outcomes: Sequence[ActivityOutcome],
+    again: Mapping[SourcePosition, SourcePosition] | None = None,
 ) -> list[Row]:
     """Give every reading its outcomes, by the activity's position; outcomes of other activities are left out.
 
@@ -160,20 +170,35 @@ def match(
         readings: what was read.
         activities: position and timestamp of each reading's activity, in the readings' order.
         outcomes: in the order in which they were read.
+        again: position of an activity and that of its repetition, of those that were published twice.
     """
-    by_source: dict[SourcePosition, list[ActivityOutcome]] = {position: [] for position in activities}
+    again = again or {}
+    by_source: dict[SourcePosition, list[ActivityOutcome]] = {
+        position: [] for position in (*activities, *again.values())
+    }
     for outcome in outcomes:
         if outcome.source in by_source:
             by_source[outcome.source].append(outcome)
     return [
-        _row(reading, timestamp, by_source[position])
+        _row(
+            reading,
+            timestamp,
+            by_source[position],
+            _refused(position, by_source[again[position]]) if position in again else None,
+        )
         for reading, (position, timestamp) in zip(readings, activities.items(), strict=True)
     ]
 
 
-def _row(reading: DemoReading, published_at: int, outcomes: Sequence[ActivityOutcome]) -> Row:
+def _row(reading: DemoReading, published_at: int, outcomes: Sequence[ActivityOutcome], again: bool | None) -> Row:
     judgement = judge(reading, outcomes[0].result if outcomes else None)
-    return Row(reading, published_at, tuple(outcomes), judgement)
+    return Row(reading, published_at, tuple(outcomes), judgement, again)
+
+
+def _refused(first: SourcePosition, outcomes: Sequence[ActivityOutcome]) -> bool:
+    """Whether a repetition of the activity at ``first`` had the outcomes that it should have."""
+    told = [(outcome.error_code, outcome.first) for outcome in outcomes]
+    return told == [(ErrorCode.DUPLICATE_ACTIVITY.name, result_id(first))]
 
 
 def figures(rows: Sequence[Row]) -> DemoFigures:
@@ -193,6 +218,8 @@ def figures(rows: Sequence[Row]) -> DemoFigures:
         dead_letters=len(firsts) - results,
         missing=len(rows) - len(firsts),
         duplicated=sum(max(len(row.outcomes) - 1, 0) for row in rows),
+        published_twice=sum(row.again is not None for row in rows),
+        refused_twice=sum(row.again is True for row in rows),
         seconds=round((ended - began) / 1000, 3),
         p50_ms=_percentile(latencies, 50),
         p95_ms=_percentile(latencies, 95),
@@ -214,6 +241,11 @@ def problems(rows: Sequence[Row]) -> list[str]:
         found.append(f"{total.missing} of {total.activities} activities have no outcome")
     if total.duplicated:
         found.append(f"{total.duplicated} outcomes are duplicates")
+    found += [
+        f"reading {row.reading.number}: its second activity must have one outcome, a letter that names the first"
+        for row in rows
+        if row.again is False
+    ]
     found += [
         f"reading {row.reading.number}: exactly the phrases with damaged clips must fail"
         for row in rows

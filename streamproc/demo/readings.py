@@ -19,6 +19,9 @@ from streamproc.training.speech import Voice
 PHRASES = 2
 """Phrases of each reading."""
 
+TWICE_EVERY = 10
+"""Every tenth activity is published a second time, as a publisher does that is not sure of the first."""
+
 HELD_OUT_EVERY = 5
 """Every fifth reader has a voice that training never heard."""
 
@@ -75,6 +78,11 @@ class DemoReading:
     def learner_id(self) -> str:
         """The Kafka key: eight learners, so that some read more than once."""
         return f"demo-learner-{self.number % 8}"
+
+    @property
+    def comes_twice(self) -> bool:
+        """Whether its activity is published a second time."""
+        return self.number % TWICE_EVERY == 0
 
     @property
     def seeded(self) -> int:

@@ -73,6 +73,12 @@ def summary(rows: Sequence[Row], problems: Sequence[str]) -> RenderableType:
         f"{total.activities} activities: {counted(total.results, 'result')}, "
         f"{counted(total.dead_letters, 'dead letter')}, {total.missing} missing, {total.duplicated} duplicated",
     )
+    if total.published_twice:
+        grid.add_row(
+            "repeated",
+            f"{total.published_twice} of them published twice: {total.refused_twice} refused, by a letter that "
+            "names the first",
+        )
     grid.add_row(
         "errors",
         f"{total.seeded_errors_found} of {total.seeded_errors} seeded ones found "

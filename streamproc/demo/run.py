@@ -32,6 +32,10 @@ OUTCOMES_TIMEOUT_S = 90.0
 """How long the outcomes of all activities may take; what is not there then is missing."""
 
 
+DUPLICATES_WINDOW_S = 3600.0
+"""So long the worker remembers activities, where the settings say nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """What a run has shown; it has passed if there are no ``problems``.
@@ -88,16 +92,18 @@ def run(folder: Path, display: Display, *, keep: bool, speech: Path | None = Non
         display.say(f"the worker consumes; its log: {worker.log}")
         if keep_worker:
             display.say(f"look on: {worker.page}")
-        published = publish(settings, [*activities, *spoken])
-        display.say(f"{len(published)} activities are published")
+        twice = [number for number, reading in enumerate(readings) if reading.comes_twice]
+        published = publish(settings, [*activities, *spoken, *(activities[number] for number in twice)])
+        display.say(f"{len(published)} activities are published, {len(twice)} of them for the second time")
         outcomes = _await_outcomes(reader, published, worker, display)
         if not keep_worker:
             worker.end()
         # To the end: a duplicate may come later than what was waited for.
         outcomes += reader.rest()
-        made = published[: len(activities)]
-        rows = match(readings, {position: reader.activity_timestamps[position] for position in made}, outcomes)
-        people = match_people(clips, published[len(activities) :], outcomes)
+        made, rest = published[: len(activities)], published[len(activities) :]
+        again = dict(zip((made[number] for number in twice), rest[len(spoken) :], strict=True))
+        rows = match(readings, {position: reader.activity_timestamps[position] for position in made}, outcomes, again)
+        people = match_people(clips, rest[: len(spoken)], outcomes)
         failed = problems(rows)
         if failed:
             display.say(f"the run has failed; the worker's log is left: {worker.log}")
@@ -136,6 +142,7 @@ def _bring_up(stack: LocalStack) -> Settings:
             "kafka": tree.kafka.model_copy(update={"bootstrap_servers": addresses.kafka_bootstrap}),
             "registry": tree.registry.model_copy(update={"url": addresses.registry_url}),
             "triton": tree.triton.model_copy(update={"urls": addresses.triton_urls}),
+            "duplicates": tree.duplicates.model_copy(update={"window": tree.duplicates.window or DUPLICATES_WINDOW_S}),
         }
     )
 

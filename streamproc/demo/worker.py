@@ -77,6 +77,7 @@ class WorkerProcess:
             self.address = f"http://{host}:{port}"
             environment = {**os.environ, **environment_of(settings)}
             environment |= {variable("web", "host"): host, variable("web", "port"): port}
+            environment[variable("duplicates", "window")] = str(settings.duplicates.window)
             environment |= {**self._console(host), **pinned_models()}
             prefixes = [*settings.audio.allowed_prefixes, f"{self.clips.as_uri()}/"]
             environment[variable("audio", "allowed_prefixes")] = json.dumps(prefixes)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from streamproc.contracts.generated.events import Verdict
+from streamproc.contracts.generated.events import SourcePosition, Verdict
 from streamproc.demo import judging
 from streamproc.demo.exchange import ActivityOutcome
 from streamproc.demo.judging import Judgement
@@ -96,6 +96,8 @@ def test_a_flawless_run_passes() -> None:
         "dead_letters": 1,
         "missing": 0,
         "duplicated": 0,
+        "published_twice": 0,
+        "refused_twice": 0,
         "seconds": (29 + LATENCY_MS) / 1000,
         "p50_ms": LATENCY_MS,
         "p95_ms": LATENCY_MS,
@@ -187,3 +189,39 @@ def test_latency_is_that_of_results_alone() -> None:
 def test_a_run_without_any_outcome_has_no_latency() -> None:
     total = judging.figures(rows([]))
     assert (total.missing, total.p50_ms, total.p95_ms, total.seconds) == (30, None, None, 0.0)
+
+
+AGAIN = {position(reading.number): position(1000 + reading.number) for reading in READINGS if reading.comes_twice}
+
+
+def repeated(first: SourcePosition, code: str = "DUPLICATE_ACTIVITY", named: str | None = None) -> ActivityOutcome:
+    return ActivityOutcome(
+        AGAIN[first], 1_000_200, None, code, named or f"{first.topic}/{first.partition}/{first.offset}"
+    )
+
+
+def judged_again(*letters: ActivityOutcome) -> tuple[judging.DemoFigures, list[str]]:
+    rows = judging.match(READINGS, PUBLISHED, [*FLAWLESS, *letters], AGAIN)
+    return judging.figures(rows), judging.problems(rows)
+
+
+def test_a_tenth_comes_twice_and_each_second_one_is_a_letter_that_names_the_first() -> None:
+    figures, problems = judged_again(*map(repeated, AGAIN))
+    assert (len(READINGS), figures.activities, figures.published_twice, figures.refused_twice) == (30, 30, 3, 3)
+    assert (figures.missing, figures.duplicated) == (0, 0), "they are beside the others"
+    assert problems == []
+
+
+@pytest.mark.parametrize("wrong", ["none", "two", "another code", "another first", "a result"])
+def test_a_second_one_with_any_other_outcome_fails_the_run(wrong: str) -> None:
+    first, *others = AGAIN
+    outcomes = {
+        "none": [],
+        "two": [repeated(first), repeated(first)],
+        "another code": [repeated(first, code="AUDIO_EMPTY")],
+        "another first": [repeated(first, named="activities/0/1")],
+        "a result": [dataclasses.replace(FLAWLESS[9], source=AGAIN[first])],
+    }[wrong]
+    figures, problems = judged_again(*outcomes, *map(repeated, others))
+    assert figures.refused_twice == 2
+    assert problems == ["reading 10: its second activity must have one outcome, a letter that names the first"]
