@@ -18,6 +18,7 @@ import time
 import zlib
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from itertools import chain
 from typing import Any, NamedTuple
 
 import structlog
@@ -179,14 +180,22 @@ class ProgressPage:
     async def _look(self, question: Question) -> LearnerHere:
         """Look into what is surely this worker's. Raises StreamprocError."""
         before = self._held().ours
-        told = next((one.partitions for one in await self._group() if one.id == self._worker), ())
+        told = await self._told()
+        if not before <= told:
+            # What was heard a moment ago may be from before a rebalance.
+            self._asked = float("-inf")
+            told = await self._told()
         found = self._find(question.tenant, question.learner)
         # Held before and after: a partition that comes or goes meanwhile was not surely looked into.
-        ours = before & self._held().ours & frozenset(told)
+        ours = before & self._held().ours & told
         if found is not None and ours != before:
             # It may lie in one that is not ours any more, and so be what was.
             return LearnerHere(None, frozenset())
         return LearnerHere(found, ours)
+
+    async def _told(self) -> frozenset[int]:
+        """The partitions that this worker has by the group's description. Raises StreamprocError."""
+        return frozenset(chain(*(one.partitions for one in await self._group() if one.id == self._worker)))
 
     async def _tell(self, _question: Question, found: Progress) -> Said:
         return 200, {"progress": to_json(found)}

@@ -163,6 +163,17 @@ async def test_nor_is_what_lies_in_a_partition_that_comes_or_goes_meanwhile() ->
             await ask(home)
 
 
+async def test_who_has_got_a_partition_a_moment_ago_asks_the_group_again_and_answers() -> None:
+    _, home = workers = two()
+    async with serving(*workers):
+        a, b = home.group
+        home.group = [replace(a, partitions=(0, 1)), replace(b, partitions=())]
+        with pytest.raises(ConnectionError, match=r"503.*ask again"):
+            await ask(home)
+        home.group = [a, b]
+        assert await ask(home) == PROGRESS
+
+
 async def test_who_is_told_to_ask_again_is_told_when() -> None:
     other, _ = two()
     async with serving(other), ClientSession(headers={"Authorization": f"Bearer {TOKEN}"}) as session:
