@@ -65,7 +65,12 @@ def read(connection: Connection, topic: str, count: int) -> list[Message]:
 
 
 def numbered(count: int) -> list[Result]:
-    return [dataclasses.replace(RESULT, activity_id=f"activity-{number}") for number in range(count)]
+    def source(number: int) -> SourcePosition:
+        return dataclasses.replace(RESULT.source, offset=number)
+
+    return [
+        dataclasses.replace(RESULT, activity_id=f"activity-{number}", source=source(number)) for number in range(count)
+    ]
 
 
 async def publish_results(

@@ -88,8 +88,8 @@ def test_it_is_deleted_when_an_operator_says_so_whichever_worker_is_asked(
     workers = [started(), started()]
     before = len(topics.read(f"{topics.name}.progress", 100, 3))
     learners = [f"erased-{number}" for number in range(4)]
-    for learner in learners:
-        reads(topics, schema, learner, f"of-{learner}")
+    for number, learner in enumerate(learners):
+        reads(topics, schema, learner, f"reading-{number}")
     told(topics, before + len(learners))
     for number, learner in enumerate(learners):
         worker = workers[number % 2]
