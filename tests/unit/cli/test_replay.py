@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import subprocess
 import sys
 
 import pytest
@@ -92,3 +93,23 @@ def test_on_a_terminal_no_line_an_activity_buries_the_bar_unless_it_is_asked_for
         run = ReplayRun(PART, 0, 1, "", "", "another", False, "phonemes", "2", "a" * 64)
         assert replay._settings(settings.load(), "a", run).log.level == level
     os.close(ours)
+
+
+STANDS_BACK = """
+import os
+from pathlib import Path
+from streamproc.cli.replay import _stand_back
+
+_stand_back()
+group = Path("/proc/self/autogroup")
+print(os.getpriority(os.PRIO_PROCESS, 0), group.read_text().split()[-1] if group.exists() else "")
+"""
+
+
+def test_all_else_on_its_machine_goes_before_it() -> None:
+    ours = os.getpriority(os.PRIO_PROCESS, 0)
+    done = subprocess.run([sys.executable, "-c", STANDS_BACK], capture_output=True, text=True, start_new_session=True)
+    assert done.returncode == 0, done.stderr
+    process, *session = done.stdout.split()
+    assert int(process) == min(19, ours + replay.NICENESS)
+    assert session in ([], [str(replay.NICENESS)])
