@@ -199,7 +199,7 @@ class WorkerApp(faust.App):
             kafka=lambda: self._kafka_answers.answers,
             registry=lambda: self._registry_answers.answers,
             engine=lambda: _can_score(self._engine.champion),
-            joined=lambda: self._life.joined and not self.rebalancing,
+            joined=lambda: self._life.settled and not self.rebalancing,
             stopping=lambda: self.should_stop,
             paused=lambda: self._agents.paused,
             stalled=lambda: self._agents.stalled,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Collection, Mapping
 
@@ -9,6 +10,10 @@ import structlog
 from faust.types import TP
 
 log = structlog.get_logger(__name__)
+
+SETTLE_S = 3.0
+"""A member that joins is told first that it has nothing: what it is to have, others must give up before. That takes a
+heartbeat and a drain; where nothing comes for so long, there are no more partitions than other members."""
 
 
 class Lifecycle:
@@ -18,8 +23,18 @@ class Lifecycle:
         self._clock = clock
         self._began = clock()
         self._partitions: set[TP] = set()
-        self.joined = False
-        """Whether the group has ever given it its share, which may be none."""
+        self._joined_at = math.inf
+
+    @property
+    def joined(self) -> bool:
+        """Whether the group has ever let it in, with or without partitions."""
+        return self._joined_at < math.inf
+
+    @property
+    def settled(self) -> bool:
+        """Whether it has its share of the partitions, which may be none. A roll-out must not end another worker before:
+        partitions that are on their way to this one would have to wait for that too."""
+        return self.joined and (bool(self._partitions) or self._clock() - self._joined_at >= SETTLE_S)
 
     def assigned(self, partitions: Collection[TP]) -> None:
         """These are its partitions from now on, and no others."""
@@ -36,7 +51,7 @@ class Lifecycle:
     def ready(self) -> None:
         """It has joined its group and reads."""
         if not self.joined:
-            self.joined = True
+            self._joined_at = self._clock()
             log.info("ready", seconds=self._seconds())
 
     def stopped(self, *, events: int, written: Mapping[str, int], transactions: Mapping[str, int]) -> None:

@@ -179,7 +179,10 @@ class Consumer(FaustConsumer):
         return restore
 
     async def drain(self) -> None:
-        """Before the agents stop: let them finish what they have, commit it, and give the rest up."""
+        """Before the agents stop: let them finish what they have, commit it, give the rest up, and leave the group.
+
+        The partitions are nobody's until the group knows: it is told before anything else of the worker is stopped.
+        """
         if self.rebalance.over:
             return
         self.rebalance.over = True
@@ -194,16 +197,23 @@ class Consumer(FaustConsumer):
             self.ledger.drop(assignment)
         if given_up := self.ledger.loose.give_up(TransportError("The worker has stopped: this was not sent")):
             logger.error("%d sends outside events are given up: no transaction took them in time", given_up)
+        await self._leave()
 
-    async def on_stop(self) -> None:
+    async def _leave(self) -> None:
         """Leave the group."""
-        if not self._begun:
+        if self._closing or not self._begun:
             return
-        await self.drain()
         self._closing = True
         if self.firing is not None:
             self.firing.stop()
         await asyncio.to_thread(self._poller.close, self.settings.drain_timeout + 5.0)
+
+    async def on_stop(self) -> None:
+        """Leave the group, and close the producer."""
+        if not self._begun:
+            return
+        await self.drain()
+        await self._leave()  # where the drain was cut short
         await self._cycle.close()
 
     def crash_soon(self, error: BaseException) -> None:

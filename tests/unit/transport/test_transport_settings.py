@@ -39,6 +39,14 @@ def test_brokers_have_the_last_word_on_a_records_size_which_they_measure_compres
     assert "message.max.bytes" not in TransportSettings(compression="zstd").consumer("x:1", "group")
 
 
+@pytest.mark.parametrize(("session", "heartbeat"), [(30.0, 500), (0.9, 300)])
+def test_members_hear_of_a_rebalance_soon(session: float, heartbeat: int) -> None:
+    settings = TransportSettings(session_timeout=session)
+    assert settings.consumer("b:1", "g")["heartbeat.interval.ms"] == heartbeat
+    own = TransportSettings(librdkafka={"heartbeat.interval.ms": 3000})
+    assert own.consumer("b:1", "g")["heartbeat.interval.ms"] == 3000
+
+
 def test_kip848_leaves_to_the_brokers_what_they_decide() -> None:
     config = TransportSettings(assignment="consumer").consumer("b:1", "g")
     assert config["group.protocol"] == "consumer"

@@ -135,6 +135,14 @@ async def test_what_a_stopping_worker_is_given_is_not_begun(consumer: Consumer) 
     assert consumer.ledger.form(b"generation") is None
 
 
+async def test_who_has_drained_leaves_the_group_before_agents_stop(consumer: Consumer) -> None:
+    """Until it has left, its partitions are nobody's."""
+    poller = Mock(spec=Poller)
+    consumer._poller, consumer._begun = poller, True
+    await consumer.drain()
+    poller.close.assert_called_once()
+
+
 @pytest.mark.parametrize("last", [Assignment.give_up, Assignment.drain])
 def test_a_closed_span_never_opens_again(last: Callable[[Assignment], None]) -> None:
     assignment = Assignment(IN, Progress(0, 6, (0, 5)))
