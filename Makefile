@@ -141,7 +141,7 @@ drill: install  ## Each alert's cause on a local stack: see it fire, follow its 
 	cd tests && $(BOUNDED) 1500 ../$(BIN)/python -m operate.drill
 
 .PHONY: drill-rollout
-drill-rollout: install  ## Two workers under live load: a good release, then a bad one that is rolled back by itself; ends with a line of JSON (3 minutes).
+drill-rollout: install  ## Two workers under live load: a good release, then a bad one that is rolled back by itself; ends with a line of JSON (5 minutes).
 	tests/operate/install.sh prometheus
 	cd tests && $(BOUNDED) 600 ../$(BIN)/python -m operate.rollout
 

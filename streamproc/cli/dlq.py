@@ -20,7 +20,8 @@ from typing import Any
 import click
 
 from streamproc import settings as settings_module
-from streamproc.cli.letters import Number, PositionType, filters, progress, selection, state_of, state_option
+from streamproc.cli.letters import PositionType, filters, progress, selection, state_of, state_option
+from streamproc.cli.numbers import Number
 from streamproc.cli.shown import described_lines, group_lines, letter_lines
 from streamproc.deadletter import export as exports
 from streamproc.deadletter.discard import discard_deed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import math
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -48,17 +47,6 @@ class Time(click.ParamType):
             self.fail(f"{_short(value)} lies before the year 1.", param, ctx)
         except ValueError:
             self.fail(f"{_short(value)} is neither ISO 8601 nor a time ago such as 15m, 2h or 7d.", param, ctx)
-
-
-class Number(click.FloatRange):
-    """A number within bounds; ``nan`` and ``inf`` are none, though Python reads them as one."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Read it; a usage error otherwise."""
-        number: float = super().convert(value, param, ctx)
-        if not math.isfinite(number):
-            self.fail(f"{value} is no number.", param, ctx)
-        return number
 
 
 class PositionType(click.ParamType):

@@ -13,7 +13,8 @@ import click
 from prometheus_client import Gauge, start_http_server
 
 from streamproc import settings as settings_module
-from streamproc.cli.letters import Number, Time, progress
+from streamproc.cli.letters import Time, progress
+from streamproc.cli.numbers import Number
 from streamproc.deadletter.reconcile import Account, reconcile
 from streamproc.settings import Settings
 from streamproc.telemetry.logs import leave_retries_to_us

@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from streamproc.cli.numbers import Number
 from streamproc.cli.release_repository import Repository
 from streamproc.deployment.guard import BLIND_S, Guard, Verdict
 from streamproc.deployment.promotion import IMAGES, ORDER
@@ -33,9 +34,9 @@ ROLLED_BACK, BLIND = 3, 4
 @click.argument("image", type=click.Choice(IMAGES))
 @click.option("--in", "overlay", required=True, type=click.Choice(ORDER), help="Where it was released to.")
 @click.option("--prometheus", required=True, metavar="URL", help="Where the rules of deploy/prometheus are evaluated.")
-@click.option("--for", "seconds", type=click.FloatRange(min=0), default=3600.0, show_default=True, help="Seconds to "
+@click.option("--for", "seconds", type=Number(0, 1e6), default=3600.0, show_default=True, help="Seconds to "
               "watch.")  # fmt: skip
-@click.option("--every", type=click.FloatRange(min=0.1), default=15.0, show_default=True, help="Seconds from one look "
+@click.option("--every", type=Number(0.1, 3600), default=15.0, show_default=True, help="Seconds from one look "
               "to the next.")  # fmt: skip
 @click.option("--push", is_flag=True, help="Push the commit that takes it back, so that Argo CD carries it out.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
@@ -59,7 +60,8 @@ def watch(
     repository.before(image, overlay)  # what cannot be taken back is refused now rather than when it must be
     began = time.monotonic()
     guard = Guard(seconds, began)
-    verdict = _until_known(guard, lambda: _firing(url), every)
+    click.echo(safe(f"{image} {watched[:19]} in {overlay} is watched for {seconds:g} s"), err=True)
+    verdict = _until_known(guard, FiringAlerts(url).firing, every)
     told: dict[str, Any] = {
         "image": image,
         "digest": watched,
@@ -97,15 +99,30 @@ def _until_known(guard: Guard, firing: Callable[[], set[str] | None], every: flo
     return verdict
 
 
-def _firing(url: str) -> set[str] | None:
-    """The names of the alerts that fire; None: no answer that can be read."""
-    try:
-        with urllib.request.urlopen(f"{url}/api/v1/alerts", timeout=_ANSWER_S) as answer:  # noqa: S310 - looked at above
-            found = json.loads(answer.read(_LARGEST))
-        return {one["labels"]["alertname"] for one in found["data"]["alerts"] if one["state"] == "firing"}
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
-        click.echo(safe(f"{url} does not tell its alerts: {error}"), err=True)
-        return None
+class FiringAlerts:
+    """Those of a Prometheus; what keeps it from telling them is said once."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._said = ""
+
+    def firing(self) -> set[str] | None:
+        """The names of the alerts that fire; None: no answer that can be read."""
+        try:
+            address = f"{self._url}/api/v1/alerts"
+            with urllib.request.urlopen(address, timeout=_ANSWER_S) as answer:  # noqa: S310 - looked at above
+                found = json.loads(answer.read(_LARGEST))
+            firing = {one["labels"]["alertname"] for one in found["data"]["alerts"] if one["state"] == "firing"}
+        except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as error:
+            self._say(f"{self._url} does not tell its alerts: {getattr(error, 'reason', error)}")
+            return None
+        self._said = ""
+        return firing
+
+    def _say(self, text: str) -> None:
+        if text != self._said:
+            click.echo(safe(text), err=True)
+        self._said = text
 
 
 def _tell(told: dict[str, Any], *, as_json: bool) -> None:

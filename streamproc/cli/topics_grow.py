@@ -8,6 +8,7 @@ import time
 import click
 
 from streamproc import settings
+from streamproc.cli.numbers import Number
 from streamproc.kafka import growth, topics
 from streamproc.kafka.growth import Drain, Stillness
 from streamproc.settings import Settings
@@ -21,9 +22,9 @@ _LOOK_S = 1.0
 @click.argument("partitions", type=click.IntRange(1, 1000))
 @click.option("--reader", "readers", multiple=True, metavar="GROUP", help="A consumer group of results that relies on "
               "their order: it is waited for too. Several times for several.")  # fmt: skip
-@click.option("--still", type=click.FloatRange(min=0), default=15.0, show_default=True, help="Seconds without a new "
+@click.option("--still", type=Number(0, 1e6), default=15.0, show_default=True, help="Seconds without a new "
               "activity, after which publishers count as stopped.")  # fmt: skip
-@click.option("--timeout", type=click.FloatRange(min=0), default=600.0, show_default=True, help="Seconds to wait for "
+@click.option("--timeout", type=Number(0, 1e6), default=600.0, show_default=True, help="Seconds to wait for "
               "all that.")  # fmt: skip
 @click.option("--only-wait", is_flag=True, help="Add none: end when they may be added, by Terraform for example.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")

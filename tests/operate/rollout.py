@@ -4,9 +4,13 @@ Releases are digests in a repository of their own, put there by `streamproc rele
 Kubernetes (cluster.py) rolls workers to what it says, one after the other. `streamproc release watch` looks on with a
 real Prometheus, whose windows are divided by SCALE. The good release must stay, the bad one must go.
 
+The windows of the burn rates must hold the time before a release, or a roll-out would be all that they see: so load
+comes for a whole long window before the first one. It is a fraction of what two cores can do, as in production a worker
+that starts must not take the processor from those that score.
+
 The last line is JSON: ``{"lost", "duplicated", "longest_pause_s", "rolled_back"}``. lost: activities without a result,
-those with a dead letter among them. longest_pause_s: the longest time without a result in any one partition, as a
-read_committed reader sees it, while activities come to each at a steady pace. Run it by ``make drill-rollout``.
+those with a dead letter among them. longest_pause_s: the longest time without a result for the activities of any one
+partition, as a read_committed reader sees it, while one comes to each every 0.25 s. Run it by ``make drill-rollout``.
 """
 
 from __future__ import annotations
@@ -21,12 +25,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from itertools import pairwise
+from itertools import count, islice, pairwise
 from pathlib import Path
 from typing import Any
 
 from support.activities import activity, clip, inline, phrase, value
-from support.feeding import KEYS, LiveFeed
+from support.feeding import LiveFeed
 from support.judge import Judge
 from support.set_up import prepare
 from support.topics_of_test import TestTopics
@@ -40,15 +44,26 @@ from streamproc.cli.release_watch import ROLLED_BACK
 from streamproc.localstack.stack import PARTS, LocalStack
 from streamproc.telemetry.alerting.alert import Scale
 from streamproc.telemetry.alerting.rules import write
+from streamproc.transport.kafka.partitioner import partition_for
 
 ROOT = Path(__file__).parents[2]
-SCALE = 120
+SCALE = 60
 SCRAPE = "500ms"
 PARTITIONS = 4
-PER_S = 24.0
+PER_S = 16.0
+LEARNERS = tuple(
+    tuple(
+        islice(
+            (name for name in map("learner-{}".format, count()) if partition_for(name.encode(), PARTITIONS) == number),
+            50,
+        )
+    )
+    for number in range(PARTITIONS)
+)
 LONGEST_PAUSE_S = 2.0
-BEFORE_S, WATCHED_S, AFTER_S = 10.0, 45.0, 8.0
-"""Seconds of load before the first release; that a release is watched, longer than a fast burn's long window; after."""
+BEFORE_S, WATCHED_S, AFTER_S = 60.0, 66.0, 8.0
+"""Seconds of load before the first release, a fast burn's long window; that a release is watched, longer than that; and
+after the last one."""
 
 FIRST, GOOD, BAD = ("sha256:" + digit * 64 for digit in "123")
 RELEASES: dict[str, dict[str, str]] = {
@@ -67,7 +82,7 @@ def say(text: str) -> None:
 
 
 class Reader(Judge):
-    """Judges results, and notes when each came."""
+    """Judges results, and notes when each came, by the partition of its activity."""
 
     def __init__(self, bootstrap: str, topic: str) -> None:
         super().__init__(bootstrap, topic, partitions=PARTITIONS)
@@ -75,16 +90,16 @@ class Reader(Judge):
 
     def number(self, message: Any) -> int:
         """That of the activity, from its id."""
-        self.came[message.partition()].append(time.monotonic())
-        subject = dict(message.headers())["ce_subject"].decode()
-        return int(subject.removeprefix("reading-"))
+        number = int(dict(message.headers())["ce_subject"].decode().removeprefix("reading-"))
+        self.came[number % PARTITIONS].append(time.monotonic())
+        return number
 
-    def longest_pause(self, begun: float, ended: float) -> float:
-        """Seconds, in the worst partition."""
-        pauses = [0.0]
-        for times in self.came.values():
+    def longest_pause(self, begun: float, ended: float) -> tuple[float, int, float]:
+        """Seconds, in which partition, and when it began."""
+        pauses = []
+        for partition, times in self.came.items():
             within = [begun, *(at for at in times if begun <= at <= ended), ended]
-            pauses += [late - early for early, late in pairwise(within)]
+            pauses += [(late - early, partition, early) for early, late in pairwise(within)]
         return max(pauses)
 
 
@@ -97,17 +112,14 @@ def repository(folder: Path) -> Repository:
         made.git("config", f"user.{name}", told)
     made.git("add", ".")
     made.git("commit", "--quiet", "--message", "Overlays")
-    released(made, "set", "worker", FIRST)
+    assert released(made, "set", "worker", FIRST).wait(60) == 0
     return made
 
 
 def released(there: Repository, *arguments: str) -> subprocess.Popen[str]:
     """`streamproc release …` in this repository."""
     command = streamproc("release", "--repository", str(there.folder), *arguments, "--json")
-    process = subprocess.Popen(command, env=environment({}), stdout=subprocess.PIPE, text=True)
-    if arguments[0] == "set":
-        assert process.wait(60) == 0
-    return process
+    return subprocess.Popen(command, env=environment({}), stdout=subprocess.PIPE, text=True)
 
 
 @contextmanager
@@ -123,7 +135,10 @@ def prometheus(folder: Path, targets: Path) -> Iterator[Prometheus]:
 def roll_out(there: Repository, digest: str, address: str, read: Callable[[], None], cluster: Cluster) -> int:
     """Release it and watch it until that has its verdict, and workers run what is wanted then; the exit code."""
     say(f"release {digest[:12]}, version {RELEASES[digest][VERSION]}")
-    released(there, "set", "worker", digest)
+    promotion = released(there, "set", "worker", digest)
+    while promotion.poll() is None:
+        read()
+    assert promotion.returncode == 0
     watch = released(
         there, "watch", "worker", "--in", "dev", "--prometheus", address, "--for", str(WATCHED_S), "--every", "0.5"
     )
@@ -171,7 +186,8 @@ def _under_load(
         return WorkerProcess({**settings, **RELEASES[digest]}, folder / f"worker-{started}.log", program)
 
     def record(number: int) -> tuple[bytes, bytes]:
-        learner = f"learner-{number % KEYS}"
+        turn, partition = divmod(number, PARTITIONS)
+        learner = LEARNERS[partition][turn % len(LEARNERS[partition])]
         return learner.encode(), value(replace(one, activity_id=f"reading-{number}", learner_id=learner), schema_id)
 
     results, letters = Reader(topics.bootstrap, topics.results), Judge(topics.bootstrap, topics.letters, forget=True)
@@ -187,11 +203,13 @@ def _under_load(
         results.wait_for(feed.fed, 60)
         verdict = results.judge(range(feed.fed))
         letters.read(2.0)
+    pause, partition, since = results.longest_pause(begun, ended)
     say(f"{feed.fed} activities, {letters.count} dead letters, {verdict}")
+    say(f"no result in partition {partition} for {pause:.2f} s from {since - _BEGAN:.1f} s on")
     return {
         "lost": verdict.missing,
         "duplicated": verdict.duplicated,
-        "longest_pause_s": round(results.longest_pause(begun, ended), 2),
+        "longest_pause_s": round(pause, 2),
         "rolled_back": (stayed, went) == (0, ROLLED_BACK) and there.digest("dev", "worker") == GOOD,
     }
 

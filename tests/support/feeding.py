@@ -66,7 +66,13 @@ class LiveFeed:
         ``times``: the records' timestamps, in milliseconds since 1970; else the clock's.
         """
         self._producer = Producer(
-            {"bootstrap.servers": bootstrap, "enable.idempotence": True, "linger.ms": 2, "log_level": 0}
+            {
+                "bootstrap.servers": bootstrap,
+                "enable.idempotence": True,
+                "linger.ms": 2,
+                "log_level": 0,
+                "partitioner": "murmur2_random",  # as our client and Java's
+            }
         )
         self._topic = topic
         self._values = values

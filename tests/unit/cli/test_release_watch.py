@@ -136,6 +136,9 @@ def test_what_cannot_be_watched_is_told_at_once(repository: Path, prometheus: Al
     code, _, output = watched(repository, "prometheus:9090")
     assert code == 2
     assert "--prometheus" in output
+    code, _, output = watched(repository, prometheus.url, seconds="nan")
+    assert code == 2
+    assert "nan is no number" in output
 
 
 def test_who_gets_no_answer_for_long_does_nothing_and_says_that_nobody_knows(
@@ -144,5 +147,5 @@ def test_who_gets_no_answer_for_long_does_nothing_and_says_that_nobody_knows(
     monkeypatch.setattr("streamproc.deployment.guard.BLIND_S", 0.3)
     code, _, output = watched(released, "http://127.0.0.1:9")
     assert code == 4
-    assert "does not tell its alerts" in output
+    assert output.count("does not tell its alerts: [Errno 111] Connection refused") == 1
     assert runs(released, "dev") == TWO

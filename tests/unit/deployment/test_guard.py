@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from streamproc.deployment.guard import BLIND_S, BURNS, Guard
+from streamproc.telemetry.alerting.burning import BURNS as RATES
+from streamproc.telemetry.alerting.burning import FEWEST
+from streamproc.telemetry.objectives import objectives
+
+PAGE = Path(__file__).parents[3] / "docs/how-to/roll-out-a-release.md"
 
 BURN = "StreamprocLatencyBurnFast"
 SLOW = "StreamprocLatencyBurnSlow"
@@ -63,3 +70,16 @@ def test_the_first_answer_is_what_was_there_before_however_late() -> None:
     guard = Guard(60, began=0)
     assert guard.look(0, None) == "watch"
     assert guard.look(15, {BURN}) == "watch"
+
+
+def test_the_page_for_operators_says_what_takes_a_release_back() -> None:
+    text = PAGE.read_text("utf-8")
+    (days,) = {one.days for one in objectives()}
+    rows = {
+        f"| `Streamproc…Burn{one.name}` | {one.rate:g} | {one.long} | {one.short} | {days / one.rate:.0f} days |"
+        for one in RATES
+        if one.severity == "page"
+    }
+    assert rows == {line for line in text.splitlines() if line.startswith("| `Streamproc…Burn")}
+    assert f"At least {FEWEST} activities must have missed" in text
+    assert f"Prometheus did not answer for {BLIND_S / 60:.0f} minutes" in text
