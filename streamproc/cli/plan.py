@@ -1,4 +1,4 @@
-"""``streamproc plan``: what a load needs."""
+"""``streamproc plan``: what a load needs, and how a day goes with it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,13 @@ from pathlib import Path
 
 import click
 
+from streamproc.cli.numbers import Number
+from streamproc.cli.plan_day import day
 from streamproc.deployment.capacity import Capacity, Costs, Load, Prices, measured, of_benchmark, plan
 from streamproc.terminal import example, safe
 
-POSITIVE = click.FloatRange(min=0, min_open=True)
+PER_SECOND = Number(0, 1e6, min_open=True)
+PRICE = Number(0, 1e6)
 
 
 @click.group()
@@ -19,23 +22,27 @@ def command() -> None:
     """Plan a deployment from measured costs."""
 
 
+command.add_command(day)
+
+
 @command.command(
     epilog=example(
         "plan capacity --peak 200", "plan capacity --peak 200 --mean 40 --audio 6 --triton-speed 20000 --json"
     )
 )
-@click.option("--peak", required=True, type=POSITIVE, help="Activities a second at the busiest time.")
-@click.option("--mean", type=POSITIVE, help="Activities a second on average.  [default: a quarter of the peak]")
-@click.option("--audio", type=POSITIVE, default=4.4, show_default=True, help="Seconds of audio in an activity.")
-@click.option("--triton-speed", type=POSITIVE, help="Seconds of audio that one Triton infers in a second: measure "
-              "yours.  [default: that of two CPU cores]")  # fmt: skip
-@click.option("--busy", type=click.FloatRange(0.1, 0.95), default=0.7, show_default=True, help="Share of the time in "
+@click.option("--peak", required=True, type=PER_SECOND, help="Activities a second at the busiest time.")
+@click.option("--mean", type=PER_SECOND, help="Activities a second on average.  [default: a quarter of the peak]")
+@click.option("--audio", type=Number(0.1, 3600), default=4.4, show_default=True, help="Seconds of audio in an "
+              "activity.")  # fmt: skip
+@click.option("--triton-speed", type=Number(1, 1e7), help="Seconds of audio that one Triton infers in a second: "
+              "measure yours.  [default: that of two CPU cores]")  # fmt: skip
+@click.option("--busy", type=Number(0.1, 0.95), default=0.7, show_default=True, help="Share of the time in "
               "which a worker or Triton may be at work at the peak.")  # fmt: skip
 @click.option("--spare", type=click.IntRange(min=0), default=1, show_default=True, help="Workers, and Tritons, that "
               "may be lost at the peak.")  # fmt: skip
-@click.option("--worker-hour", type=click.FloatRange(min=0), default=0.05, show_default=True, help="Price of a worker "
+@click.option("--worker-hour", type=PRICE, default=0.05, show_default=True, help="Price of a worker "
               "with one core for an hour.")  # fmt: skip
-@click.option("--triton-hour", type=click.FloatRange(min=0), default=1.0, show_default=True, help="Price of a Triton "
+@click.option("--triton-hour", type=PRICE, default=1.0, show_default=True, help="Price of a Triton "
               "with its GPU for an hour.")  # fmt: skip
 @click.option("--measured", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="What `make "
               "bench-worker` saved on your machine.  [default: this release's figures]")  # fmt: skip
@@ -77,6 +84,8 @@ def _costs(file: Path | None, triton_speed: float | None) -> Costs:
         return costs
     try:
         return of_benchmark(json.loads(file.read_text("utf-8")), costs.triton_speed, costs.triton_on)
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise click.UsageError(f"--measured: {file} is no JSON, and no result of make bench-worker") from None
     except ValueError as error:
         raise click.UsageError(f"--measured: {file} {error}") from None
 

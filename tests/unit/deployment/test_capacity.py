@@ -68,7 +68,14 @@ def test_the_command_tells_it_as_json_with_the_costs_behind_it() -> None:
     [
         (["--peak", "0"], "Invalid value for '--peak'"),
         (["--peak", "10", "--mean", "20"], "are more than --peak"),
-        (["--peak", "10", "--measured", __file__], "--measured"),
+        (["--peak", "10", "--measured", __file__], "is no JSON, and no result of make bench-worker"),
+        (
+            ["--peak", "10", "--measured", str(BENCHMARK.with_name("capacity.json"))],
+            "is no result of make bench-worker",
+        ),
+        (["--peak", "inf"], "Invalid value for '--peak'"),
+        (["--peak", "10", "--mean", "nan"], "Invalid value for '--mean': nan is no number"),
+        (["--peak", "10", "--triton-hour", "nan"], "Invalid value for '--triton-hour': nan is no number"),
     ],
 )
 def test_a_wrong_load_is_told(arguments: list[str], message: str) -> None:

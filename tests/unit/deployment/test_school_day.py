@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 from pathlib import Path
 
-from support.school_day import Rule, school_day, simulate
+import pytest
+from click.testing import CliRunner
 
+from streamproc.cli import cli
+from streamproc.cli.plan_day import LATE
 from streamproc.deployment.capacity import measured
+from streamproc.deployment.day import Rule, school_day, simulate
+from streamproc.telemetry.catalogue import exposed
 from streamproc.telemetry.objectives import objectives
 
+TERRAFORM = Path(__file__).parents[3] / "terraform"
 PEAK = 1500.0
 """Activities a second: a large school district's first lesson."""
 WORKER = 1000 / measured().worker_ms(4.4)
@@ -36,8 +44,7 @@ def test_a_rule_that_may_not_grow_misses_it_too() -> None:
 
 
 def test_the_scaler_s_file_has_this_rule() -> None:
-    text = (Path(__file__).parents[3] / "terraform/kubernetes/base/scaling.yaml").read_text("utf-8")
-    worker = text.partition("---")[0]
+    worker = (TERRAFORM / "kubernetes/base/scaling.yaml").read_text("utf-8").partition("---")[0]
     rule = Rule(least=2, most=12)
     assert f'threshold: "{rule.backlog_per_worker}"' in worker
     assert f'threshold: "{rule.oldest_s:g}"' in worker
@@ -45,3 +52,55 @@ def test_the_scaler_s_file_has_this_rule() -> None:
     assert f"{{type: Percent, value: 100, periodSeconds: {rule.grow_s}}}" in worker
     assert f"stabilizationWindowSeconds: {rule.quiet_s}" in worker
     assert f"{{type: Pods, value: 1, periodSeconds: {rule.shrink_s}}}" in worker
+
+
+def test_on_aws_it_is_the_same_backlog_and_audio_for_each() -> None:
+    kubernetes = (TERRAFORM / "kubernetes/base/scaling.yaml").read_text("utf-8")
+    aws = TERRAFORM / "modules/aws"
+    variables, policy = ((aws / name).read_text("utf-8") for name in ("variables.tf", "scaling.tf"))
+    for name, metric in (
+        ("backlog_per_worker", "streamproc_transport_unfinished"),
+        ("waiting_per_server", "streamproc_inference_waiting"),
+    ):
+        (each,) = re.findall(rf"{name} +\= optional\(number, (\d+)\)", variables)
+        assert re.search(rf'query: sum\({exposed(metric)}{{.*}}\)\n +threshold: "{each}"', kubernetes)
+        assert f'metric  = "{metric}"' in policy
+
+
+def told(*arguments: str) -> tuple[int, str]:
+    done = CliRunner().invoke(cli, ["plan", "day", *arguments])
+    return done.exit_code, done.output
+
+
+def test_the_command_compares_a_day_with_workers_for_the_peak() -> None:
+    code, output = told("--peak", "1500", "--least", "3", "--most", "24", "--worker-hour", "2", "--json")
+    found = json.loads(output)
+    assert code == 0
+    assert found["scaled"]["oldest_s"] < found["objective_s"] == WITHIN
+    assert found["scaled"]["cost"] == pytest.approx(2 * found["scaled"]["worker_hours"], abs=0.2)
+    assert found["fixed"]["worker_hours"] == 24 * found["fixed"]["most_workers"]
+
+
+def test_the_command_fails_where_too_few_workers_may_come() -> None:
+    code, output = told("--peak", "1500", "--most", "4")
+    assert code == LATE
+    assert "by the scaler's rule" in output
+
+
+def test_how_to_scale_says_what_the_command_says() -> None:
+    text = (TERRAFORM.parent / "docs/how-to/scale.md").read_text("utf-8")
+    (arguments,) = re.findall(r"^\$ streamproc plan day (.*)$", text, re.MULTILINE)
+    assert told(*arguments.split())[1] in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--peak", "0"], "Invalid value for '--peak'"),
+        (["--peak", "10", "--least", "5", "--most", "4"], "--least: 5 workers are more than --most, 4"),
+    ],
+)
+def test_a_wrong_day_is_told(arguments: list[str], message: str) -> None:
+    code, output = told(*arguments)
+    assert code == 2
+    assert message in output

@@ -32,10 +32,11 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """What a day was like: the oldest activity, hours of workers."""
+    """What a day was like: the oldest activity, hours of workers, how many there were at the most."""
 
     oldest_s: float
     worker_hours: float
+    most_workers: int
     activities: int
 
 
@@ -99,7 +100,7 @@ def simulate(arrivals: Callable[[int], float], worker_per_s: float, rule: Rule) 
     scaler = Scaler(rule)
     waiting: deque[list[float]] = deque()  # [second of arrival, how many of it still wait]
     backlog = carried = oldest = hours = 0.0
-    total = 0
+    total = most = 0
     for second in range(DAY_S):
         carried += arrivals(second)
         new, carried = math.floor(carried), carried - math.floor(carried)
@@ -109,8 +110,9 @@ def simulate(arrivals: Callable[[int], float], worker_per_s: float, rule: Rule) 
         backlog -= _taken(waiting, scaler.running * worker_per_s)
         age = second - waiting[0][0] if waiting else 0.0
         oldest, hours = max(oldest, age), hours + scaler.running / 3600
+        most = max(most, scaler.running)
         scaler.look(second, backlog, age)
-    return Day(oldest, hours, total)
+    return Day(oldest, hours, most, total)
 
 
 def _taken(waiting: deque[list[float]], room: float) -> float:
