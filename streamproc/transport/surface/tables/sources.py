@@ -60,6 +60,9 @@ class Sources:
         """
         for table in self._tables:
             table.use(*self._usage.certain.get(table.name, ()))
+            # Others join it behind a group_by, or before that: these, or topics that are not there yet.
+            if others := self._usage.passing_on.get(table.name, set()) - table.sources:
+                table.check_together(table.sources | others)
             if self._topics.look_up(table.changelog_topic_name) is None:
                 self._create(table)
             else:
@@ -91,7 +94,10 @@ class Sources:
     def _may_use(self, table: Table, topic: str) -> bool:
         if topic in self._apart:
             return False
-        return topic in table.sources or (not table.sources and self._usage.may_be(table.name, topic))
+        if not table.sources:
+            return self._usage.may_be(table.name, topic)
+        known = not table.sources <= self._usage.read  # which of the topics in between it is
+        return topic in table.sources or (not known and self._usage.may_be_passed_on(table.name, topic))
 
     def _fits(self, table: Table, topic: str) -> bool:
         return self._topics.partitions(topic) == self._topics.partitions(table.changelog_topic_name)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, cast
 
@@ -172,15 +172,19 @@ class Table(faust.Table[Any, Any]):
                 in common.
         """
         self.sources |= frozenset(topics)
-        if len(self.sources) > 1 and self.due_of is not None and not self.by_clock:
+        self.check_together(self.sources)
+
+    def check_together(self, topics: Set[str]) -> None:
+        """Look whether events of these topics can use it together; raises as ``use``."""
+        if len(topics) > 1 and self.due_of is not None and not self.by_clock:
             raise Unsupported(
-                f"The table {self.name!r} of windows or timers is used by events of {_and(self.sources)}: each has a "
+                f"The table {self.name!r} of windows or timers is used by events of {_and(topics)}: each has a "
                 "stream time of its own. Pass the events of one topic on to the other"
             )
         shared = cast(Shared, self.app.transport)
-        if len(self.sources) > 1 and shared.settings.assignment != "range":
+        if len(topics) > 1 and shared.settings.assignment != "range":
             raise Unsupported(
-                f"The table {self.name!r} is used by events of {_and(self.sources)}, whose partitions of the same "
+                f"The table {self.name!r} is used by events of {_and(topics)}, whose partitions of the same "
                 "number different workers may have. With the driver's setting assignment='range' one worker has them "
                 "(stop all workers of the group first); or pass the events of one topic on to the other"
             )

@@ -30,6 +30,8 @@ class Usage:
         self.certain: dict[str, set[str]] = {}
         #: and those whose events may.
         self.possible: dict[str, set[str]] = {}
+        #: Those of agents that pass events on: theirs may use it, or what is passed on, or both.
+        self.passing_on: dict[str, set[str]] = {}
         #: What agents read.
         self.read: set[str] = set()
         for agent in app.agents.values():
@@ -39,13 +41,17 @@ class Usage:
             names.walk(agent.fun)
             for table in names.tables:
                 self.possible.setdefault(table, set()).update(topics)
-                if not names.words & _OTHER_STREAMS:
-                    self.certain.setdefault(table, set()).update(topics)
+                known = self.passing_on if names.words & _OTHER_STREAMS else self.certain
+                known.setdefault(table, set()).update(topics)
 
     def may_be(self, table: str, topic: str) -> bool:
         """Whether events of a topic may use a table: not if other agents name it, and none of this topic."""
         named = self.possible.get(table)
         return named is None or topic in named or topic not in self.read
+
+    def may_be_passed_on(self, table: str, topic: str) -> bool:
+        """Whether a topic may be one in between, of an agent that names the table."""
+        return table in self.passing_on and topic not in self.read
 
 
 class _Names:

@@ -130,6 +130,37 @@ def test_agents_of_two_topics_that_use_one_table_are_refused_at_the_start() -> N
     sources(app_of("range", *agents), {"users": 2, "orders": 2}).prepare()
 
 
+def regrouping(app: Any, topic: str, table: str) -> Any:
+    """An agent of a topic that looks up behind a ``group_by``."""
+    users = app.tables[table]
+
+    async def agent(stream: Any) -> None:
+        async for key in stream.group_by(lambda value: value, name="user"):
+            print(users[key])
+
+    app.agent(app.topic(topic), name=f"of_{topic}")(agent)
+    return app
+
+
+def test_a_join_behind_a_group_by_is_refused_at_the_start_where_workers_could_not_carry_it() -> None:
+    app = regrouping(app_of("cooperative-sticky", ("users", ["users"])), "orders", "users")
+    with pytest.raises(Unsupported, match=r"'users' is used by events of 'orders' and of 'users'.*assignment='range'"):
+        sources(app, {"users": 2, "orders": 2}).prepare()
+
+
+def test_a_table_is_restored_for_the_topic_in_between_that_joins_it_behind_a_group_by() -> None:
+    app = regrouping(app_of("range", ("users", ["users"]), ("others", ["others"])), "orders", "users")
+    middle = "of_orders-orders-user-repartition"
+    found = sources(app, {"users": 2, "others": 2, "orders": 5, middle: 2, "elsewhere": 2})
+    found.prepare()
+    [changelog] = found.changelogs([TP("users", 1), TP(middle, 1)])
+    assert changelog.tp == TP("shared-users-changelog", 1)
+    assert [changelog.table for changelog in found.changelogs([TP(middle, 1)])] == ["users"]
+    app.tables["users"].use(middle)
+    assert [changelog.table for changelog in found.changelogs([TP(middle, 1)])] == ["users"]
+    assert found.changelogs([TP("elsewhere", 1)]) == [], "the topic in between is known now"
+
+
 def test_topics_that_are_not_partitioned_alike_are_refused_at_the_start() -> None:
     app = app_of("range", ("users", ["users"]), ("orders", ["users"]))
     found = sources(app, {"users": 2, "orders": 3, "shared-users-changelog": 2})

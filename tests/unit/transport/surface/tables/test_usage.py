@@ -160,6 +160,10 @@ def test_of_an_agent_that_regroups_its_stream_nobody_knows_which_events_use_the_
     assert usage.certain == {}
     assert usage.may_be("counts", "in")
     assert usage.may_be("counts", "usage-regroup-words-repartition")
+    assert usage.passing_on == {"counts": {"in"}}
+    assert usage.may_be_passed_on("counts", "usage-regroup-words-repartition")
+    assert not usage.may_be_passed_on("counts", "in")
+    assert not usage.may_be_passed_on("others", "usage-regroup-words-repartition")
 
 
 def test_code_that_names_itself_and_others_in_a_circle_is_looked_at_once() -> None:
