@@ -330,6 +330,11 @@ bench-aligner: .venv-bench/.installed  ## The aligner against the C++ and Rust l
 bench-ctc: .venv-bench/.installed  ## The CTC kernels against numpy and Rust's fast-ctc-decode (half a minute).
 	$(BOUNDED) 600 .venv-bench/bin/python tests/bench/ctc.py --output docs/benchmarks/ctc.json
 
+.PHONY: bench-long-readings
+bench-long-readings: install  ## Long readings in pieces and in windows beside the whole, of recordings in PEOPLE=folder (10 minutes).
+	@test -n "$(PEOPLE)" || { echo "make bench-long-readings PEOPLE=folder: recordings of people, as for streamproc models evaluate"; exit 2; }
+	$(BOUNDED) 2400 $(BIN)/python tests/bench/long_readings.py $(PEOPLE) --save docs/benchmarks/long-readings.json
+
 bench-decode: install  ## Greedy decoding against beam search: phoneme errors, verdicts, CPU (a minute).
 	$(BOUNDED) 600 $(BIN)/python tests/bench/decode.py --output docs/benchmarks/decode.json
 

@@ -8,7 +8,7 @@ windows, and one energy for each 20 ms.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -52,6 +52,11 @@ class Window:
     first: int
     last: int
 
+    @property
+    def without_before(self) -> Window:
+        """For a model that remembers what was before."""
+        return replace(self, begin=self.first)
+
 
 @dataclass(frozen=True, slots=True)
 class LongClip:
@@ -64,15 +69,18 @@ class LongClip:
     power: float
     windows: Sequence[Window]
 
-    def heard(self) -> Iterator[tuple[Window, Samples]]:
+    def heard(self, *, without_before: bool = False) -> Iterator[tuple[Window, Samples]]:
         """Each window and its samples, in order.
+
+        Args:
+            without_before: leave out what was before each window's own.
 
         Raises:
             StreamprocError: as `decode_clip`, of which nothing is expected: the clip was unpacked before.
         """
         held, begin = np.empty(0, np.float32), 0
         blocks = unpack(self.encoded, self.max_seconds)
-        for window in self.windows:
+        for window in [each.without_before for each in self.windows] if without_before else self.windows:
             kept = [held[window.begin - begin :]]
             have, begin = len(kept[0]), window.begin
             while begin + have < window.end:

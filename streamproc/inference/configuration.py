@@ -18,6 +18,11 @@ SHA256 = "sha256"
 """The parameter of config.pbtxt that names the weights."""
 
 
+BEFORE, AFTER = "BEFORE", "AFTER"
+"""The optional input and the output of a model that can go on with a recording, FP32 [clips, numbers] both: what it
+remembers of the recording before a piece, and after it (`streamproc.inference.engine.Piece`)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Configuration:
     """It changes when the model is loaded anew."""
@@ -27,6 +32,8 @@ class Configuration:
     """Clips in one request; 1 of a model that hears clips alone, whatever Triton would take."""
     types: Mapping[str, str] = field(default_factory=dict)
     """Of each tensor, as Triton calls them: TYPE_FP32."""
+    remembers: int = 0
+    """Numbers that it remembers of a recording, so that it can go on with it; 0: it cannot."""
 
 
 def read_configuration(config: Any, model: ServedModel) -> Configuration:
@@ -46,7 +53,16 @@ def read_configuration(config: Any, model: ServedModel) -> Configuration:
         needed = f"needed are {_told(wanted)} and {_told(given)} in batches"
         raise ValueError(f"takes {inputs} and gives {outputs}; {needed}")
     most = 1 if model.form.padding == "alone" else config.max_batch_size
-    return Configuration(config.parameters[SHA256].string_value, most, {**inputs, **outputs})
+    return Configuration(config.parameters[SHA256].string_value, most, {**inputs, **outputs}, _remembers(config, model))
+
+
+def _remembers(config: Any, model: ServedModel) -> int:
+    before = next((tensor for tensor in config.input if tensor.name == BEFORE), None)
+    after = next((tensor for tensor in config.output if tensor.name == AFTER), None)
+    if before is None or after is None or not (model.form.takes_plain and model.form.is_plain):
+        return 0
+    fit = before.data_type == after.data_type == DataType.TYPE_FP32 and list(before.dims) == list(after.dims)
+    return max(before.dims[0], 0) if fit and len(before.dims) == 1 else 0
 
 
 def _wanted(names: TensorNames, *keys: str) -> Iterator[tuple[str, tuple[str, ...]]]:

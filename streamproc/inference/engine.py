@@ -5,13 +5,41 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Samples = NDArray[np.float32]
 Logits = NDArray[np.float32]
+
+
+Remembered = NDArray[np.float32]
+"""What a model remembers of a recording that it has heard a part of: a flat array that nobody else reads, all of it 0
+where nothing was heard yet."""
+
+REMEMBERED_BEFORE = 2 * 16_000
+"""Samples: what is remembered after a piece is that of all but its last two seconds, where the next piece begins. So
+both have heard what lies around the place where they meet."""
+
+
+class Piece(np.ndarray[Any, np.dtype[np.float32]]):
+    """A clip that goes on with a recording, whose logits are those of the whole recording there.
+
+    It is a multiple of 320 samples into the recording. An engine whose model can go on sets ``after``; any other one
+    hears it as a clip of its own, and leaves None there: then its logits are of no use for the whole.
+    """
+
+    before: Remembered | None = None
+    """None: the recording begins with this piece."""
+    after: Remembered | None = None
+
+    @classmethod
+    def going_on(cls, samples: Samples, before: Remembered | None) -> Piece:
+        """These samples, not copied."""
+        piece = samples.view(cls)
+        piece.before = before
+        return piece
 
 
 class Priority(IntEnum):

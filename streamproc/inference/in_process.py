@@ -87,6 +87,10 @@ class InProcessEngine(ABC, Generic[L, H]):
             StreamprocError: where more is known of the failure.
         """
 
+    def _go_on(self, clips: Sequence[Samples]) -> tuple[NDArray[Any], NDArray[Any]] | None:
+        """As `_outputs`, of a run that is a piece of a recording; None: it is none, or this engine cannot go on."""
+        return None
+
     async def start(self) -> ModelIdentity:
         """See Engine."""
         self._loaded, self.model = await asyncio.get_running_loop().run_in_executor(self._threads, self._load)
@@ -156,7 +160,7 @@ class InProcessEngine(ABC, Generic[L, H]):
         """What the model gives for each clip, over its own symbols."""
         form = self.served.form
         ready = inputs_of(form, clips)
-        logits, frames = self._outputs(loaded, ready, handle)
+        logits, frames = self._go_on(clips) or self._outputs(loaded, ready, handle)
         counted = None if frames is None else np.expand_dims(frames, -1)
         return list(clips_of(self.model.name, logits, counted, ready.frames, form))
 

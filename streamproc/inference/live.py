@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.answers import SYMBOLS
-from streamproc.inference.engine import Samples
+from streamproc.inference.engine import REMEMBERED_BEFORE, Remembered, Samples
 from streamproc.inference.onnx_session import open_session, require
 from streamproc.inference.repository import raise_if_memory, told
 
@@ -93,6 +93,28 @@ class LiveModel:
         audio[: len(hearing.rest)] = hearing.rest
         logits, _ = self._step(hearing.remembered, audio, hearing.samples)
         return self._certain(logits, hearing.remembered)[:owed]
+
+    def go_on(self, samples: Samples, before: Remembered | None) -> tuple[NDArray[np.float32], Remembered]:
+        """A piece of a recording that is all there: its logits [frames, 41], and what is remembered after it.
+
+        Raises:
+            ValueError: ``before`` is none of this model's.
+        """
+        remembered = self._nothing if before is None else self._unpacked(before)
+        begun = int(remembered["frames"][0, 0])
+        mark = max(len(samples) - REMEMBERED_BEFORE, 0) // self._chunk * self._chunk
+        first, remembered = self._step(remembered, samples[:mark], _ENDLESS)
+        frames = len(samples) // self._chunk + 1
+        rest = np.zeros((frames + self._delay) * self._chunk - mark, np.float32)
+        rest[: len(samples) - mark] = samples[mark:]
+        last, _ = self._step(remembered, rest, begun * self._chunk + len(samples))
+        after = np.concatenate([remembered[name].ravel().astype(np.float32) for name in STATES])
+        return np.concatenate([first, last])[self._delay : self._delay + frames], after
+
+    def _unpacked(self, flat: Remembered) -> Mapping[str, NDArray[Any]]:
+        sizes = [self._nothing[name].size for name in STATES]
+        parts = zip(STATES, np.split(flat, np.cumsum(sizes)[:-1]), strict=True)
+        return {name: part.reshape(self._nothing[name].shape).astype(self._nothing[name].dtype) for name, part in parts}
 
     def _step(
         self, remembered: Mapping[str, NDArray[Any]], audio: Samples, end: int

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import grpc
+import numpy as np
 from numpy.typing import NDArray
 from tritonclient.grpc import aio as triton
 from tritonclient.utils import InferenceServerException, triton_to_np_dtype
@@ -15,8 +16,8 @@ from tritonclient.utils import InferenceServerException, triton_to_np_dtype
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.answers import DoubtfulError, MismatchError, clips_of, probe, unsuitable, unusable
 from streamproc.inference.channel import Certificates, Channel
-from streamproc.inference.configuration import Configuration, read_configuration
-from streamproc.inference.engine import Logits, ModelIdentity, Priority, Samples
+from streamproc.inference.configuration import AFTER, BEFORE, Configuration, read_configuration
+from streamproc.inference.engine import Logits, ModelIdentity, Piece, Priority, Samples
 from streamproc.inference.handshake import distrust
 from streamproc.inference.model_inputs import ModelInputs, inputs_of
 from streamproc.inference.model_outputs import as_logits
@@ -274,6 +275,10 @@ class TritonServer:
         inputs = list(self._inputs(ready))
         del ready  # It has been copied, and an answer may take its time.
         outputs = [triton.InferRequestedOutput(name) for name in (names.logits, names.frames) if name is not None]
+        before = self._before(clips)
+        if before is not None:
+            inputs.append(triton.InferInput(BEFORE, list(before.shape), "FP32").set_data_from_numpy(before))
+            outputs.append(triton.InferRequestedOutput(AFTER))
         answer = await self._ask(
             self._server.infer(
                 self._model,
@@ -289,7 +294,25 @@ class TritonServer:
         logits = self._tensor(answer, names.logits, "TYPE_FP32")
         frames = self._tensor(answer, names.frames, "TYPE_INT32") if names.frames is not None else None
         found = list(clips_of(self._model, logits, frames, promised, self._form))
+        after = None if before is None else answer.as_numpy(AFTER)
+        if after is not None and before is not None and after.shape != before.shape:
+            raise self._unusable(f"gave {AFTER} of the shape {after.shape}")
+        for row, clip in enumerate(clips):
+            if isinstance(clip, Piece):
+                clip.after = None if after is None else after[row].copy()
         return found, answer.get_response().model_version
+
+    def _before(self, clips: Sequence[Samples]) -> NDArray[np.float32] | None:
+        """What is remembered of each clip's recording; None: none of them goes on with one, or the model cannot."""
+        size = self._configured.remembers
+        pieces = [clip.before for clip in clips if isinstance(clip, Piece)]
+        if not size or not pieces or any(before is not None and before.shape != (size,) for before in pieces):
+            return None
+        before = np.zeros((len(clips), size), np.float32)
+        for row, clip in zip(before, clips, strict=True):
+            if isinstance(clip, Piece) and clip.before is not None:
+                row[:] = clip.before
+        return before
 
     def _inputs(self, ready: ModelInputs) -> Iterator[Any]:
         names = self._form.served_tensors

@@ -244,8 +244,8 @@ class AudioSettings(Section):
     that HTTPS_PROXY, HTTP_PROXY and NO_PROXY tell, and redirects are refused; s3://, gs:// and az:// take the
     credentials of their own tools. Names with empty parts, "..", backslashes or ";" for a part are refused."""
     max_seconds: Annotated[float, Field(gt=0, le=1800)] = 120.0
-    """Longest clip, half an hour at most. What is longer than two minutes is heard in windows, in the memory of two
-    minutes; for its text, more phonemes must be allowed (STREAMPROC_SCORING__MAX_PHONEMES: ten for each second)."""
+    """Longest clip, half an hour at most. What is longer than two minutes is heard in parts, in the memory of two
+    such; for its text, more phonemes must be allowed (STREAMPROC_SCORING__MAX_PHONEMES: ten for each second)."""
     max_activity_seconds: Seconds = 900.0
     """Longest audio of one activity, all its clips together. One clip of MAX_SECONDS is allowed nevertheless,
     where that is more than two minutes."""

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 import soundfile
 
 from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
-from streamproc.inference.engine import Engine, ModelIdentity, Priority, Samples
+from streamproc.inference.engine import REMEMBERED_BEFORE, Engine, ModelIdentity, Piece, Priority, Samples
 from support.scripted_stream import until
 
 ROOT = Path(__file__).parents[2]
@@ -51,6 +52,9 @@ class EngineSuite:
 
     engine = ""
     """What results call it."""
+
+    goes_on = True
+    """Whether it goes on with a recording where a piece of it begins."""
 
     def make(self, timeout: float = 60.0) -> Engine:
         """An engine that serves the model of this tree with IN_FLIGHT calls at once, not started."""
@@ -90,6 +94,32 @@ class EngineSuite:
             _, beside, _ = (await engine.infer([others[0], clip, others[1]])).logits
         assert alone.shape == beside.shape
         assert np.abs(alone - beside).max() < AGREE
+
+    async def test_pieces_of_a_recording_have_the_logits_of_the_whole(self) -> None:
+        recording = np.concatenate([0.02 * noise(100_000)[0], np.tile(golden_clip(), 6), *noise(50_001)])
+        cuts, after = [0, 96_000, 96_320, 250_880, len(recording)], None
+        async with self.started() as engine:
+            (whole,) = (await engine.infer([recording])).logits
+            for begin, end in pairwise(cuts):
+                piece = Piece.going_on(recording[begin : end + REMEMBERED_BEFORE], after)
+                beside = noise(len(piece) - 640)[0]
+                heard, other = (await engine.infer([piece, beside])).logits
+                assert len(heard) == frames_of(len(piece))
+                assert len(other) == frames_of(len(beside))
+                if not self.goes_on:
+                    assert piece.after is None
+                    continue
+                assert piece.after is not None
+                after = piece.after
+                own = heard[: (end - begin) // 320]
+                assert np.abs(own - whole[begin // 320 :][: len(own)]).max() < 10 * AGREE
+
+    async def test_what_another_model_remembers_is_of_no_use_and_does_no_harm(self) -> None:
+        strange = Piece.going_on(golden_clip(), np.zeros(7, np.float32))
+        async with self.started() as engine:
+            (logits,) = (await engine.infer([strange])).logits
+        assert strange.after is None
+        assert len(logits) == frames_of(len(strange))
 
     async def test_clips_may_be_empty(self) -> None:
         async with self.started() as engine:
