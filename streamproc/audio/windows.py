@@ -1,4 +1,5 @@
-"""A long clip is heard in windows: cut where it is quietest, each with what lies around it.
+"""A long clip is heard in windows: cut where it is quietest, each with what lies around it, or, by a model that
+remembers what was before, with what comes after it alone.
 
 A clip of more than `WHOLE_SECONDS` is never there as a whole. It is unpacked once, to check it and to find where to cut
 it, and once more, window by window, when the model has room. So a reading of half an hour takes its encoded bytes, two
@@ -26,10 +27,11 @@ STEP = 320
 BEFORE = 60 * SAMPLE_RATE
 """Samples that are heard before a window's own. The model knows a voice and its microphone by the mean of what it has
 heard: with the last four seconds alone it judges one word in twenty otherwise than in the whole clip, with a minute one
-in three hundred."""
+in fifty."""
 
 AFTER = 2 * SAMPLE_RATE
-"""Samples that are heard after a window's own: more than a causal model looks ahead."""
+"""Samples that are heard after a window's own: more than a causal model looks ahead. A model that remembers does so up
+to a window's own last: models in Triton rely on these two seconds (docs/how-to/train-the-model.md)."""
 
 _MOST = WHOLE_SECONDS * SAMPLE_RATE - BEFORE - AFTER
 _LEAST = _MOST // 2

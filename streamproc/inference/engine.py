@@ -10,6 +10,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from streamproc.audio.windows import AFTER
+
 Samples = NDArray[np.float32]
 Logits = NDArray[np.float32]
 
@@ -18,7 +20,7 @@ Remembered = NDArray[np.float32]
 """What a model remembers of a recording that it has heard a part of: a flat array that nobody else reads, all of it 0
 where nothing was heard yet."""
 
-REMEMBERED_BEFORE = 2 * 16_000
+NOT_REMEMBERED = AFTER
 """Samples: what is remembered after a piece is that of all but its last two seconds, where the next piece begins. So
 both have heard what lies around the place where they meet."""
 

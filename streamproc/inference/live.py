@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.answers import SYMBOLS
-from streamproc.inference.engine import REMEMBERED_BEFORE, Remembered, Samples
+from streamproc.inference.engine import NOT_REMEMBERED, Remembered, Samples
 from streamproc.inference.onnx_session import open_session, require
 from streamproc.inference.repository import raise_if_memory, told
 
@@ -102,7 +102,7 @@ class LiveModel:
         """
         remembered = self._nothing if before is None else self._unpacked(before)
         begun = int(remembered["frames"][0, 0])
-        mark = max(len(samples) - REMEMBERED_BEFORE, 0) // self._chunk * self._chunk
+        mark = max(len(samples) - NOT_REMEMBERED, 0) // self._chunk * self._chunk
         first, remembered = self._step(remembered, samples[:mark], _ENDLESS)
         frames = len(samples) // self._chunk + 1
         rest = np.zeros((frames + self._delay) * self._chunk - mark, np.float32)

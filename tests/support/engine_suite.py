@@ -16,7 +16,7 @@ import pytest
 import soundfile
 
 from streamproc.errors import ErrorClass, ErrorCode, StreamprocError
-from streamproc.inference.engine import REMEMBERED_BEFORE, Engine, ModelIdentity, Piece, Priority, Samples
+from streamproc.inference.engine import NOT_REMEMBERED, Engine, ModelIdentity, Piece, Priority, Samples
 from support.scripted_stream import until
 
 ROOT = Path(__file__).parents[2]
@@ -101,7 +101,7 @@ class EngineSuite:
         async with self.started() as engine:
             (whole,) = (await engine.infer([recording])).logits
             for begin, end in pairwise(cuts):
-                piece = Piece.going_on(recording[begin : end + REMEMBERED_BEFORE], after)
+                piece = Piece.going_on(recording[begin : end + NOT_REMEMBERED], after)
                 beside = noise(len(piece) - 640)[0]
                 heard, other = (await engine.infer([piece, beside])).logits
                 assert len(heard) == frames_of(len(piece))
