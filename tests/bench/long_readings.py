@@ -36,6 +36,7 @@ from streamproc.agents.intake import Intake
 from streamproc.agents.retrying import Retries
 from streamproc.audio.windows import LongClip, read_clip
 from streamproc.contracts.generated.events import WordResult
+from streamproc.errors import StreamprocError
 from streamproc.inference.engine import Inference, Priority, Samples
 from streamproc.inference.onnx import OnnxEngine
 from streamproc.inference.served import Catalogue, built_in
@@ -71,6 +72,9 @@ class Differences:
     """Of one way to hear from the whole."""
 
     readings: int = 0
+    """That can be judged in both ways."""
+    unscorable: int = 0
+    """In one or both."""
     words: int = 0
     verdicts: int = 0
     flagged: int = 0
@@ -82,7 +86,17 @@ class Differences:
 
     def add(self, other: Differences) -> None:
         """Those of other readings."""
-        for name in ("readings", "words", "verdicts", "flagged", "inserted", "seconds", "processor", "by_reading"):
+        for name in (
+            "readings",
+            "unscorable",
+            "words",
+            "verdicts",
+            "flagged",
+            "inserted",
+            "seconds",
+            "processor",
+            "by_reading",
+        ):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.probability = max(self.probability, other.probability)
 
@@ -91,6 +105,7 @@ class Differences:
         words = max(self.words, 1)
         return {
             "readings": self.readings,
+            "unscorable": self.unscorable,
             "words": self.words,
             "verdicts_that_differ": round(self.verdicts / words, 6),
             "flagged_in_one_alone": round(self.flagged / words, 6),
@@ -171,11 +186,20 @@ class Bench:
         return inference.logits[0], time.process_time() - begun
 
     def _judged(self, log_probs: Floats, expected: Sequence[ExpectedWord]) -> list[WordResult]:
-        return score_phrase(log_probs, expected, self._aligner, MARGIN, strictness=self._strictness)
+        """Of a reading that cannot be judged, nothing."""
+        try:
+            return score_phrase(log_probs, expected, self._aligner, MARGIN, strictness=self._strictness)
+        except StreamprocError:
+            return []
 
 
 def note(found: Differences, one: Sequence[WordResult], other: Sequence[WordResult]) -> None:
-    """Add a reading."""
+    """Add a reading; one that can be judged in one way alone counts with all its words."""
+    if not one or not other:
+        found.unscorable += 1
+        found.words += len(one) + len(other)
+        found.verdicts += len(one) + len(other)
+        return
     pairs = list(zip(*([word for word in judged if word.reference] for judged in (one, other)), strict=True))
     differ = sum(word.verdict is not beside.verdict for word, beside in pairs)
     found.readings += 1
