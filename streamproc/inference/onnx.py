@@ -67,8 +67,8 @@ class OnnxEngine(InProcessEngine[Any, Any]):
         return None
 
     def _go_on(self, clips: Sequence[Samples]) -> tuple[NDArray[Any], NDArray[Any]] | None:
-        (clip,) = clips
-        if not isinstance(clip, Piece):
+        clip = clips[0]
+        if len(clips) > 1 or not isinstance(clip, Piece):
             return None
         clip.after = None
         if self._live is None:
