@@ -94,7 +94,7 @@ def command(
     A result has the id (ce_id) of its activity's place, so that whoever keeps results by it replaces the old one by the
     new one. To try another model, set it as for a worker (STREAMPROC_TRITON__MODEL_VERSION) and take another topic.
 
-    Exit code 0: all is scored, or there was nothing. 1: it was stopped before. 2: it was refused, or cannot work.
+    Exit code 0: all is scored, or there was nothing. 1: not done, start it again. 2: it was refused, or cannot work so.
     """
     if not _NAME.fullmatch(name):
         raise click.UsageError("NAME: letters, digits, dots, dashes and underscores, 80 at most")
