@@ -8,7 +8,7 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,12 +27,12 @@ from support.set_up import prepare
 from support.topics_of_test import TestTopics
 from support.worker_process import WorkerProcess, environment, run, streamproc
 
-SHIPPED, CANDIDATE, SHADE = "phonemes", "candidate", "shade"
+SHIPPED, CANDIDATE, SHADE, MUMBLER = "phonemes", "candidate", "shade", "mumbler"
 DEAF, BROKEN, SLOW = "deaf", "broken", "slow"
-"""The model in the tree; two that hear as it does, each less sure of it, and have other weights by their SHA-256; one
+"""The model in the tree; three that hear as it does, each less sure of it, and have other weights by their SHA-256; one
 that hears nobody; one that fails on every reading but the noise by which it is checked; one that takes its time."""
 
-SCALES = {SHIPPED: 1.0, CANDIDATE: 0.9, SHADE: 0.8, SLOW: 0.7}
+SCALES = {SHIPPED: 1.0, CANDIDATE: 0.9, SHADE: 0.8, SLOW: 0.7, MUMBLER: 0.2}
 """What each multiplies its logits by: its results tell who made them."""
 
 _SCALED = """
@@ -138,8 +138,9 @@ class ModelsRig:
         folder: Path,
         workers: int,
         names: Sequence[str] = ALL,
+        more: Mapping[str, str] | None = None,
     ) -> Iterator[ModelsRig]:
-        """Everything up and ready; all of it ends with the block."""
+        """Everything up and ready, with ``more`` settings; all of it ends with the block."""
         sha256 = repository(folder / "models", names)
         with contextlib.ExitStack() as ending:
             triton = TritonPart(folder / "triton", models=folder / "models")
@@ -154,6 +155,7 @@ class ModelsRig:
                 "STREAMPROC_TRITON__TIMEOUT": "8",
                 "STREAMPROC_TRANSPORT__SESSION_TIMEOUT": "6",
                 "STREAMPROC_LOG__FORMAT": "json",
+                **(more or {}),
             }
             rig = cls(topics, triton, sha256, settings, prepare(settings, topics), folder, [])
             ending.callback(rig.end)
@@ -231,6 +233,11 @@ class ModelsRig:
             return worker.metric(name, **labels)
         except OSError:
             return -2.0
+
+    def told(self, worker: WorkerProcess) -> dict[str, Any]:
+        """What a worker says of itself on its page."""
+        said: dict[str, Any] = json.loads(worker.page("/console/api/worker"))
+        return said
 
     def logged(self, event: str, about: str = "") -> int:
         """Workers that say so in their log, of this in the same line."""

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewPartitions
 from support.feeding import LiveFeed
 from support.models_rig import BROKEN, CANDIDATE, SHIPPED, ModelsRig, wait_until
 from support.result_judge import ResultJudge
@@ -153,3 +155,27 @@ def test_settings_are_changed_while_workers_run(rig: ModelsRig) -> None:
     limits = [rig.metric(worker, "streamproc_endpoint_limit_seconds") for worker in rig.workers]
     assert all(0 < limit <= 5 for limit in limits)
     assert not any(rig.done("live")["live"].values())
+
+
+def test_a_topic_that_grows_makes_each_worker_s_share_of_the_tests_smaller(
+    rig: ModelsRig, outcomes: ResultJudge
+) -> None:
+    def shares() -> list[float]:
+        return [rig.told(worker)["steered"]["canary"]["tested_share"] for worker in rig.workers]
+
+    def tested(canary: float) -> None:
+        begun = rig.canary(CANDIDATE, canary)["canary"]["id"]
+        wait_until(lambda: rig.logged("a canary begins", begun) == 2, "canary", 30, lambda: outcomes.read(0.1))
+        read(rig, outcomes, len(outcomes.seen))
+
+    def held() -> list[int]:
+        return [len(rig.told(worker)["partitions"]) for worker in rig.workers]
+
+    tested(1.0)
+    assert shares() == pytest.approx([0.5, 0.5])
+    admin = AdminClient({"bootstrap.servers": rig.topics.bootstrap, "log_level": 0})
+    admin.create_partitions([NewPartitions(rig.topics.activities, 6)])[rig.topics.activities].result(20)
+    wait_until(lambda: held() == [3, 3], "the new partitions", 60, lambda: outcomes.read(0.5))
+    tested(0.9)
+    assert shares() == pytest.approx([0.5, 0.5]), "of six partitions, not of two"
+    rig.done("rollback")
