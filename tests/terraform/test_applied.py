@@ -89,6 +89,7 @@ def worker(applied: Applied, triton_url: str, tmp_path_factory: pytest.TempPathF
         "STREAMPROC_DUPLICATES__WINDOW": "3600",
         "STREAMPROC_PROGRESS__ENABLED": "true",
         "STREAMPROC_PROGRESS__CORRECTIONS": "true",
+        "STREAMPROC_TRANSPORT__ASSIGNMENT": "range",
         "STREAMPROC_TRITON__URLS": triton_url,
     }
     process = WorkerProcess(settings, tmp_path_factory.mktemp("worker") / "worker.log")
