@@ -17,6 +17,7 @@ import click
 
 from streamproc import settings
 from streamproc.agents.backfill import Backfill
+from streamproc.cli.numbers import Number
 from streamproc.cli.registries import with_registry
 from streamproc.cli.replay_run import (
     Moment,
@@ -52,7 +53,7 @@ _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,200}")
 
 @click.command(
     epilog=example(
-        "replay model-3 --from 2026-09-01 --to 2026-10-01 --results reading.result.model-3",
+        "replay model-3 --from 2026-09-01 --to 2026-10-01 --results streamproc.replay.model-3",
         "replay mended --from 7d --to 2026-10-01T12:00+02:00 --into-live --rate 20",
         "replay model-3",
     )
@@ -68,7 +69,7 @@ _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,200}")
 )
 @click.option(
     "--rate",
-    type=click.FloatRange(min=0.01, max=1e6),
+    type=Number(0.01, 1e6),
     help="Most activities a second of this process. [default: no limit]",
 )
 @click.option("--json", "as_json", is_flag=True, help="At the end print one JSON object on standard output.")

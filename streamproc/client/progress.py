@@ -49,7 +49,8 @@ async def read_progress_async(
     Raises:
         PermissionError: the token is wrong, or the workers have none.
         ConnectionError: no worker answers, or a rebalance is under way: ask again.
-        ValueError: an argument is empty, or a worker of another release answers what this client cannot read.
+        ValueError: an argument is empty, the address is none, or a worker of another release answers what this client
+            cannot read.
         TypeError: an argument is no text.
     """
     answer = await _ask(worker_url, PATH, token, tenant_id, learner_id, timeout)
@@ -99,7 +100,8 @@ async def _ask(
     asked = {"tenant_id": tenant_id, "learner_id": learner_id}
     headers = {"Authorization": f"Bearer {token}"}
     url = worker_url.rstrip("/") + path
-    from aiohttp import ClientError, ClientSession, ClientTimeout  # who only publishes does not load it
+    # Who only publishes does not load it.
+    from aiohttp import ClientError, ClientSession, ClientTimeout, InvalidURL, NonHttpUrlClientError
 
     try:
         async with (
@@ -107,6 +109,8 @@ async def _ask(
             session.post(url, json=asked, headers=headers) as response,
         ):
             status, answer = response.status, await response.json(content_type=None)
+    except (InvalidURL, NonHttpUrlClientError):
+        raise ValueError("worker_url: is no address such as http://worker-1:6066") from None
     except (ClientError, TimeoutError, ValueError) as error:
         raise ConnectionError(
             f"{worker_url}: {type(error).__name__}: is a worker there, with progress enabled?"

@@ -30,6 +30,7 @@ PART = History("reading.activity.v1", [OffsetRange(0, 0, 10)])
         (["a", "--from", "1h", "--to", "2h", "--into-live"], "--from must be before --to"),
         (["a", "--from", "1h", "--to", "2999-01-01", "--into-live"], "must not be in the future"),
         (["a", "--from", "1h", "--into-live", "--rate", "0"], "--rate"),
+        (["a", "--from", "1h", "--into-live", "--rate", "nan"], "nan is no number"),
         (["a", "--from", "1h", "--results", ""], "--results: letters"),
         (["a", "--from", "1h", "--results", "a topic"], "--results: letters"),
         (["a", "--from", "1h", "--results", "reading.activity.v1"], "reading.activity.v1 is a topic of the live"),

@@ -298,3 +298,9 @@ def test_progress_comes_back_from_json_as_it_was() -> None:
 async def test_what_blocks_is_refused_in_asynchronous_code() -> None:
     with pytest.raises(RuntimeError, match="read_progress_async"):
         read_progress("http://127.0.0.1:1", TOKEN, tenant_id=TENANT, learner_id=LEARNER)
+
+
+@pytest.mark.parametrize("address", ["worker-1:6066", "nonsense", "http://worker-1:99999"])
+async def test_an_address_that_is_none_is_told_from_a_worker_that_is_away(address: str) -> None:
+    with pytest.raises(ValueError, match="worker_url: is no address such as http://worker-1:6066"):
+        await read_progress_async(address, TOKEN, tenant_id=TENANT, learner_id=LEARNER)

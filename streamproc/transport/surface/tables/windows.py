@@ -97,7 +97,7 @@ class Windows:
             "late.offset": delivery.offset,
         }
         stamp = time_of(delivery.record, delivery.topic)
-        if stamp > 0 and not -_BEHIND_S < stamp / 1000 - time.time() < _AHEAD_S:
+        if stamp >= 0 and not -_BEHIND_S < stamp / 1000 - time.time() < _AHEAD_S:
             told["late.timestamp"], stamp = stamp, 0
         headers = [*(delivery.headers or ()), *((name, str(value).encode()) for name, value in told.items())]
         counts = self._table.app.transport.topics

@@ -154,14 +154,14 @@ async def test_a_late_event_is_set_aside_with_a_timestamp_that_brokers_take_and_
     now = 1_700_000_000
     monkeypatch.setattr("time.time", lambda: now)
     await worker.event(5_000_000_000, worker.count)
-    for time in (4_102_444_800, now + 60, now - 3_600, 90):
+    for time in (4_102_444_800, now + 60, now - 3_600, 90, 0):
         await worker.event(time, worker.count)
     batch = worker.form()
     assert batch is not None
     aside = [made for _, made in batch.outcomes if made.topic == LATE]
-    assert [made.timestamp for made in aside] == [None, (now + 60) * 1000, (now - 3_600) * 1000, None]
+    assert [made.timestamp for made in aside] == [None, (now + 60) * 1000, (now - 3_600) * 1000, None, None]
     told = [dict(made.headers or ()).get("late.timestamp") for made in aside]
-    assert told == [b"4102444800000", None, None, b"90000"]
+    assert told == [b"4102444800000", None, None, b"90000", b"0"]
 
 
 @pytest.mark.parametrize("window", [TumblingWindow(1, 5), TumblingWindow(60), HoppingWindow(60, 7.5, 10)])
