@@ -20,6 +20,7 @@ from streamproc.cli.model_changes import (
     tell_workers,
 )
 from streamproc.cli.model_state import model_row, print_state, state_json
+from streamproc.cli.numbers import Number
 from streamproc.cli.registries import with_registry
 from streamproc.contracts.generated.events_control import ControlEvent, ControlKind, LiveSettings
 from streamproc.routing.change import read_all
@@ -258,12 +259,12 @@ def rollback(champion: bool, reason: str, by: str | None, as_json: bool) -> None
 )
 @click.option("--max-in-flight", type=click.IntRange(1), default=None, help="As STREAMPROC_WORKER__MAX_IN_FLIGHT.")
 @click.option(
-    "--max-audio-seconds", type=click.FloatRange(0, min_open=True), default=None,
+    "--max-audio-seconds", type=Number(0, min_open=True), default=None,
     help="As STREAMPROC_TRITON__MAX_AUDIO_SECONDS.",
 )  # fmt: skip
 @click.option("--fallback", type=click.Choice(["pause", "onnx"]), help="As STREAMPROC_INFERENCE__FALLBACK.")
 @click.option("--decode", type=click.Choice(["greedy", "beam"]), help="As STREAMPROC_SCORING__DECODE.")
-@click.option("--debug-share", type=click.FloatRange(0, 1), default=None, help="As STREAMPROC_LOG__DEBUG_SHARE.")
+@click.option("--debug-share", type=Number(0, 1), default=None, help="As STREAMPROC_LOG__DEBUG_SHARE.")
 @reason_option
 @by_option
 @json_option

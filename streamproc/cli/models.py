@@ -19,6 +19,7 @@ from streamproc.cli.model_gate import gate
 from streamproc.cli.model_register import register
 from streamproc.cli.model_repository import repository
 from streamproc.cli.model_routing import COMMANDS
+from streamproc.cli.numbers import Number
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.form import BUILT_IN
 from streamproc.scoring.judging import judging_by
@@ -53,7 +54,7 @@ for _command in (check, drift, gate, register, repository, *COMMANDS):
     show_default="the one in the tree", help="An ONNX file.",
 )  # fmt: skip
 @click.option(
-    "--margin", type=click.FloatRange(min=0), show_default=f"the model's in models.toml, else {MARGIN:g}",
+    "--margin", type=Number(min=0), show_default=f"the model's in models.toml, else {MARGIN:g}",
     help="As STREAMPROC_SCORING__MARGIN.",
 )  # fmt: skip
 @click.option(

@@ -116,6 +116,22 @@ def test_a_number_out_of_all_bounds_is_wrong_usage(command: str, option: str, va
 
 
 @hole("F4")
+@pytest.mark.parametrize("value", ["nan", "inf"])
+@pytest.mark.parametrize(
+    "option",
+    [
+        pytest.param(option, id=" ".join([*path, option.opts[0]]))
+        for path, command in COMMANDS.items()
+        for option in command.params
+        if isinstance(option.type, click.types.FloatParamType)
+    ],
+)
+def test_what_is_no_number_is_none_for_any_option(option: click.Parameter, value: str) -> None:
+    with pytest.raises(click.BadParameter):
+        option.type.convert(value, option, None)
+
+
+@hole("F4")
 def test_a_window_that_ends_before_it_begins_is_wrong_usage() -> None:
     assert run("dlq", "list", "--since", "1h", "--until", "2h").exit_code == 2
 
