@@ -13,7 +13,7 @@ from streamproc import terminal
 from streamproc.client.progress import forget_progress, read_progress
 from streamproc.contracts.generated.events_progress import Progress
 from streamproc.contracts.progress_json import to_json
-from streamproc.terminal import example, safe
+from streamproc.terminal import counted, example, safe
 
 
 @click.command(
@@ -68,7 +68,7 @@ def command(learner: str, tenant: str, url: str | None, forget: bool, yes: bool,
 
 
 def _show(progress: Progress) -> None:
-    table = Table(title=f"{len(progress.readings)} readings, revision {progress.revision}")
+    table = Table(title=f"{counted(len(progress.readings), 'reading')}, revision {progress.revision}")
     for name in ("began", "words", "accuracy", "WCPM", "corrected"):
         table.add_column(name, justify="left" if name == "began" else "right")
     for one in progress.readings:
@@ -91,7 +91,7 @@ def _show(progress: Progress) -> None:
     terminal.console().print(table)
     words = ", ".join(f"{safe(word.text)} ({word.readings_missed})" for word in progress.words_to_practise)
     click.echo(f"to practise: {words or 'nothing'}")
-    click.echo(f"streak: {progress.streak_days} days up to {progress.streak_last_day}")
+    click.echo(f"streak: {counted(progress.streak_days, 'day')} up to {progress.streak_last_day}")
 
 
 def _percent(value: float | None) -> str:

@@ -185,7 +185,8 @@ class _Session:
             dead, run = outcomes.pop("dead_letter", 0), self.run
             row = {
                 "replay": self._name, "group": self._tree.kafka.group_id, "from": spelled(run.since_ms),
-                "to": spelled(run.until_ms), "results": run.results, "model": f"{run.model}/{run.version}",
+                "to": spelled(run.until_ms), "results": run.results,
+                "model": f"{run.model}/{run.version}" if run.model else None,  # nothing was read: none was asked for
                 "scored": sum(outcomes.values()), "dead_letters": dead, "left": left, "seconds": round(seconds, 1),
             }  # fmt: skip
             click.echo(json.dumps(row))
@@ -283,9 +284,12 @@ def _log(log: LogSettings) -> LogSettings:
 
 
 def _prepare(tree: Settings, ours: Settings) -> None:
-    """The topics that it needs, and the schemas of its results: those of its own, and for its own state."""
-    for topic in topics.create(ours, {runs.runs_topic(tree.kafka): runs.CONFIG}, follows=False):
-        say(f"{topic}: created")
+    """The schemas of its results, and the topics that it needs: those of its own, and for its own state.
+
+    The schemas first: what the registry refuses leaves no topics behind.
+    """
     wanted = topics.contracts_written(ours)
     contracts = [contract for contract in files.contracts() if contract.name in wanted]
     with_registry(ours, lambda registry: register_versions(registry, contracts, wanted, None))
+    for topic in topics.create(ours, {runs.runs_topic(tree.kafka): runs.CONFIG}, follows=False):
+        say(f"{topic}: created")

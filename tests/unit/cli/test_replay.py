@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import subprocess
@@ -15,6 +16,7 @@ from streamproc.agents.backfill import Backfill
 from streamproc.cli import replay
 from streamproc.cli.replay import command
 from streamproc.cli.replay_watch import ReplayWatch
+from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.kafka.history import History
 from streamproc.kafka.places import OffsetRange
 from streamproc.kafka.runs import ReplayRun
@@ -94,6 +96,28 @@ def test_on_a_terminal_no_line_an_activity_buries_the_bar_unless_it_is_asked_for
         run = ReplayRun(PART, 0, 1, "", "", "another", False, "phonemes", "2", "a" * 64)
         assert replay._settings(settings.load(), "a", run).log.level == level
     os.close(ours)
+
+
+def test_a_run_of_nothing_names_no_model(capsys: pytest.CaptureFixture[str]) -> None:
+    nothing = ReplayRun(History("reading.activity.v1", []), 0, 1, "", "", "another", False, "", "", "")
+    with pytest.raises(SystemExit) as ended:
+        replay._Session("a", settings.load(), nothing, None, as_json=True).end(0)
+    assert ended.value.code == 0
+    assert json.loads(capsys.readouterr().out)["model"] is None
+
+
+def test_a_registry_that_refuses_the_results_leaves_no_topics_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the topic of --results has events of another schema."""
+
+    def refused(*_: object) -> None:
+        raise StreamprocError(ErrorCode.SCHEMA_REFUSED, "another record")
+
+    made: list[object] = []
+    monkeypatch.setattr(replay, "with_registry", refused)
+    monkeypatch.setattr("streamproc.kafka.topics.create", lambda *_, **__: made.append(1) or [])
+    with pytest.raises(StreamprocError):
+        replay._prepare(settings.load(), settings.load())
+    assert made == []
 
 
 STANDS_BACK = """
