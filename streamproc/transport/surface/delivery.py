@@ -10,7 +10,7 @@ from faust.types.tuples import ConsumerMessage
 
 from streamproc.transport.errors import SentAfterAck
 from streamproc.transport.flight.entries import Entry
-from streamproc.transport.flight.event_time import HEADER, carried_time
+from streamproc.transport.flight.event_time import carried_time, time_of
 from streamproc.transport.flight.sendable import Outcome
 from streamproc.transport.headers import headers_of
 
@@ -57,7 +57,7 @@ class Delivery(ConsumerMessage):
         self.desk = desk
         self.entry = entry
         headers = headers_of(record)
-        if headers and headers[-1][0] == HEADER and carried_time(headers, entry.assignment.tp.topic) is not None:
+        if headers and carried_time(headers, entry.assignment.tp.topic) is not None:
             headers = headers[:-1] or None  # the driver's own, which no copy of the record should have
         self.headers = headers  # type: ignore[assignment]  # Faust's type leaves out headers without a value
         self.key = entry.key
@@ -72,12 +72,9 @@ class Delivery(ConsumerMessage):
             self.tp, self.offset = self.entry.assignment.tp, self.entry.offset
             self.topic, self.partition = self.tp
         elif name in ("timestamp", "timestamp_type"):
-            self.timestamp_type, milliseconds = self.record.timestamp()
-            carried = carried_time(headers_of(self.record), self.topic)
-            if carried is not None:
-                milliseconds = carried
+            self.timestamp_type = self.record.timestamp()[0]
             # Without one as Faust's own driver gives it, which a copy of the record is sent without again.
-            self.timestamp = milliseconds / 1000.0 if self.timestamp_type else -0.001
+            self.timestamp = time_of(self.record, self.topic) / 1000.0 if self.timestamp_type else -0.001
         elif name == "serialized_key_size":
             self.serialized_key_size = len(self.key or b"")
         elif name == "serialized_value_size":
