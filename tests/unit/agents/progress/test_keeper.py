@@ -45,7 +45,6 @@ class Room:
     def __init__(self) -> None:
         self.worker = TimedWorker()
         self.worker.now = BEGIN.timestamp()
-        self.worker.app.consumer.firing = self.worker.firing
         self.told = Told()
         kafka = SETTINGS.kafka.model_copy(update={"activity_topic": SOURCE.topic})
         settings = SETTINGS.model_copy(update={"kafka": kafka})

@@ -21,7 +21,6 @@ class Worker(TimedWorker):
     def __init__(self, ordering: str = "key", **settings: Any) -> None:
         super().__init__(ordering, **settings)
         self.table = ExpiringTable(self.app, float, name="kept")
-        self.app.consumer.firing = self.firing
 
     async def write(self, key: bytes, over_at: int, time: float = 0) -> None:
         await self.event(time, lambda: self.table.data.write(key, b"%d" % over_at))
