@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from importlib.metadata import version
 from typing import Any
 
 import confluent_kafka
@@ -25,3 +26,8 @@ def versions(**others: str) -> dict[str, Any]:
         "kafka": "4.1.0",
         **others,
     }
+
+
+def whereabouts(load: float, *packages: str) -> dict[str, Any]:
+    """Both, to be written beside a report; ``packages``: others that take part."""
+    return {"machine": machine(load), "versions": versions(**{name: version(name) for name in packages})}

@@ -22,13 +22,12 @@ import time
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from pathlib import Path
 from random import Random
 from typing import Any
 
 from support.feeding import LiveFeed
-from support.machine import machine, versions
+from support.machine import whereabouts
 from support.percentiles import percentiles
 from support.replaying import Replay, moment
 from support.scene import WORKER_CORE, Scene, scene
@@ -260,8 +259,7 @@ def main(arguments: list[str] | None = None) -> int:
         with scene(Path(name)) as stage:
             report = run(stage, options)
     if options.save:
-        where = {"machine": machine(load), "versions": versions(streamproc=version("streamproc"))}
-        options.save.write_text(json.dumps({**report, **where}, indent=1) + "\n")
+        options.save.write_text(json.dumps({**report, **whereabouts(load, "streamproc")}, indent=1) + "\n")
     print(json.dumps(report), flush=True)
     return int(not report["ok"])
 

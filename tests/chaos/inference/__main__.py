@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from support.whereabouts import whereabouts
+from support.machine import whereabouts
 
 from chaos.inference import capacity, faults, models, papers
 from chaos.inference.rig import Rig, Verdict
@@ -75,7 +75,9 @@ def main(arguments: list[str] | None = None) -> int:
         "dead_lettered": sum(verdict.dead_lettered for verdict in verdicts),
     }
     if options.save:
-        options.save.write_text(json.dumps({**report, **whereabouts(load)}, indent=1) + "\n")
+        options.save.write_text(
+            json.dumps({**report, **whereabouts(load, "streamproc", "tritonclient", "grpcio")}, indent=1) + "\n"
+        )
     print(json.dumps(report), flush=True)
     return int(not ok)
 

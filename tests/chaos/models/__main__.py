@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 from support.feeding import LiveFeed
+from support.machine import whereabouts
 from support.models_rig import SHADE, ModelsRig
 from support.result_judge import ResultJudge
 from support.strange_events import Stranger
-from support.whereabouts import whereabouts
 
 from chaos.models.play import WORKERS, Play
 from streamproc.localstack.stack import Addresses, LocalStack
@@ -57,7 +57,9 @@ def main(arguments: list[str] | None = None) -> int:
         finally:
             stack.down()
     if options.save is not None:
-        options.save.write_text(json.dumps({**report, **whereabouts(load)}, indent=1) + "\n")
+        options.save.write_text(
+            json.dumps({**report, **whereabouts(load, "streamproc", "tritonclient", "grpcio")}, indent=1) + "\n"
+        )
     print(json.dumps(report), flush=True)
     return int(not report["ok"])
 

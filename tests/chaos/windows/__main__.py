@@ -26,7 +26,7 @@ from typing import Any
 from support import window_worker
 from support.feeding import LiveFeed
 from support.fleet import PROTOCOLS, Fleet
-from support.machine import machine, versions
+from support.machine import whereabouts
 from support.plan import new_plan
 from support.window_judge import LATEST, STEP, WindowJudge, WindowJudgement, timestamps
 
@@ -121,7 +121,7 @@ def run(bootstrap: str, folder: Path, protocol: str, options: argparse.Namespace
 def save(path: Path, result: dict[str, Any], load: float) -> None:
     """Put the result into a file, beside those of other stores."""
     kept = json.loads(path.read_text()) if path.exists() else {}
-    kept[result["store"]] = {"machine": machine(load), "versions": versions(), **result}
+    kept[result["store"]] = {**whereabouts(load), **result}
     path.write_text(json.dumps(kept, indent=1) + "\n")
 
 
