@@ -5,14 +5,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import json
-import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
-import structlog
 
 from streamproc.terminal import example, indented, safe
 
@@ -33,7 +29,7 @@ def command(as_json: bool) -> None:
     os.environ.setdefault("GRPC_VERBOSITY", "NONE")
 
     from streamproc.cli.diagnosis import Check, diagnose
-    from streamproc.telemetry.logs import leave_retries_to_us
+    from streamproc.telemetry.logs import leave_retries_to_us, without_a_log
 
     leave_retries_to_us()
 
@@ -45,25 +41,13 @@ def command(as_json: bool) -> None:
             checks.append(check)
         return checks
 
-    with _without_a_log():
+    # What a worker would log of it, the checks say.
+    with without_a_log():
         found = asyncio.run(look())
     well = all(check.state != "fail" for check in found)
     if as_json:
         click.echo(json.dumps({"ok": well, "checks": [dataclasses.asdict(check) for check in found]}))
     sys.exit(0 if well else 1)
-
-
-@contextmanager
-def _without_a_log() -> Iterator[None]:
-    """What a worker would log of it, the checks say."""
-    before, disabled = structlog.get_config(), logging.root.manager.disable
-    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
-    logging.disable(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        structlog.configure(**before)
-        logging.disable(disabled)
 
 
 def _show(name: str, state: str, detail: str, remedy: str) -> None:

@@ -27,7 +27,7 @@ from streamproc.routing.engines import engine_of
 from streamproc.routing.lanes import CONFIGURED, Wanted
 from streamproc.routing.telling import change_json, what
 from streamproc.settings import Settings
-from streamproc.telemetry.logs import leave_retries_to_us
+from streamproc.telemetry.logs import leave_retries_to_us, without_a_log
 from streamproc.terminal import safe
 from streamproc.training.gate import gate_of
 from streamproc.training.mlflow_registry import MlflowError, gate_of_store, is_store
@@ -72,7 +72,8 @@ def _answering(tree: Settings, wanted: Wanted) -> ControlledModel:
         finally:
             await engine.close()
 
-    found = asyncio.run(ask())
+    with without_a_log():
+        found = asyncio.run(ask())
     if not found.sha256:
         raise Failed("models", f"{found.name}/{found.version} does not tell its SHA-256: name it with --sha256")
     return ControlledModel(name=found.name, version=found.version, sha256=found.sha256)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from streamproc.cli.failing import Failed
 from streamproc.inference.served import Catalogue
 from streamproc.inference.triton_repository import MAX_BATCH, Backend, write_model
 from streamproc.terminal import example, safe
@@ -37,7 +38,10 @@ def repository(file: Path, folder: Path, backend: Backend, max_batch: int, as_js
         declared = model.declared
         if declared is None or declared.file is None:
             continue
-        written[model.key] = str(write_model(model, file.parent / declared.file, folder, backend, max_batch))
+        try:
+            written[model.key] = str(write_model(model, file.parent / declared.file, folder, backend, max_batch))
+        except OSError as error:
+            raise Failed("models repository", f"{error.filename}: {error.strerror}") from None
         if not as_json:
             click.echo(safe(f"{model.key} {model.version}: {written[model.key]}"))
     if as_json:

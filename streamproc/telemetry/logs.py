@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import stamina
 import structlog
@@ -82,3 +83,16 @@ def leave_retries_to_us() -> None:
     log that nobody has configured would go there.
     """
     stamina.instrumentation.set_on_retry_hooks(())
+
+
+@contextmanager
+def without_a_log() -> Iterator[None]:
+    """Nothing is logged within: a command's answer says what came of it, and a log nobody configured would go there."""
+    before, disabled = structlog.get_config(), logging.root.manager.disable
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    logging.disable(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+        logging.disable(disabled)

@@ -59,3 +59,13 @@ def test_what_is_wrong_in_the_file_is_told(tmp_path: Path) -> None:
     ran = written(file, tmp_path / "repository")
     assert ran.exit_code != 0
     assert "tiny.blank: 99 is no place" in str(ran.exception) + ran.output
+
+
+def test_a_folder_that_cannot_be_written_and_a_file_that_is_not_there_are_told(tmp_path: Path) -> None:
+    file = models_toml(tmp_path)
+    (tmp_path / "taken").write_text("no folder")
+    ran = written(file, tmp_path / "taken/repository", "--json")
+    assert (ran.exit_code, "Not a directory" in json.loads(ran.stdout)["error"]["message"]) == (1, True), ran.output
+    (tmp_path / "tiny.onnx").unlink()
+    ran = written(file, tmp_path / "repository")
+    assert (ran.exit_code, f"{tmp_path / 'tiny.onnx'}: No such file" in ran.stderr) == (1, True), ran.output

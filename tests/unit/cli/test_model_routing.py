@@ -9,12 +9,14 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import structlog
 from click.testing import CliRunner, Result
 from support.control_events import model
 
 from streamproc.cli import model_changes, model_routing
 from streamproc.cli.failing import Failed
 from streamproc.contracts.generated.events_control import ControlEvent
+from streamproc.inference.engine import ModelIdentity
 from streamproc.routing.control import Canary, ControlState
 from streamproc.settings import Settings
 
@@ -117,6 +119,25 @@ def test_a_canary_or_shadow_that_is_there_already_does_not_begin_anew(commands: 
     assert commands.run(model_routing.canary, "phonemes/2", *SHA, "--share", "10%").exit_code == 0
     commands.state = ControlState()
     refused(commands.run(model_routing.shadow, "--off"), "no model is compared")
+
+
+def test_what_an_engine_logs_is_no_part_of_the_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Telling:
+        """Stands in for an engine: it answers, and logs that it does."""
+
+        async def start(self) -> ModelIdentity:
+            """See Engine."""
+            structlog.get_logger("engine").warning("an endpoint is in use")
+            return ModelIdentity("phonemes", "2", model(2).sha256)
+
+        async def close(self) -> None:
+            """See Engine."""
+
+    monkeypatch.setattr(model_changes, "engine_of", lambda *_: Telling())
+    assert model_changes.identify(Settings(), ("phonemes", "2"), None) == model(2)
+    assert "".join(capsys.readouterr()) == ""
 
 
 def test_a_reason_is_needed(commands: Commands) -> None:
