@@ -237,7 +237,8 @@ def shadow(
 def rollback(champion: bool, reason: str, by: str | None, as_json: bool) -> None:
     """End the canary; or, with --champion, go back to the champion before this one.
 
-    What the canary's learners read from now on the champion scores. Exit code 1 where there is no canary.
+    What the canary's learners read from now on the champion scores. Exit code 1 where there is no canary, or where the
+    champion has been put back already: a command that is given twice changes nothing more.
     """
     tree = load()
 
@@ -245,6 +246,10 @@ def rollback(champion: bool, reason: str, by: str | None, as_json: bool) -> None
         if champion:
             if state.champion is None:
                 raise Failed("models rollback", "the champion is the configuration's: there is none before it")
+            if state.put_back and state.previous is not None:
+                now, gone = (f"{one.name}/{one.version}" for one in (state.champion, state.previous))
+                told = f"{now} has been put back already, in place of {gone}: for another, name it to"
+                raise Failed("models rollback", f"{told} 'streamproc models promote'")
             return event_of(ControlKind.CHAMPION, reason, by, model=state.previous)
         if state.canary is None:
             raise Failed("models rollback", "there is no canary; --champion goes back to the champion before this one")

@@ -35,6 +35,8 @@ class ControlState:
     champion: ControlledModel | None = None
     previous: ControlledModel | None = None
     """The champion before this one."""
+    put_back: bool = False
+    """Whether the champion was put back in place of ``previous``: to go back once more would be to go forward."""
     canary: Canary | None = None
     shadow: ControlledModel | None = None
     live: LiveSettings = field(default_factory=LiveSettings)
@@ -82,7 +84,10 @@ def _obeyed(state: ControlState, event: ControlEvent) -> ControlState:
             # A model has one part: who becomes champion is neither canary nor shadow any more.
             canary = None if state.canary is not None and state.canary.model == model else state.canary
             shadow = None if state.shadow == model else state.shadow
-            return replace(state, champion=model, previous=state.champion, canary=canary, shadow=shadow)
+            put_back = state.champion is not None and model == state.previous and not state.put_back
+            return replace(
+                state, champion=model, previous=state.champion, put_back=put_back, canary=canary, shadow=shadow
+            )
         case ControlKind.CANARY if model is not None and event.share is not None:
             return replace(state, canary=Canary(event.change_id, model, event.share))
         case ControlKind.SHADOW:

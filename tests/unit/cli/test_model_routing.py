@@ -112,6 +112,16 @@ def test_the_champion_is_not_promoted_again(
     refused(commands.promote(), "is champion already")
 
 
+def test_a_champion_that_was_put_back_already_does_not_go_forward_by_a_second_rollback(commands: Commands) -> None:
+    commands.state = ControlState(champion=model(3), previous=model(2))
+    assert commands.run(model_routing.rollback, "--champion").exception is None
+    assert [one.model for one in commands.written] == [model(2)]
+    commands.state = ControlState(champion=model(2), previous=model(3), put_back=True)
+    again = commands.run(model_routing.rollback, "--champion")
+    refused(again, "phonemes/2 has been put back already, in place of phonemes/3: for another, name it to 'streamproc")
+    assert len(commands.written) == 1
+
+
 def test_a_canary_or_shadow_that_is_there_already_does_not_begin_anew(commands: Commands) -> None:
     commands.state = ControlState(canary=Canary("c1", model(2), 0.05), shadow=model(2))
     refused(commands.run(model_routing.canary, "phonemes/2", *SHA, "--share", "5%"), "has this share")

@@ -65,6 +65,13 @@ def test_a_champion_knows_the_one_before() -> None:
     assert (state.champion, state.previous) == (None, model(2))
 
 
+def test_it_is_known_whether_the_champion_is_one_that_was_put_back() -> None:
+    champions = [model(1), model(2), model(1), model(2), model(3), model(2), model(4), None]
+    events = [control_event(CHAMPION, model=one, expected_revision=at - 1) for at, one in enumerate(champions)]
+    known = [fold(*events[: at + 1])[0].put_back for at in range(len(events))]
+    assert known == [False, False, True, False, False, True, False, False], "from 1 to 2 again is forward"
+
+
 def test_a_rollback_ends_the_canary_that_it_names_and_no_other() -> None:
     canary = control_event(CANARY)
     state, _ = fold(canary, control_event(ROLLBACK, canary_id=canary.change_id, expected_revision=0))
