@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from streamproc.cli.drift_page import page
+from streamproc.cli.failing import Failed
 from streamproc.cli.letters import progress
 from streamproc.cli.model_changes import load
 from streamproc.cli.registries import with_registry
@@ -53,18 +54,24 @@ def drift(days: int, reference: Path | None, save_reference: Path | None, html: 
         if file is not None and not file.parent.is_dir():
             raise click.BadParameter(f"there is no folder {file.parent}")
     tree = load()
-    found, unread = with_registry(tree, lambda registry: _read(tree, registry, days))
     file = reference or tree.inference.drift_reference
-    stored = _first_days(found) if file is None else read_reference(file)
+    known = None if file is None else read_reference(file)
+    found, unread = with_registry(tree, lambda registry: _read(tree, registry, days))
+    if save_reference is not None and not found:
+        raise Failed("models drift", f"no results in these days: {save_reference} is not written")
+    stored = _first_days(found) if known is None else known
     rows = [
         DayOfModel(day, name, sha256, profile, _compared(profile, stored.get(sha256)))
         for (day, name, sha256), profile in sorted(found.items())
     ]
     told = "each model's first day" if file is None else str(file)
-    if save_reference is not None:
-        write_reference(save_reference, _together(found))
-    if html is not None:
-        html.write_text(page(rows, stored, told), "utf-8")
+    try:
+        if save_reference is not None:
+            write_reference(save_reference, _together(found))
+        if html is not None:
+            html.write_text(page(rows, stored, told), "utf-8")
+    except OSError as error:
+        raise Failed("models drift", f"{error.filename}: {error.strerror}") from None
     if as_json:
         click.echo(json.dumps({"reference": told, "unread": unread, "days": [_json(row) for row in rows]}))
     else:
