@@ -90,9 +90,12 @@ class ControlFollower:
 
     async def _open(self) -> bool:
         opened = self._log = await self._in_thread(lambda: ControlLog(self._settings))
-        self._untaken = await self._in_thread(opened.to_end)
-        # Read anew after a failure: what was taken before is passed over.
-        self._untaken = [one for one in self._untaken if not self._fold.has(one.offset())]
+        self._untaken = whole = await self._in_thread(opened.to_end)
+        # Read anew after a failure: what was taken before is passed over. A log that ends before what was taken is
+        # another: the topic was made anew.
+        if whole and self._fold.has((whole[-1].offset() or 0) + 1):
+            return await self._fold.take(self._untaken)
+        self._untaken = [one for one in whole if not self._fold.has(one.offset())]
         return await self._fold.take(self._untaken)
 
     async def _forget(self) -> None:
