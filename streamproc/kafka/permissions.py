@@ -11,6 +11,7 @@ from typing import Literal
 
 from streamproc.contracts import files
 from streamproc.kafka.features import FEATURES, Feature, Needed, released, spelled
+from streamproc.kafka.runs import prefix_of_runs
 from streamproc.kafka.topics import audit_topic, is_compacted, ledger_topic, parked_topic
 from streamproc.settings import KafkaSettings, Settings
 
@@ -39,7 +40,7 @@ def grants(kafka: KafkaSettings, subscriber_group: str = SUBSCRIBER_GROUP) -> tu
     """
     activities, results, letters = kafka.activity_topic, kafka.result_topic, kafka.dead_letter_topic
     group = kafka.group_id
-    replays = f"{group}.replay"
+    replays = prefix_of_runs(group)
     return (
         Grant("worker", "topic", activities, ("Read",)),
         Grant("worker", "topic", results, ("Write",)),

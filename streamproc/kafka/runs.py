@@ -71,14 +71,19 @@ class ReplayRun:
         return cls(part, since, until, since_said, until_said, *fields["results"], *fields["model"])
 
 
+def prefix_of_runs(group: str) -> str:
+    """What all names of runs begin with, by the workers' group: topics, groups, transactional ids."""
+    return f"{group}.replay"
+
+
 def runs_topic(kafka: KafkaSettings) -> str:
     """Where the runs of these workers are told."""
-    return f"{kafka.group_id}.replays"
+    return f"{prefix_of_runs(kafka.group_id)}s"
 
 
 def group_of_run(group: str, name: str) -> str:
     """The consumer group of a run, by the workers' group."""
-    return f"{group}.replay.{name}"
+    return f"{prefix_of_runs(group)}.{name}"
 
 
 def find(settings: Settings, name: str) -> ReplayRun | None:
