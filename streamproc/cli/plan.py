@@ -9,12 +9,11 @@ from pathlib import Path
 import click
 
 from streamproc.cli.numbers import Number
-from streamproc.cli.plan_day import day
+from streamproc.cli.plan_day import PRICE, audio_option, day, worker_hour_option
 from streamproc.deployment.capacity import Capacity, Costs, Load, Prices, measured, of_benchmark, plan
 from streamproc.terminal import example, safe
 
 PER_SECOND = Number(0, 1e6, min_open=True)
-PRICE = Number(0, 1e6)
 
 
 @click.group()
@@ -32,16 +31,14 @@ command.add_command(day)
 )
 @click.option("--peak", required=True, type=PER_SECOND, help="Activities a second at the busiest time.")
 @click.option("--mean", type=PER_SECOND, help="Activities a second on average.  [default: a quarter of the peak]")
-@click.option("--audio", type=Number(0.1, 3600), default=4.4, show_default=True, help="Seconds of audio in an "
-              "activity.")  # fmt: skip
+@audio_option
 @click.option("--triton-speed", type=Number(1, 1e7), help="Seconds of audio that one Triton infers in a second: "
               "measure yours.  [default: that of two CPU cores]")  # fmt: skip
 @click.option("--busy", type=Number(0.1, 0.95), default=0.7, show_default=True, help="Share of the time in "
               "which a worker or Triton may be at work at the peak.")  # fmt: skip
 @click.option("--spare", type=click.IntRange(min=0), default=1, show_default=True, help="Workers, and Tritons, that "
               "may be lost at the peak.")  # fmt: skip
-@click.option("--worker-hour", type=PRICE, default=0.05, show_default=True, help="Price of a worker "
-              "with one core for an hour.")  # fmt: skip
+@worker_hour_option
 @click.option("--triton-hour", type=PRICE, default=1.0, show_default=True, help="Price of a Triton "
               "with its GPU for an hour.")  # fmt: skip
 @click.option("--measured", "file", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="What `make "

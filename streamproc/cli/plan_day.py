@@ -15,20 +15,24 @@ from streamproc.terminal import example, safe
 LATE = 1
 """The exit code where an activity would be older than the objective allows."""
 
+PRICE = Number(0, 1e6)
+audio_option = click.option("--audio", type=Number(0.1, 3600), default=4.4, show_default=True, help="Seconds of audio "
+                            "in an activity.")  # fmt: skip
+worker_hour_option = click.option("--worker-hour", type=PRICE, default=0.05, show_default=True, help="Price of a "
+                                  "worker with one core for an hour.")  # fmt: skip
+
 
 @click.command(epilog=example("plan day --peak 1500 --most 24", "plan day --peak 1500 --most 24 --start 90 --json"))
 @click.option("--peak", required=True, type=Number(1, 1e6), help="Activities a second when the first lesson "
               "has begun.")  # fmt: skip
-@click.option("--audio", type=Number(0.1, 3600), default=4.4, show_default=True, help="Seconds of audio in an "
-              "activity.")  # fmt: skip
+@audio_option
 @click.option("--least", type=click.IntRange(1), default=2, show_default=True, help="Workers at night: the scaler's "
               "minReplicaCount.")  # fmt: skip
 @click.option("--most", type=click.IntRange(1), default=12, show_default=True, help="Workers at the most: its "
               "maxReplicaCount.")  # fmt: skip
 @click.option("--start", type=click.IntRange(0, 3600), default=40, show_default=True, help="Seconds until a worker "
               "that is wanted works.")  # fmt: skip
-@click.option("--worker-hour", type=Number(0, 1e6), default=0.05, show_default=True, help="Price of a worker "
-              "with one core for an hour.")  # fmt: skip
+@worker_hour_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def day(
     peak: float, audio: float, least: int, most: int, start: int, worker_hour: float, as_json: bool
