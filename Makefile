@@ -38,19 +38,13 @@ $(VENV)/.installed: requirements/dev.txt pyproject.toml $(ALIGNER)
 
 .venv-torch/.installed: COSTS := 5 GB, about 2 minutes
 .venv-hama/.installed: COSTS := about a minute
-# Of one lock alone too: MLflow's packages are older than ours here and there.
-.venv-mlflow/.installed: requirements/mlflow.txt pyproject.toml $(ALIGNER)
-	@echo "Installing mlflow into $(@D) (about 2 minutes)"
-	$(ENVIRONMENT)
-	@$(@D)/bin/python $(LOCKED) requirements/mlflow.txt
-	$(OWN_ALIGNER)
-	$(OWN_PACKAGE)
-	@touch $@
-
-.venv-torch/.installed .venv-hama/.installed: .venv-%/.installed: requirements/dev.txt requirements/%.txt pyproject.toml $(ALIGNER)
+.venv-mlflow/.installed: COSTS := about 2 minutes
+.venv-torch/.installed .venv-hama/.installed: BESIDE := requirements/dev.txt
+# MLflow's lock stands alone: its packages are older than ours here and there.
+.venv-torch/.installed .venv-hama/.installed .venv-mlflow/.installed: .venv-%/.installed: requirements/dev.txt requirements/%.txt pyproject.toml $(ALIGNER)
 	@echo "Installing $* into $(@D) ($(COSTS))"
 	$(ENVIRONMENT)
-	@$(@D)/bin/python $(LOCKED) requirements/dev.txt
+	$(if $(BESIDE),@$(@D)/bin/python $(LOCKED) $(BESIDE))
 	@$(@D)/bin/python $(LOCKED) requirements/$*.txt
 	$(OWN_ALIGNER)
 	$(OWN_PACKAGE)
