@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import io
 import json
-from collections.abc import Mapping
 from typing import Any
 from urllib.request import Request, urlopen
 
@@ -58,7 +57,7 @@ class Stranger:
 
     def newer(self, revision: int) -> bytes:
         """A kind of change that only a newer release knows, by its schema."""
-        schema = copy.deepcopy(_schema())
+        schema = copy.deepcopy(files.newest(files.CONTROL).schema)
         kind = next(field for field in schema["fields"] if field["name"] == "kind")
         kind["type"]["symbols"].append(NEWER)
         schema_id = self._register(files.subject(self._topic), json.dumps(schema))
@@ -82,8 +81,9 @@ class Stranger:
         self._written.append(message.offset())
 
     def _encoded(self, event: ControlEvent) -> bytes:
-        schema_id = self._register(files.subject(self._topic), files.newest(files.CONTROL).text)
-        return _written(schema_id, _schema(), control_event_to_avro(event))
+        newest = files.newest(files.CONTROL)
+        schema_id = self._register(files.subject(self._topic), newest.text)
+        return _written(schema_id, newest.schema, control_event_to_avro(event))
 
     def _register(self, subject: str, schema: str) -> int:
         body = json.dumps({"schema": schema}).encode()
@@ -93,12 +93,7 @@ class Stranger:
             return int(json.load(answer)["id"])
 
 
-def _schema() -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(files.newest(files.CONTROL).text)
-    return found
-
-
-def _written(schema_id: int, schema: Mapping[str, Any], datum: Mapping[str, Any]) -> bytes:
+def _written(schema_id: int, schema: dict[str, Any], datum: dict[str, Any]) -> bytes:
     body = io.BytesIO()
-    fastavro.schemaless_writer(body, fastavro.parse_schema(copy.deepcopy(dict(schema))), dict(datum))
+    fastavro.schemaless_writer(body, schema, datum)
     return wire.header(schema_id) + body.getvalue()
