@@ -40,13 +40,10 @@ def granted(acls: Mapping[str, Mapping[str, str]], user: str, kind: str, names: 
     found: dict[str, set[str]] = {name: set() for name in names}
     for acl in acls.values():
         if acl["user"] == user and acl["resource_type"] == kind:
-            for name in found:
-                if (
-                    name.startswith(acl["resource_name"])
-                    if acl["pattern"] == "Prefixed"
-                    else name == acl["resource_name"]
-                ):
-                    found[name].add(acl["operation"])
+            on, is_prefix = acl["resource_name"], acl["pattern"] == "Prefixed"
+            # One on a name that is none of these ends here: nobody would see what it allows.
+            for name in [one for one in found if one.startswith(on)] if is_prefix else [on]:
+                found[name].add(acl["operation"])
     return {name: operations | ({"Describe"} if operations & _IMPLIED else set()) for name, operations in found.items()}
 
 
