@@ -21,6 +21,8 @@ def engine_of(wanted: Wanted, settings: Settings, certificates: Certificates, ca
     kind = settings.inference.engine
     changed: dict[str, Any] = {}
     if wanted.model is not None:
+        # It is not the settings' model that would be missing there.
+        catalogue.pick(wanted.model.name, wanted.model.version, "STREAMPROC_INFERENCE__MODELS_FILE")
         section = getattr(settings, kind)
         changed[kind] = section.model_copy(update={"model": wanted.model.name, "model_version": wanted.model.version})
     if not wanted.champion:

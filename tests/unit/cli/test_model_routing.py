@@ -12,13 +12,15 @@ import pytest
 import structlog
 from click.testing import CliRunner, Result
 from support.control_events import model
+from support.tiny_wav2vec2 import models_toml
 
 from streamproc.cli import model_changes, model_routing
 from streamproc.cli.failing import Failed
 from streamproc.contracts.generated.events_control import ControlEvent
+from streamproc.errors import StreamprocError
 from streamproc.inference.engine import ModelIdentity
 from streamproc.routing.control import Canary, ControlState
-from streamproc.settings import Settings
+from streamproc.settings import InferenceSettings, Settings
 
 CONFIGURED = model(1)
 REPORT = {"recordings_sha256": "d" * 64, "clips": 100, "words": 500, "false_alarms": 0.05}
@@ -148,6 +150,14 @@ def test_what_an_engine_logs_is_no_part_of_the_answer(
     monkeypatch.setattr(model_changes, "engine_of", lambda *_: Telling())
     assert model_changes.identify(Settings(), ("phonemes", "2"), None) == model(2)
     assert "".join(capsys.readouterr()) == ""
+
+
+def test_a_model_that_models_toml_has_not_is_told_by_the_setting_that_names_the_file(tmp_path: Path) -> None:
+    settings = Settings(inference=InferenceSettings(models_file=models_toml(tmp_path)))
+    with pytest.raises(
+        StreamprocError, match=r" STREAMPROC_INFERENCE__MODELS_FILE: .* has no model 'march' of version 1"
+    ):
+        model_changes.identify(settings, ("march", "1"), None)
 
 
 def test_a_reason_is_needed(commands: Commands) -> None:

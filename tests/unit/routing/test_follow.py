@@ -78,7 +78,7 @@ async def test_after_a_failure_the_log_that_is_there_counts(
     async def changed(_: ControlState) -> None: ...
 
     running = asyncio.create_task(follower.run(changed))
-    assert await asyncio.to_thread(topic.looked.wait, PATIENCE)
+    assert await asyncio.to_thread(topic.looked.wait, 10.0 * PATIENCE)
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await follower.close()
