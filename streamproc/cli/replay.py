@@ -36,7 +36,7 @@ from streamproc.cli.worker import run as work
 from streamproc.contracts import files
 from streamproc.contracts.majors import MAJORS
 from streamproc.kafka import runs, topics
-from streamproc.kafka.history import cut_off, history, is_begun
+from streamproc.kafka.history import cut_off, history, is_begun, lost
 from streamproc.kafka.runs import ReplayRun
 from streamproc.settings import KafkaSettings, LogSettings, Settings
 from streamproc.telemetry.logs import configure, leave_retries_to_us
@@ -115,6 +115,7 @@ def command(
         say("no record has a time between these: nothing is to be done")
         session.end(0)
     _refuse_forgotten(name, ours, run, begun is not None)
+    _refuse_deleted(name, ours, run)
     _stand_back()
     if cut := cut_off(tree, part):
         say(
@@ -158,6 +159,7 @@ class _Session:
         backfill = Backfill(self._name, self.run.part.ends, self._rate)
         watch = ReplayWatch(self._tree, self.run.part, backfill)
         if watch.look():
+            _refuse_deleted(self._name, self._tree, self.run)
             refuse_elapsed(self._name, self.run, wish)
             self.end(0)
         watch.start()
@@ -165,6 +167,9 @@ class _Session:
             work(pinned(self._tree, self.run.version), backfill)
         except SystemExit as ended:
             watch.stop()
+            if not watch.left:
+                # Perhaps because it was deleted meanwhile.
+                _refuse_deleted(self._name, self._tree, self.run)
             self.end(watch.left, dict(backfill.outcomes), ended.code)
         finally:
             watch.stop()
@@ -252,6 +257,15 @@ def _refuse_forgotten(name: str, tree: Settings, run: ReplayRun, begun: bool) ->
             "topic or a later --from"
         )
     raise click.UsageError(f"the group {group} has read activities, and nothing says what for: take another NAME")
+
+
+def _refuse_deleted(name: str, tree: Settings, run: ReplayRun) -> None:
+    """What is deleted before it was scored has no outcome: whoever goes on without it must have said so."""
+    if tree.transport.out_of_range == "stop" and (found := lost(tree, tree.kafka.group_id, run.part)):
+        raise click.UsageError(
+            f"Kafka has deleted activities that {name} had still to score, in partitions {', '.join(map(str, found))}. "
+            f"To go on without them: STREAMPROC_TRANSPORT__OUT_OF_RANGE=earliest streamproc replay {name}"
+        )
 
 
 def _settings(tree: Settings, name: str, run: ReplayRun) -> Settings:

@@ -60,6 +60,23 @@ def cut_off(settings: Settings, what: History) -> list[int]:
     return [span.partition for span in what.spans if span.begin <= begins.get(span.partition, 0) > 0]
 
 
+def lost(settings: Settings, group: str, what: History) -> list[int]:
+    """The partitions in which records are deleted that the group had not finished; perhaps markers alone.
+
+    Raises:
+        StreamprocError: KAFKA_UNAVAILABLE, KAFKA_REFUSED, TOPIC_MISSING.
+    """
+    progress = committed(settings, group, _partitions(what))
+    with TopicReader(settings) as reader:
+        begins = {span.partition: span.begin for span in reader.bounds(what.topic)}
+    found = []
+    for span in what.spans:
+        first = progress.get(TP(what.topic, span.partition), Progress.at(span.begin)).base
+        if max(first, span.begin) < min(begins.get(span.partition, 0), span.end or 0):
+            found.append(span.partition)
+    return found
+
+
 def is_begun(settings: Settings, group: str, what: History) -> bool:
     """Whether the group has committed anything."""
     return bool(committed(settings, group, _partitions(what)))
@@ -68,14 +85,18 @@ def is_begun(settings: Settings, group: str, what: History) -> bool:
 def left(settings: Settings, group: str, what: History) -> int:
     """How many records the group has still to finish; an upper bound, which counts markers, until few are left.
 
+    What is deleted is nobody's work any more: ``lost`` tells of it.
+
     Raises:
         StreamprocError: KAFKA_UNAVAILABLE, KAFKA_REFUSED, TOPIC_MISSING.
     """
     progress = committed(settings, group, _partitions(what))
     found = 0
     with TopicReader(settings) as reader:
+        begins = {span.partition: span.begin for span in reader.bounds(what.topic)}
         for span in what.spans:
-            look = Look(what.topic, span)
+            begin = max(span.begin, begins.get(span.partition, 0))
+            look = Look(what.topic, OffsetRange(span.partition, begin, span.end))
             end = span.end or 0
             look.stand(progress.get(TP(what.topic, span.partition), Progress.at(span.begin)), end)
             if 0 < look.left <= _LOOKED_AT:

@@ -6,10 +6,12 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from confluent_kafka import OFFSET_END, TopicPartition
+from confluent_kafka.admin import AdminClient
 from support.activities import activity, inline, phrase, reading, result, value
 from support.progress import settings_of, told
 from support.replaying import moment, replaying
-from support.topics_of_test import Record, TestTopics
+from support.topics_of_test import PARTITIONS, Record, TestTopics
 from support.waiting import wait_for
 from support.worker_process import WorkerProcess, run
 
@@ -130,6 +132,27 @@ def test_what_is_known_of_learners_is_built_anew_beside_the_results(
     readings = Counter(f"learner-{n % 7}" for n in range(WITHIN - 1))
     revisions = {learner: [one.revision for one in each] for (_, learner), each in found.items()}
     assert revisions == {learner: list(range(1, count + 1)) for learner, count in readings.items()}
+
+
+def test_what_is_deleted_before_it_was_read_is_told_and_left_out_only_if_somebody_says_so(
+    topics: TestTopics, part: list[str], settings: dict[str, str], tmp_path: Path
+) -> None:
+    """The last one here: others read what it deletes."""
+    into = f"{topics.name}.deleted"
+    with replaying(settings, ["deleted", *part, "--results", into, "--rate", "5"], tmp_path / "first.log") as first:
+        wait_for(lambda: _count(topics, into) >= 2, "some results", 60)
+        first.kill()
+    places = [TopicPartition(topics.activities, partition, OFFSET_END) for partition in range(PARTITIONS)]
+    admin = AdminClient({"bootstrap.servers": topics.bootstrap})
+    for deleted in admin.delete_records(places).values():
+        deleted.result(30)
+    refused = run(settings, "replay", "deleted")
+    assert refused.returncode == 2, refused.stderr
+    assert "has deleted activities that deleted had still to score" in refused.stderr
+    assert "STREAMPROC_TRANSPORT__OUT_OF_RANGE=earliest streamproc replay deleted" in refused.stderr
+    accepted = {**settings, "STREAMPROC_TRANSPORT__OUT_OF_RANGE": "earliest"}
+    with replaying(accepted, ["deleted", "--json"], tmp_path / "second.log") as second:
+        assert (second.end()["left"], _count(topics, into) < WITHIN - 1) == (0, True)
 
 
 def _count(topics: TestTopics, topic: str) -> int:
