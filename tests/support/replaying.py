@@ -64,7 +64,7 @@ class Replay:
     def end(self, seconds: float = 200) -> dict[str, Any]:
         """Wait for its end: what it says then."""
         told, _ = self._process.communicate(timeout=seconds)
-        assert self._process.returncode == 0, self.log_text()[-4000:]
+        assert self._process.returncode == 0, told + self.log_text()[-4000:]
         said: dict[str, Any] = json.loads(told.splitlines()[-1])
         return said
 
