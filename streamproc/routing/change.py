@@ -87,8 +87,13 @@ async def change(
         encoder = ControlEncoder(registry, topic)
         await encoder.start()
         offset = await asyncio.to_thread(_write, settings, event, encoder.encode(event))
+        silent = 0
         while not fold.has(offset):
-            records, _ = await asyncio.to_thread(log.poll, TIMEOUT)
+            if silent == 3:
+                told = f"{topic}: revision {offset} is written, and cannot be read back: see 'streamproc models status'"
+                raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, told)
+            records, at_end = await asyncio.to_thread(log.poll, TIMEOUT)
+            silent = 0 if records or at_end else silent + 1
             await fold.take(records)
         return fold.state, next(one for one in fold.changes if one.offset == offset)
     finally:
