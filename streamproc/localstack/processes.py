@@ -100,14 +100,20 @@ def tied_to_us(command: Sequence[str]) -> list[str]:
 def spawn(command: Sequence[str], log: Path, environment: Mapping[str, str], *, tie: bool) -> ProcessRef:
     """Start a command in a session of its own, its output appended to ``log``; what it writes is its owner's alone.
 
+    It may run where the calling thread may, as any child.
+
     ``tie``: it is killed when this process ends, however it ends (Linux only); otherwise it outlives this process.
     """
     if tie:
         command = tied_to_us(command)
-    return _spawner.submit(_spawn, command, log, environment).result()
+    cores = os.sched_getaffinity(0) if sys.platform == "linux" else None
+    return _spawner.submit(_spawn, command, log, environment, cores).result()
 
 
-def _spawn(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> ProcessRef:
+def _spawn(command: Sequence[str], log: Path, environment: Mapping[str, str], cores: set[int] | None) -> ProcessRef:
+    if sys.platform == "linux" and cores is not None:
+        # Otherwise it would have those of whoever was first to spawn anything.
+        os.sched_setaffinity(0, cores)
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with log.open("ab") as output:
         child = subprocess.Popen(

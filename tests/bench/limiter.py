@@ -48,6 +48,10 @@ def of_the_batch(sizes: list[float]) -> float:
     return 0.008 + 0.001 * len(sizes)
 
 
+def one_by_one(sizes: list[float]) -> float:
+    return 0.006 * len(sizes)
+
+
 def scattered() -> Callable[[list[float]], float]:
     rng = random.Random(1)
     return lambda sizes: 0.1 * rng.lognormvariate(-0.08, 0.4)
@@ -69,6 +73,16 @@ SCENES: dict[str, tuple[Callable[[], dict[str, Any]], list[float], float]] = {
     "batches up to 32, 8 ms and 1 ms each": (
         lambda: {"service": of_the_batch, "most": 32, "away": 0.001},
         [16, 32, 48, 64, 96],
+        300.0,
+    ),
+    "batches of no use, 6 ms a request, 1 ms away": (
+        lambda: {"service": one_by_one, "most": 32, "away": 0.001},
+        [2, 4, 8, 16, 32],
+        300.0,
+    ),
+    "batches of no use, 6 ms a request, 12 ms away": (
+        lambda: {"service": one_by_one, "most": 32, "away": 0.012},
+        [2, 4, 8, 16, 32],
         300.0,
     ),
 }

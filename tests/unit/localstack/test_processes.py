@@ -92,6 +92,20 @@ time.sleep(60)
             free.kill()
 
 
+def test_a_process_runs_where_the_one_that_starts_it_may(tmp_path: Path) -> None:
+    before = os.sched_getaffinity(0)
+    seen = []
+    try:
+        for cores in (before, {min(before)}, {max(before)}):
+            os.sched_setaffinity(0, cores)
+            ref = spawn(SLEEP, tmp_path / "log", os.environ, tie=True)
+            seen.append(os.sched_getaffinity(ref.pid))
+            ref.kill()
+    finally:
+        os.sched_setaffinity(0, before)
+    assert seen == [before, {min(before)}, {max(before)}]
+
+
 def test_a_part_that_ends_at_its_start_shows_the_end_of_its_log(tmp_path: Path) -> None:
     log = tmp_path / "part.log"
     ref = spawn([sys.executable, "-c", "print('the reason'); raise SystemExit(3)"], log, os.environ, tie=True)
