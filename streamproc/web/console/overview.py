@@ -272,9 +272,7 @@ def _row(member: Member, look: PeerLook, now: float, *, ours: bool) -> dict[str,
         "ours": ours,
         "age_s": None if look.said is None else round(max(0.0, now - look.at), 1),
         "problem": look.problem,
-        "said": None
-        if look.said is None
-        else look.said.model_dump(mode="json", exclude={"endpoints", "partitions", "steered"}),
+        "said": None if look.said is None else look.said.model_dump(mode="json", exclude=_TOGETHER),
     }
 
 
