@@ -89,27 +89,32 @@ def gate(champion: Report | None, candidate: Report, bounds: Mapping[str, float]
     return Gate(*named, tuple(refusals), figures)
 
 
-def gate_of(
-    reports: Path, champion_sha256: str | None, candidate_sha256: str, bounds: Mapping[str, float] = WORSE_BY
-) -> Gate:
-    """The same by the models' SHA-256: their reports are looked for in a folder.
+def gate_among(reports: Mapping[str, Report], champion_sha256: str, candidate_sha256: str, where: str) -> Gate:
+    """The same by the models' SHA-256.
 
-    Raises:
-        OSError: the folder cannot be read.
-        ValueError: see `gate`.
+    Args:
+        reports: by their models' SHA-256.
+        champion_sha256: of the model whose place is taken.
+        candidate_sha256: of the model that is to score.
+        where: they were looked for, and how one comes there.
     """
+    missing = tuple(
+        f"the {whose} {sha256} has no report in {where}"
+        for whose, sha256 in (("candidate", candidate_sha256), ("champion", champion_sha256))
+        if sha256 not in reports
+    )
+    if missing:
+        return Gate(candidate_sha256, champion_sha256, missing)
+    return gate(reports[champion_sha256], reports[candidate_sha256])
+
+
+def gate_of(reports: Path, champion_sha256: str, candidate_sha256: str) -> Gate:
+    """The same by the newest reports in a folder. Raises OSError where it cannot be read."""
     found, broken = _newest_first(reports)
     of = {str(report.get("model_sha256")): report for report in reversed(found)}
     how = f"streamproc models evaluate FOLDER --output {reports}/NAME.json"
     beside = f"; no reports are {', '.join(broken)}" if broken else ""
-    missing = [
-        f"the {whose} {sha256} has no report in {reports}: {how}{beside}"
-        for whose, sha256 in (("candidate", candidate_sha256), ("champion", champion_sha256))
-        if sha256 and sha256 not in of
-    ]
-    if missing:
-        return Gate(candidate_sha256, champion_sha256, tuple(missing))
-    return gate(of[champion_sha256] if champion_sha256 else None, of[candidate_sha256], bounds)
+    return gate_among(of, champion_sha256, candidate_sha256, f"{reports}: {how}{beside}")
 
 
 def _newest_first(folder: Path) -> tuple[list[Report], list[str]]:
@@ -134,18 +139,19 @@ def read_report(file: Path) -> Report:
 
 def _what_is_missing(report: Report) -> list[str]:
     missing = [f"has no {key}" for key in ("model_sha256", "recordings_sha256") if not isinstance(report.get(key), str)]
-    missing += [f"has no {key}" for key in ("clips", "words") if not _is_number(report.get(key)) or report[key] <= 0]
+    missing += [f"has no {key}" for key in ("clips", "words") if not is_number(report.get(key)) or report[key] <= 0]
     missing += [
         f"has no number as {key}"
         for key in (*WORSE_BY, "unscorable")
-        if report.get(key) is not None and not _is_number(report[key])
+        if report.get(key) is not None and not is_number(report[key])
     ]
     if not missing and report["words"] < LEAST_WORDS:
         missing.append(f"is of {report['words']} words, and {LEAST_WORDS} is the least")
     return missing
 
 
-def _is_number(value: object) -> bool:
+def is_number(value: object) -> bool:
+    """Whether a report may have it as a figure."""
     return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 

@@ -6,11 +6,10 @@ A model version stands for one file, its SHA-256; each report is a run of its ow
 from __future__ import annotations
 
 import logging
-import math
 import os
 from typing import Any
 
-from streamproc.training.gate import Gate, Report, gate
+from streamproc.training.gate import Gate, Report, gate_among, is_number
 
 EXPERIMENT = "streamproc evaluations"
 _COUNTS = ("clips", "words", "unscorable")
@@ -112,18 +111,10 @@ def gate_of_store(store: str, champion_sha256: str, candidate_sha256: str) -> Ga
         MlflowError: it cannot be used.
     """
     registry = MlflowRegistry(store)
-    champion, candidate = registry.find_report(champion_sha256), registry.find_report(candidate_sha256)
+    reports = {sha256: registry.find_report(sha256) for sha256 in (champion_sha256, candidate_sha256)}
+    found = {sha256: report for sha256, report in reports.items() if report is not None}
     how = f"streamproc models register REPORT --models-file FILE --name MODEL --store {store}"
-    missing = tuple(
-        f"the {whose} {sha256} has no report in {store}: {how}"
-        for whose, sha256, found in (
-            ("candidate", candidate_sha256, candidate), ("champion", champion_sha256, champion)
-        )
-        if found is None
-    )  # fmt: skip
-    if champion is None or candidate is None:
-        return Gate(candidate_sha256, champion_sha256, missing)
-    return gate(champion, candidate)
+    return gate_among(found, champion_sha256, candidate_sha256, f"{store}: {how}")
 
 
 def is_store(text: str) -> bool:
@@ -132,9 +123,4 @@ def is_store(text: str) -> bool:
 
 
 def _figures(report: Report) -> dict[str, float]:
-    numbers = {
-        name: float(value)
-        for name, value in report.items()
-        if isinstance(value, int | float) and not isinstance(value, bool)
-    }
-    return {name: value for name, value in numbers.items() if math.isfinite(value)}
+    return {name: float(value) for name, value in report.items() if is_number(value)}
