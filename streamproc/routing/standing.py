@@ -8,12 +8,15 @@ from streamproc.contracts.generated.events_control import ControlledModel
 from streamproc.routing.comparing import ComparedReading
 from streamproc.routing.control import ControlState
 
+ENDS = ("compared", "dropped", "failed")
+"""How a comparison ends."""
+
 
 @dataclass(slots=True)
 class Agreement:
     """What came of the readings that two models were to hear, and on how many words both agree."""
 
-    ends: dict[str, int] = field(default_factory=lambda: {"compared": 0, "dropped": 0, "failed": 0})
+    ends: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ENDS, 0))
     same: int = 0
     words: int = 0
 

@@ -12,11 +12,11 @@ from streamproc.inference.wiring import parts_of
 from streamproc.routing.comparing import ComparedReading
 from streamproc.routing.engine import RoutedEngine
 from streamproc.routing.guard import BOUNDS
+from streamproc.routing.standing import ENDS
 from streamproc.telemetry.catalogue import named
 from streamproc.telemetry.endpoints import observe
 
 PARTS = ("champion", "canary", "instead")
-ENDS = ("compared", "dropped", "failed")
 
 
 class RoutingMetrics:
