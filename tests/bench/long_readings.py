@@ -22,7 +22,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import partial
 from importlib.metadata import version
 from itertools import groupby
@@ -35,7 +35,8 @@ import soundfile
 from streamproc.agents.intake import Intake
 from streamproc.agents.retrying import Retries
 from streamproc.audio.windows import LongClip, read_clip
-from streamproc.contracts.generated.events import WordResult
+from streamproc.contracts.generated.events import Codec, WordResult
+from streamproc.demo.activities import encode
 from streamproc.errors import StreamprocError
 from streamproc.inference.engine import Inference, Priority, Samples
 from streamproc.inference.onnx import OnnxEngine
@@ -86,19 +87,9 @@ class Differences:
 
     def add(self, other: Differences) -> None:
         """Those of other readings."""
-        for name in (
-            "readings",
-            "unscorable",
-            "words",
-            "verdicts",
-            "flagged",
-            "inserted",
-            "seconds",
-            "processor",
-            "by_reading",
-        ):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.probability = max(self.probability, other.probability)
+        for name in (each.name for each in fields(self)):
+            ours, theirs = getattr(self, name), getattr(other, name)
+            setattr(self, name, max(ours, theirs) if name == "probability" else ours + theirs)
 
     def report(self) -> dict[str, float]:
         """Rounded, as JSON takes it."""
@@ -134,13 +125,6 @@ def readings(clips: Sequence[PersonClip], numbers: Iterable[int], seconds: tuple
         yield words, np.concatenate(parts)[: int(MOST_SECONDS * SAMPLE_RATE)]
 
 
-def encoded(samples: Floats) -> bytes:
-    """As FLAC."""
-    file = io.BytesIO()
-    soundfile.write(file, samples, SAMPLE_RATE, "PCM_16", format="FLAC")
-    return file.getvalue()
-
-
 class Bench:
     """The model in the tree, in each way."""
 
@@ -158,7 +142,7 @@ class Bench:
         """Each reading in each way with the whole."""
         found = {way: Differences() for way in ("whole", *WAYS)}
         for words, samples in given:
-            content = encoded(samples)
+            content = encode(samples, Codec.FLAC, SAMPLE_RATE)
             clip = read_clip(content, MOST_SECONDS)
             assert isinstance(clip, LongClip)
             exactly = soundfile.read(io.BytesIO(content), dtype="float32")[0]

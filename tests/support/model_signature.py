@@ -7,16 +7,12 @@ it. What it must say of the one clip that all activities have is computed here, 
 from __future__ import annotations
 
 import functools
-import hashlib
-import io
 from collections.abc import Mapping
 
 import numpy as np
-import onnxruntime
-import soundfile
 
+from streamproc.audio.decode import decode_clip
 from streamproc.contracts.generated.events import Result
-from streamproc.localstack.triton import MODELS
 from streamproc.scoring import lexicon
 from streamproc.scoring.ctc import log_softmax
 from streamproc.scoring.misread import strictness_of
@@ -24,12 +20,11 @@ from streamproc.scoring.reference import PhonemeBudget, reference_words
 from streamproc.scoring.score import score_phrase
 from streamproc.scoring.variants import VariantAligner
 from streamproc.settings import ScoringSettings
+from streamproc.training.evaluate import MODEL, Floats, Recogniser, digest
 from support.activities import inline, phrase
 
 NEAR = 0.002
 """Confidences of one model differ by less, whatever batch a clip is in; those of two models by ten times as much."""
-
-_WEIGHTS = (MODELS / "phonemes/2/model.onnx").read_bytes()
 
 
 def maker(result: Result, scales: Mapping[str, float], shipped: str) -> str | None:
@@ -54,19 +49,15 @@ def _confidences(scale: float, *, fitted: bool) -> list[float]:
     lexicon.load()
     budget = PhonemeBudget(scoring.max_phonemes, scoring.max_activity_phonemes)
     words = reference_words(phrase(), budget)
-    strictness = strictness_of(hashlib.sha256(_WEIGHTS).hexdigest(), "balanced") if fitted else None
+    strictness = strictness_of(digest(MODEL), "balanced") if fitted else None
     log_probs = log_softmax(_logits() * np.float32(scale))
     found = score_phrase(log_probs, words, VariantAligner(), scoring.margin, strictness=strictness)
     return [word.confidence for word in found]
 
 
 @functools.cache
-def _logits() -> np.ndarray[tuple[int, int], np.dtype[np.float32]]:
+def _logits() -> Floats:
     data = inline().data
     assert data is not None
-    samples, _ = soundfile.read(io.BytesIO(data), dtype="float32")
-    session = onnxruntime.InferenceSession(_WEIGHTS, providers=["CPUExecutionProvider"])
-    lengths = np.array([len(samples)], dtype=np.int64)
-    logits, frames = session.run(["logits", "frames"], {"audio": samples[None], "lengths": lengths})
-    heard: np.ndarray[tuple[int, int], np.dtype[np.float32]] = logits[0][: frames[0]]
+    (heard,) = Recogniser(MODEL).logits([decode_clip(data, 60)])
     return heard
