@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -13,6 +13,8 @@ from streamproc.localstack.stack import Addresses
 from support.set_up import prepare
 from support.topics_of_test import TestTopics
 from support.worker_process import WorkerProcess
+
+Start = Callable[..., WorkerProcess]
 
 
 @pytest.fixture(scope="module")
@@ -70,3 +72,19 @@ def worker(
         yield process
     finally:
         process.kill()
+
+
+@pytest.fixture
+def start(settings: dict[str, str], schema_id: int, tmp_path: Path) -> Iterator[Start]:
+    """Start workers, with changed settings; those that still run at the test's end are ended."""
+    started: list[WorkerProcess] = []
+
+    def one(**changed: str) -> WorkerProcess:
+        process = WorkerProcess({**settings, **changed}, tmp_path / f"worker-{len(started)}.log")
+        started.append(process)
+        process.wait_ready()
+        return process
+
+    yield one
+    for process in started:
+        process.end()

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from support.activities import activity, phrase, value
 from support.progress import settings_of, told
-from support.set_up import prepare
 from support.topics_of_test import Record, TestTopics
+from support.worker_fixtures import Start
 from support.worker_process import WorkerProcess, run
 
 from streamproc.client import read_progress
@@ -31,14 +30,9 @@ def settings(settings: dict[str, str], topics: TestTopics) -> dict[str, str]:
     }
 
 
-@pytest.fixture(scope="module")
-def schema(settings: dict[str, str], topics: TestTopics) -> int:
-    return prepare(settings, topics)
-
-
-def reads(topics: TestTopics, schema: int, learner: str, activity_id: str) -> None:
+def reads(topics: TestTopics, schema_id: int, learner: str, activity_id: str) -> None:
     event = replace(activity(phrase(), activity_id=activity_id, learner_id=learner), tenant_id=TENANT)
-    topics.publish([Record(learner.encode(), value(event, schema), [])])
+    topics.publish([Record(learner.encode(), value(event, schema_id), [])])
 
 
 def knows(worker: WorkerProcess, learner: str) -> bool | None:
@@ -60,36 +54,36 @@ def forgotten(topics: TestTopics) -> Counter[str]:
 
 
 def test_it_is_deleted_once_after_its_time_though_nobody_reads_any_more_and_workers_are_killed(
-    topics: TestTopics, schema: int, started: Callable[[], WorkerProcess]
+    topics: TestTopics, schema_id: int, start: Start
 ) -> None:
-    first, second = started(), started()
+    first, second = start(), start()
     for number, learner in enumerate(LEARNERS):
-        reads(topics, schema, learner, f"old-{number}")
+        reads(topics, schema_id, learner, f"old-{number}")
     assert set(told(topics, len(LEARNERS))) == {(TENANT, learner) for learner in LEARNERS}
     assert not forgotten(topics)
     first.kill()
-    third = started()
+    third = start()
     for worker in (second, third):
         worker.wait_for(lambda: [knows(worker, one) for one in LEARNERS] == [False] * len(LEARNERS), "oblivion", 60)  # noqa: B023
     assert forgotten(topics) == Counter(LEARNERS)
     second.kill()
-    fourth = started()
+    fourth = start()
     assert fourth.is_alive
     assert forgotten(topics) == Counter(LEARNERS), "what is deleted is not restored and deleted again"
-    reads(topics, schema, LEARNERS[0], "new")
+    reads(topics, schema_id, LEARNERS[0], "new")
     again = told(topics, len(LEARNERS) + 1)[TENANT, LEARNERS[0]]
     assert [event.revision for event in again] == [1, 1]
     assert [one.activity_id for one in again[-1].readings] == ["new"]
 
 
 def test_it_is_deleted_when_an_operator_says_so_whichever_worker_is_asked(
-    topics: TestTopics, schema: int, settings: dict[str, str], started: Callable[[], WorkerProcess]
+    topics: TestTopics, schema_id: int, settings: dict[str, str], start: Start
 ) -> None:
-    workers = [started(), started()]
+    workers = [start(), start()]
     before = len(topics.read(f"{topics.name}.progress", 100, 3))
     learners = [f"erased-{number}" for number in range(4)]
     for number, learner in enumerate(learners):
-        reads(topics, schema, learner, f"reading-{number}")
+        reads(topics, schema_id, learner, f"reading-{number}")
     told(topics, before + len(learners))
     for number, learner in enumerate(learners):
         worker = workers[number % 2]

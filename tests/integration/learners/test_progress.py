@@ -21,8 +21,8 @@ from typing import Any
 import pytest
 from support.activities import activity, phrase, value
 from support.progress import Learner, corrected, results_of, settings_of, states_of, summaries, told
-from support.set_up import prepare
 from support.topics_of_test import Record, TestTopics
+from support.worker_fixtures import Start
 from support.worker_process import WorkerProcess, environment, run
 
 from streamproc.client import Connection, Correction, CorrectionPublisher, read_progress
@@ -83,11 +83,10 @@ def _words(clip: PersonClip) -> int:
 
 
 def test_progress_equals_a_recomputation_from_all_results_and_corrections_after_a_kill_and_rebalances(
-    topics: TestTopics, settings: dict[str, str], stack: Addresses, started: Any, tmp_path: Path
+    topics: TestTopics, settings: dict[str, str], schema_id: int, stack: Addresses, start: Start, tmp_path: Path
 ) -> None:
-    schema_id = prepare(settings, topics)
     events = readings()
-    first, second = started(), started()
+    first, second = start(), start()
     published(topics, schema_id, events[: len(events) // 2])
     first.wait_for(lambda: bool(topics.read(topics.results, 4, 1)[3:]), "some results", 60)
     first.signal(signal.SIGKILL)
@@ -99,7 +98,7 @@ def test_progress_equals_a_recomputation_from_all_results_and_corrections_after_
         [*(event.activity_id for event in events), "synthetic", events[0].activity_id]
     )
     del results[TENANT, ours.learner_id]
-    third = started()
+    third = start()
 
     # Teachers overrule a word of the newest result of each learner, twice the same: once it counts.
     states = states_of(results, KEPT)
@@ -174,10 +173,10 @@ def test_progress_equals_a_recomputation_from_all_results_and_corrections_after_
         assert shown_by.stdout.startswith(said)
 
 
+@pytest.mark.usefixtures("schema_id")
 def test_corrections_are_refused_before_they_are_sent(
     topics: TestTopics, settings: dict[str, str], stack: Addresses
 ) -> None:
-    prepare(settings, topics)
     connection = Connection(bootstrap_servers=stack.kafka_bootstrap, registry_url=stack.registry_url)
     with pytest.raises(StreamprocError) as unknown, CorrectionPublisher(connection, source="/t", topic=topics.letters):
         pass

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from support.worker_fixtures import clips, schema_id, settings, topics, worker
+from support.worker_fixtures import clips, schema_id, settings, start, topics, worker
 
-__all__ = ["clips", "schema_id", "settings", "topics", "worker"]
+__all__ = ["clips", "schema_id", "settings", "start", "topics", "worker"]

@@ -14,13 +14,12 @@ from support.activities import activity, clip, inline, phrase, result, value
 from support.engine_suite import MODEL, REPOSITORY
 from support.proxy import Proxy
 from support.topics_of_test import Record, TestTopics
+from support.worker_fixtures import Start
 from support.worker_process import WorkerProcess
 
 from streamproc.contracts.generated.events import Result, SourcePosition
 from streamproc.localstack.stack import Addresses, LocalStack
 from streamproc.localstack.triton import MODELS, TritonPart
-
-Start = Callable[..., WorkerProcess]
 
 CPU_SECONDS = 5.0
 """Within so much the CPU scores, once no Triton does."""
@@ -100,22 +99,6 @@ def settings(settings: dict[str, str], pair: Pair) -> dict[str, str]:
         "STREAMPROC_TRITON__URLS": ",".join(pair.addresses),
         "STREAMPROC_ONNX__REPOSITORY": str(REPOSITORY),
     }
-
-
-@pytest.fixture
-def start(settings: dict[str, str], schema_id: int, tmp_path: Path) -> Iterator[Start]:
-    """Start a worker, with changed settings; it ends with the test."""
-    started: list[WorkerProcess] = []
-
-    def one(**changed: str) -> WorkerProcess:
-        process = WorkerProcess({**settings, **changed}, tmp_path / f"worker-{len(started)}.log")
-        started.append(process)
-        process.wait_ready()
-        return process
-
-    yield one
-    for process in started:
-        process.end()
 
 
 class Readings:

@@ -7,7 +7,7 @@ import copy
 import json
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from support.activities import activity, clip, inline, phrase, result, value
 from support.topics_of_test import Record, TestTopics
-from support.worker_process import WorkerProcess
+from support.worker_fixtures import Start
 from tritonclient.grpc import InferenceServerClient, InferInput
 from tritonclient.utils import InferenceServerException
 
@@ -26,25 +26,6 @@ from streamproc.contracts.registry import Registry
 from streamproc.contracts.wire import HEADER, header
 from streamproc.localstack.triton import MODELS, TritonPart
 from streamproc.settings import RegistrySettings
-
-Start = Callable[..., WorkerProcess]
-
-
-@pytest.fixture
-def start(settings: dict[str, str], schema_id: int, tmp_path: Path) -> Iterator[Start]:
-    """Start workers, with changed settings; those that still run at the test's end are killed."""
-    started: list[WorkerProcess] = []
-
-    def one(*, ready: bool = True, **changed: str) -> WorkerProcess:
-        process = WorkerProcess({**settings, **changed}, tmp_path / f"worker-{len(started)}.log")
-        started.append(process)
-        if ready:
-            process.wait_ready()
-        return process
-
-    yield one
-    for process in started:
-        process.end()
 
 
 def readings(count: int, schema_id: int, phrases: int = 1) -> list[Record]:
