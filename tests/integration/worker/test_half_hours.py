@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin._config import AlterConfigOpType, ConfigEntry, ConfigResource
 from support.activities import activity, behind, encode, phrase, result, value
 from support.engine_suite import golden_clip
 from support.topics_of_test import Record, TestTopics
@@ -87,3 +89,24 @@ def test_half_an_hour_takes_the_memory_of_three_minutes(
     print(f"peaks {[each >> 20 for each in peaks]} MB, {len(content) / len(words):.0f} bytes of result a word")
     assert peaks[1] - peaks[0] < sizes[1] - sizes[0] + PEAK_GROWTH
     assert topics.read(topics.letters, 1, seconds=1) == []
+
+
+@pytest.mark.timeout(600)
+def test_a_result_that_the_topic_does_not_take_becomes_a_dead_letter_and_the_next_is_scored(
+    worker: WorkerProcess, topics: TestTopics, schema_id: int, clips: Path
+) -> None:
+    most = ConfigEntry("max.message.bytes", "20000", incremental_operation=AlterConfigOpType.SET)
+    topic = ConfigResource(ConfigResource.Type.TOPIC, topics.results, incremental_configs=[most])
+    client = AdminClient({"bootstrap.servers": topics.bootstrap})
+    for done in client.incremental_alter_configs([topic]).values():
+        done.result(30)
+    before = len(topics.read(topics.results, 100, seconds=3))
+    long, many = recorded(clips, 29.9)
+    short, few = recorded(clips, 0.5)
+    published(topics, schema_id, long, many)
+    published(topics, schema_id, short, few)
+    content = topics.read(topics.results, before + 1, WAIT_SECONDS)[-1].value or b""
+    judged_in_place(result(content), few)
+    (letter,) = topics.read_letters(1)
+    assert letter.error["code"] == "RESULT_TOO_LARGE"
+    assert worker.is_alive
