@@ -23,6 +23,7 @@ from streamproc.inference.answers import DoubtfulError
 from streamproc.inference.endpoint import Ejected
 from streamproc.inference.endpoints import Endpoints
 from streamproc.inference.engine import Inference, ModelIdentity, Priority, Samples
+from streamproc.inference.health import Checked
 from streamproc.inference.limiter import Limiter
 from streamproc.inference.pool import TritonPool
 from streamproc.inference.resolve import Address, Resolver
@@ -65,6 +66,7 @@ class Server:
         self.working = 0
         self.seconds = self.most_seconds = 0.0
         """Of audio that it works on, padding included; and the most of it there ever was."""
+        self.doubted = False
 
     async def open(self) -> None:
         """Nothing."""
@@ -77,6 +79,10 @@ class Server:
         if not self.up:
             raise StreamprocError(ErrorCode.INFERENCE_UNAVAILABLE, "refused")
         return True
+
+    async def served_instead(self, within: float) -> str:
+        """Not told."""
+        return ""
 
     async def prove(self, within: float) -> ModelIdentity:
         """Health."""
@@ -143,7 +149,8 @@ async def started(count: int = 1, most: float = MOST, start: float | None = None
         return made
 
     def connect(address: Address) -> Any:
-        return servers[address.target]
+        checked: Checked = servers[address.target]  # what health checks find missing goes to the log alone
+        return checked
 
     endpoints: Endpoints[Any] = Endpoints(Resolver(list(servers)), connect, limiter, 30.0, clock)
     pool = Pool(endpoints, "m", "", TIMEOUT, Random(1))
