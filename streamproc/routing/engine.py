@@ -130,8 +130,17 @@ class RoutedEngine:
         async with self._champion.call() as engine:
             return await engine.infer(clips, priority)
 
-    async def hear(self, learner_id: str, clips: Sequence[Samples], priority: Priority) -> Heard:
+    async def hear(
+        self, learner_id: str, clips: Sequence[Samples], priority: Priority, *, begins: bool = True
+    ) -> Heard:
         """Logits of a learner's clips, by whichever model scores that learner.
+
+        Args:
+            learner_id: whose.
+            clips: what was read.
+            priority: whether it goes first.
+            begins: whether a reading begins with them. What goes on with one is no further evidence: the pieces of half
+                an hour, each slower than the short readings beside them, would alone prove a good canary slow.
 
         Raises:
             StreamprocError: as Engine.infer, by the champion.
@@ -140,7 +149,7 @@ class RoutedEngine:
         if canary is None or not in_canary(learner_id, canary[0].share):
             inference = await self.infer(clips, priority)
             self.routed("champion")
-            if canary is not None:
+            if begins and canary is not None:
                 canary[2].champion_answered(inference.worked)
                 self._judge(canary)
             return Heard(inference, self._shadow)
@@ -152,7 +161,8 @@ class RoutedEngine:
             self.routed("instead")
         else:
             self.routed("canary")
-            guard.answered(inference.worked)
+            if begins:
+                guard.answered(inference.worked)
             heard = Heard(inference, self._champion, guard)
         self._judge(canary)
         return heard
@@ -271,6 +281,7 @@ class RoutedReading:
         self._engine = engine
         self._learner_id = learner_id
         self._instead = False
+        self._begins = True
         self.rival: Lane | None = None
         self.guard: CanaryGuard | None = None
 
@@ -301,7 +312,8 @@ class RoutedReading:
         """See Engine."""
         if self._instead:
             return await self._engine.infer(clips, priority)
-        heard = await self._engine.hear(self._learner_id, clips, priority)
+        heard = await self._engine.hear(self._learner_id, clips, priority, begins=self._begins)
+        self._begins = False
         self.rival, self.guard, self._instead = heard.rival, heard.guard, heard.instead
         return heard.inference
 

@@ -14,9 +14,10 @@ from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.inference.engine import Inference, Priority
 from streamproc.routing.comparing import ComparedReading, Comparisons
 from streamproc.routing.control import Canary, ControlState
-from streamproc.routing.engine import Heard, RoutedEngine
+from streamproc.routing.engine import Heard, RoutedEngine, RoutedReading
 from streamproc.routing.guard import Verdict
 from streamproc.routing.lanes import CONFIGURED
+from streamproc.routing.split import in_canary
 
 CLIPS = [np.zeros(16_000, np.float32)]
 GONE = StreamprocError(ErrorCode.INFERENCE_UNAVAILABLE, "nobody is there")
@@ -215,6 +216,24 @@ async def test_a_canary_is_compared_with_the_champion_on_its_own_readings(scene:
     ((_, verdict),) = scene.proved
     assert verdict.what == "fall"
     assert "20.0 points below" in verdict.reason
+
+
+async def test_a_long_reading_beside_short_ones_does_not_prove_a_canary_slow(scene: Scene) -> None:
+    await scene.obey(ControlState(canary=Canary("c", model(2), 0.2)))
+    slow, champion = scene.models.beside(model(2)), scene.models.champion()
+    slow.worked = 100 * champion.worked
+    names = [f"learner-{number}" for number in range(50)]
+    long = next(name for name in names if in_canary(name, 0.2))
+    short = next(name for name in names if not in_canary(name, 0.2))
+    guard = scene.engine.guard
+    assert guard is not None
+    reading = RoutedReading(scene.engine, long)
+    for _ in range(60):
+        assert (await reading.infer(CLIPS)).model.version == "2"
+        await scene.hear(short)
+    assert guard.evidence["latency"][0] == 1, "one reading is one observation"
+    assert scene.engine.guard is guard
+    assert not scene.proved
 
 
 def judged(found: ComparedReading) -> Callable[[Inference], asyncio.Future[ComparedReading]]:
