@@ -5,7 +5,8 @@ one, and of many events at once:
 
 - ``{source}``: a user's record. The table ``users`` holds how many there were of the key.
 - ``{source}-orders``: an order. What the table holds of its key is its outcome, read twice with a wait in between.
-- ``{source}-words``: a number, taken by its remainder: the table ``totals`` counts those, on the other side of a topic.
+- ``{source}-words``: a number, taken by its remainder as a user's key: the table ``totals`` counts those, on the other
+  side of a topic, and what ``users`` holds of the key is looked up there.
 """
 
 from __future__ import annotations
@@ -48,13 +49,14 @@ def make_app(plan: Plan) -> faust.App:
 
     async def count(event: Any) -> None:
         key = event.key.decode()
-        shown = totals[key] + 1
+        shown, user = totals[key] + 1, users[key]
         await plan.pause()
         totals[key] = shown
-        await tell(event.key, word=int(event.value), total=shown)
+        await tell(event.key, word=int(event.value), total=shown, user=user, again=users[key])
 
     async def regroup(stream: Any) -> None:
-        await each(stream.group_by(lambda value: b"%d" % (int(value) % REMAINDERS), name="rest"), count, concurrency=16)
+        by_user = stream.group_by(lambda value: b"key-%d" % (int(value) % REMAINDERS), name="user")
+        await each(by_user, count, concurrency=16)
 
     app.agent(app.topic(plan.source), concurrency=2)(keep)
     app.agent(app.topic(f"{plan.source}-orders"), concurrency=8)(join)

@@ -32,6 +32,8 @@ class JoinJudge(Judge):
         self.users: defaultdict[bytes, list[int]] = defaultdict(list)
         self.orders: defaultdict[bytes, dict[int, int]] = defaultdict(dict)
         self.totals: defaultdict[bytes, list[int]] = defaultdict(list)
+        #: What words have seen of them, behind the topic in between, by their total.
+        self.words: defaultdict[bytes, dict[int, int]] = defaultdict(dict)
         self.torn = 0
 
     def number(self, message: Any) -> int:
@@ -43,6 +45,8 @@ class JoinJudge(Judge):
             return EVENTS + int(outcome["order"])
         if "word" in outcome:
             self.totals[key].append(outcome["total"])
+            self.words[key][outcome["total"]] = outcome["user"]
+            self.torn += outcome["user"] != outcome["again"]
             return 2 * EVENTS + int(outcome["word"])
         self.users[key].append(outcome["user"])
         return sum(map(len, self.users.values())) - 1
@@ -82,13 +86,14 @@ def test_joins_are_exact_whatever_is_killed(kafka_bootstrap: str, tmp_path: Path
     assert {key: sorted(seen) for key, seen in judge.users.items()} == {
         b"key-%d" % key: list(range(1, of_key + 1)) for key in range(KEYS)
     }
-    assert judge.torn == 0, "an order has seen two states of one user"
-    for seen in judge.orders.values():
+    assert judge.torn == 0, "one event has seen two states of one user"
+    assert len(judge.words) == REMAINDERS
+    for seen in (*judge.orders.values(), *judge.words.values()):
         in_order = [seen[number] for number in sorted(seen)]
-        assert in_order == sorted(in_order), "a later order of a key has seen less than an earlier one"
+        assert in_order == sorted(in_order), "a later one of a key has seen less than an earlier one"
         assert in_order[-1] > 0
     for key, shown in judge.totals.items():
-        words = len(range(int(key), EVENTS, REMAINDERS))
+        words = len(range(int(key.removeprefix(b"key-")), EVENTS, REMAINDERS))
         assert sorted(shown) == list(range(1, words + 1))
 
 
