@@ -5,6 +5,7 @@ Everything here belongs to the event loop, but for the fields of Assignment that
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -269,6 +270,11 @@ class Assignment:
     def time_with(self, record: Any) -> int:
         """The stream time at a record in flight, its own event's included, in milliseconds since 1970."""
         return max(self.span.time_at(record.offset()), time_of(record, self.tp.topic))
+
+    def earliest_ms(self) -> float:
+        """The earliest event's time of those in flight, in milliseconds since 1970; infinity: none of them has one."""
+        times = (time_of(entry.record, self.tp.topic) for entry in self.entries.values())
+        return min((time for time in times if time >= 0), default=math.inf)
 
     def has_finished(self) -> bool:
         """Whether something finished waits for a transaction."""

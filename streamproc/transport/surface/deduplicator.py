@@ -131,28 +131,32 @@ class Deduplicator:
         # The same key, later by more than the window, is another first one: what repeats that has yet to find it.
         entries = [
             entry
-            for entry in self._left(self._entries(slot), time_ms)
+            for entry in self._left(self._entries(slot), delivery, time_ms)
             if entry[0] != name or abs(entry[1] - time_ms) > self._window_ms
         ]
         self._write(slot, [*entries, (name, time_ms, note)][-self._most :])
-        self._sweep(b"%04x" % (delivery.offset % SLOTS), slot, time_ms)
+        if (swept := b"%04x" % (delivery.offset % SLOTS)) != slot:
+            self._sweep(swept, delivery, time_ms)
 
-    def _sweep(self, slot: bytes, own: bytes, time_ms: int) -> None:
+    def _sweep(self, slot: bytes, delivery: Delivery, time_ms: int) -> None:
         """Drop what is over in one slot more, each in its turn: else one that nobody uses would never be emptied."""
-        if slot == own:
-            return
         before = self._entries(slot)
-        if len(left := self._left(before, time_ms)) < len(before):
+        if len(left := self._left(before, delivery, time_ms)) < len(before):
             self._write(slot, left)
 
     def _entries(self, slot: bytes) -> list[Entry]:
         raw = self.table.data.raw(slot)
         return [] if raw is None else [(name, time_ms, note) for name, time_ms, note in json.loads(raw)]
 
-    def _left(self, entries: Sequence[Entry], time_ms: int) -> list[Entry]:
+    def _left(self, entries: Sequence[Entry], delivery: Delivery, time_ms: int) -> list[Entry]:
         # One that is ahead stays, and one of before for a while: neither a late record, nor one that overtakes others,
         # may forget what those repeat.
-        return [entry for entry in entries if time_ms - entry[1] <= self._kept_ms]
+        left = [entry for entry in entries if time_ms - entry[1] <= self._kept_ms]
+        if len(left) < len(entries):
+            # However far it is ahead of events in flight, as where history is read: they look it up yet, or anew.
+            earliest = min(time_ms, delivery.entry.assignment.earliest_ms())
+            left = [entry for entry in entries if earliest - entry[1] <= self._kept_ms]
+        return left
 
     def _write(self, slot: bytes, entries: Sequence[Entry]) -> None:
         self.table.data.write(slot, json.dumps(entries, separators=(",", ":")).encode() if entries else None)

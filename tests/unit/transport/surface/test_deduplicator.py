@@ -131,6 +131,21 @@ async def test_a_repetition_that_comes_ten_minutes_late_still_finds_the_first(
     assert await desk.comes("a", at=NOW + HOUR + 1) is None
 
 
+async def test_one_that_is_far_ahead_forgets_nothing_that_an_event_in_flight_repeats(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where history is read, events that are worked on at the same time lie hours apart."""
+    monkeypatch.setattr(deduplicator, "_place", lambda key: (b"0000", key[0]))
+    await desk.comes("a")
+    repeats = await desk.worker.begin(time_ms=NOW + 1)
+    await desk.comes("b", at=NOW + 3 * HOUR)
+    assert desk.worker.do(repeats, lambda: desk.seen.find("a")) == Seen(NOW, "")
+    assert desk.worker.end(repeats)
+    desk.worker.commit()
+    await desk.comes("c", at=NOW + 3 * HOUR)
+    assert await desk.comes("a", at=NOW + 1) is None
+
+
 async def test_a_short_window_keeps_keys_for_twice_as_long_and_no_longer() -> None:
     desk = Desk(window=timedelta(seconds=1))
     await desk.comes("a")
