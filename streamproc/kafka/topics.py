@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeVar
 
-from confluent_kafka import KafkaError, KafkaException, TopicCollection
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicCollection, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._acl import AclOperation
 from confluent_kafka.admin._config import ConfigResource
@@ -224,8 +224,12 @@ def add_partitions(settings: Settings, names: Iterable[str], count: int) -> None
 
 
 def _refusal(name: str, error: KafkaException) -> StreamprocError:
-    code = ErrorCode.KAFKA_REFUSED if error.args[0].code() in PERMISSION else ErrorCode.TOPIC_MISSING
-    return StreamprocError(code, f"{name}: {error.args[0].str()}")
+    reason = error.args[0].str()
+    if error.args[0].code() in PERMISSION:
+        # A topic that this user may not see looks like one that is missing.
+        why = "this user may not create or alter it; if it is there, grant what it needs of it, as Write on topic"
+        return StreamprocError(ErrorCode.KAFKA_REFUSED, f"{name}: {reason} ({why} {name})")
+    return StreamprocError(ErrorCode.TOPIC_MISSING, f"{name}: {reason}")
 
 
 def check(settings: Settings, follows: bool = True) -> None:
@@ -261,7 +265,7 @@ def check(settings: Settings, follows: bool = True) -> None:
         for operation in operations
         if operation not in allowed[name]
     ]
-    if not _ask(settings, lambda client: _may_see_group(client, kafka.group_id)):
+    if not _may_see_group(settings):
         refused.append(f"Read on group {kafka.group_id}")
     if refused:
         raise StreamprocError(
@@ -289,12 +293,31 @@ def _allowed(client: AdminClient, names: list[str]) -> dict[str, set[AclOperatio
     return allowed
 
 
-def _may_see_group(client: AdminClient, group: str) -> bool:
-    try:
-        client.describe_consumer_groups([group], request_timeout=_ATTEMPT)[group].result()
-    except KafkaException as error:
-        if error.args[0].code() == KafkaError.GROUP_AUTHORIZATION_FAILED:
+def _may_see_group(settings: Settings) -> bool:
+    # Asked by a consumer that never joins: librdkafka's admin client crashes the process when a coordinator answers a
+    # question about a group too late, or is one no more (its issues 4605 and 5040).
+    kafka = settings.kafka
+    quiet = {
+        "group.id": kafka.group_id,
+        "isolation.level": "read_uncommitted",
+        "enable.auto.commit": False,
+        "log_level": 0,
+    }
+    reader = Consumer(settings.transport.client(kafka.bootstrap_servers) | quiet)
+
+    def may_see(_client: AdminClient) -> bool:
+        try:
+            reader.committed([TopicPartition(kafka.activity_topic, 0)], timeout=_ATTEMPT)
+        except KafkaException:
+            # Who may not see the group gets no answer; the reason comes like a record.
+            told = reader.poll(0)
+            reason = told.error() if told is not None else None
+            if reason is None or reason.code() != KafkaError.GROUP_AUTHORIZATION_FAILED:
+                raise
             return False
-        if error.args[0].code() != KafkaError.GROUP_ID_NOT_FOUND:
-            raise
-    return True
+        return True
+
+    try:
+        return _ask(settings, may_see)
+    finally:
+        reader.close()

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from confluent_kafka.admin import AdminClient
 from support.activities import activity, clip, inline, phrase
 from support.worker_process import WorkerProcess, run
 
@@ -113,6 +114,19 @@ def test_a_permission_that_is_missing_is_told_before_the_start(secured: Secured,
     assert caught.value.code is ErrorCode.KAFKA_REFUSED
     assert f"{permission.operation} on {permission.kind} {permission.name}:" in caught.value.message
     assert "STREAMPROC_TRANSPORT__SASL_USERNAME" in caught.value.message
+
+
+def test_the_group_is_not_looked_at_by_the_call_that_can_end_the_process(
+    secured: Secured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """librdkafka 4605: the admin client crashes when the answer comes after the request's time."""
+
+    def crashes(*_: object, **__: object) -> None:
+        raise AssertionError("describe_consumer_groups")
+
+    monkeypatch.setattr(AdminClient, "describe_consumer_groups", crashes)
+    with secured.settings("worker") as tree:
+        topics.check(tree)
 
 
 @pytest.fixture(scope="module")
