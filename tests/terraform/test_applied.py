@@ -101,7 +101,8 @@ def worker(applied: Applied, triton_url: str, tmp_path_factory: pytest.TempPathF
 
 
 def test_an_activity_becomes_a_result_each_user_with_its_own_rights(applied: Applied, worker: WorkerProcess) -> None:
-    good, bad = activity(phrase()), activity(phrase(inline(b"RIFF\0\0\0\0WAVEno audio")))
+    good = activity(phrase())
+    bad = activity(phrase(inline(b"RIFF\0\0\0\0WAVEno audio")), activity_id="reading-2")
     with ActivityPublisher(applied.connection("publisher"), source="/tests") as publisher:
         scored, _ = [future.result(30) for future in [publisher.send(one) for one in (good, bad)]]
     wanted = SourcePosition(topic=scored.topic, partition=scored.partition, offset=scored.offset)
