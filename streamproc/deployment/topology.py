@@ -12,6 +12,7 @@ from typing import Any
 
 from streamproc.contracts import files
 from streamproc.contracts.majors import MAJORS
+from streamproc.deployment import registry
 from streamproc.deployment.alarms import alarms
 from streamproc.kafka import topics
 from streamproc.kafka.features import FEATURES, released
@@ -45,12 +46,13 @@ def topology() -> dict[str, Any]:
             contract.topic: {"compatibility": contract.compatibility, "owner": contract.owner, "key": contract.key}
             for contract in contracts.values()
         },
-        "permissions": [acl for grant in _of_all_majors(kafka) for acl in _acls(grant)],
+        "permissions": [acl for grant in (*_of_all_majors(kafka), *registry.registry_grants()) for acl in _acls(grant)],
         "alarms": {alarm.name: _without_name(alarm) for alarm in alarms()},
         "metrics": {
             name: {"kind": METRICS[name].kind, "unit": METRICS[name].unit, "meaning": METRICS[name].meaning}
             for name in _watched()
         },
+        "registry_settings": registry.SETTINGS,
         "objectives": {one.name: _without_name(one) for one in objectives()},
     }
 
@@ -67,7 +69,7 @@ def _watched() -> list[str]:
 
 def _topics(kafka: KafkaSettings) -> dict[str, Any]:
     """Topic -> its settings, the major version of results that alone needs it (0: every release), its partitions (0: as
-    many as the deployment says), and the feature that alone needs it."""
+    many as the deployment says), and the feature or the role of a user that alone needs it (empty: all do)."""
     majors = {topic: number for number, topic in topics.result_topics(kafka).items()}
     always = {
         name: {
@@ -75,14 +77,20 @@ def _topics(kafka: KafkaSettings) -> dict[str, Any]:
             "major": majors.get(name, 0),
             "partitions": 1 if topics.is_compacted(config) else 0,
             "feature": "",
+            "role": "",
         }
         for name, config in topics.configurations(kafka).items()
     }
-    return always | {
-        name: {"config": dict(topic.config), "major": 0, "partitions": 0, "feature": feature.name}
+    of_features = {
+        name: {"config": dict(topic.config), "major": 0, "partitions": 0, "feature": feature.name, "role": ""}
         for feature in FEATURES
         for name, topic in feature.topics(released(kafka)).items()
     }
+    of_registry = {
+        name: {"config": config, "major": 0, "partitions": 1, "feature": "", "role": registry.ROLE}
+        for name, config in registry.TOPICS.items()
+    }
+    return always | of_features | of_registry
 
 
 def _of_all_majors(kafka: KafkaSettings) -> list[Grant]:

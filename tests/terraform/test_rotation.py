@@ -61,9 +61,8 @@ def rotate(vault: Vault, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     boto3 = ModuleType("boto3")
     boto3.client = lambda _: vault  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "boto3", boto3)
-    monkeypatch.setenv("WORKER_SECRET", "worker's")
-    monkeypatch.setenv("WORKER_CLUSTER", "cluster")
-    monkeypatch.setenv("WORKER_SERVICE", "service")
+    monkeypatch.setenv("CLUSTER", "cluster")
+    monkeypatch.setenv("SERVICES", json.dumps({"worker's": "service", "registry's": "registry"}))
     spec = importlib.util.spec_from_file_location("rotate", ROTATION / "rotate.py")
     assert spec is not None
     assert spec.loader is not None
@@ -83,6 +82,12 @@ def test_a_rotation_puts_one_new_password_into_force_and_rolls_the_workers(rotat
     assert vault.versions["new"] == {"username": "worker", "password": "1" * 32}
     assert vault.made == 1
     assert vault.rolled == ["service"]
+
+
+def test_the_registry_s_rotation_rolls_the_registry_alone(rotate: ModuleType, vault: Vault) -> None:
+    for name in ("createSecret", "finishSecret"):
+        step(rotate, name, "registry's")
+    assert vault.rolled == ["registry"]
 
 
 def test_another_user_s_rotation_leaves_the_workers_alone(rotate: ModuleType, vault: Vault) -> None:

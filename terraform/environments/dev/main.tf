@@ -13,6 +13,7 @@ module "aws" {
   network           = var.network
   topology          = module.topology
   registry          = var.registry
+  registry_service  = var.registry_service
   initial_passwords = var.initial_passwords
   worker            = { image_digest = var.worker_image_digest, min = 1, max = 4 }
   triton            = merge(var.triton, { min = 1, max = 1 })

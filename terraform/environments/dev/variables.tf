@@ -21,12 +21,24 @@ variable "network" {
 }
 
 variable "registry" {
-  description = "The schema registry."
+  description = "The schema registry that is there; null: registry_service."
   type = object({
     url               = string
     port              = number
     security_group_id = string
   })
+  default = null
+}
+
+variable "registry_service" {
+  description = "The schema registry that is made: its image, and the secrets of its certificate and authority. The topology has a user for it."
+  type = object({
+    image                     = string
+    certificate_secret_arn    = string
+    authority_secret_arn      = string
+    client_security_group_ids = optional(set(string), [])
+  })
+  default = null
 }
 
 variable "initial_passwords" {

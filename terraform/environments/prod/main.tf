@@ -13,6 +13,7 @@ module "aws" {
   network           = var.network
   topology          = module.topology
   registry          = var.registry
+  registry_service  = var.registry_service
   initial_passwords = var.initial_passwords
   worker            = { image_digest = var.worker_image_digest, min = 3, max = 24 }
   triton            = merge(var.triton, { min = 1, max = 8 })

@@ -59,10 +59,17 @@ data "aws_iam_policy_document" "execution" {
 locals {
   repository_arns = "arn:aws:ecr:${var.region}:${var.account_id}:repository"
 
-  executions = {
+  executions = merge({
+    # It writes certificates with the worker's image.
+    for name, registry in local.registry_each : name => {
+      repositories = [aws_ecr_repository.worker.arn, "${local.repository_arns}/${regex("^[^/]+/([^@:]+)", registry.image)[0]}"]
+      secrets      = concat([registry.certificate_secret_arn], [for user in var.topology.registries : aws_secretsmanager_secret.user[user].arn])
+      logs         = [name]
+    }
+    }, {
     worker = {
       repositories = distinct([aws_ecr_repository.worker.arn, "${local.repository_arns}/${local.repository_of.collector}"])
-      secrets      = [aws_secretsmanager_secret.user[local.worker_user].arn, var.triton.authority_secret_arn]
+      secrets      = concat([aws_secretsmanager_secret.user[local.worker_user].arn], values(local.worker_authorities))
       logs         = ["worker"]
     }
     triton = {
@@ -70,7 +77,7 @@ locals {
       secrets      = [var.triton.certificate_secret_arn]
       logs         = ["triton"]
     }
-  }
+  })
 
   # registry/path/of/repository@sha256:… -> path/of/repository
   repository_of = {
@@ -202,9 +209,9 @@ data "aws_iam_policy_document" "rotation" {
   }
 
   statement {
-    sid       = "Workers"
+    sid       = "Services"
     actions   = ["ecs:UpdateService"]
-    resources = [aws_ecs_service.worker.id]
+    resources = concat([aws_ecs_service.worker.id], values(aws_ecs_service.registry)[*].id)
   }
 
   statement {

@@ -1,5 +1,5 @@
 resource "aws_cloudwatch_log_group" "this" {
-  for_each = toset(["kafka", "worker", "triton", "metrics", "rotation"])
+  for_each = toset(concat(["kafka", "worker", "triton", "metrics", "rotation"], keys(local.registry_each)))
 
   name              = "/streamproc/${var.name}/${each.key}"
   retention_in_days = var.log_days

@@ -43,7 +43,7 @@ locals {
   # What AWS says of the parts that are not ours.
   brokers = length(var.network.subnet_ids) * var.kafka.brokers_per_subnet
 
-  alarms_of_aws = merge(local.alarms_of_volumes, {
+  alarms_of_aws = merge(local.alarms_of_volumes, local.alarms_of_registry, {
     kafka_offline = {
       meaning    = "partitions have no leader: nobody reads or writes them"
       namespace  = "AWS/Kafka"
@@ -61,6 +61,17 @@ locals {
       urgency    = "ticket"
     }
   })
+
+  alarms_of_registry = {
+    for name in keys(local.registry_each) : "${name}_gone" => {
+      meaning    = "no schema registry runs: no worker starts, or learns of a schema"
+      namespace  = "ECS/ContainerInsights"
+      metric     = "RunningTaskCount"
+      dimensions = { ClusterName = var.name, ServiceName = "${var.name}-${name}" }
+      below      = 1
+      urgency    = "page"
+    }
+  }
 
   alarms_of_volumes = {
     for broker in range(1, local.brokers + 1) : "kafka_disk_${broker}" => {
@@ -83,11 +94,11 @@ resource "aws_cloudwatch_metric_alarm" "of_aws" {
   metric_name         = each.value.metric
   dimensions          = each.value.dimensions
   statistic           = "Maximum"
-  comparison_operator = "GreaterThanThreshold"
-  threshold           = each.value.above
+  comparison_operator = can(each.value.below) ? "LessThanThreshold" : "GreaterThanThreshold"
+  threshold           = try(each.value.below, each.value.above)
   period              = 300
   evaluation_periods  = 1
-  treat_missing_data  = "notBreaching"
+  treat_missing_data  = can(each.value.below) ? "breaching" : "notBreaching"
   alarm_actions       = [aws_sns_topic.alarms[each.value.urgency].arn]
   ok_actions          = [aws_sns_topic.alarms[each.value.urgency].arn]
   tags                = local.tags

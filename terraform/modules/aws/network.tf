@@ -5,22 +5,26 @@ locals {
     "ecr.api", "ecr.dkr", "ecs", "ecs-agent", "ecs-telemetry", "kms", "logs", "monitoring", "secretsmanager", "sts",
   ])
 
-  groups = {
+  groups = merge({ for name, _ in local.registry_each : name => "Schema registry" }, {
     worker    = "Workers"
     triton    = "Tritons"
     kafka     = "Brokers"
     endpoints = "Endpoints of AWS' services"
     rotation  = "What rotates passwords"
-  }
+  })
 
   # from: who opens the connection, to: to whom.
-  flows = {
+  flows = merge(local.has_registry ? {
+    worker_registry    = { from = "worker", to = "registry", port = local.ports.registry }
+    registry_kafka     = { from = "registry", to = "kafka", port = local.ports.scram }
+    registry_endpoints = { from = "registry", to = "endpoints", port = 443 }
+    } : {}, {
     worker_kafka       = { from = "worker", to = "kafka", port = local.ports.scram }
     worker_triton      = { from = "worker", to = "triton", port = local.ports.triton }
     worker_endpoints   = { from = "worker", to = "endpoints", port = 443 }
     triton_endpoints   = { from = "triton", to = "endpoints", port = 443 }
     rotation_endpoints = { from = "rotation", to = "endpoints", port = 443 }
-  }
+  })
 }
 
 resource "aws_security_group" "this" {
@@ -66,17 +70,24 @@ resource "aws_vpc_security_group_ingress_rule" "administrators" {
 }
 
 resource "aws_vpc_security_group_egress_rule" "registry" {
+  for_each = local.has_registry ? {} : { there = var.registry }
+
   description                  = "to the schema registry"
   security_group_id            = aws_security_group.this["worker"].id
-  referenced_security_group_id = var.registry.security_group_id
+  referenced_security_group_id = each.value.security_group_id
   ip_protocol                  = "tcp"
-  from_port                    = var.registry.port
-  to_port                      = var.registry.port
+  from_port                    = each.value.port
+  to_port                      = each.value.port
 }
 
-# Recordings for workers; layers of images for both, which the image registry keeps in S3.
+moved {
+  from = aws_vpc_security_group_egress_rule.registry
+  to   = aws_vpc_security_group_egress_rule.registry["there"]
+}
+
+# Recordings for workers; layers of images for all, which the image registry keeps in S3.
 resource "aws_vpc_security_group_egress_rule" "storage" {
-  for_each = toset(["worker", "triton"])
+  for_each = toset(concat(["worker", "triton"], keys(local.registry_each)))
 
   description       = "to S3"
   security_group_id = aws_security_group.this[each.key].id

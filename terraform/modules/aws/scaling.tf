@@ -1,4 +1,4 @@
-# Workers follow the backlog, Tritons the audio that waits for one: what the work itself says, not the load of a CPU.
+# Workers follow the backlog and the age of its oldest record, Tritons the audio that waits for one: what the work itself says, not the load of a CPU.
 
 locals {
   scaled = {
@@ -6,16 +6,19 @@ locals {
       service = aws_ecs_service.worker.name
       min     = var.worker.min
       max     = var.worker.max
-      metric  = "streamproc_transport_unfinished"
-      target  = var.worker.backlog_per_worker
     }
     triton = {
       service = aws_ecs_service.triton.name
       min     = var.triton.min
       max     = var.triton.max
-      metric  = "streamproc_inference_waiting"
-      target  = var.triton.waiting_per_server
     }
+  }
+
+  # Of several of one service the one that wants most has its way. each: the sum, shared by those that run; else the worst.
+  scaling_rules = {
+    worker     = { of = "worker", metric = "streamproc_transport_unfinished", target = var.worker.backlog_per_worker, each = true }
+    worker_age = { of = "worker", metric = "streamproc_transport_oldest_age", target = var.worker.oldest_age, each = false }
+    triton     = { of = "triton", metric = "streamproc_inference_waiting", target = var.triton.waiting_per_server, each = true }
   }
 }
 
@@ -30,13 +33,13 @@ resource "aws_appautoscaling_target" "service" {
 }
 
 resource "aws_appautoscaling_policy" "service" {
-  for_each = local.scaled
+  for_each = local.scaling_rules
 
-  name               = "${var.name}-${each.key}"
+  name               = "${var.name}-${replace(each.key, "_", "-")}"
   policy_type        = "TargetTrackingScaling"
-  service_namespace  = aws_appautoscaling_target.service[each.key].service_namespace
-  scalable_dimension = aws_appautoscaling_target.service[each.key].scalable_dimension
-  resource_id        = aws_appautoscaling_target.service[each.key].resource_id
+  service_namespace  = aws_appautoscaling_target.service[each.value.of].service_namespace
+  scalable_dimension = aws_appautoscaling_target.service[each.value.of].scalable_dimension
+  resource_id        = aws_appautoscaling_target.service[each.value.of].resource_id
 
   target_tracking_scaling_policy_configuration {
     target_value       = each.value.target
@@ -44,38 +47,44 @@ resource "aws_appautoscaling_policy" "service" {
     scale_in_cooldown  = 600 # Each worker that leaves moves partitions; a lull between two lessons is no evening.
 
     customized_metric_specification {
-      metrics {
-        id          = "each"
-        label       = "for each that runs"
-        expression  = "total / running"
-        return_data = true
+      dynamic "metrics" {
+        for_each = each.value.each ? [1] : []
+        content {
+          id          = "each"
+          label       = "for each that runs"
+          expression  = "total / running"
+          return_data = true
+        }
       }
       metrics {
         id          = "total"
-        return_data = false
+        return_data = !each.value.each
         metric_stat {
-          stat = "Sum"
+          stat = each.value.each ? "Sum" : "Maximum"
           metric {
             namespace   = local.namespace
             metric_name = each.value.metric
           }
         }
       }
-      metrics {
-        id          = "running"
-        return_data = false
-        metric_stat {
-          stat = "Average"
-          metric {
-            namespace   = "ECS/ContainerInsights"
-            metric_name = "RunningTaskCount"
-            dimensions {
-              name  = "ClusterName"
-              value = aws_ecs_cluster.this.name
-            }
-            dimensions {
-              name  = "ServiceName"
-              value = each.value.service
+      dynamic "metrics" {
+        for_each = each.value.each ? [local.scaled[each.value.of].service] : []
+        content {
+          id          = "running"
+          return_data = false
+          metric_stat {
+            stat = "Average"
+            metric {
+              namespace   = "ECS/ContainerInsights"
+              metric_name = "RunningTaskCount"
+              dimensions {
+                name  = "ClusterName"
+                value = aws_ecs_cluster.this.name
+              }
+              dimensions {
+                name  = "ServiceName"
+                value = metrics.value
+              }
             }
           }
         }

@@ -1,5 +1,12 @@
 # Kafka's users: MSK reads their passwords from Secrets Manager, which has them rotated.
 
+locals {
+  services_of_users = merge(
+    { (local.worker_user) = "${var.name}-worker" },
+    { for user in var.topology.registries : user => "${var.name}-registry" },
+  )
+}
+
 resource "aws_secretsmanager_secret" "user" {
   for_each = var.topology.users
 
@@ -86,9 +93,9 @@ resource "aws_lambda_function" "rotation" {
 
   environment {
     variables = {
-      WORKER_SECRET  = aws_secretsmanager_secret.user[local.worker_user].arn
-      WORKER_CLUSTER = var.name
-      WORKER_SERVICE = "${var.name}-worker"
+      CLUSTER = var.name
+      # Secret -> the service that runs as its user.
+      SERVICES = jsonencode({ for user, service in local.services_of_users : aws_secretsmanager_secret.user[user].arn => service })
     }
   }
 

@@ -60,11 +60,13 @@ variable "network" {
 variable "topology" {
   description = "The module topology, whole."
   type = object({
-    topics          = map(object({ partitions = number }))
-    users           = set(string)
-    workers         = set(string)
-    worker_settings = map(string)
-    metrics         = map(object({ kind = string, unit = string, meaning = string }))
+    topics            = map(object({ partitions = number }))
+    users             = set(string)
+    workers           = set(string)
+    registries        = set(string)
+    worker_settings   = map(string)
+    registry_settings = map(string)
+    metrics           = map(object({ kind = string, unit = string, meaning = string }))
     alarms = map(object({
       meaning    = string
       metric     = string
@@ -86,16 +88,67 @@ variable "topology" {
 }
 
 variable "registry" {
-  description = "The schema registry: its URL, and the security group that lets workers in on `port`."
+  description = "A schema registry that is there: its URL, and the security group that lets workers in on `port`. null: `registry_service`."
   type = object({
     url               = string
     port              = number
     security_group_id = string
   })
 
+  default = null
+
   validation {
-    condition     = startswith(var.registry.url, "https://")
-    error_message = "registry: url begins with https://, not '${var.registry.url}'."
+    condition     = var.registry == null || startswith(try(var.registry.url, ""), "https://")
+    error_message = "registry: url begins with https://, not '${try(var.registry.url, "")}'."
+  }
+
+  validation {
+    condition     = (var.registry == null) != (var.registry_service == null)
+    error_message = "registry, registry_service: one of the two, a registry that is there or one that is made."
+  }
+}
+
+variable "registry_service" {
+  description = "Apicurio Registry 3.0, which `streamproc local` has too, to be made: image by digest, how many tasks, CPU units and MiB of Fargate, the secrets that hold its certificate (JSON: certificate, key; for registry.NAME.internal) and its authority (PEM), and security groups of others that may ask it. The topology has a user with the role registry. null: `registry`."
+  type = object({
+    image                     = string
+    tasks                     = optional(number, 2)
+    cpu                       = optional(number, 512)
+    memory                    = optional(number, 1024)
+    certificate_secret_arn    = string
+    authority_secret_arn      = string
+    client_security_group_ids = optional(set(string), [])
+  })
+  default = null
+
+  validation {
+    condition     = var.registry_service == null || can(regex("^[^/]+/[^@:]+@sha256:[0-9a-f]{64}$", var.registry_service.image))
+    error_message = "registry_service: image is registry/repository@sha256:… with its digest, not '${try(var.registry_service.image, "")}': a tag can be moved."
+  }
+
+  validation {
+    condition     = var.registry_service == null || try(contains(range(1, 11), var.registry_service.tasks), false)
+    error_message = "registry_service: tasks is 1 to 10, not ${try(var.registry_service.tasks, 0)}."
+  }
+
+  validation {
+    condition     = var.registry_service == null || try(contains([512, 1024, 2048, 4096], var.registry_service.cpu) && var.registry_service.memory >= 2 * var.registry_service.cpu && var.registry_service.memory <= 8 * var.registry_service.cpu, false)
+    error_message = "registry_service: cpu is 512, 1024, 2048 or 4096, and memory 2 to 8 MiB for each unit; not ${try(var.registry_service.cpu, 0)} and ${try(var.registry_service.memory, 0)}."
+  }
+
+  validation {
+    condition     = var.registry_service == null || alltrue([for arn in try([var.registry_service.certificate_secret_arn, var.registry_service.authority_secret_arn], []) : can(regex("^arn:aws[a-z-]*:secretsmanager:", arn))])
+    error_message = "registry_service: certificate_secret_arn and authority_secret_arn are ARNs of secrets."
+  }
+
+  validation {
+    condition     = alltrue([for id in try(var.registry_service.client_security_group_ids, []) : can(regex("^sg-[0-9a-f]+$", id))])
+    error_message = "registry_service: client_security_group_ids are like sg-0a1b2c, not ${jsonencode(try(var.registry_service.client_security_group_ids, []))}."
+  }
+
+  validation {
+    condition     = length(var.topology.registries) == (var.registry_service == null ? 0 : 1)
+    error_message = "registry_service: the topology has one user with the role registry where it is made, and none where it is not; there are ${length(var.topology.registries)}."
   }
 }
 
@@ -150,7 +203,7 @@ variable "kafka" {
 }
 
 variable "worker" {
-  description = "Workers: digest of their image, CPU units and MiB of Fargate, how many, backlog that one more is for, and further STREAMPROC_ settings."
+  description = "Workers: digest of their image, CPU units and MiB of Fargate, how many, backlog that one more is for, seconds that the oldest record may wait before there are more, and further STREAMPROC_ settings."
   type = object({
     image_digest       = string
     cpu                = optional(number, 1024)
@@ -158,6 +211,7 @@ variable "worker" {
     min                = optional(number, 2)
     max                = optional(number, 12)
     backlog_per_worker = optional(number, 200)
+    oldest_age         = optional(number, 30)
     settings           = optional(map(string), {})
   })
 
@@ -169,6 +223,11 @@ variable "worker" {
   validation {
     condition     = contains(keys({ 512 = 1, 1024 = 1, 2048 = 1, 4096 = 1, 8192 = 1 }), tostring(var.worker.cpu)) && var.worker.memory >= 2 * var.worker.cpu && var.worker.memory <= 8 * var.worker.cpu
     error_message = "worker: cpu is 512, 1024, 2048, 4096 or 8192, and memory 2 to 8 MiB for each unit; not ${var.worker.cpu} and ${var.worker.memory}."
+  }
+
+  validation {
+    condition     = var.worker.oldest_age >= 1 && var.worker.oldest_age <= 3600
+    error_message = "worker: oldest_age is 1 to 3600 seconds, not ${var.worker.oldest_age}."
   }
 
   validation {

@@ -21,7 +21,7 @@ locals {
       STREAMPROC_TRANSPORT__SECURITY_PROTOCOL = "sasl_ssl"
       STREAMPROC_TRANSPORT__SASL_MECHANISM    = "SCRAM-SHA-512"
       STREAMPROC_TRANSPORT__SASL_USERNAME     = local.worker_user
-      STREAMPROC_REGISTRY__URL                = var.registry.url
+      STREAMPROC_REGISTRY__URL                = local.registry_url
       STREAMPROC_TRITON__URLS                 = "dns:///${aws_service_discovery_service.triton.name}.${aws_service_discovery_private_dns_namespace.this.name}:${local.ports.triton}"
       STREAMPROC_TRITON__CA_FILE              = "/run/tls/ca.pem"
       STREAMPROC_AUDIO__ALLOWED_PREFIXES      = jsonencode(["s3://${aws_s3_bucket.recordings.id}/"])
@@ -31,6 +31,7 @@ locals {
       STREAMPROC_TELEMETRY__OTLP_INTERVAL = "60"
       AWS_REGION                          = var.region
     },
+    local.has_registry ? { STREAMPROC_REGISTRY__CA_FILE = "/run/tls/registry.pem" } : {},
     var.worker.settings,
   )
 
@@ -42,7 +43,7 @@ locals {
   }
 
   log_of = {
-    for group in ["worker", "triton"] : group => {
+    for group in concat(["worker", "triton"], keys(local.registry_each)) : group => {
       logDriver = "awslogs"
       options = {
         awslogs-group         = aws_cloudwatch_log_group.this[group].name
@@ -75,14 +76,22 @@ locals {
     service = { pipelines = { metrics = { receivers = ["otlp"], exporters = ["awsemf"] } } }
   }
 
+  # A file is what certificates are read from: FILE_CA_PEM is /run/tls/ca.pem. The worker's image has Python and no shell.
+  certificates_writer = merge(local.hardened, {
+    name       = "certificates"
+    image      = local.worker_image
+    essential  = false
+    entryPoint = ["python", "-c", "import os, pathlib; [pathlib.Path('/run/tls', name[5:].lower().replace('_', '.')).write_text(text) for name, text in os.environ.items() if name.startswith('FILE_')]"]
+  })
+
+  worker_authorities = merge(
+    { FILE_CA_PEM = var.triton.authority_secret_arn },
+    { for registry in values(local.registry_each) : "FILE_REGISTRY_PEM" => registry.authority_secret_arn },
+  )
+
   worker_containers = [
-    # A file is what gRPC reads certificates from; the worker's image has Python and no shell.
-    merge(local.hardened, {
-      name             = "certificates"
-      image            = local.worker_image
-      essential        = false
-      entryPoint       = ["python", "-c", "import os, pathlib; pathlib.Path('/run/tls/ca.pem').write_text(os.environ['AUTHORITY'])"]
-      secrets          = [{ name = "AUTHORITY", valueFrom = var.triton.authority_secret_arn }]
+    merge(local.certificates_writer, {
+      secrets          = [for file, secret in local.worker_authorities : { name = file, valueFrom = secret }]
       mountPoints      = [{ sourceVolume = "tls", containerPath = "/run/tls", readOnly = false }]
       logConfiguration = local.log_of["worker"]
     }),

@@ -10,10 +10,10 @@ locals {
 
   roles = sort(distinct([for acl in local.topology.permissions : acl.role]))
 
-  # Major 0: needed whatever is published. No feature: needed whatever is turned on.
+  # Major 0: needed whatever is published. No feature: needed whatever is turned on. No role: needed whoever is there.
   wanted = {
     for name, topic in local.topology.topics : replace(name, "{group}", var.group_id) => topic
-    if(topic.major == 0 || contains(var.result_majors, topic.major)) && (topic.feature == "" || contains(var.features, topic.feature))
+    if(topic.major == 0 || contains(var.result_majors, topic.major)) && (topic.feature == "" || contains(var.features, topic.feature)) && (topic.role == "" || contains(values(var.users)[*].role, topic.role))
   }
 
   topics = {

@@ -18,6 +18,16 @@ output "workers" {
   value       = toset([for name, user in var.users : name if user.role == "worker"])
 }
 
+output "registries" {
+  description = "Names of those users that are schema registries which keep their schemas in Kafka."
+  value       = toset([for name, user in var.users : name if user.role == "registry"])
+}
+
+output "registry_settings" {
+  description = "Environment of such a registry, Apicurio's, that fits these topics."
+  value       = local.topology.registry_settings
+}
+
 output "quotas" {
   description = "User -> bytes a second that it may write and read on each broker."
   value       = local.quotas

@@ -76,7 +76,7 @@ variable "features" {
 }
 
 variable "users" {
-  description = "Users of Kafka by name: what each one is (worker, publisher, subscriber, follower, operator, administrator, replayer; teacher, with corrections), and of a subscriber its consumer group."
+  description = "Users of Kafka by name: what each one is (worker, publisher, subscriber, follower, operator, administrator, replayer; teacher, with corrections; registry, a schema registry that keeps its schemas in Kafka), and of a subscriber its consumer group."
   type = map(object({
     role  = string
     group = optional(string)

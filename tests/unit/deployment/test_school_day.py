@@ -54,17 +54,19 @@ def test_the_scaler_s_file_has_this_rule() -> None:
     assert f"{{type: Pods, value: 1, periodSeconds: {rule.shrink_s}}}" in worker
 
 
-def test_on_aws_it_is_the_same_backlog_and_audio_for_each() -> None:
+def test_on_aws_it_is_the_same_backlog_age_and_audio() -> None:
     kubernetes = (TERRAFORM / "kubernetes/base/scaling.yaml").read_text("utf-8")
     aws = TERRAFORM / "modules/aws"
     variables, policy = ((aws / name).read_text("utf-8") for name in ("variables.tf", "scaling.tf"))
-    for name, metric in (
-        ("backlog_per_worker", "streamproc_transport_unfinished"),
-        ("waiting_per_server", "streamproc_inference_waiting"),
+    for name, of, metric in (
+        ("backlog_per_worker", "sum", "streamproc_transport_unfinished"),
+        ("oldest_age", "max", "streamproc_transport_oldest_age"),
+        ("waiting_per_server", "sum", "streamproc_inference_waiting"),
     ):
         (each,) = re.findall(rf"{name} +\= optional\(number, (\d+)\)", variables)
-        assert re.search(rf'query: sum\({exposed(metric)}{{.*}}\)\n +threshold: "{each}"', kubernetes)
-        assert f'metric  = "{metric}"' in policy
+        assert re.search(rf'query: {of}\({exposed(metric)}{{.*}}\)\n +threshold: "{each}"', kubernetes)
+        shared = "true" if of == "sum" else "false"
+        assert re.search(rf'metric = "{metric}", target = var\.\w+\.{name}, each = {shared} ', policy)
 
 
 def told(*arguments: str) -> tuple[int, str]:

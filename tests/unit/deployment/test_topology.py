@@ -43,7 +43,7 @@ def test_contracts_say_how_long_their_topics_keep_events() -> None:
 
 def test_compacted_topics_have_one_partition_wherever_they_are_made() -> None:
     kafka = KafkaSettings()
-    alone = {name for name, topic in topology()["topics"].items() if topic["partitions"] == 1}
+    alone = {name for name, topic in topology()["topics"].items() if topic["partitions"] == 1 and not topic["role"]}
     assert alone == {kafka.control_topic, topics.ledger_topic(kafka.dead_letter_topic)}
 
 
@@ -54,3 +54,22 @@ def test_a_new_major_of_results_has_the_first_one_s_permissions() -> None:
         if acl["resource_name"].startswith("reading.result.")
     }
     assert {(role, operation, "reading.result.v2") for role, operation, _ in found} <= found
+
+
+def test_a_registry_reads_all_that_it_ever_wrote_in_one_order() -> None:
+    journal = topology()["topics"]["schema-registry.journal"]
+    assert journal["partitions"] == 1
+    assert journal["config"] == {"cleanup.policy": "delete", "retention.bytes": "-1", "retention.ms": "-1"}
+
+
+def test_a_registry_touches_its_own_topics_and_groups_alone() -> None:
+    found = [acl for acl in topology()["permissions"] if acl["role"] == "registry"]
+    assert {acl["operation"] for acl in found} == {"Read", "Write"}
+    assert all(acl["resource_name"].startswith("schema-registry") for acl in found)
+
+
+def test_a_registry_s_topics_are_made_for_no_other_user() -> None:
+    there = topology()["topics"]
+    assert {name for name, topic in there.items() if topic["role"] == "registry"} == {
+        name for name in there if name.startswith("schema-registry.")
+    }

@@ -1,7 +1,7 @@
 """Rotates the password of one of Kafka's users: what Secrets Manager calls, in four steps.
 
-MSK takes the version of a secret that is AWSCURRENT, so that the change is made by the last step. Workers are given
-their password when they start: a new one has them rolled anew, old connections live on meanwhile.
+MSK takes the version of a secret that is AWSCURRENT, so that the change is made by the last step. What runs
+as a user is given the password when it starts: a new one has it rolled anew, old connections live on meanwhile.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def create(client: Any, secret: str, token: str) -> None:
 
 
 def finish(client: Any, secret: str, token: str, stages: dict[str, list[str]]) -> None:
-    """Put the new password into force, and have workers start with it."""
+    """Put the new password into force, and have what runs as this user start with it."""
     if "AWSPENDING" not in stages.get(token, ()):
         raise ValueError("the version is not pending")
     before = next((version for version, names in stages.items() if "AWSCURRENT" in names), None)
@@ -60,7 +60,6 @@ def finish(client: Any, secret: str, token: str, stages: dict[str, list[str]]) -
         MoveToVersionId=token,
         **({"RemoveFromVersionId": before} if before else {}),
     )
-    if secret == os.environ["WORKER_SECRET"]:
-        boto3.client("ecs").update_service(
-            cluster=os.environ["WORKER_CLUSTER"], service=os.environ["WORKER_SERVICE"], forceNewDeployment=True
-        )
+    service = json.loads(os.environ["SERVICES"]).get(secret)
+    if service:
+        boto3.client("ecs").update_service(cluster=os.environ["CLUSTER"], service=service, forceNewDeployment=True)

@@ -91,10 +91,12 @@ variables {
     route_table_ids = ["rtb-0a1b2c3d"]
   }
   topology = {
-    topics          = { "reading.activity.v1" = { partitions = 6 }, "streamproc.control.v1" = { partitions = 1 } }
-    users           = ["worker", "publisher"]
-    workers         = ["worker"]
-    worker_settings = { STREAMPROC_KAFKA__GROUP_ID = "streamproc" }
+    topics            = { "reading.activity.v1" = { partitions = 6 }, "streamproc.control.v1" = { partitions = 1 } }
+    users             = ["worker", "publisher"]
+    workers           = ["worker"]
+    registries        = []
+    worker_settings   = { STREAMPROC_KAFKA__GROUP_ID = "streamproc" }
+    registry_settings = { APICURIO_STORAGE_KIND = "kafkasql" }
     metrics = {
       streamproc_results       = { kind = "counter", unit = "", meaning = "Results." }
       streamproc_intake_paused = { kind = "gauge", unit = "", meaning = "Paused." }
@@ -268,6 +270,44 @@ run "every_alarm_is_wired" {
   }
 }
 
+run "workers_follow_the_backlog_and_the_age_of_its_oldest" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for rule in ["worker", "worker_age"] : aws_appautoscaling_policy.service[rule].resource_id == aws_appautoscaling_target.service["worker"].resource_id])
+    error_message = "a rule for workers scales something else"
+  }
+
+  assert {
+    condition     = aws_appautoscaling_policy.service["worker_age"].target_tracking_scaling_policy_configuration[0].target_value == 30
+    error_message = "the oldest record waits for longer than half of the objective"
+  }
+
+  assert {
+    condition = [
+      for metric in aws_appautoscaling_policy.service["worker_age"].target_tracking_scaling_policy_configuration[0].customized_metric_specification[0].metrics :
+      "${metric.metric_stat[0].stat} ${metric.metric_stat[0].metric[0].metric_name} ${metric.return_data}"
+    ] == ["Maximum streamproc_transport_oldest_age true"]
+    error_message = "it is not the oldest record of all that counts, whatever runs"
+  }
+
+  assert {
+    condition = alltrue([
+      for policy in values(aws_appautoscaling_policy.service) :
+      length([for metric in policy.target_tracking_scaling_policy_configuration[0].customized_metric_specification[0].metrics : metric if metric.return_data]) == 1
+    ])
+    error_message = "a rule goes by no number, or by several"
+  }
+}
+
+run "an_age_of_no_seconds" {
+  command = plan
+  variables {
+    worker = { image_digest = "sha256:0000000000000000000000000000000000000000000000000000000000000000", oldest_age = 0 }
+  }
+  expect_failures = [var.worker]
+}
+
 run "what_is_there_is_protected" {
   command = plan
 
@@ -406,10 +446,170 @@ run "any_repository" {
   expect_failures = [var.ci]
 }
 
+run "a_registry_that_is_there" {
+  command = plan
+
+  assert {
+    condition     = local.worker_settings.STREAMPROC_REGISTRY__URL == "https://registry.internal" && !contains(keys(local.worker_settings), "STREAMPROC_REGISTRY__CA_FILE")
+    error_message = "workers ask another registry than the one that is named"
+  }
+
+  assert {
+    condition     = length(aws_ecs_service.registry) == 0 && !contains(keys(aws_security_group.this), "registry") && !contains(keys(aws_iam_role.execution), "registry") && !contains(keys(aws_cloudwatch_metric_alarm.of_aws), "registry_gone")
+    error_message = "a registry is made beside the one that is there"
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_egress_rule.registry["there"].referenced_security_group_id == "sg-0a1b2c3d" && aws_vpc_security_group_egress_rule.registry["there"].from_port == 443
+    error_message = "workers cannot reach the registry that is there"
+  }
+}
+
 run "a_registry_in_plaintext" {
   command = plan
   variables {
     registry = { url = "http://registry.internal", port = 80, security_group_id = "sg-0a1b2c3d" }
+  }
+  expect_failures = [var.registry]
+}
+
+run "a_registry_of_its_own" {
+  command = plan
+
+  variables {
+    topology          = merge(var.topology, { users = ["worker", "publisher", "registry"], registries = ["registry"] })
+    initial_passwords = { worker = "not-a-real-password", publisher = "not-a-real-password", registry = "not-a-real-password" }
+    registry          = null
+    registry_service = {
+      image                     = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/mirrors/apicurio-registry@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+      certificate_secret_arn    = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:registry-AbCdEf"
+      authority_secret_arn      = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:authority-AbCdEf"
+      client_security_group_ids = ["sg-1a1b2c3d"]
+    }
+  }
+
+  # Each has its own: by the mock's all would have one.
+  override_resource {
+    target          = aws_secretsmanager_secret.user["registry"]
+    override_during = plan
+    values = {
+      id  = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:AmazonMSK_registry-AbCdEf"
+      arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:AmazonMSK_registry-AbCdEf"
+    }
+  }
+
+  assert {
+    condition     = local.worker_settings.STREAMPROC_REGISTRY__URL == "https://registry.streamproc-test.internal:8443/apis/ccompat/v7" && local.worker_settings.STREAMPROC_REGISTRY__CA_FILE == "/run/tls/registry.pem"
+    error_message = "workers do not ask it by its name and by TLS"
+  }
+
+  assert {
+    condition     = aws_service_discovery_service.registry["registry"].name == "registry" && aws_ecs_service.registry["registry"].service_registries[0].registry_arn == aws_service_discovery_service.registry["registry"].arn
+    error_message = "nobody finds it by its name"
+  }
+
+  assert {
+    condition     = local.worker_authorities.FILE_REGISTRY_PEM == var.registry_service.authority_secret_arn && contains(flatten([for statement in data.aws_iam_policy_document.execution["worker"].statement : statement.resources]), var.registry_service.authority_secret_arn)
+    error_message = "workers are not given its authority"
+  }
+
+  assert {
+    condition = alltrue([
+      for container in local.registry_containers["registry"] : container.readonlyRootFilesystem && startswith(container.user, "65532:") && container.linuxParameters.capabilities.drop == ["ALL"]
+    ])
+    error_message = "a container could write to its image, is root or has capabilities"
+  }
+
+  assert {
+    condition     = local.registry_settings.APICURIO_KAFKA_COMMON_SECURITY_PROTOCOL == "SASL_SSL" && local.registry_settings.APICURIO_KAFKA_COMMON_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM == "https" && local.registry_settings.QUARKUS_HTTP_INSECURE_REQUESTS == "disabled"
+    error_message = "it speaks plaintext, or to whoever says to be a broker"
+  }
+
+  assert {
+    condition     = strcontains(local.registry_settings.APICURIO_KAFKA_COMMON_SASL_JAAS_CONFIG, "username=\"registry\" password=\"$${KAFKA_PASSWORD}\"") && endswith(local.registry_containers["registry"][1].secrets[0].valueFrom, "AmazonMSK_registry-AbCdEf:password::")
+    error_message = "it does not log in as its user, by the secret"
+  }
+
+  assert {
+    condition = toset(flatten([for statement in data.aws_iam_policy_document.execution["registry"].statement : statement.resources if statement.sid == "Secrets"])) == toset([
+      var.registry_service.certificate_secret_arn, "arn:aws:secretsmanager:eu-central-1:123456789012:secret:AmazonMSK_registry-AbCdEf",
+    ])
+    error_message = "it is given other secrets than its certificate and its password"
+  }
+
+  assert {
+    condition     = aws_ecs_task_definition.registry["registry"].task_role_arn == null
+    error_message = "it may do something in the account"
+  }
+
+  assert {
+    condition     = alltrue([for action in flatten(data.aws_iam_policy_document.execution["registry"].statement[*].actions) : !strcontains(action, "*")])
+    error_message = "an action is a wildcard"
+  }
+
+  assert {
+    condition     = toset([for name, flow in local.flows : name if flow.to == "registry"]) == toset(["worker_registry"]) && toset([for name, flow in local.flows : name if flow.from == "registry"]) == toset(["registry_kafka", "registry_endpoints"]) && toset(keys(aws_vpc_security_group_ingress_rule.registry_clients)) == toset(["sg-1a1b2c3d"])
+    error_message = "others than workers and named clients reach it, or it reaches others"
+  }
+
+  assert {
+    condition     = !aws_ecs_service.registry["registry"].network_configuration[0].assign_public_ip && aws_ecs_service.registry["registry"].deployment_circuit_breaker[0].rollback && aws_ecs_service.registry["registry"].desired_count == 2
+    error_message = "it is public, alone, or a bad release of it is not taken back"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_group.this["registry"].kms_key_id == aws_kms_key.this.arn
+    error_message = "its log is not encrypted with the key"
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.of_aws["registry_gone"].comparison_operator == "LessThanThreshold" && aws_cloudwatch_metric_alarm.of_aws["registry_gone"].treat_missing_data == "breaching" && length(aws_cloudwatch_metric_alarm.of_aws["registry_gone"].alarm_actions) == 1
+    error_message = "a registry that is gone pages nobody"
+  }
+
+  assert {
+    condition     = length(aws_vpc_security_group_egress_rule.registry) == 0
+    error_message = "workers may reach another registry too"
+  }
+
+  assert {
+    condition     = jsondecode(aws_lambda_function.rotation.environment[0].variables.SERVICES)["arn:aws:secretsmanager:eu-central-1:123456789012:secret:AmazonMSK_registry-AbCdEf"] == "streamproc-test-registry"
+    error_message = "it would keep a password that is no longer its user's"
+  }
+}
+
+run "a_registry_by_a_tag" {
+  command = plan
+  variables {
+    topology          = merge(var.topology, { users = ["worker", "publisher", "registry"], registries = ["registry"] })
+    initial_passwords = { worker = "not-a-real-password", publisher = "not-a-real-password", registry = "not-a-real-password" }
+    registry          = null
+    registry_service = {
+      image                  = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/apicurio-registry:latest"
+      certificate_secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:registry-AbCdEf"
+      authority_secret_arn   = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:authority-AbCdEf"
+    }
+  }
+  expect_failures = [var.registry_service]
+}
+
+run "a_registry_without_a_user" {
+  command = plan
+  variables {
+    registry = null
+    registry_service = {
+      image                  = "123456789012.dkr.ecr.eu-central-1.amazonaws.com/apicurio-registry@sha256:0000000000000000000000000000000000000000000000000000000000000000"
+      certificate_secret_arn = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:registry-AbCdEf"
+      authority_secret_arn   = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:authority-AbCdEf"
+    }
+  }
+  expect_failures = [var.registry_service]
+}
+
+run "no_registry_at_all" {
+  command = plan
+  variables {
+    registry = null
   }
   expect_failures = [var.registry]
 }

@@ -323,3 +323,36 @@ run "a_feature_that_there_is_not" {
 
   expect_failures = [var.features]
 }
+
+run "a_registry_has_its_topics_and_no_other_s" {
+  command = plan
+
+  variables {
+    users = { worker = { role = "worker" }, schemas = { role = "registry" } }
+  }
+
+  assert {
+    condition     = output.registries == toset(["schemas"])
+    error_message = "the registry is ${jsonencode(output.registries)}"
+  }
+
+  assert {
+    condition     = output.topics["schema-registry.journal"].partitions == 1 && output.topics["schema-registry.journal"].config["retention.ms"] == "-1" && output.topics["schema-registry.journal"].config["cleanup.policy"] == "delete"
+    error_message = "schemas are not kept for ever and in one order"
+  }
+
+  assert {
+    condition = toset([for acl in values(output.acls) : "${acl.operation} ${acl.resource_type} ${acl.resource_name} ${acl.pattern}" if acl.user == "schemas"]) == toset([
+      "Read Topic schema-registry.journal Literal", "Write Topic schema-registry.journal Literal", "Read Topic schema-registry.snapshots Literal",
+      "Write Topic schema-registry.events Literal", "Read Group schema-registry- Prefixed",
+    ])
+    error_message = "the registry's permissions are others"
+  }
+
+  assert {
+    condition = toset([for name in keys(output.topics) : name if startswith(name, "schema-registry.")]) == toset([
+      for setting in ["APICURIO_KAFKASQL_TOPIC", "APICURIO_KAFKASQL_SNAPSHOTS_TOPIC", "APICURIO_EVENTS_KAFKA_TOPIC"] : output.registry_settings[setting]
+    ])
+    error_message = "a registry would use other topics than those that are made"
+  }
+}
