@@ -80,7 +80,7 @@ test-unit: install
 	$(BOUNDED) 900 $(BIN)/python -m pytest -q tests/unit tests/contract
 	cd aligner_mypyc && $(BOUNDED) 300 ../$(BIN)/python -m pytest -q -p no:asyncio --hypothesis-profile=ci tests
 
-INTEGRATION_LEARNERS := $(addprefix tests/integration/,learners routing web security)
+INTEGRATION_LEARNERS := $(addprefix tests/integration/,learners routing web)
 INTEGRATION_ELSEWHERE := $(addprefix --ignore ,tests/integration/transport tests/integration/worker $(INTEGRATION_LEARNERS))
 test-integration: install
 	@# Four parts side by side, each with the brokers that it needs: most of each is waiting for brokers and processes.
