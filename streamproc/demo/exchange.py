@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from streamproc.client import ActivityPublisher
 from streamproc.client.operating import connection_of, login_of
@@ -20,6 +20,7 @@ from streamproc.contracts.registry import Registry
 from streamproc.deadletter.envelope import source_of, split_headers
 from streamproc.errors import ErrorCode, StreamprocError
 from streamproc.settings import Settings
+from streamproc.transport.codes import LEADERLESS
 from streamproc.transport.headers import headers_of
 
 TIMEOUT = 30.0
@@ -137,10 +138,18 @@ class OutcomeReader:
         self._consumer.close()
 
     def _ends(self) -> dict[tuple[str, int], int]:
-        return {
-            (partition.topic, partition.partition): self._consumer.get_watermark_offsets(partition, timeout=TIMEOUT)[1]
-            for partition in self._partitions
-        }
+        return {(partition.topic, partition.partition): self._end(partition) for partition in self._partitions}
+
+    def _end(self, partition: TopicPartition) -> int:
+        deadline = time.monotonic() + TIMEOUT
+        while True:
+            try:
+                return int(self._consumer.get_watermark_offsets(partition, timeout=TIMEOUT)[1])
+            except KafkaException as error:
+                # A topic that was made a moment ago may have no leader yet.
+                if error.args[0].code() not in LEADERLESS or time.monotonic() > deadline:
+                    raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, error.args[0].str()) from None
+                time.sleep(0.1)
 
     def _decode(self, message: Message) -> ActivityOutcome | None:
         timestamp = message.timestamp()[1]
