@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 
 from streamproc.client import ActivityPublisher
 from streamproc.client.operating import connection_of, login_of
@@ -19,8 +19,8 @@ from streamproc.contracts.majors import V1
 from streamproc.contracts.registry import Registry
 from streamproc.deadletter.envelope import source_of, split_headers
 from streamproc.errors import ErrorCode, StreamprocError
+from streamproc.kafka.reading import TopicReader
 from streamproc.settings import Settings
-from streamproc.transport.codes import LEADERLESS
 from streamproc.transport.headers import headers_of
 
 TIMEOUT = 30.0
@@ -65,7 +65,7 @@ class OutcomeReader:
 
     def __init__(self, settings: Settings) -> None:
         kafka = settings.kafka
-        self._topics = kafka
+        self._settings = settings
         self.activity_timestamps: dict[SourcePosition, int] = {}
         """Position of each activity that was read -> its timestamp (milliseconds since 1970)."""
         self._consumer = Consumer(
@@ -80,12 +80,6 @@ class OutcomeReader:
                 "log_level": 0,
             }
         )
-        metadata = self._consumer.list_topics(timeout=TIMEOUT).topics
-        self._partitions = [
-            TopicPartition(topic, partition)
-            for topic in (kafka.activity_topic, kafka.result_topic, kafka.dead_letter_topic)
-            for partition in metadata[topic].partitions
-        ]
         self._read_to = self._ends()
         self._consumer.assign([TopicPartition(*place, offset) for place, offset in self._read_to.items()])
         # The registry's client lives in one event loop.
@@ -107,7 +101,7 @@ class OutcomeReader:
         error = message.error()
         if error is None:
             self._read_to[position.topic, position.partition] = position.offset + 1
-            if position.topic == self._topics.activity_topic:
+            if position.topic == self._settings.kafka.activity_topic:
                 self.activity_timestamps[position] = message.timestamp()[1]
                 return None
             return self._decode(message)
@@ -138,22 +132,17 @@ class OutcomeReader:
         self._consumer.close()
 
     def _ends(self) -> dict[tuple[str, int], int]:
-        return {(partition.topic, partition.partition): self._end(partition) for partition in self._partitions}
-
-    def _end(self, partition: TopicPartition) -> int:
-        deadline = time.monotonic() + TIMEOUT
-        while True:
-            try:
-                return int(self._consumer.get_watermark_offsets(partition, timeout=TIMEOUT)[1])
-            except KafkaException as error:
-                # A topic that was made a moment ago may have no leader yet.
-                if error.args[0].code() not in LEADERLESS or time.monotonic() > deadline:
-                    raise StreamprocError(ErrorCode.KAFKA_UNAVAILABLE, error.args[0].str()) from None
-                time.sleep(0.1)
+        kafka = self._settings.kafka
+        with TopicReader(self._settings) as reader:
+            return {
+                (topic, span.partition): span.end or 0
+                for topic in (kafka.activity_topic, kafka.result_topic, kafka.dead_letter_topic)
+                for span in reader.bounds(topic)
+            }
 
     def _decode(self, message: Message) -> ActivityOutcome | None:
         timestamp = message.timestamp()[1]
-        if message.topic() == self._topics.dead_letter_topic:
+        if message.topic() == self._settings.kafka.dead_letter_topic:
             _, error = split_headers(headers_of(message))
             source = source_of(error)
             # What no worker has written is nobody's outcome.
