@@ -77,6 +77,8 @@ class SilentEngine:
         self.priorities: list[Priority] = []
         self.vacant = asyncio.Event()
         self.vacant.set()
+        self.answers = asyncio.Event()
+        self.answers.set()
 
     async def start(self) -> ModelIdentity:
         """The model."""
@@ -92,11 +94,12 @@ class SilentEngine:
         await self.vacant.wait()
 
     async def infer(self, clips: Sequence[Samples], priority: Priority = Priority.LIVE) -> Inference:
-        """Blanks alone."""
+        """Blanks alone, once it may answer."""
         self.called += 1
         self.priorities.append(priority)
         if self.faults:
             raise self.faults.pop(0)
+        await self.answers.wait()
         silence = np.eye(BLANK + 1, dtype=np.float32)[BLANK] * 9
         return Inference([np.tile(silence, (len(clip) // 320, 1)) for clip in clips], self.model, "silent", 0.0, 0.0)
 
@@ -288,17 +291,9 @@ async def test_what_the_engine_has_no_room_for_is_not_begun() -> None:
         await until(lambda: sorted(room.stream.acked) == [0, 1, 2])
 
 
-async def test_a_live_limit_holds_up_what_is_not_begun_until_it_is_lifted(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_live_limit_holds_up_what_is_not_begun_until_it_is_lifted() -> None:
     async with working() as room:
-        gate = asyncio.Event()
-        infer = room.engine.infer
-
-        async def slow(clips: Sequence[Samples], priority: Priority) -> Inference:
-            answer = await infer(clips, priority)
-            await gate.wait()
-            return answer
-
-        monkeypatch.setattr(room.engine, "infer", slow)
+        room.engine.answers.clear()
         room.agent.limit(1)
         value = await value_of(reading())
         room.stream.deliver(value)
@@ -310,7 +305,7 @@ async def test_a_live_limit_holds_up_what_is_not_begun_until_it_is_lifted(monkey
         assert room.engine.called <= 2
         room.agent.limit(None)
         await until(lambda: room.engine.called == 4)
-        gate.set()
+        room.engine.answers.set()
         await until(lambda: sorted(room.stream.acked) == [0, 1, 2, 3])
 
 
@@ -436,17 +431,9 @@ async def test_an_event_that_waits_when_the_worker_stops_is_given_up() -> None:
         assert (room.stream.sent, room.stream.acked, room.agent.paused) == ([], [], ["stopping"])
 
 
-async def test_an_event_that_can_finish_is_waited_for_until_the_drain_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_event_that_can_finish_is_waited_for_until_the_drain_is_over() -> None:
     async with working() as room:
-        gate = asyncio.Event()
-        infer = room.engine.infer
-
-        async def slow(clips: Sequence[Samples], priority: Priority) -> Inference:
-            answer = await infer(clips, priority)
-            await gate.wait()
-            return answer
-
-        monkeypatch.setattr(room.engine, "infer", slow)
+        room.engine.answers.clear()
         room.stream.deliver(await value_of(reading()))
         room.stream.deliver(await value_of(reading()))
         await until(lambda: room.engine.called == 2)
